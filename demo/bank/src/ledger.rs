@@ -1,0 +1,138 @@
+//! The bank's own data: customers and balances, in memory.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Pence.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Money(u64);
+
+pub(crate) struct Ledger {
+    accounts: Mutex<BTreeMap<&'static str, Account>>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Account {
+    pub(crate) name: &'static str,
+    pub(crate) balance: Money,
+    pin: &'static str,
+}
+
+impl Ledger {
+    pub(crate) fn open() -> Ledger {
+        let accounts = [
+            (
+                "ada",
+                Account {
+                    name: "Ada Lovelace",
+                    balance: Money(184_300),
+                    pin: "1815",
+                },
+            ),
+            (
+                "alan",
+                Account {
+                    name: "Alan Turing",
+                    balance: Money(193_600),
+                    pin: "1912",
+                },
+            ),
+        ];
+        Ledger {
+            accounts: Mutex::new(BTreeMap::from(accounts)),
+        }
+    }
+
+    /// The user's name as the ledger spells it, if the PIN is right.
+    pub(crate) fn sign_in(&self, user: &str, pin: &str) -> Option<&'static str> {
+        let accounts = self.accounts();
+        let (user, account) = accounts.get_key_value(user)?;
+        (account.pin == pin).then_some(*user)
+    }
+
+    pub(crate) fn account(&self, user: &str) -> Option<Account> {
+        self.accounts().get(user).cloned()
+    }
+
+    /// Everybody to whom `user` can send money.
+    pub(crate) fn others(&self, user: &str) -> Vec<(&'static str, &'static str)> {
+        let accounts = self.accounts();
+        let others = accounts.iter().filter(|(other, _)| **other != user);
+        others
+            .map(|(other, account)| (*other, account.name))
+            .collect()
+    }
+
+    pub(crate) fn transfer(
+        &self,
+        from: &str,
+        to: &str,
+        amount: Money,
+    ) -> Result<(), TransferError> {
+        let mut accounts = self.accounts();
+        if from == to || !accounts.contains_key(to) {
+            return Err(TransferError::NoSuchAccount);
+        }
+        let payer = accounts.get_mut(from).ok_or(TransferError::NoSuchAccount)?;
+        if payer.balance < amount {
+            return Err(TransferError::NotEnough(payer.balance));
+        }
+        payer.balance.0 -= amount.0;
+        if let Some(payee) = accounts.get_mut(to) {
+            payee.balance.0 += amount.0;
+        }
+        Ok(())
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, BTreeMap<&'static str, Account>> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(crate) enum TransferError {
+    NoSuchAccount,
+    NotEnough(Money),
+}
+
+impl fmt::Display for TransferError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TransferError::NoSuchAccount => f.write_str("There is no such account to send to."),
+            TransferError::NotEnough(balance) => write!(f, "You have {balance}, which is less."),
+        }
+    }
+}
+
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "£{}.{:02}", self.0 / 100, self.0 % 100)
+    }
+}
+
+/// `12`, `12.5` and `12.50`, up to a million.
+impl FromStr for Money {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Money, &'static str> {
+        let error = "An amount looks like 12 or 12.50, from 0.01 to 1000000.";
+        let (pounds, pence) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits(pounds) || !digits(pence) || pence.len() > 2 || pounds.len() > 7 {
+            return Err(error);
+        }
+        let pounds: u64 = pounds.parse().map_err(|_| error)?;
+        let pence: u64 = format!("{pence:0<2}").parse().map_err(|_| error)?;
+        match pounds * 100 + pence {
+            amount @ 1..=100_000_000 => Ok(Money(amount)),
+            _ => Err(error),
+        }
+    }
+}
+
+impl Money {
+    pub(crate) fn pence(self) -> u64 {
+        self.0
+    }
+}

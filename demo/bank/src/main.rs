@@ -1,0 +1,111 @@
+//! A small bank. Its accounts are in memory; its sessions are nowhere but in
+//! the client: a cookie in a browser, a bearer token in a mobile client.
+
+mod api;
+mod ledger;
+mod pages;
+mod release;
+mod ring_file;
+mod web;
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use bulla::{Bearer, Cookie, KeyRing, Policy, SessionLayer, Sessions};
+use clap::{Parser, ValueEnum};
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use crate::ledger::Ledger;
+use crate::release::{Customer, CustomerV1, Release};
+
+/// A small bank whose sessions live in the client.
+///
+/// Sign in as ada (PIN 1815) or alan (PIN 1912). Restart the bank: everybody is
+/// still signed in, since the key ring is kept in a file and nothing else is
+/// needed. SIGINT or Ctrl-C stops it.
+#[derive(Parser)]
+#[command(name = "bank", version)]
+struct Args {
+    /// Address and port to listen on; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:3000")]
+    listen: SocketAddr,
+    /// The key ring. Made on the first start, readable by you only (0600).
+    #[arg(long, value_name = "FILE", default_value = "bank.ring")]
+    ring: PathBuf,
+    /// A session ends when nothing was seen of it for this long.
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = humantime::parse_duration)]
+    idle: Duration,
+    /// A session ends this long after sign-in, whatever happens.
+    #[arg(long, value_name = "TIME", default_value = "12h", value_parser = humantime::parse_duration)]
+    absolute: Duration,
+    /// Which release of the bank to be: run both at once on one key ring to
+    /// watch a rolling deploy.
+    #[arg(long, value_enum, default_value_t = Run::Current)]
+    release: Run,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Run {
+    /// Sessions of schema version 2; reads version 1 and upgrades it.
+    Current,
+    /// Sessions of schema version 1; leaves version 2 alone.
+    Previous,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let args = Args::parse();
+    let ring = ring_file::load_or_make(&args.ring)?;
+    let policy = Policy::new(args.idle, args.absolute);
+    let app = match args.release {
+        Run::Current => bank::<Customer>(ring, policy),
+        Run::Previous => bank::<CustomerV1>(ring, policy),
+    };
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
+    announce(listener.local_addr()?);
+    axum::serve(listener, app)
+        .with_graceful_shutdown(stopped())
+        .await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn bank<C: Release>(ring: KeyRing, policy: Policy) -> Router {
+    let sessions = Sessions::<C>::builder(ring, policy)
+        .cookie(Cookie::default())
+        .bearer(Bearer::default())
+        .build();
+    let pages = pages::Pages {
+        policy,
+        release: C::VERSION,
+    };
+    let ledger = Arc::new(Ledger::open());
+    Router::new()
+        .merge(web::routes::<C>(Arc::clone(&ledger), pages))
+        .nest("/api", api::routes::<C>(ledger))
+        .layer(SessionLayer::from(sessions))
+}
+
+#[allow(clippy::print_stdout, reason = "the address is this program's output")]
+fn announce(address: SocketAddr) {
+    println!("the bank is open at http://{address}");
+}
+
+async fn stopped() {
+    if let Err(error) = tokio::signal::ctrl_c().await {
+        tracing::error!(%error, "cannot listen for Ctrl-C");
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,103 @@
+//! The header transport, for clients that keep no cookies.
+
+use std::fmt;
+
+/// Carries a session in headers (spec section 9.3): in with
+/// `Authorization: Bearer` and `Session-Renewal`, out with `Session-Token` and
+/// `Session-Renewal`. The client keeps the latest value of each response
+/// header, forgets it when the value is empty, and sends it back:
+///
+/// ```text
+/// < Session-Token: b1.n6fA…          > Authorization: Bearer b1.n6fA…
+/// < Session-Renewal: b1.x3kQ…        > Session-Renewal: b1.x3kQ…
+/// ```
+///
+/// ```
+/// use bulla::Bearer;
+///
+/// let bearer = Bearer::named("app-session-token", "app-session-renewal")?;
+/// # Ok::<(), bulla::BearerError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Bearer {
+    token: String,
+    renewal: String,
+}
+
+impl Bearer {
+    /// Other names for the two headers, in lower case.
+    ///
+    /// # Errors
+    /// [`BearerError`] unless they are two different names of 1 to 64 lower-case
+    /// letters, digits and hyphens, and neither has a meaning of its own here.
+    pub fn named(token: &str, renewal: &str) -> Result<Bearer, BearerError> {
+        let known = [
+            "authorization",
+            "cookie",
+            "set-cookie",
+            "vary",
+            "cache-control",
+        ];
+        let fits = |name: &str| {
+            let char = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+            (1..=64).contains(&name.len()) && name.bytes().all(char) && !known.contains(&name)
+        };
+        if !fits(token) || !fits(renewal) || token == renewal {
+            return Err(BearerError);
+        }
+        Ok(Bearer {
+            token: token.to_owned(),
+            renewal: renewal.to_owned(),
+        })
+    }
+
+    /// The response header of the state token.
+    #[must_use]
+    pub fn token_header(&self) -> &str {
+        &self.token
+    }
+
+    /// The header, in both directions, of the renewal token.
+    #[must_use]
+    pub fn renewal_header(&self) -> &str {
+        &self.renewal
+    }
+}
+
+/// `session-token` and `session-renewal`.
+impl Default for Bearer {
+    fn default() -> Bearer {
+        Bearer {
+            token: "session-token".to_owned(),
+            renewal: "session-renewal".to_owned(),
+        }
+    }
+}
+
+/// The credentials of an `Authorization: Bearer` header; `None` for another scheme.
+pub(crate) fn credentials(authorization: &[u8]) -> Option<&[u8]> {
+    let (scheme, rest) = authorization.split_at_checked(6)?;
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
+        return None;
+    }
+    match rest {
+        [] => Some(rest),
+        [b' ', rest @ ..] => Some(rest.trim_ascii()),
+        _ => None,
+    }
+}
+
+/// The two names do not do as header names of the transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BearerError;
+
+impl fmt::Display for BearerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the two headers need different names of 1 to 64 lower-case letters, digits and \
+             hyphens that have no other meaning to sessions",
+        )
+    }
+}
+
+impl std::error::Error for BearerError {}

@@ -1,0 +1,112 @@
+//! Everything that leaves with a response, in one bundle.
+
+use std::borrow::Cow;
+
+/// The header lines that a session adds to a response: tokens, and what keeps
+/// caches from giving them to somebody else.
+///
+/// ```
+/// # use bulla::{Bundle, Rule};
+/// # fn write(bundle: Bundle, response: &mut Vec<(String, String)>) {
+/// for line in bundle {
+///     let has = response.iter().any(|(name, _)| name.eq_ignore_ascii_case(&line.name));
+///     match line.rule {
+///         Rule::Append => {}
+///         Rule::Replace => response.retain(|(name, _)| !name.eq_ignore_ascii_case(&line.name)),
+///         Rule::IfAbsent if has => continue,
+///         Rule::IfAbsent => {}
+///     }
+///     response.push((line.name.into(), line.value));
+/// }
+/// # }
+/// ```
+#[derive(Debug, Default)]
+pub struct Bundle {
+    lines: Vec<Line>,
+}
+
+/// One header line.
+#[non_exhaustive]
+pub struct Line {
+    /// The header's name in lower case.
+    pub name: Cow<'static, str>,
+    /// Its value: visible ASCII and spaces.
+    pub value: String,
+    /// How it meets what the application set.
+    pub rule: Rule,
+    /// Whether the value is a token, which must not be logged.
+    pub sensitive: bool,
+}
+
+/// How a line meets lines of the same name that the application set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// It stands beside them.
+    Append,
+    /// It takes their place.
+    Replace,
+    /// It is left out when there are any.
+    IfAbsent,
+}
+
+impl Bundle {
+    /// Whether nothing is to be added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    pub(crate) fn set_cookies(&mut self, values: Vec<String>) {
+        for value in values {
+            self.push("set-cookie".into(), value, Rule::Append, true);
+        }
+    }
+
+    pub(crate) fn token(&mut self, name: &str, value: String) {
+        self.push(name.to_owned().into(), value, Rule::Replace, true);
+    }
+
+    pub(crate) fn no_store(&mut self) {
+        self.push(
+            "cache-control".into(),
+            "no-store".to_owned(),
+            Rule::IfAbsent,
+            false,
+        );
+    }
+
+    /// A second `Vary` line adds to the first (RFC 9110 section 5.3).
+    pub(crate) fn vary(&mut self, on: &'static str) {
+        self.push("vary".into(), on.to_owned(), Rule::Append, false);
+    }
+
+    fn push(&mut self, name: Cow<'static, str>, value: String, rule: Rule, sensitive: bool) {
+        self.lines.push(Line {
+            name,
+            value,
+            rule,
+            sensitive,
+        });
+    }
+}
+
+impl IntoIterator for Bundle {
+    type Item = Line;
+    type IntoIter = std::vec::IntoIter<Line>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.lines.into_iter()
+    }
+}
+
+/// A token's value is left out.
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let value = if self.sensitive {
+            "…"
+        } else {
+            self.value.as_str()
+        };
+        write!(f, "{}: {value}", self.name)
+    }
+}

@@ -1,0 +1,79 @@
+//! What a guard answers to a request without the session that it asks for.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::sessions::Channel;
+
+/// The answer of [`Session::require`](crate::Session::require) and
+/// [`require_fresh`](crate::Session::require_fresh): the same for every reason,
+/// so that a client cannot tell a forged token from an expired one.
+///
+/// | asked for | browser, page configured | browser | bearer |
+/// |---|---|---|---|
+/// | a session | 303 to the sign-in page | 401 | 401, `WWW-Authenticate: Bearer` |
+/// | a fresh one | 303 to the step-up page | 401 | 401, `Bearer error="insufficient_user_authentication", max_age=…` (RFC 9470) |
+///
+/// As an error, its text is the response's body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    status: u16,
+    header: Option<(&'static str, String)>,
+    body: &'static str,
+}
+
+impl Denied {
+    pub(crate) fn sign_in(channel: Channel, page: Option<&str>) -> Denied {
+        Denied::new(channel, page, "Bearer".to_owned(), "Sign in first.")
+    }
+
+    pub(crate) fn step_up(channel: Channel, page: Option<&str>, age: Duration) -> Denied {
+        let challenge = format!(
+            "Bearer error=\"insufficient_user_authentication\", max_age={}",
+            age.as_secs()
+        );
+        Denied::new(channel, page, challenge, "Sign in again to do this.")
+    }
+
+    fn new(channel: Channel, page: Option<&str>, challenge: String, body: &'static str) -> Denied {
+        match (channel, page) {
+            (Channel::Cookie, Some(page)) => Denied {
+                status: 303,
+                header: Some(("location", page.to_owned())),
+                body,
+            },
+            (Channel::Cookie, None) => Denied {
+                status: 401,
+                header: None,
+                body,
+            },
+            (Channel::Bearer, _) => Denied {
+                status: 401,
+                header: Some(("www-authenticate", challenge)),
+                body,
+            },
+        }
+    }
+
+    /// The status of the response: 303 or 401.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// A header of the response: its name in lower case, and its value.
+    #[must_use]
+    pub fn header(&self) -> Option<(&'static str, &str)> {
+        self.header
+            .as_ref()
+            .map(|(name, value)| (*name, value.as_str()))
+    }
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.body)
+    }
+}
+
+impl std::error::Error for Denied {}

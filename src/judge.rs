@@ -1,0 +1,345 @@
+//! What became of the tokens that a request carries (spec section 9): the
+//! opening half of the session's state machine.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::error::OpenError;
+use crate::key::KeyId;
+use crate::payload::{self, Payload, PayloadError};
+use crate::policy::Policy;
+use crate::record::{
+    Fingerprint, RENEWAL_SCHEMA, Record, RenewalRecord, SessionId, StateCopy, fingerprint,
+};
+use crate::ring::KeyRing;
+use crate::sealed::Sealing;
+use crate::sealer::check_schema;
+use crate::time::UnixTime;
+use crate::wire::{Body, Claims};
+
+const BUCKET: u8 = 32;
+
+/// The keys of one channel's two tokens.
+pub(crate) struct ChannelKeys {
+    pub(crate) state: Sealing,
+    pub(crate) renewal: Sealing,
+}
+
+impl ChannelKeys {
+    /// `channel` is that of spec section 9.
+    pub(crate) fn new(ring: &KeyRing, purpose: &str, channel: &[u8]) -> ChannelKeys {
+        let sealing = |role: &[u8]| {
+            let purpose = [purpose.as_bytes(), role, channel].join(&0);
+            Sealing::new(ring, &purpose, BUCKET)
+        };
+        ChannelKeys {
+            state: sealing(b"state"),
+            renewal: sealing(b"renewal"),
+        }
+    }
+}
+
+/// The tokens of a request, as they came.
+#[derive(Default)]
+pub(crate) struct Carried {
+    pub(crate) states: Vec<Vec<u8>>,
+    pub(crate) renewals: Vec<Vec<u8>>,
+}
+
+pub(crate) enum Judged<T> {
+    Absent,
+    Refused(Refusal),
+    Alive(Alive<T>),
+}
+
+/// A session that is alive, as its tokens say.
+pub(crate) struct Alive<T> {
+    pub(crate) record: Record,
+    pub(crate) state: Arc<T>,
+    pub(crate) token: StateToken,
+    pub(crate) renewal: Renewal,
+    pub(crate) last_seen: UnixTime,
+    /// The absolute deadline.
+    pub(crate) expires_at: UnixTime,
+}
+
+/// The state token, or the copy that stands for it.
+pub(crate) struct StateToken {
+    /// The key that opened it, or its copy.
+    pub(crate) key_id: KeyId,
+    pub(crate) source: Source,
+    pub(crate) len: usize,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) claims: Claims,
+    /// Without padding.
+    pub(crate) body: Zeroizing<Vec<u8>>,
+}
+
+/// Where the state was read from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    Token,
+    Copy,
+}
+
+/// The renewal token that came with a session.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Renewal {
+    /// None, or none that counts: a new one may be written.
+    None,
+    /// It counts; and whether it holds a copy of this state token.
+    Counts { key_id: KeyId, copy: Copied },
+    /// It cannot be judged here: none may be written over it.
+    LeftAlone,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Copied {
+    No,
+    Yes,
+}
+
+/// Why a request that carries a session's tokens has no session.
+///
+/// For logs and metrics. The client must not learn which it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The state token does not open.
+    Token(OpenError),
+    /// The absolute timeout or the ceiling has passed.
+    AbsoluteTimeout,
+    /// Nothing was seen of the session for the idle timeout.
+    IdleTimeout,
+    /// The state token alone is past the idle timeout, and the renewal token,
+    /// which may say otherwise, cannot be judged here.
+    UnknownActivity,
+}
+
+impl Refusal {
+    /// Whether another server might accept the session, so that its tokens are
+    /// left alone; the others are cleared.
+    #[must_use]
+    pub fn may_be_valid_elsewhere(&self) -> bool {
+        match self {
+            Refusal::Token(error) => error.may_be_valid_elsewhere(),
+            Refusal::UnknownActivity => true,
+            Refusal::AbsoluteTimeout | Refusal::IdleTimeout => false,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Token(error) => error.fmt(f),
+            Refusal::AbsoluteTimeout => f.write_str("the absolute timeout has passed"),
+            Refusal::IdleTimeout => f.write_str("the idle timeout has passed"),
+            Refusal::UnknownActivity => {
+                f.write_str("the renewal token, which tells the last activity, cannot be judged")
+            }
+        }
+    }
+}
+
+/// Opens the tokens of a request. The first state token that makes a living
+/// session counts; if none does, one that may live elsewhere outweighs the dead.
+pub(crate) fn judge<T: Payload>(
+    keys: &ChannelKeys,
+    policy: &Policy,
+    carried: &Carried,
+    now: impl Fn() -> UnixTime,
+) -> Judged<T> {
+    let mut judged = Judged::Absent;
+    for token in &carried.states {
+        match open_session(keys, policy, token, &carried.renewals, &now) {
+            Ok(alive) => return Judged::Alive(alive),
+            Err(refusal) => match judged {
+                Judged::Refused(earlier) if earlier.may_be_valid_elsewhere() => {}
+                Judged::Refused(_) if !refusal.may_be_valid_elsewhere() => {}
+                _ => judged = Judged::Refused(refusal),
+            },
+        }
+    }
+    judged
+}
+
+fn open_session<T: Payload>(
+    keys: &ChannelKeys,
+    policy: &Policy,
+    text: &[u8],
+    renewals: &[Vec<u8>],
+    now: &impl Fn() -> UnixTime,
+) -> Result<Alive<T>, Refusal> {
+    let fingerprint = fingerprint(text);
+    let mut buf = Zeroizing::new(Vec::new());
+    let opened = keys.state.open(text, now, Duration::MAX, &mut buf);
+    if let Err(error) = &opened
+        && !matches!(error, OpenError::UnknownKey(_) | OpenError::RetiredKey(_))
+    {
+        return Err(refused(*error));
+    }
+
+    // Only now: a forged state token costs no second decryption.
+    let renewals = open_renewals(keys, policy, renewals, now);
+    let (source, key_id, body) = match opened {
+        Ok(unsealed) => (Source::Token, unsealed.key_id, unsealed.body),
+        Err(error) => {
+            let (key_id, copy) = renewals.copy_of(fingerprint).ok_or(refused(error))?;
+            let body = Body::parse(copy).map_err(refused)?;
+            body.deadline(now(), Duration::MAX).map_err(refused)?;
+            (Source::Copy, key_id, body)
+        }
+    };
+    let (record, state) = open_payload(&body).map_err(refused)?;
+
+    let claims = body.claims;
+    let lives_until = claims.issued_at + Duration::from_secs(claims.lifetime);
+    let expires_at = lives_until.min(policy.deadline(record.started_at, record.ceiling));
+    if now() >= expires_at {
+        return Err(Refusal::AbsoluteTimeout);
+    }
+    let renewal = renewals.latest_of(record.id);
+    let last_seen = renewal.map_or(claims.issued_at, |found| {
+        found.issued_at.max(claims.issued_at)
+    });
+    if now() >= last_seen + policy.idle_timeout() {
+        return Err(match renewals.unjudged {
+            0 => Refusal::IdleTimeout,
+            _ => Refusal::UnknownActivity,
+        });
+    }
+    let renewal = match renewal {
+        _ if renewals.unjudged > 0 => Renewal::LeftAlone,
+        None => Renewal::None,
+        Some(found) => Renewal::Counts {
+            key_id: found.key_id,
+            copy: found
+                .copy_of(fingerprint)
+                .map_or(Copied::No, |_| Copied::Yes),
+        },
+    };
+    let body = Zeroizing::new(body.unpadded.to_vec());
+    let token = StateToken {
+        key_id,
+        source,
+        len: text.len(),
+        fingerprint,
+        claims,
+        body,
+    };
+    Ok(Alive {
+        record,
+        state: Arc::new(state),
+        token,
+        renewal,
+        last_seen,
+        expires_at,
+    })
+}
+
+/// Steps 11 to 14 for a state token.
+fn open_payload<T: Payload>(body: &Body<'_>) -> Result<(Record, T), OpenError> {
+    check_schema::<T>(body.claims.schema)?;
+    body.check_padding()?;
+    let mut payload = body.payload;
+    let record = Record::take(&mut payload).ok_or(PayloadError("the session's record is cut"))?;
+    let state = payload::decode(body.claims.schema, payload)?;
+    Ok((record, state))
+}
+
+fn refused(error: OpenError) -> Refusal {
+    match error {
+        // A state token lives until the session's absolute deadline.
+        OpenError::Expired { .. } => Refusal::AbsoluteTimeout,
+        error => Refusal::Token(error),
+    }
+}
+
+/// The renewal tokens of a request that open, and how many may be valid elsewhere.
+struct Renewals {
+    found: Vec<FoundRenewal>,
+    unjudged: usize,
+}
+
+struct FoundRenewal {
+    id: SessionId,
+    issued_at: UnixTime,
+    key_id: KeyId,
+    copy: Option<(Fingerprint, Zeroizing<Vec<u8>>)>,
+}
+
+impl Renewals {
+    fn latest_of(&self, id: SessionId) -> Option<&FoundRenewal> {
+        let same = self.found.iter().filter(|renewal| renewal.id == id);
+        same.max_by_key(|renewal| renewal.issued_at)
+    }
+
+    fn copy_of(&self, token: Fingerprint) -> Option<(KeyId, &[u8])> {
+        self.found
+            .iter()
+            .find_map(|renewal| Some((renewal.key_id, renewal.copy_of(token)?)))
+    }
+}
+
+impl FoundRenewal {
+    fn copy_of(&self, token: Fingerprint) -> Option<&[u8]> {
+        self.copy
+            .as_ref()
+            .filter(|(of, _)| *of == token)
+            .map(|(_, body)| &body[..])
+    }
+}
+
+fn open_renewals(
+    keys: &ChannelKeys,
+    policy: &Policy,
+    tokens: &[Vec<u8>],
+    now: &impl Fn() -> UnixTime,
+) -> Renewals {
+    let mut renewals = Renewals {
+        found: Vec::new(),
+        unjudged: 0,
+    };
+    for token in tokens {
+        match open_renewal(keys, policy, token, now) {
+            Ok(renewal) => renewals.found.push(renewal),
+            Err(error) if error.may_be_valid_elsewhere() => renewals.unjudged += 1,
+            Err(_) => {}
+        }
+    }
+    renewals
+}
+
+fn open_renewal(
+    keys: &ChannelKeys,
+    policy: &Policy,
+    token: &[u8],
+    now: &impl Fn() -> UnixTime,
+) -> Result<FoundRenewal, OpenError> {
+    let mut buf = Zeroizing::new(Vec::new());
+    let unsealed = keys
+        .renewal
+        .open(token, now, policy.idle_timeout(), &mut buf)?;
+    let version = unsealed.body.claims.schema;
+    if version > RENEWAL_SCHEMA {
+        return Err(OpenError::NewerSchema {
+            version,
+            newest: RENEWAL_SCHEMA,
+        });
+    }
+    unsealed.body.check_padding()?;
+    let record = RenewalRecord::read(unsealed.body.payload)
+        .ok_or(PayloadError("the renewal record is cut"))?;
+    Ok(FoundRenewal {
+        id: record.id,
+        issued_at: unsealed.body.claims.issued_at,
+        key_id: unsealed.key_id,
+        copy: record
+            .copy
+            .map(|StateCopy { fingerprint, body }| (fingerprint, Zeroizing::new(body.to_vec()))),
+    })
+}

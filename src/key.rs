@@ -1,0 +1,217 @@
+//! A key: its bytes, its id, its text, and which keys are refused.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::primitives::{self, RandomError, Secret};
+
+const TEXT_PREFIX: &str = "bulla-key-1.";
+const TEXT_LEN: usize = TEXT_PREFIX.len() + 43 + 1 + 8;
+
+/// How many example keys the specification has (spec section 3.2).
+const EXAMPLE_KEYS: u32 = 16;
+
+/// A secret key of 32 random bytes, wiped on drop.
+///
+/// It is not `Clone`, its `Debug` shows the id only, and there is no way to
+/// make one from a password. Its text form, `bulla-key-1.<43 characters>.<id>`
+/// (64 characters, spec section 3.1), can be found by a secret scanner, and a
+/// truncated paste is caught by the id.
+///
+/// ```
+/// use bulla::Key;
+///
+/// let key = Key::generate()?;
+/// let text = key.expose_text();
+/// let again: Key = text.parse()?;
+/// assert_eq!(again.id(), key.id());
+/// assert!(!format!("{key:?}").contains(&text[12..55]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Key {
+    // Boxed, so that moving a key leaves no copy behind.
+    bytes: Box<Secret>,
+    id: KeyId,
+}
+
+impl Key {
+    /// A new key from the operating system's random generator.
+    ///
+    /// # Errors
+    /// [`RandomError`] when that generator fails.
+    pub fn generate() -> Result<Key, RandomError> {
+        let mut bytes = primitives::random()?;
+        let key = Key::unchecked(&bytes);
+        bytes.zeroize();
+        Ok(key)
+    }
+
+    /// A key from 32 uniformly random bytes, as a key management service gives them.
+    ///
+    /// # Errors
+    /// [`KeyError::LowEntropy`] and [`KeyError::Example`] for keys that cannot
+    /// be random (spec section 3.2).
+    pub fn from_bytes(bytes: &[u8; 32]) -> Result<Key, KeyError> {
+        let key = Key::unchecked(bytes);
+        key.refuse_unfit()?;
+        Ok(key)
+    }
+
+    /// The public id: one-way derived, the same in every token of this key.
+    #[must_use]
+    pub fn id(&self) -> KeyId {
+        self.id
+    }
+
+    /// The secret text form. Anyone who has it can make tokens.
+    #[must_use]
+    pub fn expose_text(&self) -> Zeroizing<String> {
+        let encoded = Zeroizing::new(Base64UrlUnpadded::encode_string(&self.bytes[..]));
+        let mut text = Zeroizing::new(String::with_capacity(TEXT_LEN));
+        text.push_str(TEXT_PREFIX);
+        text.push_str(&encoded);
+        text.push('.');
+        text.push_str(&self.id.to_string());
+        text
+    }
+
+    /// A subkey for one label and purpose (spec section 3).
+    pub(crate) fn derive(&self, label: &str, purpose: &[u8]) -> Secret {
+        primitives::derive(&self.bytes, &[label.as_bytes(), &[0], purpose])
+    }
+
+    /// Reads key text and checks its form and id, but not its fitness.
+    pub(crate) fn from_text(text: &str) -> Result<Key, KeyError> {
+        let (encoded, id) = text
+            .strip_prefix(TEXT_PREFIX)
+            .and_then(|rest| rest.split_once('.'))
+            .filter(|_| text.len() == TEXT_LEN)
+            .ok_or(KeyError::Malformed)?;
+        let id: KeyId = id.parse().map_err(|_| KeyError::Malformed)?;
+        let mut bytes = Zeroizing::new([0; 32]);
+        let decoded = Base64UrlUnpadded::decode(encoded, &mut *bytes);
+        if decoded.map_or(0, <[u8]>::len) != 32 {
+            return Err(KeyError::Malformed);
+        }
+        let key = Key::unchecked(&bytes);
+        if key.id != id {
+            return Err(KeyError::IdMismatch);
+        }
+        Ok(key)
+    }
+
+    /// Spec section 3.2.
+    pub(crate) fn refuse_unfit(&self) -> Result<(), KeyError> {
+        if distinct(self.bytes.iter().copied()) < 16
+            || distinct(self.bytes.windows(2).map(|w| w[1].wrapping_sub(w[0]))) < 8
+            || self.bytes.iter().all(|byte| (0x20..=0x7e).contains(byte))
+        {
+            return Err(KeyError::LowEntropy);
+        }
+        if (1..=EXAMPLE_KEYS).any(|n| example_bytes(n) == **self.bytes) {
+            return Err(KeyError::Example);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn unchecked(bytes: &[u8; 32]) -> Key {
+        let id = primitives::derive(bytes, &[b"bulla/1/key-id"]);
+        Key {
+            bytes: Box::new(Zeroizing::new(*bytes)),
+            id: KeyId(*id),
+        }
+    }
+}
+
+fn distinct(values: impl Iterator<Item = u8>) -> usize {
+    let mut seen = [false; 256];
+    values.for_each(|value| seen[usize::from(value)] = true);
+    seen.iter().filter(|seen| **seen).count()
+}
+
+fn example_bytes(n: u32) -> [u8; 32] {
+    primitives::digest(&[b"bulla/1 example key ", n.to_string().as_bytes()])
+}
+
+impl FromStr for Key {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Key, KeyError> {
+        let key = Key::from_text(text)?;
+        key.refuse_unfit()?;
+        Ok(key)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({})", self.id)
+    }
+}
+
+/// The public id of a key: 4 bytes, written as 8 hexadecimal digits.
+///
+/// It says which key made a token and nothing about the key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(pub(crate) [u8; 4]);
+
+impl FromStr for KeyId {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<KeyId, KeyError> {
+        let lower_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if text.len() != 8 || !text.bytes().all(lower_hex) {
+            return Err(KeyError::Malformed);
+        }
+        let id = u32::from_str_radix(text, 16).map_err(|_| KeyError::Malformed)?;
+        Ok(KeyId(id.to_be_bytes()))
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", u32::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Why a key is refused. It never repeats the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// The text is not `bulla-key-1.<43 base64url characters>.<8 hexadecimal digits>`.
+    Malformed,
+    /// The id at its end is not this key's: the text was mistyped or cut.
+    IdMismatch,
+    /// The bytes repeat, count up, or are all printable: they are not random.
+    LowEntropy,
+    /// The key is printed in the documentation, so everybody has it.
+    Example,
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            KeyError::Malformed => {
+                "not a key in the form bulla-key-1.<43 characters>.<8 hexadecimal digits>"
+            }
+            KeyError::IdMismatch => {
+                "the id at the end is not this key's: was the text cut or mistyped?"
+            }
+            KeyError::LowEntropy => "the key is not random: make a new one with Key::generate",
+            KeyError::Example => {
+                "the key is an example from the documentation: make a new one with Key::generate"
+            }
+        })
+    }
+}
+
+impl std::error::Error for KeyError {}

@@ -1,0 +1,293 @@
+//! What travels: the trait of a payload type, its encodings and its history.
+
+use std::fmt;
+
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroize;
+
+/// A type that travels in tokens: what it is for, and which shape it has.
+///
+/// Usually derived (feature `derive`, on by default):
+///
+/// ```
+/// use bulla::Payload;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Payload)]
+/// #[payload(purpose = "bank.example/session")]
+/// struct AccountV1 { id: u64 }
+///
+/// #[derive(Serialize, Deserialize, Payload)]
+/// #[payload(purpose = "bank.example/session", version = 2, previous = AccountV1)]
+/// struct Account { id: u64, name: String }
+///
+/// impl From<AccountV1> for Account {
+///     fn from(old: AccountV1) -> Account {
+///         Account { id: old.id, name: String::new() }
+///     }
+/// }
+/// ```
+///
+/// **Raise `VERSION` with every change of shape.** The default encoding does
+/// not name fields, so two shapes under one version may be mistaken for each
+/// other. Keep the old shape as `Previous` for as long as its tokens live; it is
+/// upgraded on opening, through as many steps as the chain has. A server that
+/// does not know a newer version refuses the token and leaves it alone.
+///
+/// Values are compared by their encoding. Prefer `BTreeMap` over `HashMap`,
+/// whose order changes from one encoding to the next.
+pub trait Payload: Serialize + DeserializeOwned {
+    /// What tokens of this type are for: 1 to 255 visible ASCII characters.
+    /// A token opens only for the purpose it was made for (spec section 3).
+    const PURPOSE: &'static str;
+
+    /// The version of this shape, from 1, higher than that of `Previous`.
+    const VERSION: u32 = 1;
+
+    /// How values are written.
+    const ENCODING: Encoding = Encoding::Postcard;
+
+    /// The shape before this one; [`NoPrevious`] for the first.
+    type Previous: Payload;
+
+    /// Turns a value of the shape before into this one.
+    fn upgrade(previous: Self::Previous) -> Self;
+}
+
+/// A borrowed form of a payload, for reading without copying strings.
+///
+/// Its fields must be those of [`Of`](View::Of), in the same order, with
+/// borrowed types in place of owned ones: `&'a str` for `String`, `&'a [u8]`
+/// with `serde_bytes` for bytes. See [`Sealer::open_in`](crate::Sealer::open_in).
+pub trait View<'a>: Deserialize<'a> {
+    /// The payload type that this is a view of.
+    type Of: Payload;
+}
+
+/// How a payload's values are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Encoding {
+    /// [postcard](https://docs.rs/postcard): the shortest, and the default.
+    Postcard,
+    /// JSON, for signed tokens that a front end reads.
+    #[cfg(feature = "json")]
+    Json,
+}
+
+/// The shape before the first: no token has it.
+#[derive(Debug)]
+pub enum NoPrevious {}
+
+impl Serialize for NoPrevious {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        match *self {}
+    }
+}
+
+impl<'de> Deserialize<'de> for NoPrevious {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<NoPrevious, D::Error> {
+        Err(D::Error::custom("no value has this type"))
+    }
+}
+
+impl Payload for NoPrevious {
+    const PURPOSE: &'static str = "";
+    const VERSION: u32 = 0;
+    type Previous = NoPrevious;
+
+    fn upgrade(previous: NoPrevious) -> NoPrevious {
+        previous
+    }
+}
+
+/// Holds `P` to what [`Payload`] asks of its constants, at compile time.
+#[doc(hidden)]
+pub const fn check<P: Payload>() {
+    assert!(
+        is_purpose(P::PURPOSE),
+        "a purpose is 1 to 255 visible ASCII characters"
+    );
+    assert!(P::VERSION >= 1, "schema versions count from 1");
+    assert!(
+        P::VERSION > <P::Previous as Payload>::VERSION,
+        "the schema version must be higher than that of the previous shape"
+    );
+    assert!(
+        <P::Previous as Payload>::VERSION == 0
+            || same(P::PURPOSE, <P::Previous as Payload>::PURPOSE),
+        "the previous shape must have the same purpose"
+    );
+}
+
+const fn is_purpose(purpose: &str) -> bool {
+    let bytes = purpose.as_bytes();
+    let mut i = 0;
+    while i < bytes.len() {
+        if bytes[i] < 0x21 || bytes[i] > 0x7e {
+            return false;
+        }
+        i += 1;
+    }
+    !bytes.is_empty() && bytes.len() <= 255
+}
+
+const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut i = 0;
+    while i < a.len() && i < b.len() {
+        if a[i] != b[i] {
+            return false;
+        }
+        i += 1;
+    }
+    a.len() == b.len()
+}
+
+/// Appends the encoding of `payload` to `out`.
+pub(crate) fn encode<P: Payload>(payload: &P, out: &mut Vec<u8>) -> Result<(), PayloadError> {
+    match P::ENCODING {
+        Encoding::Postcard => postcard::serialize_with_flavor(payload, Wiped(out))
+            .map_err(|error| PayloadError(postcard_reason(&error))),
+        #[cfg(feature = "json")]
+        Encoding::Json => serde_json::to_writer(Wiped(out), payload)
+            .map_err(|_| PayloadError("the value cannot be written as JSON")),
+    }
+}
+
+/// How the schema version of a token relates to the chain of `P`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Schema {
+    Known,
+    Newer,
+    Retired,
+}
+
+/// Steps 11 and 12 of opening (spec section 7).
+pub(crate) fn schema<P: Payload>(version: u32) -> Schema {
+    if version > P::VERSION {
+        return Schema::Newer;
+    }
+    if in_chain::<P>(version) {
+        Schema::Known
+    } else {
+        Schema::Retired
+    }
+}
+
+fn in_chain<P: Payload>(version: u32) -> bool {
+    P::VERSION != 0 && (version == P::VERSION || in_chain::<P::Previous>(version))
+}
+
+/// Reads a value of any shape of the chain and upgrades it to `P` (step 14).
+pub(crate) fn decode<P: Payload>(version: u32, bytes: &[u8]) -> Result<P, PayloadError> {
+    if version == P::VERSION {
+        return decode_as(P::ENCODING, bytes);
+    }
+    if P::VERSION == 0 {
+        return Err(PayloadError("the schema version is not in the chain"));
+    }
+    decode::<P::Previous>(version, bytes).map(P::upgrade)
+}
+
+/// Reads a value, which may borrow from `bytes`, and leaves no byte over.
+pub(crate) fn decode_as<'a, V: Deserialize<'a>>(
+    encoding: Encoding,
+    bytes: &'a [u8],
+) -> Result<V, PayloadError> {
+    match encoding {
+        Encoding::Postcard => match postcard::take_from_bytes(bytes) {
+            Ok((value, [])) => Ok(value),
+            Ok(_) => Err(PayloadError("bytes are left over")),
+            Err(error) => Err(PayloadError(postcard_reason(&error))),
+        },
+        #[cfg(feature = "json")]
+        Encoding::Json => serde_json::from_slice(bytes).map_err(|error| {
+            PayloadError(match error.classify() {
+                serde_json::error::Category::Eof => "the JSON ends too early",
+                serde_json::error::Category::Syntax => "the JSON is not well-formed",
+                _ => "the JSON does not fit the type",
+            })
+        }),
+    }
+}
+
+/// Only fixed text: what serde says of a value may repeat it.
+fn postcard_reason(error: &postcard::Error) -> &'static str {
+    match error {
+        postcard::Error::DeserializeUnexpectedEnd => "the bytes end too early",
+        postcard::Error::WontImplement | postcard::Error::NotYetImplemented => {
+            "postcard cannot hold this type: it is not self-describing (untagged or flattened enums)"
+        }
+        postcard::Error::SerializeSeqLengthUnknown => "a sequence does not know its length",
+        postcard::Error::SerdeSerCustom => "a Serialize implementation reported an error",
+        postcard::Error::SerdeDeCustom => "a Deserialize implementation refused the value",
+        _ => "the bytes do not fit the type",
+    }
+}
+
+/// A payload could not be written or read. It never repeats the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PayloadError(pub(crate) &'static str);
+
+impl fmt::Display for PayloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for PayloadError {}
+
+/// Makes room for `more` bytes and wipes what a move leaves behind: a plain
+/// `Vec` would free its old block with plaintext in it.
+pub(crate) fn reserve_wiped(buf: &mut Vec<u8>, more: usize) {
+    let needed = buf.len().saturating_add(more);
+    if needed <= buf.capacity() {
+        return;
+    }
+    let mut larger = Vec::with_capacity(needed.max(buf.capacity().saturating_mul(2)).max(256));
+    larger.extend_from_slice(buf);
+    buf.zeroize();
+    *buf = larger;
+}
+
+/// Writes to a buffer that wipes what it leaves.
+struct Wiped<'a>(&'a mut Vec<u8>);
+
+impl Wiped<'_> {
+    fn extend(&mut self, bytes: &[u8]) {
+        reserve_wiped(self.0, bytes.len());
+        self.0.extend_from_slice(bytes);
+    }
+}
+
+impl postcard::ser_flavors::Flavor for Wiped<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.extend(&[byte]);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.extend(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(feature = "json")]
+impl std::io::Write for Wiped<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

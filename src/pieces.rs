@@ -1,0 +1,90 @@
+//! How a token too long for one cookie travels in several (spec section 9.2).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::primitives::digest;
+
+/// The most cookies that one token may take.
+pub(crate) const MAX_PIECES: usize = 4;
+
+/// `p1.`, index, count, `.`, digest, `.`
+pub(crate) const HEADER_LEN: usize = 15;
+
+const DIGEST_LEN: usize = 8;
+
+/// The values of 2 to 4 cookies that together carry `token`, each with at most
+/// `chunk` characters of it; `None` when four are not enough.
+pub(crate) fn split(token: &str, chunk: usize) -> Option<Vec<String>> {
+    let chunks: Vec<&[u8]> = token.as_bytes().chunks(chunk.max(1)).collect();
+    let count = chunks.len();
+    if !(2..=MAX_PIECES).contains(&count) {
+        return None;
+    }
+    let digest = token_digest(token.as_bytes());
+    let piece = |(index, chunk): (usize, &[u8])| {
+        format!(
+            "p1.{index}{count}.{digest}.{}",
+            String::from_utf8_lossy(chunk)
+        )
+    };
+    Some(chunks.into_iter().enumerate().map(piece).collect())
+}
+
+/// One cookie's value, taken apart.
+#[derive(Clone, Copy)]
+struct Piece<'a> {
+    index: usize,
+    count: usize,
+    digest: &'a [u8],
+    chunk: &'a [u8],
+}
+
+/// The tokens that the pieces make up: each whole, and each the one that its
+/// digest names. `found` is the index of a cookie's name, and its value.
+pub(crate) fn join(found: &[(usize, &[u8])]) -> Vec<Vec<u8>> {
+    let pieces: Vec<Piece<'_>> = found
+        .iter()
+        .filter_map(|(at, value)| parse(*at, value))
+        .collect();
+    let firsts = pieces.iter().filter(|piece| piece.index == 0);
+    firsts
+        .filter_map(|first| assemble(first, &pieces))
+        .collect()
+}
+
+pub(crate) fn is_piece(value: &[u8]) -> bool {
+    value.starts_with(b"p1.")
+}
+
+fn parse(at: usize, value: &[u8]) -> Option<Piece<'_>> {
+    let (&[index, count, b'.'], rest) = value.strip_prefix(b"p1.")?.split_first_chunk()? else {
+        return None;
+    };
+    let (digest, rest) = rest.split_at_checked(DIGEST_LEN)?;
+    let chunk = rest.strip_prefix(b".").filter(|chunk| !chunk.is_empty())?;
+    let digit = |byte: u8| byte.is_ascii_digit().then(|| usize::from(byte - b'0'));
+    let piece = Piece {
+        index: digit(index)?,
+        count: digit(count)?,
+        digest,
+        chunk,
+    };
+    let fits = (2..=MAX_PIECES).contains(&piece.count) && piece.index < piece.count;
+    (fits && piece.index == at).then_some(piece)
+}
+
+fn assemble(first: &Piece<'_>, pieces: &[Piece<'_>]) -> Option<Vec<u8>> {
+    let mut token = Vec::new();
+    for index in 0..first.count {
+        let next = pieces.iter().find(|piece| {
+            piece.index == index && piece.count == first.count && piece.digest == first.digest
+        })?;
+        token.extend_from_slice(next.chunk);
+    }
+    (token_digest(&token).as_bytes() == first.digest).then_some(token)
+}
+
+fn token_digest(token: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(&digest(&[token])[..DIGEST_LEN * 6 / 8])
+}

@@ -1,0 +1,141 @@
+//! What a session's tokens hold beside the state (spec section 9).
+
+use std::fmt;
+
+use crate::primitives::{self, RandomError};
+use crate::time::UnixTime;
+use crate::wire::{take_varint, write_varint};
+
+const ID_LEN: usize = 16;
+const FINGERPRINT_LEN: usize = 16;
+
+/// The schema version of a renewal token: the version of its layout.
+pub(crate) const RENEWAL_SCHEMA: u32 = 1;
+
+/// A session's id: 16 random bytes, written as 32 hexadecimal digits.
+///
+/// It is unique and cannot be guessed, and knowing it opens nothing: it is the
+/// handle for audit logs, for revocation, and for data kept on the server.
+/// Signing in and raising privilege give a session a new one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId([u8; ID_LEN]);
+
+impl SessionId {
+    pub(crate) fn new() -> Result<SessionId, RandomError> {
+        primitives::random().map(SessionId)
+    }
+
+    /// The 16 bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; ID_LEN] {
+        &self.0
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The part of a state token's payload that goes before the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) id: SessionId,
+    pub(crate) started_at: UnixTime,
+    pub(crate) reauthenticated_at: UnixTime,
+    pub(crate) ceiling: Option<UnixTime>,
+}
+
+impl Record {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.id.0);
+        write_varint(out, self.started_at.as_secs());
+        write_varint(out, self.reauthenticated_at.as_secs());
+        write_varint(out, self.ceiling.map_or(0, UnixTime::as_secs));
+    }
+
+    /// Takes a record off the front of a payload.
+    pub(crate) fn take(rest: &mut &[u8]) -> Option<Record> {
+        let id = take_id(rest)?;
+        let mut instant = || take_varint(rest).map(UnixTime::from_secs);
+        let (started_at, reauthenticated_at, ceiling) = (instant()?, instant()?, instant()?);
+        let ceiling = Some(ceiling).filter(|ceiling| *ceiling > UnixTime::EPOCH);
+        Some(Record {
+            id,
+            started_at,
+            reauthenticated_at,
+            ceiling,
+        })
+    }
+}
+
+/// The payload of a renewal token.
+pub(crate) struct RenewalRecord<'a> {
+    pub(crate) id: SessionId,
+    pub(crate) copy: Option<StateCopy<'a>>,
+}
+
+/// The content of a state token whose key is no longer primary.
+#[derive(Clone, Copy)]
+pub(crate) struct StateCopy<'a> {
+    pub(crate) fingerprint: Fingerprint,
+    /// The body, without padding.
+    pub(crate) body: &'a [u8],
+}
+
+impl<'a> RenewalRecord<'a> {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.id.0);
+        if let Some(copy) = self.copy {
+            out.extend_from_slice(&copy.fingerprint);
+            out.extend_from_slice(copy.body);
+        }
+    }
+
+    pub(crate) fn read(mut payload: &'a [u8]) -> Option<RenewalRecord<'a>> {
+        let id = take_id(&mut payload)?;
+        if payload.is_empty() {
+            return Some(RenewalRecord { id, copy: None });
+        }
+        let (fingerprint, body) = payload.split_first_chunk()?;
+        Some(RenewalRecord {
+            id,
+            copy: Some(StateCopy {
+                fingerprint: *fingerprint,
+                body,
+            }),
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.copy
+            .map_or(ID_LEN, |copy| RenewalRecord::len_with_copy(copy.body.len()))
+    }
+
+    /// Bytes of a payload with a copy of a body of `len` bytes.
+    pub(crate) fn len_with_copy(len: usize) -> usize {
+        ID_LEN + FINGERPRINT_LEN + len
+    }
+}
+
+pub(crate) type Fingerprint = [u8; FINGERPRINT_LEN];
+
+/// Says which state token a copy is of.
+pub(crate) fn fingerprint(token: &[u8]) -> Fingerprint {
+    let mut fingerprint = [0; FINGERPRINT_LEN];
+    fingerprint.copy_from_slice(&primitives::digest(&[token])[..FINGERPRINT_LEN]);
+    fingerprint
+}
+
+fn take_id(rest: &mut &[u8]) -> Option<SessionId> {
+    let (id, tail) = rest.split_first_chunk()?;
+    *rest = tail;
+    Some(SessionId(*id))
+}

@@ -1,0 +1,154 @@
+//! Sealing and opening of bytes under one purpose (spec sections 5 and 7).
+
+use std::time::Duration;
+
+use zeroize::Zeroize as _;
+
+use crate::error::{OpenError, SealError};
+use crate::key::KeyId;
+use crate::payload::{PayloadError, reserve_wiped};
+use crate::primitives::{self, NONCE_LEN, SealingKey, TAG_LEN};
+use crate::ring::KeyRing;
+use crate::subkeys::Subkeys;
+use crate::time::UnixTime;
+use crate::wire::{self, Body, Claims, KEY_ID_LEN, MAX_TOKEN_LEN, Mode, SEALED_BODY};
+
+type Nonce = [u8; NONCE_LEN];
+
+pub(crate) struct Sealing {
+    keys: Subkeys<SealingKey>,
+    pub(crate) bucket: u8,
+    pub(crate) limit: usize,
+}
+
+/// An authentic token within its deadlines: steps 1 to 10 have passed.
+pub(crate) struct Unsealed<'b> {
+    pub(crate) key_id: KeyId,
+    pub(crate) body: Body<'b>,
+    pub(crate) expires_at: UnixTime,
+}
+
+impl Sealing {
+    pub(crate) fn new(ring: &KeyRing, purpose: &[u8], bucket: u8) -> Sealing {
+        let keys = Subkeys::new(ring, "bulla/1/seal", purpose, SealingKey::new);
+        Sealing {
+            keys,
+            bucket,
+            limit: MAX_TOKEN_LEN,
+        }
+    }
+
+    /// The key that [`seal`](Sealing::seal) would use.
+    pub(crate) fn primary_at(&self, now: UnixTime) -> Result<KeyId, SealError> {
+        self.keys.primary_at(now).map(|key| key.id)
+    }
+
+    /// Characters of a token whose body has `len` bytes before padding.
+    pub(crate) fn text_len(&self, len: usize) -> usize {
+        let body = len.next_multiple_of(usize::from(self.bucket.max(1)));
+        Mode::Sealed.text_len(SEALED_BODY + body + TAG_LEN)
+    }
+
+    /// Bytes of the body, padding included, of a token of `len` characters.
+    pub(crate) fn body_len(&self, len: usize) -> usize {
+        Mode::Sealed
+            .bytes(len)
+            .saturating_sub(SEALED_BODY + TAG_LEN)
+    }
+
+    /// Puts a new token into `token`, whose content is replaced, or wiped on an error.
+    pub(crate) fn seal(
+        &self,
+        now: UnixTime,
+        claims: Claims,
+        token: &mut String,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), PayloadError>,
+    ) -> Result<KeyId, SealError> {
+        let nonce = primitives::random()?;
+        let mut buf = std::mem::take(token).into_bytes();
+        let sealed = self.seal_with(now, claims, &nonce, &mut buf, encode);
+        if sealed.is_err() {
+            buf.zeroize();
+        } else {
+            *token = wire::into_text(buf);
+        }
+        sealed
+    }
+
+    /// With a nonce of the caller's, which only the vectors choose.
+    fn seal_with(
+        &self,
+        now: UnixTime,
+        claims: Claims,
+        nonce: &Nonce,
+        buf: &mut Vec<u8>,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), PayloadError>,
+    ) -> Result<KeyId, SealError> {
+        let key = self.keys.primary_at(now)?;
+        buf.clear();
+        reserve_wiped(buf, 512);
+        buf.extend_from_slice(&key.id.0);
+        buf.extend_from_slice(nonce);
+        wire::write_body(buf, claims, self.bucket, encode)?;
+        let len = Mode::Sealed.text_len(buf.len() + TAG_LEN);
+        if len > self.limit {
+            return Err(SealError::TooLong {
+                len,
+                limit: self.limit,
+            });
+        }
+        let tag = key
+            .key
+            .encrypt(nonce, &associated_data(key.id), &mut buf[SEALED_BODY..]);
+        buf.extend_from_slice(&tag);
+        wire::encode(Mode::Sealed, buf);
+        Ok(key.id)
+    }
+
+    /// Steps 1 to 10. `now` is asked only after the tag holds.
+    pub(crate) fn open<'b>(
+        &self,
+        token: &[u8],
+        now: impl FnOnce() -> UnixTime,
+        longest: Duration,
+        buf: &'b mut Vec<u8>,
+    ) -> Result<Unsealed<'b>, OpenError> {
+        wire::decode(Mode::Sealed, token, self.limit, buf)?;
+        let id = wire::key_id(buf);
+        let key = self.keys.get(id)?;
+        let body = self.decrypt(&key.key, id, buf)?;
+        let body = Body::parse(body)?;
+        let now = now();
+        key.check_open(now)?;
+        let expires_at = body.deadline(now, longest)?;
+        Ok(Unsealed {
+            key_id: id,
+            body,
+            expires_at,
+        })
+    }
+
+    /// Step 6.
+    fn decrypt<'b>(
+        &self,
+        key: &SealingKey,
+        id: KeyId,
+        raw: &'b mut [u8],
+    ) -> Result<&'b [u8], OpenError> {
+        let (_, rest) = raw
+            .split_at_mut_checked(KEY_ID_LEN)
+            .ok_or(OpenError::TooShort)?;
+        let (nonce, rest) = rest.split_first_chunk_mut().ok_or(OpenError::TooShort)?;
+        let (body, tag) = rest.split_last_chunk_mut().ok_or(OpenError::TooShort)?;
+        key.decrypt(nonce, &associated_data(id), body, tag)
+            .map_err(|_| OpenError::BadTag(id))?;
+        Ok(body)
+    }
+}
+
+/// The prefix and the key id, as the spec's section 5 puts them together.
+fn associated_data(id: KeyId) -> [u8; 7] {
+    let [b0, b1, b2] = *Mode::Sealed.prefix();
+    let [i0, i1, i2, i3] = id.0;
+    [b0, b1, b2, i0, i1, i2, i3]
+}

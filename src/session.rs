@@ -1,0 +1,680 @@
+//! The session of one request: read, change, commit. With `judge` the whole
+//! state machine of a session; adapters only plumb.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::bundle::Bundle;
+use crate::cookie::Role;
+use crate::denied::Denied;
+use crate::error::{SealError, SessionError};
+use crate::judge::{Alive, Carried, Copied, Judged, Refusal, Renewal, Source, judge};
+use crate::key::KeyId;
+use crate::payload::{self, Payload, PayloadError};
+use crate::record::{Record, SessionId};
+use crate::sessions::{Channel, Shared};
+use crate::time::UnixTime;
+use crate::tokens;
+
+/// The session of one request, whose state is a `T`.
+///
+/// A handle: clones are the same session. It opens the tokens when it is first
+/// looked at, and the response takes what has changed with it. Once the head
+/// of the response has left, changes are refused with
+/// [`SessionError::ResponseSent`].
+///
+/// | what | when there is a session | when there is none |
+/// |---|---|---|
+/// | [`get`](Session::get), [`with`](Session::with) | the state | `None` |
+/// | [`start`](Session::start) | a new session in its place | a new session |
+/// | [`set`](Session::set), [`update`](Session::update) | the state changes | `SessionError::NoSession` |
+/// | [`end`](Session::end) | removed from the client | removed from the client |
+///
+/// A session that cannot be judged here (an unknown key, a newer schema) is
+/// none, and stays in the client untouched unless `start` or `end` is called.
+pub struct Session<T> {
+    inner: Arc<Inner<T>>,
+}
+
+struct Inner<T> {
+    shared: Arc<Shared>,
+    channel: Channel,
+    carried: Carried,
+    now: OnceLock<UnixTime>,
+    judged: OnceLock<Judged<T>>,
+    pending: Mutex<Pending<T>>,
+}
+
+/// What this request did to the session.
+struct Pending<T> {
+    change: Change<T>,
+    /// Counts changes, so that an update can tell that another came between.
+    revision: u64,
+    activity: Activity,
+    response: Response,
+}
+
+enum Change<T> {
+    Untouched,
+    Written(Arc<Written<T>>),
+    Ended,
+}
+
+struct Written<T> {
+    record: Record,
+    state: Arc<T>,
+    key_id: KeyId,
+    token: String,
+    /// Goes with it over the bearer channel.
+    renewal: Option<String>,
+    channel: Channel,
+    expires_at: UnixTime,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Started,
+    Changed,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Activity {
+    Counts,
+    Ignored,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Response {
+    Open,
+    Sent,
+}
+
+/// How a session starts, when not simply by [`Session::start`].
+///
+/// ```
+/// use bulla::{Channel, Start, UnixTime};
+///
+/// let ends: UnixTime = "2026-12-01T18:00:00Z".parse()?;
+/// let start = Start::new().with_ceiling(ends).over(Channel::Bearer);
+/// # Ok::<(), bulla::TimeError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Start {
+    ceiling: Option<UnixTime>,
+    channel: Option<Channel>,
+}
+
+// Derived, it would ask for T: Clone.
+impl<T> Clone for Change<T> {
+    fn clone(&self) -> Change<T> {
+        match self {
+            Change::Untouched => Change::Untouched,
+            Change::Written(written) => Change::Written(Arc::clone(written)),
+            Change::Ended => Change::Ended,
+        }
+    }
+}
+
+impl Start {
+    /// As [`Session::start`] does.
+    #[must_use]
+    pub fn new() -> Start {
+        Start::default()
+    }
+
+    /// The session never lives past `at`, such as the end of the session at
+    /// an identity provider.
+    #[must_use]
+    pub fn with_ceiling(mut self, at: UnixTime) -> Start {
+        self.ceiling = Some(at);
+        self
+    }
+
+    /// The session travels over `channel` instead of the request's, such as
+    /// when a mobile client signs in without a token.
+    #[must_use]
+    pub fn over(mut self, channel: Channel) -> Start {
+        self.channel = Some(channel);
+        self
+    }
+}
+
+/// Facts about a living session, for display, logs and decisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Info {
+    /// The session's id.
+    pub id: SessionId,
+    /// When the user signed in.
+    pub started_at: UnixTime,
+    /// When the user last proved who they are.
+    pub reauthenticated_at: UnixTime,
+    /// The last recorded activity; this request counts from its end on.
+    pub last_seen: UnixTime,
+    /// When the session ends if nothing more is seen of it.
+    pub idle_expires_at: UnixTime,
+    /// When the session ends whatever happens.
+    pub expires_at: UnixTime,
+    /// The key of the token that holds the state.
+    pub key_id: KeyId,
+    /// Characters of that token.
+    pub token_len: usize,
+}
+
+/// Whether a request has a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Status {
+    /// It carries no token.
+    Absent,
+    /// It carries tokens that make no session here.
+    Refused(Refusal),
+    /// It has a living session, or started one.
+    Alive,
+    /// It ended its session.
+    Ended,
+}
+
+impl<T: Payload> Session<T> {
+    /// The state, if there is a session.
+    #[must_use]
+    pub fn get(&self) -> Option<Arc<T>> {
+        self.current().map(|(_, state)| state)
+    }
+
+    /// Reads the state, if there is a session.
+    pub fn with<R>(&self, read: impl FnOnce(Option<&T>) -> R) -> R {
+        read(self.get().as_deref())
+    }
+
+    /// Starts a new session with a new id: the user has signed in. What the
+    /// client had before is replaced.
+    ///
+    /// # Errors
+    /// [`SessionError::TooLarge`], with the old session kept; and when the
+    /// response has left, no key is primary, or there is no randomness.
+    pub fn start(&self, state: T) -> Result<(), SessionError> {
+        self.start_with(state, Start::new())
+    }
+
+    /// Starts a new session with options. See [`start`](Session::start).
+    ///
+    /// # Errors
+    /// As [`start`](Session::start), and [`SessionError::NoChannel`].
+    pub fn start_with(&self, state: T, options: Start) -> Result<(), SessionError> {
+        let revision = self.revision()?;
+        let now = self.now();
+        let record = Record {
+            id: SessionId::new().map_err(SealError::from)?,
+            started_at: now,
+            reauthenticated_at: now,
+            ceiling: options.ceiling,
+        };
+        let channel = options.channel.unwrap_or(self.inner.channel);
+        if (self.inner.channel, channel) == (Channel::Bearer, Channel::Cookie) {
+            return Err(SessionError::NoChannel);
+        }
+        self.write(record, Arc::new(state), channel, Kind::Started, revision)
+    }
+
+    /// Replaces the state. A state that encodes equal writes nothing.
+    ///
+    /// # Errors
+    /// [`SessionError::NoSession`]; [`SessionError::TooLarge`], with the old
+    /// state kept; and as for [`start`](Session::start).
+    pub fn set(&self, state: T) -> Result<(), SessionError> {
+        self.change(|_| Ok((state, ())))
+    }
+
+    /// Changes the state in place: a copy of it, which takes its place if it
+    /// encodes differently afterwards. The closure may use the session.
+    ///
+    /// # Errors
+    /// As [`set`](Session::set), and [`SessionError::Conflict`] when the
+    /// session was changed while the closure ran.
+    pub fn update<R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<R, SessionError> {
+        self.change(|encoded| {
+            let mut state = payload::decode(T::VERSION, encoded)?;
+            let result = change(&mut state);
+            Ok((state, result))
+        })
+    }
+
+    /// The user has proved again who they are, or was given more rights: the
+    /// session gets a new id and counts as fresh. Its clocks go on.
+    ///
+    /// # Errors
+    /// As [`set`](Session::set).
+    pub fn reauthenticated(&self) -> Result<(), SessionError> {
+        let revision = self.revision()?;
+        let (record, state) = self.current().ok_or(SessionError::NoSession)?;
+        let id = SessionId::new().map_err(SealError::from)?;
+        let record = Record {
+            id,
+            reauthenticated_at: self.now(),
+            ..record
+        };
+        let (channel, _) = self.writing();
+        self.write(record, state, channel, Kind::Started, revision)
+    }
+
+    /// Ends the session: its tokens are removed from the client. What was
+    /// copied before stays valid until its deadline (SECURITY.md).
+    ///
+    /// # Errors
+    /// [`SessionError::ResponseSent`].
+    pub fn end(&self) -> Result<(), SessionError> {
+        self.revision()?;
+        let mut pending = self.pending();
+        pending.change = Change::Ended;
+        pending.revision += 1;
+        Ok(())
+    }
+
+    /// This request is no activity of the user: a poll in the background does
+    /// not keep a session alive.
+    pub fn ignore_activity(&self) {
+        self.pending().activity = Activity::Ignored;
+    }
+
+    /// Whether there is a session, and if not, why.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let change = self.pending().change.clone();
+        match change {
+            Change::Written(_) => return Status::Alive,
+            Change::Ended => return Status::Ended,
+            Change::Untouched => {}
+        }
+        match self.judged() {
+            Judged::Absent => Status::Absent,
+            Judged::Refused(refusal) => Status::Refused(*refusal),
+            Judged::Alive(_) => Status::Alive,
+        }
+    }
+
+    /// Facts about the session, if there is one.
+    #[must_use]
+    pub fn info(&self) -> Option<Info> {
+        let change = self.pending().change.clone();
+        let (record, last_seen, expires_at, key_id, token_len) = match change {
+            Change::Written(w) => (w.record, self.now(), w.expires_at, w.key_id, w.token.len()),
+            Change::Ended => return None,
+            Change::Untouched => {
+                let alive = self.alive()?;
+                let token = &alive.token;
+                (
+                    alive.record,
+                    alive.last_seen,
+                    alive.expires_at,
+                    token.key_id,
+                    token.len,
+                )
+            }
+        };
+        let idle_expires_at = last_seen + self.inner.shared.policy.idle_timeout();
+        Some(Info {
+            id: record.id,
+            started_at: record.started_at,
+            reauthenticated_at: record.reauthenticated_at,
+            last_seen,
+            idle_expires_at: idle_expires_at.min(expires_at),
+            expires_at,
+            key_id,
+            token_len,
+        })
+    }
+
+    /// The time of this request: the clock is read once.
+    #[must_use]
+    pub fn now(&self) -> UnixTime {
+        *self.inner.now.get_or_init(|| (self.inner.shared.clock)())
+    }
+
+    /// How this request's session travels.
+    #[must_use]
+    pub fn channel(&self) -> Channel {
+        self.inner.channel
+    }
+
+    /// The state, or what a guard answers when there is none.
+    ///
+    /// # Errors
+    /// [`Denied`], which becomes a response.
+    pub fn require(&self) -> Result<Arc<T>, Denied> {
+        self.get().ok_or_else(|| {
+            Denied::sign_in(self.channel(), self.inner.shared.sign_in_page.as_deref())
+        })
+    }
+
+    /// The state, if the user has proved who they are within `age`.
+    ///
+    /// # Errors
+    /// [`Denied`], which becomes a response.
+    pub fn require_fresh(&self, age: Duration) -> Result<Arc<T>, Denied> {
+        let state = self.require()?;
+        let proved = self.current().map(|(record, _)| record.reauthenticated_at);
+        if proved.is_none_or(|at| self.now().since(at) > age) {
+            let page = self.inner.shared.step_up_page.as_deref();
+            return Err(Denied::step_up(self.channel(), page, age));
+        }
+        Ok(state)
+    }
+
+    /// Forgets the changes of this request, but not that it ended the
+    /// session. Adapters call it when the response is a server error: a
+    /// handler that fails has changed nothing.
+    pub fn discard_changes(&self) {
+        let mut pending = self.pending();
+        if matches!(pending.change, Change::Written(_)) {
+            pending.change = Change::Untouched;
+        }
+    }
+
+    /// What the response carries. From here on, changes are refused.
+    ///
+    /// # Errors
+    /// [`SealError`] when a renewal could not be sealed. The session is as it
+    /// was; a later request will try again.
+    pub fn commit(&self) -> Result<Bundle, SealError> {
+        let change = {
+            let mut pending = self.pending();
+            if pending.response == Response::Sent {
+                return Ok(Bundle::default());
+            }
+            pending.response = Response::Sent;
+            pending.change.clone()
+        };
+        let mut bundle = Bundle::default();
+        match (change, self.inner.judged.get()) {
+            (Change::Written(written), _) => self.put_written(&written, &mut bundle),
+            (Change::Ended, _) => self.put_removal(&mut bundle),
+            (Change::Untouched, None) => return Ok(bundle),
+            (Change::Untouched, Some(Judged::Absent)) => {}
+            (Change::Untouched, Some(Judged::Refused(refusal))) => {
+                if !refusal.may_be_valid_elsewhere() {
+                    self.put_removal(&mut bundle);
+                }
+            }
+            (Change::Untouched, Some(Judged::Alive(alive))) => {
+                self.put_renewal(alive, &mut bundle)?;
+            }
+        }
+        if !bundle.is_empty() {
+            bundle.no_store();
+        }
+        bundle.vary(self.inner.shared.vary());
+        Ok(bundle)
+    }
+
+    fn put_written(&self, written: &Written<T>, bundle: &mut Bundle) {
+        let left_alone = written.kind == Kind::Changed
+            && self
+                .alive()
+                .is_some_and(|alive| alive.renewal == Renewal::LeftAlone);
+        let shared = &self.inner.shared;
+        match written.channel {
+            Channel::Cookie => {
+                let Some((cookie, _)) = &shared.cookie else {
+                    return;
+                };
+                let age = written.expires_at.since(self.now());
+                bundle.set_cookies(cookie.store(Role::State, written.token.clone(), age));
+                if !self.inner.carried.renewals.is_empty() && !left_alone {
+                    bundle.set_cookies(cookie.remove(Role::Renewal));
+                }
+            }
+            Channel::Bearer => {
+                let Some((bearer, _)) = &shared.bearer else {
+                    return;
+                };
+                bundle.token(bearer.token_header(), written.token.clone());
+                if let Some(renewal) = written.renewal.as_ref().filter(|_| !left_alone) {
+                    bundle.token(bearer.renewal_header(), renewal.clone());
+                }
+            }
+        }
+    }
+
+    fn put_removal(&self, bundle: &mut Bundle) {
+        match (
+            self.inner.channel,
+            &self.inner.shared.cookie,
+            &self.inner.shared.bearer,
+        ) {
+            (Channel::Cookie, Some((cookie, _)), _) => {
+                bundle.set_cookies(cookie.remove(Role::State));
+                bundle.set_cookies(cookie.remove(Role::Renewal));
+            }
+            (Channel::Bearer, _, Some((bearer, _))) => {
+                bundle.token(bearer.token_header(), String::new());
+                bundle.token(bearer.renewal_header(), String::new());
+            }
+            _ => {}
+        }
+    }
+
+    /// Records activity and the move to a new primary key, when they are due,
+    /// in the renewal token: an overlapping request may be changing the state.
+    fn put_renewal(&self, alive: &Alive<T>, bundle: &mut Bundle) -> Result<(), SealError> {
+        let shared = &self.inner.shared;
+        let Some(keys) = shared.keys(self.inner.channel) else {
+            return Ok(());
+        };
+        let Ok(primary) = keys.renewal.primary_at(self.now()) else {
+            return Ok(());
+        };
+        let active = self.pending().activity == Activity::Counts;
+        let idle = self.now().since(alive.last_seen);
+        let touch = active && idle >= shared.policy.touch_threshold();
+        let seen = if active { self.now() } else { alive.last_seen };
+
+        let wanted = match alive.token.source {
+            Source::Token if alive.token.key_id == primary => Copied::No,
+            Source::Token | Source::Copy => Copied::Yes,
+        };
+        let moves = match alive.renewal {
+            Renewal::LeftAlone => return Ok(()),
+            Renewal::None => wanted == Copied::Yes,
+            Renewal::Counts { key_id, copy } => {
+                key_id != primary || (wanted, copy) == (Copied::Yes, Copied::No)
+            }
+        };
+        if !touch && !moves {
+            return Ok(());
+        }
+        let renewal = |keys| tokens::renewal(keys, &shared.policy, alive, wanted, seen, self.now());
+        match (self.inner.channel, &shared.cookie, &shared.bearer) {
+            (Channel::Cookie, Some((cookie, keys)), _) => {
+                let token = renewal(keys)?;
+                let age = alive.expires_at.since(self.now());
+                bundle.set_cookies(cookie.store(Role::Renewal, token, age));
+            }
+            // A client that sends no renewal token keeps only the state token.
+            (Channel::Bearer, _, Some((bearer, keys))) if alive.renewal == Renewal::None => {
+                let token = tokens::state_again(keys, alive, seen, self.now())?;
+                bundle.token(bearer.token_header(), token);
+            }
+            (Channel::Bearer, _, Some((bearer, keys))) => {
+                let token = renewal(keys)?;
+                bundle.token(bearer.renewal_header(), token);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn judged(&self) -> &Judged<T> {
+        let inner = &*self.inner;
+        inner
+            .judged
+            .get_or_init(|| match inner.shared.keys(inner.channel) {
+                Some(keys) => judge(keys, &inner.shared.policy, &inner.carried, || self.now()),
+                None => Judged::Absent,
+            })
+    }
+
+    fn alive(&self) -> Option<&Alive<T>> {
+        match self.judged() {
+            Judged::Alive(alive) => Some(alive),
+            Judged::Absent | Judged::Refused(_) => None,
+        }
+    }
+
+    /// The session as this request has left it.
+    fn current(&self) -> Option<(Record, Arc<T>)> {
+        let change = self.pending().change.clone();
+        match change {
+            Change::Written(written) => Some((written.record, Arc::clone(&written.state))),
+            Change::Ended => None,
+            Change::Untouched => self
+                .alive()
+                .map(|alive| (alive.record, Arc::clone(&alive.state))),
+        }
+    }
+
+    /// Where a change is written to, and as what: a session that this request
+    /// has started stays a started one.
+    fn writing(&self) -> (Channel, Kind) {
+        match &self.pending().change {
+            Change::Written(written) => (written.channel, written.kind),
+            _ => (self.inner.channel, Kind::Changed),
+        }
+    }
+
+    fn change<R>(
+        &self,
+        make: impl FnOnce(&[u8]) -> Result<(T, R), SessionError>,
+    ) -> Result<R, SessionError> {
+        let revision = self.revision()?;
+        let (record, state) = self.current().ok_or(SessionError::NoSession)?;
+        let before = encoded(&*state)?;
+        let (state, result) = make(&before)?;
+        if *encoded(&state)? == *before {
+            return Ok(result);
+        }
+        let (channel, kind) = self.writing();
+        self.write(record, Arc::new(state), channel, kind, revision)?;
+        Ok(result)
+    }
+
+    /// Seals the state now, so that whatever can fail fails on the line that
+    /// sets it, and puts it in place unless another change came between.
+    fn write(
+        &self,
+        record: Record,
+        state: Arc<T>,
+        channel: Channel,
+        kind: Kind,
+        revision: u64,
+    ) -> Result<(), SessionError> {
+        let shared = &self.inner.shared;
+        let keys = shared.keys(channel).ok_or(SessionError::NoChannel)?;
+        let now = self.now();
+        let expires_at = shared.policy.deadline(record.started_at, record.ceiling);
+        if expires_at <= now {
+            return Err(SessionError::CeilingPassed);
+        }
+        let (key_id, token) = tokens::state(keys, &record, &*state, expires_at, now)?;
+        if let Some((cookie, keys)) = shared
+            .cookie
+            .as_ref()
+            .filter(|_| channel == Channel::Cookie)
+        {
+            tokens::check_fit(cookie, keys, &token)?;
+        }
+        let renewal = match channel {
+            Channel::Cookie => None,
+            Channel::Bearer => Some(tokens::first_renewal(keys, &shared.policy, record.id, now)?),
+        };
+        let written = Written {
+            record,
+            state,
+            key_id,
+            token,
+            renewal,
+            channel,
+            expires_at,
+            kind,
+        };
+
+        let mut pending = self.pending();
+        if pending.revision != revision {
+            return Err(SessionError::Conflict);
+        }
+        pending.change = Change::Written(Arc::new(written));
+        pending.revision += 1;
+        Ok(())
+    }
+
+    /// The number of changes so far; an error once the response has left.
+    fn revision(&self) -> Result<u64, SessionError> {
+        let pending = self.pending();
+        match pending.response {
+            Response::Open => Ok(pending.revision),
+            Response::Sent => Err(SessionError::ResponseSent),
+        }
+    }
+}
+
+impl<T> Session<T> {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        channel: Channel,
+        carried: Carried,
+        now: Option<UnixTime>,
+    ) -> Session<T> {
+        let pending = Pending {
+            change: Change::Untouched,
+            revision: 0,
+            activity: Activity::Counts,
+            response: Response::Open,
+        };
+        let inner = Inner {
+            shared,
+            channel,
+            carried,
+            now: now.map_or_else(OnceLock::new, OnceLock::from),
+            judged: OnceLock::new(),
+            pending: Mutex::new(pending),
+        };
+        Session {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// No code of the application runs while this is held.
+    fn pending(&self) -> MutexGuard<'_, Pending<T>> {
+        self.inner
+            .pending
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn encoded<T: Payload>(state: &T) -> Result<Zeroizing<Vec<u8>>, PayloadError> {
+    let mut out = Zeroizing::new(Vec::new());
+    payload::encode(state, &mut out)?;
+    Ok(out)
+}
+
+impl<T> Clone for Session<T> {
+    fn clone(&self) -> Session<T> {
+        Session {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+/// The state is left out.
+impl<T> fmt::Debug for Session<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("channel", &self.inner.channel)
+            .finish_non_exhaustive()
+    }
+}

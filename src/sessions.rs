@@ -1,0 +1,279 @@
+//! What all sessions of one application share: ring, policy, transports.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crate::bearer::{self, Bearer};
+use crate::cookie::{Cookie, Role};
+use crate::judge::{Carried, ChannelKeys};
+use crate::payload::{self, Payload};
+use crate::policy::Policy;
+use crate::ring::KeyRing;
+use crate::session::Session;
+use crate::time::UnixTime;
+
+/// The sessions of an application, whose state is a `T`: made once, shared by
+/// all requests. Framework adapters wrap it; without one, it is used like this:
+///
+/// ```
+/// use bulla::{KeyRing, Payload, Policy, Sessions};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Payload)]
+/// #[payload(purpose = "bank.example/session")]
+/// struct Account { id: u64 }
+///
+/// let sessions = Sessions::<Account>::new(KeyRing::generate()?, Policy::default());
+///
+/// // A request signs in; its header lines are looked up by lower-case name.
+/// let session = sessions.load(|_| Vec::<&[u8]>::new());
+/// session.start(Account { id: 7 })?;
+/// let lines: Vec<_> = session.commit()?.into_iter().collect();
+/// assert_eq!(lines[0].name, "set-cookie");
+/// assert!(lines[0].value.starts_with("__Host-session=b1."));
+///
+/// // The next one has the cookie.
+/// let cookie = lines[0].value.split(';').next().unwrap().to_owned();
+/// let session = sessions.load(|name| (name == "cookie").then_some(cookie.as_bytes()));
+/// assert_eq!(session.get().unwrap().id, 7);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Sessions<T> {
+    shared: Arc<Shared>,
+    state: PhantomData<fn() -> T>,
+}
+
+/// How a session travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// In the cookies of a browser.
+    Cookie,
+    /// In headers: see [`Bearer`].
+    Bearer,
+}
+
+pub(crate) struct Shared {
+    pub(crate) policy: Policy,
+    pub(crate) cookie: Option<(Cookie, ChannelKeys)>,
+    pub(crate) bearer: Option<(Bearer, ChannelKeys)>,
+    pub(crate) clock: Arc<dyn Fn() -> UnixTime + Send + Sync>,
+    pub(crate) sign_in_page: Option<String>,
+    pub(crate) step_up_page: Option<String>,
+}
+
+impl<T: Payload> Sessions<T> {
+    /// Sessions in the default [`Cookie`]. The state's purpose is that of its
+    /// [`Payload`]; two kinds of session in one application need two cookie names.
+    #[must_use]
+    pub fn new(ring: impl Into<Arc<KeyRing>>, policy: Policy) -> Sessions<T> {
+        SessionsBuilder::new(ring, policy).build()
+    }
+
+    /// Sessions with other transports or settings.
+    #[must_use]
+    pub fn builder(ring: impl Into<Arc<KeyRing>>, policy: Policy) -> SessionsBuilder<T> {
+        SessionsBuilder::new(ring, policy)
+    }
+
+    /// The session of a request, by the system clock.
+    ///
+    /// `values` gives the request's values of a header, by its name in lower
+    /// case. Nothing is decrypted until the session is looked at.
+    ///
+    /// A request with `Authorization: Bearer` is of the [`Channel::Bearer`]
+    /// (when that is on), whatever cookies it has, and every other one of
+    /// [`Channel::Cookie`].
+    pub fn load<'h, I>(&self, values: impl Fn(&str) -> I) -> Session<T>
+    where
+        I: IntoIterator<Item = &'h [u8]>,
+    {
+        let (channel, carried) = self.carried(values);
+        Session::new(Arc::clone(&self.shared), channel, carried, None)
+    }
+
+    /// The session of a request as of `now`. See [`load`](Sessions::load).
+    pub fn load_at<'h, I>(&self, now: UnixTime, values: impl Fn(&str) -> I) -> Session<T>
+    where
+        I: IntoIterator<Item = &'h [u8]>,
+    {
+        let (channel, carried) = self.carried(values);
+        Session::new(Arc::clone(&self.shared), channel, carried, Some(now))
+    }
+
+    fn carried<'h, I>(&self, values: impl Fn(&str) -> I) -> (Channel, Carried)
+    where
+        I: IntoIterator<Item = &'h [u8]>,
+    {
+        if let Some((bearer, _)) = &self.shared.bearer {
+            let mut tokens = values("authorization")
+                .into_iter()
+                .filter_map(bearer::credentials);
+            if let Some(token) = tokens.next() {
+                // Two credentials in one request: neither can be believed.
+                let states = if tokens.next().is_none() {
+                    vec![token.to_vec()]
+                } else {
+                    vec![]
+                };
+                let renewals = values(bearer.renewal_header()).into_iter().take(1);
+                let renewals = renewals
+                    .filter(|value| !value.is_empty())
+                    .map(<[u8]>::to_vec);
+                return (
+                    Channel::Bearer,
+                    Carried {
+                        states,
+                        renewals: renewals.collect(),
+                    },
+                );
+            }
+        }
+        let Some((cookie, _)) = &self.shared.cookie else {
+            return (Channel::Bearer, Carried::default());
+        };
+        let states = cookie.find(values("cookie").into_iter(), Role::State);
+        if states.is_empty() {
+            return (Channel::Cookie, Carried::default());
+        }
+        let renewals = cookie.find(values("cookie").into_iter(), Role::Renewal);
+        (Channel::Cookie, Carried { states, renewals })
+    }
+}
+
+impl<T> Clone for Sessions<T> {
+    fn clone(&self) -> Sessions<T> {
+        Sessions {
+            shared: Arc::clone(&self.shared),
+            state: PhantomData,
+        }
+    }
+}
+
+impl<T> fmt::Debug for Sessions<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions")
+            .field("policy", &self.shared.policy)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Settings of [`Sessions`].
+///
+/// ```
+/// # use bulla::{Bearer, Cookie, KeyRing, Payload, Policy, SameSite, Sessions};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize, Payload)]
+/// # #[payload(purpose = "bank.example/session")]
+/// # struct Account { id: u64 }
+/// # let ring = KeyRing::generate()?;
+/// let sessions = Sessions::<Account>::builder(ring, Policy::high_value())
+///     .cookie(Cookie::new("bank")?.with_same_site(SameSite::Strict))
+///     .bearer(Bearer::default())
+///     .sign_in_page("/sign-in")
+///     .build();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct SessionsBuilder<T> {
+    ring: Arc<KeyRing>,
+    shared: Shared,
+    state: PhantomData<fn() -> T>,
+}
+
+impl<T: Payload> SessionsBuilder<T> {
+    fn new(ring: impl Into<Arc<KeyRing>>, policy: Policy) -> SessionsBuilder<T> {
+        const { payload::check::<T>() };
+        let shared = Shared {
+            policy,
+            cookie: None,
+            bearer: None,
+            clock: Arc::new(UnixTime::now),
+            sign_in_page: None,
+            step_up_page: None,
+        };
+        SessionsBuilder {
+            ring: ring.into(),
+            shared,
+            state: PhantomData,
+        }
+    }
+
+    /// Carries sessions in this cookie. It is the default when no transport is named.
+    #[must_use]
+    pub fn cookie(mut self, cookie: Cookie) -> SessionsBuilder<T> {
+        let channel = [b"cookie", cookie.name().as_bytes()].join(&0);
+        let keys = ChannelKeys::new(&self.ring, T::PURPOSE, &channel);
+        self.shared.cookie = Some((cookie, keys));
+        self
+    }
+
+    /// Carries sessions in headers: alone, or beside [`cookie`](SessionsBuilder::cookie).
+    #[must_use]
+    pub fn bearer(mut self, bearer: Bearer) -> SessionsBuilder<T> {
+        let keys = ChannelKeys::new(&self.ring, T::PURPOSE, b"bearer");
+        self.shared.bearer = Some((bearer, keys));
+        self
+    }
+
+    /// Where a guard sends a browser that has no session, instead of 401.
+    #[must_use]
+    pub fn sign_in_page(mut self, path: impl Into<String>) -> SessionsBuilder<T> {
+        self.shared.sign_in_page = Some(path.into());
+        self
+    }
+
+    /// Where a guard sends a browser whose sign-in is not fresh enough, instead of 401.
+    #[must_use]
+    pub fn step_up_page(mut self, path: impl Into<String>) -> SessionsBuilder<T> {
+        self.shared.step_up_page = Some(path.into());
+        self
+    }
+
+    /// Another clock than the system's, for tests. It is read at most once per request.
+    #[must_use]
+    pub fn clock(
+        mut self,
+        clock: impl Fn() -> UnixTime + Send + Sync + 'static,
+    ) -> SessionsBuilder<T> {
+        self.shared.clock = Arc::new(clock);
+        self
+    }
+
+    /// The sessions. Derives four subkeys for each key of the ring and transport.
+    #[must_use]
+    pub fn build(self) -> Sessions<T> {
+        if self.shared.cookie.is_none() && self.shared.bearer.is_none() {
+            return self.cookie(Cookie::default()).build();
+        }
+        Sessions {
+            shared: Arc::new(self.shared),
+            state: PhantomData,
+        }
+    }
+}
+
+impl<T> fmt::Debug for SessionsBuilder<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionsBuilder")
+            .field("policy", &self.shared.policy)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(crate) fn keys(&self, channel: Channel) -> Option<&ChannelKeys> {
+        match channel {
+            Channel::Cookie => self.cookie.as_ref().map(|(_, keys)| keys),
+            Channel::Bearer => self.bearer.as_ref().map(|(_, keys)| keys),
+        }
+    }
+
+    /// What a response that depends on a session depends on.
+    pub(crate) fn vary(&self) -> &'static str {
+        match (&self.cookie, &self.bearer) {
+            (_, None) => "Cookie",
+            (None, _) => "Authorization",
+            _ => "Cookie, Authorization",
+        }
+    }
+}

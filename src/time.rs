@@ -1,0 +1,133 @@
+//! Which time is it: whole seconds since 1970, as the format counts them.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// An instant in whole seconds since 1970-01-01T00:00:00Z, without leap seconds.
+///
+/// It lies between [`UnixTime::EPOCH`] and [`UnixTime::MAX`]; what would leave
+/// that range stops at its end. `Display` and `FromStr` use RFC 3339 in UTC
+/// with seconds, the form that key rings use.
+///
+/// ```
+/// use std::time::Duration;
+/// use bulla::UnixTime;
+///
+/// let noon: UnixTime = "2026-12-01T12:00:00Z".parse()?;
+/// assert_eq!(noon.as_secs(), 1_796_126_400);
+/// assert_eq!((noon + Duration::from_secs(90)).to_string(), "2026-12-01T12:01:30Z");
+/// # Ok::<(), bulla::TimeError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixTime(u64);
+
+impl UnixTime {
+    /// 1970-01-01T00:00:00Z.
+    pub const EPOCH: UnixTime = UnixTime(0);
+
+    /// 9999-12-31T23:59:59Z, the last second that the format can name.
+    pub const MAX: UnixTime = UnixTime(253_402_300_799);
+
+    /// The system clock's time. A clock set before 1970 gives [`UnixTime::EPOCH`].
+    #[must_use]
+    pub fn now() -> UnixTime {
+        SystemTime::now().into()
+    }
+
+    /// The instant `secs` seconds after 1970, at most [`UnixTime::MAX`].
+    #[must_use]
+    pub const fn from_secs(secs: u64) -> UnixTime {
+        if secs > Self::MAX.0 {
+            Self::MAX
+        } else {
+            UnixTime(secs)
+        }
+    }
+
+    /// Seconds since 1970.
+    #[must_use]
+    pub const fn as_secs(self) -> u64 {
+        self.0
+    }
+
+    /// The time from `earlier` to `self`; zero when `earlier` is later.
+    #[must_use]
+    pub const fn since(self, earlier: UnixTime) -> Duration {
+        Duration::from_secs(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Whole seconds are added; the result stops at [`UnixTime::MAX`].
+impl std::ops::Add<Duration> for UnixTime {
+    type Output = UnixTime;
+
+    fn add(self, span: Duration) -> UnixTime {
+        UnixTime::from_secs(self.0.saturating_add(span.as_secs()))
+    }
+}
+
+/// Rounds down to the second and stops at both ends of the range.
+impl From<SystemTime> for UnixTime {
+    fn from(time: SystemTime) -> UnixTime {
+        time.duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(UnixTime::EPOCH, |span| UnixTime::from_secs(span.as_secs()))
+    }
+}
+
+impl From<UnixTime> for SystemTime {
+    fn from(time: UnixTime) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(time.0)
+    }
+}
+
+impl FromStr for UnixTime {
+    type Err = TimeError;
+
+    fn from_str(text: &str) -> Result<UnixTime, TimeError> {
+        // The format has one spelling of an instant; RFC 3339 has many.
+        let one_spelling = text.len() == 20 && text.as_bytes()[10] == b'T' && text.ends_with('Z');
+        if !one_spelling {
+            return Err(TimeError);
+        }
+        let instant = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| TimeError)?;
+        if instant.nanosecond() != 0 {
+            return Err(TimeError); // a leap second, which Unix time cannot name
+        }
+        u64::try_from(instant.unix_timestamp())
+            .map(UnixTime)
+            .map_err(|_| TimeError)
+    }
+}
+
+impl fmt::Display for UnixTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = i64::try_from(self.0)
+            .ok()
+            .and_then(|secs| OffsetDateTime::from_unix_timestamp(secs).ok())
+            .and_then(|instant| instant.format(&Rfc3339).ok())
+            .ok_or(fmt::Error)?;
+        f.pad(&text)
+    }
+}
+
+impl fmt::Debug for UnixTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A text is not an instant in the form `2026-12-01T00:00:00Z`, 1970 to 9999.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeError;
+
+impl fmt::Display for TimeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not an instant in the form 2026-12-01T00:00:00Z (UTC, 1970 to 9999)")
+    }
+}
+
+impl std::error::Error for TimeError {}

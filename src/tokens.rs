@@ -1,0 +1,133 @@
+//! The two tokens of a session, sealed (spec section 9).
+
+use crate::cookie::{Cookie, Role};
+use crate::error::{SealError, SessionError};
+use crate::judge::{Alive, ChannelKeys, Copied};
+use crate::key::KeyId;
+use crate::payload::{self, Payload};
+use crate::policy::Policy;
+use crate::record::{RENEWAL_SCHEMA, Record, RenewalRecord, SessionId, StateCopy};
+use crate::time::UnixTime;
+use crate::wire::{Body, Claims};
+
+/// What a renewal token's body has before its payload, at most: times of
+/// 6 bytes each, a schema version of 1 and a length of 2.
+const MAX_CLAIMS_LEN: usize = 15;
+
+/// A state token, issued now.
+pub(crate) fn state<T: Payload>(
+    keys: &ChannelKeys,
+    record: &Record,
+    state: &T,
+    expires_at: UnixTime,
+    now: UnixTime,
+) -> Result<(KeyId, String), SealError> {
+    let mut token = String::new();
+    let claims = Claims::new(now, expires_at.since(now), T::VERSION);
+    let key_id = keys.state.seal(now, claims, &mut token, |out| {
+        record.write(out);
+        payload::encode(state, out)
+    })?;
+    Ok((key_id, token))
+}
+
+/// The same state token once more, under the primary key, issued at `seen`.
+pub(crate) fn state_again<T>(
+    keys: &ChannelKeys,
+    alive: &Alive<T>,
+    seen: UnixTime,
+    now: UnixTime,
+) -> Result<String, SealError> {
+    let mut token = String::new();
+    let claims = Claims::new(
+        seen,
+        alive.expires_at.since(seen),
+        alive.token.claims.schema,
+    );
+    let payload = Body::parse(&alive.token.body)
+        .map(|body| body.payload)
+        .unwrap_or_default();
+    keys.state.seal(now, claims, &mut token, |out| {
+        payload::reserve_wiped(out, payload.len());
+        out.extend_from_slice(payload);
+        Ok(())
+    })?;
+    Ok(token)
+}
+
+/// A renewal token that records activity at `seen`, and carries a copy of the
+/// state token if one is wanted.
+pub(crate) fn renewal<T>(
+    keys: &ChannelKeys,
+    policy: &Policy,
+    alive: &Alive<T>,
+    copy: Copied,
+    seen: UnixTime,
+    now: UnixTime,
+) -> Result<String, SealError> {
+    let state = StateCopy {
+        fingerprint: alive.token.fingerprint,
+        body: &alive.token.body,
+    };
+    let copy = Some(state).filter(|_| copy == Copied::Yes);
+    seal_renewal(
+        keys,
+        policy,
+        &RenewalRecord {
+            id: alive.record.id,
+            copy,
+        },
+        seen,
+        now,
+    )
+}
+
+/// The renewal token that goes with a new state token over the bearer channel.
+pub(crate) fn first_renewal(
+    keys: &ChannelKeys,
+    policy: &Policy,
+    id: SessionId,
+    now: UnixTime,
+) -> Result<String, SealError> {
+    seal_renewal(keys, policy, &RenewalRecord { id, copy: None }, now, now)
+}
+
+fn seal_renewal(
+    keys: &ChannelKeys,
+    policy: &Policy,
+    record: &RenewalRecord<'_>,
+    seen: UnixTime,
+    now: UnixTime,
+) -> Result<String, SealError> {
+    let mut token = String::new();
+    let claims = Claims::new(seen, policy.idle_timeout(), RENEWAL_SCHEMA);
+    keys.renewal.seal(now, claims, &mut token, |out| {
+        payload::reserve_wiped(out, record.len());
+        record.write(out);
+        Ok(())
+    })?;
+    Ok(token)
+}
+
+/// Whether a state token fits its cookie, and the renewal token that may have
+/// to carry a copy of it fits its own.
+pub(crate) fn check_fit(
+    cookie: &Cookie,
+    keys: &ChannelKeys,
+    token: &str,
+) -> Result<(), SessionError> {
+    let renewal = keys
+        .renewal
+        .text_len(MAX_CLAIMS_LEN + RenewalRecord::len_with_copy(keys.state.body_len(token.len())));
+    for (role, len) in [(Role::State, token.len()), (Role::Renewal, renewal)] {
+        let limit = cookie.capacity(role);
+        if len > limit {
+            let name = cookie.name_len(role);
+            return Err(SessionError::TooLarge {
+                size: name + len,
+                limit: name + limit,
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,283 @@
+//! How a token is laid out: prefix, base64url, body, padding (spec sections 2 and 4).
+//! No cryptography here.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::error::OpenError;
+use crate::key::KeyId;
+use crate::payload::{PayloadError, reserve_wiped};
+use crate::primitives::{MAC_LEN, NONCE_LEN, TAG_LEN};
+use crate::time::UnixTime;
+
+/// The longest token in characters, prefix included: 8 KiB (spec section 4).
+pub const MAX_TOKEN_LEN: usize = 8192;
+
+/// How far in the future a token may be issued, for clocks that differ.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
+
+pub(crate) const KEY_ID_LEN: usize = 4;
+
+/// The shortest body: four varints of one byte.
+const MIN_BODY_LEN: usize = 4;
+
+/// Where the encrypted body begins in a sealed token.
+pub(crate) const SEALED_BODY: usize = KEY_ID_LEN + NONCE_LEN;
+
+#[derive(Clone, Copy)]
+pub(crate) enum Mode {
+    Sealed,
+    Signed,
+}
+
+impl Mode {
+    pub(crate) fn prefix(self) -> &'static [u8; 3] {
+        match self {
+            Mode::Sealed => b"b1.",
+            Mode::Signed => b"s1.",
+        }
+    }
+
+    fn min_len(self) -> usize {
+        match self {
+            Mode::Sealed => SEALED_BODY + MIN_BODY_LEN + TAG_LEN,
+            Mode::Signed => KEY_ID_LEN + MIN_BODY_LEN + MAC_LEN,
+        }
+    }
+
+    /// Characters of a token of `len` bytes.
+    pub(crate) fn text_len(self, len: usize) -> usize {
+        self.prefix().len() + (len * 4).div_ceil(3)
+    }
+
+    /// Bytes of a token of `len` characters.
+    pub(crate) fn bytes(self, len: usize) -> usize {
+        len.saturating_sub(self.prefix().len()) * 3 / 4
+    }
+}
+
+/// Steps 1 to 4 of opening: the token's bytes, in `buf`.
+pub(crate) fn decode(
+    mode: Mode,
+    token: &[u8],
+    limit: usize,
+    buf: &mut Vec<u8>,
+) -> Result<(), OpenError> {
+    if token.len() > limit {
+        return Err(OpenError::TooLong {
+            len: token.len(),
+            limit,
+        });
+    }
+    let encoded = token.strip_prefix(mode.prefix()).ok_or(OpenError::Prefix)?;
+    buf.clear();
+    URL_SAFE_NO_PAD
+        .decode_vec(encoded, buf)
+        .map_err(|_| OpenError::Encoding)?;
+    if buf.len() < mode.min_len() {
+        return Err(OpenError::TooShort);
+    }
+    Ok(())
+}
+
+/// The key id of a token that [`decode`] has let pass.
+pub(crate) fn key_id(raw: &[u8]) -> KeyId {
+    raw.first_chunk().map_or(KeyId([0; 4]), |id| KeyId(*id))
+}
+
+/// Turns the token's bytes in `buf` into its text, in the same buffer.
+pub(crate) fn encode(mode: Mode, buf: &mut Vec<u8>) {
+    let (len, prefix) = (buf.len(), mode.prefix());
+    buf.resize(len + mode.text_len(len), 0);
+    let (raw, text) = buf.split_at_mut(len);
+    text[..prefix.len()].copy_from_slice(prefix);
+    URL_SAFE_NO_PAD
+        .encode_slice(raw, &mut text[prefix.len()..])
+        .expect("text_len has counted the characters");
+    buf.copy_within(len.., 0);
+    buf.truncate(mode.text_len(len));
+}
+
+/// What [`encode`] has written, as a string.
+pub(crate) fn into_text(buf: Vec<u8>) -> String {
+    String::from_utf8(buf).expect("a token is ASCII")
+}
+
+/// What a body says before its payload.
+#[derive(Clone, Copy)]
+pub(crate) struct Claims {
+    pub(crate) issued_at: UnixTime,
+    /// In seconds.
+    pub(crate) lifetime: u64,
+    pub(crate) schema: u32,
+}
+
+impl Claims {
+    /// Shortens a lifetime that would go past the last second.
+    pub(crate) fn new(issued_at: UnixTime, lifetime: Duration, schema: u32) -> Claims {
+        let lifetime = (issued_at + lifetime).since(issued_at).as_secs();
+        Claims {
+            issued_at,
+            lifetime,
+            schema,
+        }
+    }
+}
+
+/// Appends a body. `encode` appends the payload; its length goes before it.
+pub(crate) fn write_body(
+    buf: &mut Vec<u8>,
+    claims: Claims,
+    bucket: u8,
+    encode: impl FnOnce(&mut Vec<u8>) -> Result<(), PayloadError>,
+) -> Result<(), PayloadError> {
+    let start = buf.len();
+    write_varint(buf, claims.issued_at.as_secs());
+    write_varint(buf, claims.lifetime);
+    write_varint(buf, claims.schema.into());
+
+    // The length is known after encoding; it most often fits the one byte
+    // kept free for it, and the payload moves up when it does not.
+    let at = buf.len();
+    buf.push(0);
+    encode(buf)?;
+    let payload_len = buf.len() - at - 1;
+    let mut length = Vec::with_capacity(10);
+    write_varint(&mut length, payload_len as u64);
+    let longer = length.len() - 1;
+    reserve_wiped(buf, longer);
+    buf.resize(buf.len() + longer, 0);
+    buf.copy_within(at + 1..at + 1 + payload_len, at + length.len());
+    buf[at..at + length.len()].copy_from_slice(&length);
+
+    let padded = (buf.len() - start).next_multiple_of(usize::from(bucket.max(1)));
+    reserve_wiped(buf, padded);
+    buf.resize(start + padded, 0);
+    Ok(())
+}
+
+/// An authentic body, taken apart.
+pub(crate) struct Body<'a> {
+    pub(crate) claims: Claims,
+    pub(crate) payload: &'a [u8],
+    /// The body without its padding.
+    pub(crate) unpadded: &'a [u8],
+    padding: &'a [u8],
+}
+
+impl<'a> Body<'a> {
+    /// Step 7.
+    pub(crate) fn parse(body: &'a [u8]) -> Result<Body<'a>, OpenError> {
+        Body::take(body).ok_or(OpenError::MalformedBody)
+    }
+
+    fn take(body: &'a [u8]) -> Option<Body<'a>> {
+        let mut rest = body;
+        let issued_at = take_varint(&mut rest)?;
+        let lifetime = take_varint(&mut rest)?;
+        let schema = u32::try_from(take_varint(&mut rest)?)
+            .ok()
+            .filter(|schema| *schema > 0)?;
+        let length = usize::try_from(take_varint(&mut rest)?).ok()?;
+        if issued_at.checked_add(lifetime)? > UnixTime::MAX.as_secs() {
+            return None;
+        }
+        let (payload, padding) = rest.split_at_checked(length)?;
+        let unpadded = body.get(..body.len() - padding.len())?;
+        let claims = Claims {
+            issued_at: UnixTime::from_secs(issued_at),
+            lifetime,
+            schema,
+        };
+        Some(Body {
+            claims,
+            payload,
+            unpadded,
+            padding,
+        })
+    }
+
+    /// Steps 9 and 10: the deadline, which `longest` may bring forward.
+    pub(crate) fn deadline(&self, now: UnixTime, longest: Duration) -> Result<UnixTime, OpenError> {
+        let issued_at = self.claims.issued_at;
+        if issued_at > now + CLOCK_SKEW {
+            return Err(OpenError::NotYetValid { issued_at });
+        }
+        let expires_at = issued_at + longest.min(Duration::from_secs(self.claims.lifetime));
+        if now >= expires_at {
+            return Err(OpenError::Expired { expires_at });
+        }
+        Ok(expires_at)
+    }
+
+    /// Step 13.
+    pub(crate) fn check_padding(&self) -> Result<(), OpenError> {
+        if self.padding.iter().any(|byte| *byte != 0) {
+            return Err(OpenError::Padding);
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn write_varint(buf: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        buf.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    buf.push(value as u8);
+}
+
+/// Takes a varint off the front; `None` when it is cut, overlong or above 64 bits.
+pub(crate) fn take_varint(rest: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let (&byte, tail) = rest.split_first()?;
+        *rest = tail;
+        let bits = u64::from(byte & 0x7f);
+        if shift == 63 && bits > 1 {
+            return None;
+        }
+        value |= bits << shift;
+        if byte & 0x80 == 0 {
+            let overlong = byte == 0 && shift != 0;
+            return (!overlong).then_some(value);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_varint_has_one_spelling() {
+        for value in [
+            0,
+            1,
+            0x7f,
+            0x80,
+            0x3fff,
+            0x4000,
+            u64::from(u32::MAX),
+            u64::MAX,
+        ] {
+            let mut bytes = Vec::new();
+            write_varint(&mut bytes, value);
+            assert_eq!(take_varint(&mut &bytes[..]), Some(value));
+            *bytes.last_mut().unwrap() |= 0x80;
+            bytes.push(0);
+            assert_eq!(
+                take_varint(&mut &bytes[..]),
+                None,
+                "{value} with a superfluous byte"
+            );
+            bytes.truncate(bytes.len() - 1);
+            assert_eq!(take_varint(&mut &bytes[..]), None, "{value} cut");
+        }
+        let above_64_bits = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02];
+        assert_eq!(take_varint(&mut &above_64_bits[..]), None);
+    }
+}
