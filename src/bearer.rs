@@ -31,13 +31,7 @@ impl Bearer {
     /// [`BearerError`] unless they are two different names of 1 to 64 lower-case
     /// letters, digits and hyphens, and neither has a meaning of its own here.
     pub fn named(token: &str, renewal: &str) -> Result<Bearer, BearerError> {
-        let known = [
-            "authorization",
-            "cookie",
-            "set-cookie",
-            "vary",
-            "cache-control",
-        ];
+        let known = ["authorization", "cookie", "set-cookie", "vary", "cache-control"];
         let fits = |name: &str| {
             let char = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
             (1..=64).contains(&name.len()) && name.bytes().all(char) && !known.contains(&name)
@@ -45,10 +39,7 @@ impl Bearer {
         if !fits(token) || !fits(renewal) || token == renewal {
             return Err(BearerError);
         }
-        Ok(Bearer {
-            token: token.to_owned(),
-            renewal: renewal.to_owned(),
-        })
+        Ok(Bearer { token: token.to_owned(), renewal: renewal.to_owned() })
     }
 
     /// The response header of the state token.
@@ -67,10 +58,7 @@ impl Bearer {
 /// `session-token` and `session-renewal`.
 impl Default for Bearer {
     fn default() -> Bearer {
-        Bearer {
-            token: "session-token".to_owned(),
-            renewal: "session-renewal".to_owned(),
-        }
+        Bearer { token: "session-token".to_owned(), renewal: "session-renewal".to_owned() }
     }
 }
 

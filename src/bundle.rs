@@ -67,12 +67,7 @@ impl Bundle {
     }
 
     pub(crate) fn no_store(&mut self) {
-        self.push(
-            "cache-control".into(),
-            "no-store".to_owned(),
-            Rule::IfAbsent,
-            false,
-        );
+        self.push("cache-control".into(), "no-store".to_owned(), Rule::IfAbsent, false);
     }
 
     /// A second `Vary` line adds to the first (RFC 9110 section 5.3).
@@ -81,12 +76,7 @@ impl Bundle {
     }
 
     fn push(&mut self, name: Cow<'static, str>, value: String, rule: Rule, sensitive: bool) {
-        self.lines.push(Line {
-            name,
-            value,
-            rule,
-            sensitive,
-        });
+        self.lines.push(Line { name, value, rule, sensitive });
     }
 }
 
@@ -102,11 +92,7 @@ impl IntoIterator for Bundle {
 /// A token's value is left out.
 impl std::fmt::Debug for Line {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let value = if self.sensitive {
-            "…"
-        } else {
-            self.value.as_str()
-        };
+        let value = if self.sensitive { "…" } else { self.value.as_str() };
         write!(f, "{}: {value}", self.name)
     }
 }

@@ -113,9 +113,7 @@ impl Cookie {
     pub fn new(name: &str) -> Result<Cookie, CookieError> {
         let token_char =
             |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        let taken = [RENEWAL_SUFFIX, "-1", "-2", "-3"]
-            .iter()
-            .any(|suffix| name.ends_with(suffix));
+        let taken = [RENEWAL_SUFFIX, "-1", "-2", "-3"].iter().any(|suffix| name.ends_with(suffix));
         let fits = (1..=64).contains(&name.len()) && name.bytes().all(token_char);
         if !fits || taken || name.starts_with("__") {
             return Err(CookieError::Name);
@@ -184,10 +182,7 @@ impl Cookie {
     /// [`CookieError::Domain`] unless it is a host name.
     pub fn shared_with_domain(self, domain: &str) -> Result<Cookie, CookieError> {
         let label = |label: &str| {
-            !label.is_empty()
-                && label
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
         };
         if domain.len() > 253 || !domain.contains('.') || !domain.split('.').all(label) {
             return Err(CookieError::Domain);
@@ -203,9 +198,7 @@ impl Cookie {
     /// [`CookieError::Path`] unless it begins with `/`, has at most 1,024
     /// characters, and holds neither control characters nor `;`.
     pub fn below_path(self, path: &str) -> Result<Cookie, CookieError> {
-        let fits = path
-            .bytes()
-            .all(|byte| (0x20..0x7f).contains(&byte) && byte != b';');
+        let fits = path.bytes().all(|byte| (0x20..0x7f).contains(&byte) && byte != b';');
         if !path.starts_with('/') || path.len() > 1024 || !fits {
             return Err(CookieError::Path);
         }
@@ -297,10 +290,7 @@ impl Cookie {
 
     /// The Set-Cookie values that remove the token: same names, same attributes.
     pub(crate) fn remove(&self, role: Role) -> Vec<String> {
-        self.names(role)
-            .iter()
-            .map(|name| self.removal(name))
-            .collect()
+        self.names(role).iter().map(|name| self.removal(name)).collect()
     }
 
     fn removal(&self, name: &str) -> String {
@@ -350,9 +340,7 @@ impl Cookie {
     ) -> Vec<Vec<u8>> {
         let found = self.values(headers, role);
         let mut tokens = pieces::join(&found);
-        let plain = found
-            .iter()
-            .filter(|(at, value)| *at == 0 && !pieces::is_piece(value));
+        let plain = found.iter().filter(|(at, value)| *at == 0 && !pieces::is_piece(value));
         tokens.extend(plain.map(|(_, value)| value.to_vec()));
         if tokens.is_empty() {
             tokens.extend(found.first().map(|(_, value)| value.to_vec()));
@@ -378,10 +366,8 @@ impl Cookie {
             let Some(equals) = pair.iter().position(|byte| *byte == b'=') else {
                 continue;
             };
-            let (name, value) = (
-                pair[..equals].trim_ascii_end(),
-                pair[equals + 1..].trim_ascii_start(),
-            );
+            let (name, value) =
+                (pair[..equals].trim_ascii_end(), pair[equals + 1..].trim_ascii_start());
             let Some(at) = names.iter().position(|known| known.as_bytes() == name) else {
                 continue;
             };

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::sessions::Channel;
+use crate::shared::Channel;
 
 /// The answer of [`Session::require`](crate::Session::require) and
 /// [`require_fresh`](crate::Session::require_fresh): the same for every reason,
@@ -28,30 +28,20 @@ impl Denied {
     }
 
     pub(crate) fn step_up(channel: Channel, page: Option<&str>, age: Duration) -> Denied {
-        let challenge = format!(
-            "Bearer error=\"insufficient_user_authentication\", max_age={}",
-            age.as_secs()
-        );
+        let challenge =
+            format!("Bearer error=\"insufficient_user_authentication\", max_age={}", age.as_secs());
         Denied::new(channel, page, challenge, "Sign in again to do this.")
     }
 
     fn new(channel: Channel, page: Option<&str>, challenge: String, body: &'static str) -> Denied {
         match (channel, page) {
-            (Channel::Cookie, Some(page)) => Denied {
-                status: 303,
-                header: Some(("location", page.to_owned())),
-                body,
-            },
-            (Channel::Cookie, None) => Denied {
-                status: 401,
-                header: None,
-                body,
-            },
-            (Channel::Bearer, _) => Denied {
-                status: 401,
-                header: Some(("www-authenticate", challenge)),
-                body,
-            },
+            (Channel::Cookie, Some(page)) => {
+                Denied { status: 303, header: Some(("location", page.to_owned())), body }
+            }
+            (Channel::Cookie, None) => Denied { status: 401, header: None, body },
+            (Channel::Bearer, _) => {
+                Denied { status: 401, header: Some(("www-authenticate", challenge)), body }
+            }
         }
     }
 
@@ -64,9 +54,7 @@ impl Denied {
     /// A header of the response: its name in lower case, and its value.
     #[must_use]
     pub fn header(&self) -> Option<(&'static str, &str)> {
-        self.header
-            .as_ref()
-            .map(|(name, value)| (*name, value.as_str()))
+        self.header.as_ref().map(|(name, value)| (*name, value.as_str()))
     }
 }
 

@@ -36,10 +36,7 @@ impl fmt::Display for SealError {
             SealError::Random => RandomError.fmt(f),
             SealError::Payload(error) => write!(f, "the payload could not be encoded: {error}"),
             SealError::TooLong { len, limit } => {
-                write!(
-                    f,
-                    "the token would have {len} characters; the limit is {limit}"
-                )
+                write!(f, "the token would have {len} characters; the limit is {limit}")
             }
         }
     }
@@ -169,17 +166,11 @@ impl fmt::Display for OpenError {
             OpenError::MalformedBody => f.write_str("authentic, but its layout is broken"),
             OpenError::RetiredKey(id) => write!(f, "key {id} is past its open-until"),
             OpenError::NotYetValid { issued_at } => {
-                write!(
-                    f,
-                    "issued at {issued_at}, in the future: compare the servers' clocks"
-                )
+                write!(f, "issued at {issued_at}, in the future: compare the servers' clocks")
             }
             OpenError::Expired { expires_at } => write!(f, "expired at {expires_at}"),
             OpenError::NewerSchema { version, newest } => {
-                write!(
-                    f,
-                    "schema version {version} is newer than {newest}, the newest known here"
-                )
+                write!(f, "schema version {version} is newer than {newest}, the newest known here")
             }
             OpenError::RetiredSchema { version } => {
                 write!(f, "schema version {version} is no longer read here")

@@ -35,10 +35,7 @@ impl ChannelKeys {
             let purpose = [purpose.as_bytes(), role, channel].join(&0);
             Sealing::new(ring, &purpose, BUCKET)
         };
-        ChannelKeys {
-            state: sealing(b"state"),
-            renewal: sealing(b"renewal"),
-        }
+        ChannelKeys { state: sealing(b"state"), renewal: sealing(b"renewal") }
     }
 }
 
@@ -203,9 +200,7 @@ fn open_session<T: Payload>(
         return Err(Refusal::AbsoluteTimeout);
     }
     let renewal = renewals.latest_of(record.id);
-    let last_seen = renewal.map_or(claims.issued_at, |found| {
-        found.issued_at.max(claims.issued_at)
-    });
+    let last_seen = renewal.map_or(claims.issued_at, |found| found.issued_at.max(claims.issued_at));
     if now() >= last_seen + policy.idle_timeout() {
         return Err(match renewals.unjudged {
             0 => Refusal::IdleTimeout,
@@ -217,28 +212,12 @@ fn open_session<T: Payload>(
         None => Renewal::None,
         Some(found) => Renewal::Counts {
             key_id: found.key_id,
-            copy: found
-                .copy_of(fingerprint)
-                .map_or(Copied::No, |_| Copied::Yes),
+            copy: found.copy_of(fingerprint).map_or(Copied::No, |_| Copied::Yes),
         },
     };
     let body = Zeroizing::new(body.unpadded.to_vec());
-    let token = StateToken {
-        key_id,
-        source,
-        len: text.len(),
-        fingerprint,
-        claims,
-        body,
-    };
-    Ok(Alive {
-        record,
-        state: Arc::new(state),
-        token,
-        renewal,
-        last_seen,
-        expires_at,
-    })
+    let token = StateToken { key_id, source, len: text.len(), fingerprint, claims, body };
+    Ok(Alive { record, state: Arc::new(state), token, renewal, last_seen, expires_at })
 }
 
 /// Steps 11 to 14 for a state token.
@@ -279,18 +258,13 @@ impl Renewals {
     }
 
     fn copy_of(&self, token: Fingerprint) -> Option<(KeyId, &[u8])> {
-        self.found
-            .iter()
-            .find_map(|renewal| Some((renewal.key_id, renewal.copy_of(token)?)))
+        self.found.iter().find_map(|renewal| Some((renewal.key_id, renewal.copy_of(token)?)))
     }
 }
 
 impl FoundRenewal {
     fn copy_of(&self, token: Fingerprint) -> Option<&[u8]> {
-        self.copy
-            .as_ref()
-            .filter(|(of, _)| *of == token)
-            .map(|(_, body)| &body[..])
+        self.copy.as_ref().filter(|(of, _)| *of == token).map(|(_, body)| &body[..])
     }
 }
 
@@ -300,10 +274,7 @@ fn open_renewals(
     tokens: &[Vec<u8>],
     now: &impl Fn() -> UnixTime,
 ) -> Renewals {
-    let mut renewals = Renewals {
-        found: Vec::new(),
-        unjudged: 0,
-    };
+    let mut renewals = Renewals { found: Vec::new(), unjudged: 0 };
     for token in tokens {
         match open_renewal(keys, policy, token, now) {
             Ok(renewal) => renewals.found.push(renewal),
@@ -321,15 +292,10 @@ fn open_renewal(
     now: &impl Fn() -> UnixTime,
 ) -> Result<FoundRenewal, OpenError> {
     let mut buf = Zeroizing::new(Vec::new());
-    let unsealed = keys
-        .renewal
-        .open(token, now, policy.idle_timeout(), &mut buf)?;
+    let unsealed = keys.renewal.open(token, now, policy.idle_timeout(), &mut buf)?;
     let version = unsealed.body.claims.schema;
     if version > RENEWAL_SCHEMA {
-        return Err(OpenError::NewerSchema {
-            version,
-            newest: RENEWAL_SCHEMA,
-        });
+        return Err(OpenError::NewerSchema { version, newest: RENEWAL_SCHEMA });
     }
     unsealed.body.check_padding()?;
     let record = RenewalRecord::read(unsealed.body.payload)

@@ -119,10 +119,7 @@ impl Key {
 
     pub(crate) fn unchecked(bytes: &[u8; 32]) -> Key {
         let id = primitives::derive(bytes, &[b"bulla/1/key-id"]);
-        Key {
-            bytes: Box::new(Zeroizing::new(*bytes)),
-            id: KeyId(*id),
-        }
+        Key { bytes: Box::new(Zeroizing::new(*bytes)), id: KeyId(*id) }
     }
 }
 

@@ -1,11 +1,13 @@
 //! Client-side sessions.
 
 mod adapters;
+mod answer;
 mod bearer;
 mod bundle;
 mod cookie;
 mod denied;
 mod error;
+mod info;
 mod judge;
 mod key;
 mod payload;
@@ -18,7 +20,9 @@ mod sealed;
 mod sealer;
 mod session;
 mod sessions;
+mod shared;
 mod signer;
+mod start;
 mod subkeys;
 mod time;
 mod tokens;
@@ -38,6 +42,7 @@ pub use crate::bundle::{Bundle, Line, Rule};
 pub use crate::cookie::{Cookie, CookieError, MAX_COOKIE_AGE, MAX_COOKIE_LEN, SameSite};
 pub use crate::denied::Denied;
 pub use crate::error::{OpenError, SealError, SessionError};
+pub use crate::info::{Info, Status};
 pub use crate::judge::Refusal;
 pub use crate::key::{Key, KeyError, KeyId};
 pub use crate::payload::{Encoding, NoPrevious, Payload, PayloadError, View};
@@ -46,9 +51,11 @@ pub use crate::primitives::RandomError;
 pub use crate::record::SessionId;
 pub use crate::ring::{KeyRing, MAX_KEYS, MAX_RING_LEN, RingEntry, RingError};
 pub use crate::sealer::{Opened, Sealer};
-pub use crate::session::{Info, Session, Start, Status};
-pub use crate::sessions::{Channel, Sessions, SessionsBuilder};
+pub use crate::session::Session;
+pub use crate::sessions::{Sessions, SessionsBuilder};
+pub use crate::shared::Channel;
 pub use crate::signer::{Signer, Unverified, read_unverified};
+pub use crate::start::Start;
 pub use crate::time::{TimeError, UnixTime};
 pub use crate::wire::{CLOCK_SKEW, MAX_TOKEN_LEN};
 #[cfg(feature = "derive")]

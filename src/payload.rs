@@ -105,10 +105,7 @@ impl Payload for NoPrevious {
 /// Holds `P` to what [`Payload`] asks of its constants, at compile time.
 #[doc(hidden)]
 pub const fn check<P: Payload>() {
-    assert!(
-        is_purpose(P::PURPOSE),
-        "a purpose is 1 to 255 visible ASCII characters"
-    );
+    assert!(is_purpose(P::PURPOSE), "a purpose is 1 to 255 visible ASCII characters");
     assert!(P::VERSION >= 1, "schema versions count from 1");
     assert!(
         P::VERSION > <P::Previous as Payload>::VERSION,
@@ -169,11 +166,7 @@ pub(crate) fn schema<P: Payload>(version: u32) -> Schema {
     if version > P::VERSION {
         return Schema::Newer;
     }
-    if in_chain::<P>(version) {
-        Schema::Known
-    } else {
-        Schema::Retired
-    }
+    if in_chain::<P>(version) { Schema::Known } else { Schema::Retired }
 }
 
 fn in_chain<P: Payload>(version: u32) -> bool {

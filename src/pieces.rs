@@ -23,10 +23,7 @@ pub(crate) fn split(token: &str, chunk: usize) -> Option<Vec<String>> {
     }
     let digest = token_digest(token.as_bytes());
     let piece = |(index, chunk): (usize, &[u8])| {
-        format!(
-            "p1.{index}{count}.{digest}.{}",
-            String::from_utf8_lossy(chunk)
-        )
+        format!("p1.{index}{count}.{digest}.{}", String::from_utf8_lossy(chunk))
     };
     Some(chunks.into_iter().enumerate().map(piece).collect())
 }
@@ -43,14 +40,9 @@ struct Piece<'a> {
 /// The tokens that the pieces make up: each whole, and each the one that its
 /// digest names. `found` is the index of a cookie's name, and its value.
 pub(crate) fn join(found: &[(usize, &[u8])]) -> Vec<Vec<u8>> {
-    let pieces: Vec<Piece<'_>> = found
-        .iter()
-        .filter_map(|(at, value)| parse(*at, value))
-        .collect();
+    let pieces: Vec<Piece<'_>> = found.iter().filter_map(|(at, value)| parse(*at, value)).collect();
     let firsts = pieces.iter().filter(|piece| piece.index == 0);
-    firsts
-        .filter_map(|first| assemble(first, &pieces))
-        .collect()
+    firsts.filter_map(|first| assemble(first, &pieces)).collect()
 }
 
 pub(crate) fn is_piece(value: &[u8]) -> bool {
@@ -64,12 +56,7 @@ fn parse(at: usize, value: &[u8]) -> Option<Piece<'_>> {
     let (digest, rest) = rest.split_at_checked(DIGEST_LEN)?;
     let chunk = rest.strip_prefix(b".").filter(|chunk| !chunk.is_empty())?;
     let digit = |byte: u8| byte.is_ascii_digit().then(|| usize::from(byte - b'0'));
-    let piece = Piece {
-        index: digit(index)?,
-        count: digit(count)?,
-        digest,
-        chunk,
-    };
+    let piece = Piece { index: digit(index)?, count: digit(count)?, digest, chunk };
     let fits = (2..=MAX_PIECES).contains(&piece.count) && piece.index < piece.count;
     (fits && piece.index == at).then_some(piece)
 }

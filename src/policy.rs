@@ -37,11 +37,7 @@ impl Policy {
     /// The idle and the absolute timeout, in whole seconds, rounded down.
     #[must_use]
     pub const fn new(idle: Duration, absolute: Duration) -> Policy {
-        Policy {
-            idle,
-            absolute,
-            touch: None,
-        }
+        Policy { idle, absolute, touch: None }
     }
 
     /// For high-value applications: 5 minutes idle, 4 hours in all.

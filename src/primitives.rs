@@ -73,9 +73,7 @@ impl SigningKey {
 
     /// Compares in constant time.
     pub(crate) fn check(&self, prefix: &[u8], message: &[u8], mac: &[u8]) -> Result<(), BadTag> {
-        self.fed(prefix, message)
-            .verify_slice(mac)
-            .map_err(|_| BadTag)
+        self.fed(prefix, message).verify_slice(mac).map_err(|_| BadTag)
     }
 
     fn fed(&self, prefix: &[u8], message: &[u8]) -> Hmac<Sha256> {

@@ -67,12 +67,7 @@ impl Record {
         let mut instant = || take_varint(rest).map(UnixTime::from_secs);
         let (started_at, reauthenticated_at, ceiling) = (instant()?, instant()?, instant()?);
         let ceiling = Some(ceiling).filter(|ceiling| *ceiling > UnixTime::EPOCH);
-        Some(Record {
-            id,
-            started_at,
-            reauthenticated_at,
-            ceiling,
-        })
+        Some(Record { id, started_at, reauthenticated_at, ceiling })
     }
 }
 
@@ -105,18 +100,11 @@ impl<'a> RenewalRecord<'a> {
             return Some(RenewalRecord { id, copy: None });
         }
         let (fingerprint, body) = payload.split_first_chunk()?;
-        Some(RenewalRecord {
-            id,
-            copy: Some(StateCopy {
-                fingerprint: *fingerprint,
-                body,
-            }),
-        })
+        Some(RenewalRecord { id, copy: Some(StateCopy { fingerprint: *fingerprint, body }) })
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.copy
-            .map_or(ID_LEN, |copy| RenewalRecord::len_with_copy(copy.body.len()))
+        self.copy.map_or(ID_LEN, |copy| RenewalRecord::len_with_copy(copy.body.len()))
     }
 
     /// Bytes of a payload with a copy of a body of `len` bytes.

@@ -58,9 +58,7 @@ impl KeyRing {
     /// # Errors
     /// [`RandomError`] when the operating system's random generator fails.
     pub fn generate() -> Result<KeyRing, RandomError> {
-        Ok(KeyRing {
-            entries: vec![RingEntry::new(Key::generate()?)],
-        })
+        Ok(KeyRing { entries: vec![RingEntry::new(Key::generate()?)] })
     }
 
     /// A ring of the given entries, in their order.
@@ -69,9 +67,7 @@ impl KeyRing {
     /// As for parsing, without a line: [`RingError::line`] gives the entry's
     /// number, counted from 1.
     pub fn new(entries: impl IntoIterator<Item = RingEntry>) -> Result<KeyRing, RingError> {
-        let mut ring = KeyRing {
-            entries: Vec::new(),
-        };
+        let mut ring = KeyRing { entries: Vec::new() };
         for (entry, line) in entries.into_iter().zip(1..) {
             ring.push(entry, line)?;
         }
@@ -116,21 +112,10 @@ impl KeyRing {
         if self.entries.len() == MAX_KEYS {
             return Err(RingError::TooManyKeys { line });
         }
-        if self
-            .entries
-            .iter()
-            .any(|other| other.key_id() == entry.key_id())
-        {
-            return Err(RingError::DuplicateKey {
-                line,
-                key_id: entry.key_id(),
-            });
+        if self.entries.iter().any(|other| other.key_id() == entry.key_id()) {
+            return Err(RingError::DuplicateKey { line, key_id: entry.key_id() });
         }
-        if entry
-            .schedule
-            .open_until
-            .is_some_and(|until| until <= entry.schedule.primary_from)
-        {
+        if entry.schedule.open_until.is_some_and(|until| until <= entry.schedule.primary_from) {
             return Err(RingError::NeverPrimary { line });
         }
         self.entries.push(entry);
@@ -149,13 +134,7 @@ impl RingEntry {
     /// A key that counts as primary from 1970 and opens for as long as it is in the ring.
     #[must_use]
     pub fn new(key: Key) -> RingEntry {
-        RingEntry {
-            key,
-            schedule: Schedule {
-                primary_from: UnixTime::EPOCH,
-                open_until: None,
-            },
-        }
+        RingEntry { key, schedule: Schedule { primary_from: UnixTime::EPOCH, open_until: None } }
     }
 
     /// From when the key may be primary. Until then it only opens.
@@ -255,9 +234,7 @@ impl KeyRing {
         if text.starts_with('\u{feff}') {
             return Err(RingError::ByteOrderMark);
         }
-        let mut ring = KeyRing {
-            entries: Vec::new(),
-        };
+        let mut ring = KeyRing { entries: Vec::new() };
         for (text, line) in text.split(['\n', ';']).zip(1..) {
             let text = text.strip_suffix('\r').unwrap_or(text);
             let text = text.split_once('#').map_or(text, |(before, _)| before);
@@ -265,13 +242,7 @@ impl KeyRing {
             let Some(key) = words.next() else { continue };
             let key = Key::from_text(key).map_err(|source| RingError::Key { line, source })?;
             fitness(&key).map_err(|source| RingError::Key { line, source })?;
-            ring.push(
-                RingEntry {
-                    schedule: schedule(words, line)?,
-                    key,
-                },
-                line,
-            )?;
+            ring.push(RingEntry { schedule: schedule(words, line)?, key }, line)?;
         }
         if ring.entries.is_empty() {
             return Err(RingError::Empty);
@@ -283,25 +254,18 @@ impl KeyRing {
 fn schedule<'a>(words: impl Iterator<Item = &'a str>, line: usize) -> Result<Schedule, RingError> {
     let (mut primary_from, mut open_until) = (None, None);
     for word in words {
-        let (name, value) = word
-            .split_once('=')
-            .ok_or(RingError::UnknownAttribute { line })?;
+        let (name, value) = word.split_once('=').ok_or(RingError::UnknownAttribute { line })?;
         let (attribute, slot) = match name {
             "primary-from" => ("primary-from", &mut primary_from),
             "open-until" => ("open-until", &mut open_until),
             _ => return Err(RingError::UnknownAttribute { line }),
         };
-        let instant = value
-            .parse()
-            .map_err(|_| RingError::Instant { line, attribute })?;
+        let instant = value.parse().map_err(|_| RingError::Instant { line, attribute })?;
         if slot.replace(instant).is_some() {
             return Err(RingError::RepeatedAttribute { line, attribute });
         }
     }
-    Ok(Schedule {
-        primary_from: primary_from.unwrap_or(UnixTime::EPOCH),
-        open_until,
-    })
+    Ok(Schedule { primary_from: primary_from.unwrap_or(UnixTime::EPOCH), open_until })
 }
 
 fn check_len(len: usize) -> Result<(), RingError> {
@@ -312,10 +276,7 @@ fn check_len(len: usize) -> Result<(), RingError> {
 }
 
 fn line_ends(bytes: &[u8]) -> usize {
-    bytes
-        .iter()
-        .filter(|byte| matches!(byte, b'\n' | b';'))
-        .count()
+    bytes.iter().filter(|byte| matches!(byte, b'\n' | b';')).count()
 }
 
 /// Why a key ring is refused. It names the line and never repeats its content.
@@ -407,10 +368,7 @@ impl fmt::Display for RingError {
         }
         match self {
             RingError::TooLong { len } => {
-                write!(
-                    f,
-                    "the key ring has {len} bytes; the limit is {MAX_RING_LEN}"
-                )
+                write!(f, "the key ring has {len} bytes; the limit is {MAX_RING_LEN}")
             }
             RingError::NotUtf8 { .. } => f.write_str("not UTF-8"),
             RingError::ByteOrderMark => {
@@ -431,10 +389,7 @@ impl fmt::Display for RingError {
                 write!(f, "one key too many: a ring holds at most {MAX_KEYS}")
             }
             RingError::DuplicateKey { key_id, .. } => {
-                write!(
-                    f,
-                    "a key with the id {key_id} stands on an earlier line; remove one"
-                )
+                write!(f, "a key with the id {key_id} stands on an earlier line; remove one")
             }
             RingError::NeverPrimary { .. } => f.write_str(
                 "open-until must be after primary-from, or the key would retire before it is used",

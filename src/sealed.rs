@@ -31,11 +31,7 @@ pub(crate) struct Unsealed<'b> {
 impl Sealing {
     pub(crate) fn new(ring: &KeyRing, purpose: &[u8], bucket: u8) -> Sealing {
         let keys = Subkeys::new(ring, "bulla/1/seal", purpose, SealingKey::new);
-        Sealing {
-            keys,
-            bucket,
-            limit: MAX_TOKEN_LEN,
-        }
+        Sealing { keys, bucket, limit: MAX_TOKEN_LEN }
     }
 
     /// The key that [`seal`](Sealing::seal) would use.
@@ -51,9 +47,7 @@ impl Sealing {
 
     /// Bytes of the body, padding included, of a token of `len` characters.
     pub(crate) fn body_len(&self, len: usize) -> usize {
-        Mode::Sealed
-            .bytes(len)
-            .saturating_sub(SEALED_BODY + TAG_LEN)
+        Mode::Sealed.bytes(len).saturating_sub(SEALED_BODY + TAG_LEN)
     }
 
     /// Puts a new token into `token`, whose content is replaced, or wiped on an error.
@@ -92,14 +86,9 @@ impl Sealing {
         wire::write_body(buf, claims, self.bucket, encode)?;
         let len = Mode::Sealed.text_len(buf.len() + TAG_LEN);
         if len > self.limit {
-            return Err(SealError::TooLong {
-                len,
-                limit: self.limit,
-            });
+            return Err(SealError::TooLong { len, limit: self.limit });
         }
-        let tag = key
-            .key
-            .encrypt(nonce, &associated_data(key.id), &mut buf[SEALED_BODY..]);
+        let tag = key.key.encrypt(nonce, &associated_data(key.id), &mut buf[SEALED_BODY..]);
         buf.extend_from_slice(&tag);
         wire::encode(Mode::Sealed, buf);
         Ok(key.id)
@@ -121,11 +110,7 @@ impl Sealing {
         let now = now();
         key.check_open(now)?;
         let expires_at = body.deadline(now, longest)?;
-        Ok(Unsealed {
-            key_id: id,
-            body,
-            expires_at,
-        })
+        Ok(Unsealed { key_id: id, body, expires_at })
     }
 
     /// Step 6.
@@ -135,13 +120,10 @@ impl Sealing {
         id: KeyId,
         raw: &'b mut [u8],
     ) -> Result<&'b [u8], OpenError> {
-        let (_, rest) = raw
-            .split_at_mut_checked(KEY_ID_LEN)
-            .ok_or(OpenError::TooShort)?;
+        let (_, rest) = raw.split_at_mut_checked(KEY_ID_LEN).ok_or(OpenError::TooShort)?;
         let (nonce, rest) = rest.split_first_chunk_mut().ok_or(OpenError::TooShort)?;
         let (body, tag) = rest.split_last_chunk_mut().ok_or(OpenError::TooShort)?;
-        key.decrypt(nonce, &associated_data(id), body, tag)
-            .map_err(|_| OpenError::BadTag(id))?;
+        key.decrypt(nonce, &associated_data(id), body, tag).map_err(|_| OpenError::BadTag(id))?;
         Ok(body)
     }
 }

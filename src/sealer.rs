@@ -53,11 +53,7 @@ impl<P: Payload> Sealer<P> {
     pub fn new(ring: &KeyRing, lifetime: Duration) -> Sealer<P> {
         const { payload::check::<P>() };
         let sealing = Sealing::new(ring, P::PURPOSE.as_bytes(), 1);
-        Sealer {
-            sealing,
-            lifetime,
-            payload: PhantomData,
-        }
+        Sealer { sealing, lifetime, payload: PhantomData }
     }
 
     /// Pads bodies to a multiple of `bucket` bytes, so that lengths tell less
@@ -106,8 +102,7 @@ impl<P: Payload> Sealer<P> {
         token: &mut String,
     ) -> Result<(), SealError> {
         let claims = Claims::new(now, self.lifetime, P::VERSION);
-        self.sealing
-            .seal(now, claims, token, |out| payload::encode(payload, out))?;
+        self.sealing.seal(now, claims, token, |out| payload::encode(payload, out))?;
         Ok(())
     }
 
@@ -168,9 +163,7 @@ impl<P: Payload> Sealer<P> {
         now: UnixTime,
         buf: &'b mut Vec<u8>,
     ) -> Result<Opened<V>, OpenError> {
-        let unsealed = self
-            .sealing
-            .open(token.as_ref(), || now, self.lifetime, buf)?;
+        let unsealed = self.sealing.open(token.as_ref(), || now, self.lifetime, buf)?;
         view::<V>(unsealed.key_id, unsealed.body, unsealed.expires_at)
     }
 
@@ -181,11 +174,7 @@ impl<P: Payload> Sealer<P> {
     ) -> Result<Opened<P>, OpenError> {
         let mut buf = Zeroizing::new(Vec::new());
         let unsealed = self.sealing.open(token, now, self.lifetime, &mut buf)?;
-        let Unsealed {
-            key_id,
-            body,
-            expires_at,
-        } = unsealed;
+        let Unsealed { key_id, body, expires_at } = unsealed;
         owned(key_id, body, expires_at)
     }
 }
@@ -233,12 +222,7 @@ pub(crate) fn owned<P: Payload>(
     check_schema::<P>(body.claims.schema)?;
     body.check_padding()?;
     let payload = payload::decode(body.claims.schema, body.payload)?;
-    Ok(Opened {
-        payload,
-        issued_at: body.claims.issued_at,
-        expires_at,
-        key_id,
-    })
+    Ok(Opened { payload, issued_at: body.claims.issued_at, expires_at, key_id })
 }
 
 /// Steps 11 to 14, for a value that borrows.
@@ -254,22 +238,14 @@ pub(crate) fn view<'b, V: View<'b>>(
     }
     body.check_padding()?;
     let payload = payload::decode_as(<V::Of as Payload>::ENCODING, body.payload)?;
-    Ok(Opened {
-        payload,
-        issued_at: body.claims.issued_at,
-        expires_at,
-        key_id,
-    })
+    Ok(Opened { payload, issued_at: body.claims.issued_at, expires_at, key_id })
 }
 
 /// Steps 11 and 12.
 pub(crate) fn check_schema<P: Payload>(version: u32) -> Result<(), OpenError> {
     match payload::schema::<P>(version) {
         Schema::Known => Ok(()),
-        Schema::Newer => Err(OpenError::NewerSchema {
-            version,
-            newest: P::VERSION,
-        }),
+        Schema::Newer => Err(OpenError::NewerSchema { version, newest: P::VERSION }),
         Schema::Retired => Err(OpenError::RetiredSchema { version }),
     }
 }

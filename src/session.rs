@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use crate::answer::{self, Beside, NewTokens};
 use crate::bundle::Bundle;
-use crate::cookie::Role;
 use crate::denied::Denied;
 use crate::error::{SealError, SessionError};
-use crate::judge::{Alive, Carried, Copied, Judged, Refusal, Renewal, Source, judge};
+use crate::info::{Info, Status};
+use crate::judge::{Alive, Carried, Judged, Renewal, judge};
 use crate::key::KeyId;
 use crate::payload::{self, Payload, PayloadError};
 use crate::record::{Record, SessionId};
-use crate::sessions::{Channel, Shared};
+use crate::shared::{Channel, Shared};
+use crate::start::Start;
 use crate::time::UnixTime;
 use crate::tokens;
 
@@ -67,10 +69,7 @@ struct Written<T> {
     record: Record,
     state: Arc<T>,
     key_id: KeyId,
-    token: String,
-    /// Goes with it over the bearer channel.
-    renewal: Option<String>,
-    channel: Channel,
+    tokens: NewTokens,
     expires_at: UnixTime,
     kind: Kind,
 }
@@ -93,21 +92,6 @@ enum Response {
     Sent,
 }
 
-/// How a session starts, when not simply by [`Session::start`].
-///
-/// ```
-/// use bulla::{Channel, Start, UnixTime};
-///
-/// let ends: UnixTime = "2026-12-01T18:00:00Z".parse()?;
-/// let start = Start::new().with_ceiling(ends).over(Channel::Bearer);
-/// # Ok::<(), bulla::TimeError>(())
-/// ```
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Start {
-    ceiling: Option<UnixTime>,
-    channel: Option<Channel>,
-}
-
 // Derived, it would ask for T: Clone.
 impl<T> Clone for Change<T> {
     fn clone(&self) -> Change<T> {
@@ -117,66 +101,6 @@ impl<T> Clone for Change<T> {
             Change::Ended => Change::Ended,
         }
     }
-}
-
-impl Start {
-    /// As [`Session::start`] does.
-    #[must_use]
-    pub fn new() -> Start {
-        Start::default()
-    }
-
-    /// The session never lives past `at`, such as the end of the session at
-    /// an identity provider.
-    #[must_use]
-    pub fn with_ceiling(mut self, at: UnixTime) -> Start {
-        self.ceiling = Some(at);
-        self
-    }
-
-    /// The session travels over `channel` instead of the request's, such as
-    /// when a mobile client signs in without a token.
-    #[must_use]
-    pub fn over(mut self, channel: Channel) -> Start {
-        self.channel = Some(channel);
-        self
-    }
-}
-
-/// Facts about a living session, for display, logs and decisions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Info {
-    /// The session's id.
-    pub id: SessionId,
-    /// When the user signed in.
-    pub started_at: UnixTime,
-    /// When the user last proved who they are.
-    pub reauthenticated_at: UnixTime,
-    /// The last recorded activity; this request counts from its end on.
-    pub last_seen: UnixTime,
-    /// When the session ends if nothing more is seen of it.
-    pub idle_expires_at: UnixTime,
-    /// When the session ends whatever happens.
-    pub expires_at: UnixTime,
-    /// The key of the token that holds the state.
-    pub key_id: KeyId,
-    /// Characters of that token.
-    pub token_len: usize,
-}
-
-/// Whether a request has a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Status {
-    /// It carries no token.
-    Absent,
-    /// It carries tokens that make no session here.
-    Refused(Refusal),
-    /// It has a living session, or started one.
-    Alive,
-    /// It ended its session.
-    Ended,
 }
 
 impl<T: Payload> Session<T> {
@@ -253,11 +177,7 @@ impl<T: Payload> Session<T> {
         let revision = self.revision()?;
         let (record, state) = self.current().ok_or(SessionError::NoSession)?;
         let id = SessionId::new().map_err(SealError::from)?;
-        let record = Record {
-            id,
-            reauthenticated_at: self.now(),
-            ..record
-        };
+        let record = Record { id, reauthenticated_at: self.now(), ..record };
         let (channel, _) = self.writing();
         self.write(record, state, channel, Kind::Started, revision)
     }
@@ -302,18 +222,14 @@ impl<T: Payload> Session<T> {
     pub fn info(&self) -> Option<Info> {
         let change = self.pending().change.clone();
         let (record, last_seen, expires_at, key_id, token_len) = match change {
-            Change::Written(w) => (w.record, self.now(), w.expires_at, w.key_id, w.token.len()),
+            Change::Written(w) => {
+                (w.record, self.now(), w.expires_at, w.key_id, w.tokens.state.len())
+            }
             Change::Ended => return None,
             Change::Untouched => {
                 let alive = self.alive()?;
                 let token = &alive.token;
-                (
-                    alive.record,
-                    alive.last_seen,
-                    alive.expires_at,
-                    token.key_id,
-                    token.len,
-                )
+                (alive.record, alive.last_seen, alive.expires_at, token.key_id, token.len)
             }
         };
         let idle_expires_at = last_seen + self.inner.shared.policy.idle_timeout();
@@ -381,141 +297,63 @@ impl<T: Payload> Session<T> {
     /// [`SealError`] when a renewal could not be sealed. The session is as it
     /// was; a later request will try again.
     pub fn commit(&self) -> Result<Bundle, SealError> {
-        let change = {
+        let (change, activity) = {
             let mut pending = self.pending();
             if pending.response == Response::Sent {
                 return Ok(Bundle::default());
             }
             pending.response = Response::Sent;
-            pending.change.clone()
+            (pending.change.clone(), pending.activity)
         };
+        let (shared, channel) = (&*self.inner.shared, self.inner.channel);
         let mut bundle = Bundle::default();
         match (change, self.inner.judged.get()) {
-            (Change::Written(written), _) => self.put_written(&written, &mut bundle),
-            (Change::Ended, _) => self.put_removal(&mut bundle),
+            (Change::Written(written), _) => {
+                answer::write(shared, &written.tokens, self.beside(&written), &mut bundle);
+            }
+            (Change::Ended, _) => answer::remove(shared, channel, &mut bundle),
             (Change::Untouched, None) => return Ok(bundle),
             (Change::Untouched, Some(Judged::Absent)) => {}
             (Change::Untouched, Some(Judged::Refused(refusal))) => {
                 if !refusal.may_be_valid_elsewhere() {
-                    self.put_removal(&mut bundle);
+                    answer::remove(shared, channel, &mut bundle);
                 }
             }
             (Change::Untouched, Some(Judged::Alive(alive))) => {
-                self.put_renewal(alive, &mut bundle)?;
+                let seen = match activity {
+                    Activity::Counts => self.now(),
+                    Activity::Ignored => alive.last_seen,
+                };
+                answer::renew(shared, channel, alive, seen, self.now(), &mut bundle)?;
             }
         }
         if !bundle.is_empty() {
             bundle.no_store();
         }
-        bundle.vary(self.inner.shared.vary());
+        bundle.vary(shared.vary());
         Ok(bundle)
     }
 
-    fn put_written(&self, written: &Written<T>, bundle: &mut Bundle) {
-        let left_alone = written.kind == Kind::Changed
-            && self
-                .alive()
-                .is_some_and(|alive| alive.renewal == Renewal::LeftAlone);
-        let shared = &self.inner.shared;
-        match written.channel {
-            Channel::Cookie => {
-                let Some((cookie, _)) = &shared.cookie else {
-                    return;
-                };
-                let age = written.expires_at.since(self.now());
-                bundle.set_cookies(cookie.store(Role::State, written.token.clone(), age));
-                if !self.inner.carried.renewals.is_empty() && !left_alone {
-                    bundle.set_cookies(cookie.remove(Role::Renewal));
-                }
-            }
-            Channel::Bearer => {
-                let Some((bearer, _)) = &shared.bearer else {
-                    return;
-                };
-                bundle.token(bearer.token_header(), written.token.clone());
-                if let Some(renewal) = written.renewal.as_ref().filter(|_| !left_alone) {
-                    bundle.token(bearer.renewal_header(), renewal.clone());
-                }
-            }
+    /// What becomes of the renewal token that came with the request, when a
+    /// state token is written. A change leaves alone what cannot be judged
+    /// here; a sign-in replaces everything.
+    fn beside(&self, written: &Written<T>) -> Beside {
+        if self.inner.carried.renewals.is_empty() {
+            return Beside::Nothing;
         }
-    }
-
-    fn put_removal(&self, bundle: &mut Bundle) {
-        match (
-            self.inner.channel,
-            &self.inner.shared.cookie,
-            &self.inner.shared.bearer,
-        ) {
-            (Channel::Cookie, Some((cookie, _)), _) => {
-                bundle.set_cookies(cookie.remove(Role::State));
-                bundle.set_cookies(cookie.remove(Role::Renewal));
-            }
-            (Channel::Bearer, _, Some((bearer, _))) => {
-                bundle.token(bearer.token_header(), String::new());
-                bundle.token(bearer.renewal_header(), String::new());
-            }
-            _ => {}
+        let left_alone = || self.alive().is_some_and(|alive| alive.renewal == Renewal::LeftAlone);
+        match written.kind {
+            Kind::Changed if left_alone() => Beside::LeftAlone,
+            Kind::Changed | Kind::Started => Beside::Stale,
         }
-    }
-
-    /// Records activity and the move to a new primary key, when they are due,
-    /// in the renewal token: an overlapping request may be changing the state.
-    fn put_renewal(&self, alive: &Alive<T>, bundle: &mut Bundle) -> Result<(), SealError> {
-        let shared = &self.inner.shared;
-        let Some(keys) = shared.keys(self.inner.channel) else {
-            return Ok(());
-        };
-        let Ok(primary) = keys.renewal.primary_at(self.now()) else {
-            return Ok(());
-        };
-        let active = self.pending().activity == Activity::Counts;
-        let idle = self.now().since(alive.last_seen);
-        let touch = active && idle >= shared.policy.touch_threshold();
-        let seen = if active { self.now() } else { alive.last_seen };
-
-        let wanted = match alive.token.source {
-            Source::Token if alive.token.key_id == primary => Copied::No,
-            Source::Token | Source::Copy => Copied::Yes,
-        };
-        let moves = match alive.renewal {
-            Renewal::LeftAlone => return Ok(()),
-            Renewal::None => wanted == Copied::Yes,
-            Renewal::Counts { key_id, copy } => {
-                key_id != primary || (wanted, copy) == (Copied::Yes, Copied::No)
-            }
-        };
-        if !touch && !moves {
-            return Ok(());
-        }
-        let renewal = |keys| tokens::renewal(keys, &shared.policy, alive, wanted, seen, self.now());
-        match (self.inner.channel, &shared.cookie, &shared.bearer) {
-            (Channel::Cookie, Some((cookie, keys)), _) => {
-                let token = renewal(keys)?;
-                let age = alive.expires_at.since(self.now());
-                bundle.set_cookies(cookie.store(Role::Renewal, token, age));
-            }
-            // A client that sends no renewal token keeps only the state token.
-            (Channel::Bearer, _, Some((bearer, keys))) if alive.renewal == Renewal::None => {
-                let token = tokens::state_again(keys, alive, seen, self.now())?;
-                bundle.token(bearer.token_header(), token);
-            }
-            (Channel::Bearer, _, Some((bearer, keys))) => {
-                let token = renewal(keys)?;
-                bundle.token(bearer.renewal_header(), token);
-            }
-            _ => {}
-        }
-        Ok(())
     }
 
     fn judged(&self) -> &Judged<T> {
         let inner = &*self.inner;
-        inner
-            .judged
-            .get_or_init(|| match inner.shared.keys(inner.channel) {
-                Some(keys) => judge(keys, &inner.shared.policy, &inner.carried, || self.now()),
-                None => Judged::Absent,
-            })
+        inner.judged.get_or_init(|| match inner.shared.keys(inner.channel) {
+            Some(keys) => judge(keys, &inner.shared.policy, &inner.carried, || self.now()),
+            None => Judged::Absent,
+        })
     }
 
     fn alive(&self) -> Option<&Alive<T>> {
@@ -531,9 +369,7 @@ impl<T: Payload> Session<T> {
         match change {
             Change::Written(written) => Some((written.record, Arc::clone(&written.state))),
             Change::Ended => None,
-            Change::Untouched => self
-                .alive()
-                .map(|alive| (alive.record, Arc::clone(&alive.state))),
+            Change::Untouched => self.alive().map(|alive| (alive.record, Arc::clone(&alive.state))),
         }
     }
 
@@ -541,7 +377,7 @@ impl<T: Payload> Session<T> {
     /// has started stays a started one.
     fn writing(&self) -> (Channel, Kind) {
         match &self.pending().change {
-            Change::Written(written) => (written.channel, written.kind),
+            Change::Written(written) => (written.tokens.channel, written.kind),
             _ => (self.inner.channel, Kind::Changed),
         }
     }
@@ -579,28 +415,18 @@ impl<T: Payload> Session<T> {
         if expires_at <= now {
             return Err(SessionError::CeilingPassed);
         }
-        let (key_id, token) = tokens::state(keys, &record, &*state, expires_at, now)?;
-        if let Some((cookie, keys)) = shared
-            .cookie
-            .as_ref()
-            .filter(|_| channel == Channel::Cookie)
+        let (key_id, text) = tokens::state(keys, &record, &*state, expires_at, now)?;
+        if let Some((cookie, keys)) = shared.cookie.as_ref().filter(|_| channel == Channel::Cookie)
         {
-            tokens::check_fit(cookie, keys, &token)?;
+            tokens::check_fit(cookie, keys, &text)?;
         }
         let renewal = match channel {
             Channel::Cookie => None,
             Channel::Bearer => Some(tokens::first_renewal(keys, &shared.policy, record.id, now)?),
         };
-        let written = Written {
-            record,
-            state,
-            key_id,
-            token,
-            renewal,
-            channel,
-            expires_at,
-            kind,
-        };
+        let age = expires_at.since(now);
+        let tokens = NewTokens { channel, state: text, renewal, age };
+        let written = Written { record, state, key_id, tokens, expires_at, kind };
 
         let mut pending = self.pending();
         if pending.revision != revision {
@@ -642,17 +468,12 @@ impl<T> Session<T> {
             judged: OnceLock::new(),
             pending: Mutex::new(pending),
         };
-        Session {
-            inner: Arc::new(inner),
-        }
+        Session { inner: Arc::new(inner) }
     }
 
     /// No code of the application runs while this is held.
     fn pending(&self) -> MutexGuard<'_, Pending<T>> {
-        self.inner
-            .pending
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -664,17 +485,13 @@ fn encoded<T: Payload>(state: &T) -> Result<Zeroizing<Vec<u8>>, PayloadError> {
 
 impl<T> Clone for Session<T> {
     fn clone(&self) -> Session<T> {
-        Session {
-            inner: Arc::clone(&self.inner),
-        }
+        Session { inner: Arc::clone(&self.inner) }
     }
 }
 
 /// The state is left out.
 impl<T> fmt::Debug for Session<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session")
-            .field("channel", &self.inner.channel)
-            .finish_non_exhaustive()
+        f.debug_struct("Session").field("channel", &self.inner.channel).finish_non_exhaustive()
     }
 }

@@ -11,6 +11,7 @@ use crate::payload::{self, Payload};
 use crate::policy::Policy;
 use crate::ring::KeyRing;
 use crate::session::Session;
+use crate::shared::{Channel, Shared};
 use crate::time::UnixTime;
 
 /// The sessions of an application, whose state is a `T`: made once, shared by
@@ -42,24 +43,6 @@ use crate::time::UnixTime;
 pub struct Sessions<T> {
     shared: Arc<Shared>,
     state: PhantomData<fn() -> T>,
-}
-
-/// How a session travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Channel {
-    /// In the cookies of a browser.
-    Cookie,
-    /// In headers: see [`Bearer`].
-    Bearer,
-}
-
-pub(crate) struct Shared {
-    pub(crate) policy: Policy,
-    pub(crate) cookie: Option<(Cookie, ChannelKeys)>,
-    pub(crate) bearer: Option<(Bearer, ChannelKeys)>,
-    pub(crate) clock: Arc<dyn Fn() -> UnixTime + Send + Sync>,
-    pub(crate) sign_in_page: Option<String>,
-    pub(crate) step_up_page: Option<String>,
 }
 
 impl<T: Payload> Sessions<T> {
@@ -106,27 +89,13 @@ impl<T: Payload> Sessions<T> {
         I: IntoIterator<Item = &'h [u8]>,
     {
         if let Some((bearer, _)) = &self.shared.bearer {
-            let mut tokens = values("authorization")
-                .into_iter()
-                .filter_map(bearer::credentials);
+            let mut tokens = values("authorization").into_iter().filter_map(bearer::credentials);
             if let Some(token) = tokens.next() {
                 // Two credentials in one request: neither can be believed.
-                let states = if tokens.next().is_none() {
-                    vec![token.to_vec()]
-                } else {
-                    vec![]
-                };
+                let states = if tokens.next().is_none() { vec![token.to_vec()] } else { vec![] };
                 let renewals = values(bearer.renewal_header()).into_iter().take(1);
-                let renewals = renewals
-                    .filter(|value| !value.is_empty())
-                    .map(<[u8]>::to_vec);
-                return (
-                    Channel::Bearer,
-                    Carried {
-                        states,
-                        renewals: renewals.collect(),
-                    },
-                );
+                let renewals = renewals.filter(|value| !value.is_empty()).map(<[u8]>::to_vec);
+                return (Channel::Bearer, Carried { states, renewals: renewals.collect() });
             }
         }
         let Some((cookie, _)) = &self.shared.cookie else {
@@ -143,18 +112,13 @@ impl<T: Payload> Sessions<T> {
 
 impl<T> Clone for Sessions<T> {
     fn clone(&self) -> Sessions<T> {
-        Sessions {
-            shared: Arc::clone(&self.shared),
-            state: PhantomData,
-        }
+        Sessions { shared: Arc::clone(&self.shared), state: PhantomData }
     }
 }
 
 impl<T> fmt::Debug for Sessions<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sessions")
-            .field("policy", &self.shared.policy)
-            .finish_non_exhaustive()
+        f.debug_struct("Sessions").field("policy", &self.shared.policy).finish_non_exhaustive()
     }
 }
 
@@ -191,11 +155,7 @@ impl<T: Payload> SessionsBuilder<T> {
             sign_in_page: None,
             step_up_page: None,
         };
-        SessionsBuilder {
-            ring: ring.into(),
-            shared,
-            state: PhantomData,
-        }
+        SessionsBuilder { ring: ring.into(), shared, state: PhantomData }
     }
 
     /// Carries sessions in this cookie. It is the default when no transport is named.
@@ -245,10 +205,7 @@ impl<T: Payload> SessionsBuilder<T> {
         if self.shared.cookie.is_none() && self.shared.bearer.is_none() {
             return self.cookie(Cookie::default()).build();
         }
-        Sessions {
-            shared: Arc::new(self.shared),
-            state: PhantomData,
-        }
+        Sessions { shared: Arc::new(self.shared), state: PhantomData }
     }
 }
 
@@ -257,23 +214,5 @@ impl<T> fmt::Debug for SessionsBuilder<T> {
         f.debug_struct("SessionsBuilder")
             .field("policy", &self.shared.policy)
             .finish_non_exhaustive()
-    }
-}
-
-impl Shared {
-    pub(crate) fn keys(&self, channel: Channel) -> Option<&ChannelKeys> {
-        match channel {
-            Channel::Cookie => self.cookie.as_ref().map(|(_, keys)| keys),
-            Channel::Bearer => self.bearer.as_ref().map(|(_, keys)| keys),
-        }
-    }
-
-    /// What a response that depends on a session depends on.
-    pub(crate) fn vary(&self) -> &'static str {
-        match (&self.cookie, &self.bearer) {
-            (_, None) => "Cookie",
-            (None, _) => "Authorization",
-            _ => "Cookie, Authorization",
-        }
     }
 }

@@ -56,12 +56,7 @@ impl<P: Payload> Signer<P> {
     pub fn new(ring: &KeyRing, lifetime: Duration) -> Signer<P> {
         const { payload::check::<P>() };
         let keys = Subkeys::new(ring, "bulla/1/sign", P::PURPOSE.as_bytes(), SigningKey::new);
-        Signer {
-            keys,
-            lifetime,
-            limit: MAX_TOKEN_LEN,
-            payload: PhantomData,
-        }
+        Signer { keys, lifetime, limit: MAX_TOKEN_LEN, payload: PhantomData }
     }
 
     /// Makes and accepts tokens of at most `len` characters, and never more
@@ -124,10 +119,7 @@ impl<P: Payload> Signer<P> {
         wire::write_body(buf, claims, 1, |out| payload::encode(payload, out))?;
         let len = Mode::Signed.text_len(buf.len() + MAC_LEN);
         if len > self.limit {
-            return Err(SealError::TooLong {
-                len,
-                limit: self.limit,
-            });
+            return Err(SealError::TooLong { len, limit: self.limit });
         }
         let mac = key.key.mac(Mode::Signed.prefix(), buf);
         buf.extend_from_slice(&mac);
@@ -186,9 +178,7 @@ impl<P: Payload> Signer<P> {
         let id = wire::key_id(buf);
         let key = self.keys.get(id)?;
         let (message, mac) = split(buf)?;
-        key.key
-            .check(Mode::Signed.prefix(), message, mac)
-            .map_err(|_| OpenError::BadTag(id))?;
+        key.key.check(Mode::Signed.prefix(), message, mac).map_err(|_| OpenError::BadTag(id))?;
         let body = Body::parse(&message[KEY_ID_LEN..])?;
         let now = now();
         key.check_open(now)?;

@@ -29,17 +29,12 @@ impl<K> Subkeys<K> {
             key: make(&entry.key().derive(label, purpose)),
             schedule: entry.schedule(),
         });
-        Subkeys {
-            keys: keys.collect(),
-        }
+        Subkeys { keys: keys.collect() }
     }
 
     /// Step 5 of opening: exactly one key, and no other is ever tried.
     pub(crate) fn get(&self, id: KeyId) -> Result<&Subkey<K>, OpenError> {
-        self.keys
-            .iter()
-            .find(|key| key.id == id)
-            .ok_or(OpenError::UnknownKey(id))
+        self.keys.iter().find(|key| key.id == id).ok_or(OpenError::UnknownKey(id))
     }
 
     /// Step 1 of sealing and signing.
@@ -51,10 +46,6 @@ impl<K> Subkeys<K> {
 impl<K> Subkey<K> {
     /// Step 8 of opening.
     pub(crate) fn check_open(&self, now: UnixTime) -> Result<(), OpenError> {
-        if self.schedule.is_open_at(now) {
-            Ok(())
-        } else {
-            Err(OpenError::RetiredKey(self.id))
-        }
+        if self.schedule.is_open_at(now) { Ok(()) } else { Err(OpenError::RetiredKey(self.id)) }
     }
 }

@@ -41,11 +41,7 @@ impl UnixTime {
     /// The instant `secs` seconds after 1970, at most [`UnixTime::MAX`].
     #[must_use]
     pub const fn from_secs(secs: u64) -> UnixTime {
-        if secs > Self::MAX.0 {
-            Self::MAX
-        } else {
-            UnixTime(secs)
-        }
+        if secs > Self::MAX.0 { Self::MAX } else { UnixTime(secs) }
     }
 
     /// Seconds since 1970.
@@ -97,9 +93,7 @@ impl FromStr for UnixTime {
         if instant.nanosecond() != 0 {
             return Err(TimeError); // a leap second, which Unix time cannot name
         }
-        u64::try_from(instant.unix_timestamp())
-            .map(UnixTime)
-            .map_err(|_| TimeError)
+        u64::try_from(instant.unix_timestamp()).map(UnixTime).map_err(|_| TimeError)
     }
 }
 

@@ -39,14 +39,8 @@ pub(crate) fn state_again<T>(
     now: UnixTime,
 ) -> Result<String, SealError> {
     let mut token = String::new();
-    let claims = Claims::new(
-        seen,
-        alive.expires_at.since(seen),
-        alive.token.claims.schema,
-    );
-    let payload = Body::parse(&alive.token.body)
-        .map(|body| body.payload)
-        .unwrap_or_default();
+    let claims = Claims::new(seen, alive.expires_at.since(seen), alive.token.claims.schema);
+    let payload = Body::parse(&alive.token.body).map(|body| body.payload).unwrap_or_default();
     keys.state.seal(now, claims, &mut token, |out| {
         payload::reserve_wiped(out, payload.len());
         out.extend_from_slice(payload);
@@ -65,21 +59,9 @@ pub(crate) fn renewal<T>(
     seen: UnixTime,
     now: UnixTime,
 ) -> Result<String, SealError> {
-    let state = StateCopy {
-        fingerprint: alive.token.fingerprint,
-        body: &alive.token.body,
-    };
+    let state = StateCopy { fingerprint: alive.token.fingerprint, body: &alive.token.body };
     let copy = Some(state).filter(|_| copy == Copied::Yes);
-    seal_renewal(
-        keys,
-        policy,
-        &RenewalRecord {
-            id: alive.record.id,
-            copy,
-        },
-        seen,
-        now,
-    )
+    seal_renewal(keys, policy, &RenewalRecord { id: alive.record.id, copy }, seen, now)
 }
 
 /// The renewal token that goes with a new state token over the bearer channel.
@@ -123,10 +105,7 @@ pub(crate) fn check_fit(
         let limit = cookie.capacity(role);
         if len > limit {
             let name = cookie.name_len(role);
-            return Err(SessionError::TooLarge {
-                size: name + len,
-                limit: name + limit,
-            });
+            return Err(SessionError::TooLarge { size: name + len, limit: name + limit });
         }
     }
     Ok(())

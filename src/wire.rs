@@ -66,16 +66,11 @@ pub(crate) fn decode(
     buf: &mut Vec<u8>,
 ) -> Result<(), OpenError> {
     if token.len() > limit {
-        return Err(OpenError::TooLong {
-            len: token.len(),
-            limit,
-        });
+        return Err(OpenError::TooLong { len: token.len(), limit });
     }
     let encoded = token.strip_prefix(mode.prefix()).ok_or(OpenError::Prefix)?;
     buf.clear();
-    URL_SAFE_NO_PAD
-        .decode_vec(encoded, buf)
-        .map_err(|_| OpenError::Encoding)?;
+    URL_SAFE_NO_PAD.decode_vec(encoded, buf).map_err(|_| OpenError::Encoding)?;
     if buf.len() < mode.min_len() {
         return Err(OpenError::TooShort);
     }
@@ -118,11 +113,7 @@ impl Claims {
     /// Shortens a lifetime that would go past the last second.
     pub(crate) fn new(issued_at: UnixTime, lifetime: Duration, schema: u32) -> Claims {
         let lifetime = (issued_at + lifetime).since(issued_at).as_secs();
-        Claims {
-            issued_at,
-            lifetime,
-            schema,
-        }
+        Claims { issued_at, lifetime, schema }
     }
 }
 
@@ -177,26 +168,15 @@ impl<'a> Body<'a> {
         let mut rest = body;
         let issued_at = take_varint(&mut rest)?;
         let lifetime = take_varint(&mut rest)?;
-        let schema = u32::try_from(take_varint(&mut rest)?)
-            .ok()
-            .filter(|schema| *schema > 0)?;
+        let schema = u32::try_from(take_varint(&mut rest)?).ok().filter(|schema| *schema > 0)?;
         let length = usize::try_from(take_varint(&mut rest)?).ok()?;
         if issued_at.checked_add(lifetime)? > UnixTime::MAX.as_secs() {
             return None;
         }
         let (payload, padding) = rest.split_at_checked(length)?;
         let unpadded = body.get(..body.len() - padding.len())?;
-        let claims = Claims {
-            issued_at: UnixTime::from_secs(issued_at),
-            lifetime,
-            schema,
-        };
-        Some(Body {
-            claims,
-            payload,
-            unpadded,
-            padding,
-        })
+        let claims = Claims { issued_at: UnixTime::from_secs(issued_at), lifetime, schema };
+        Some(Body { claims, payload, unpadded, padding })
     }
 
     /// Steps 9 and 10: the deadline, which `longest` may bring forward.
@@ -254,26 +234,13 @@ mod tests {
 
     #[test]
     fn a_varint_has_one_spelling() {
-        for value in [
-            0,
-            1,
-            0x7f,
-            0x80,
-            0x3fff,
-            0x4000,
-            u64::from(u32::MAX),
-            u64::MAX,
-        ] {
+        for value in [0, 1, 0x7f, 0x80, 0x3fff, 0x4000, u64::from(u32::MAX), u64::MAX] {
             let mut bytes = Vec::new();
             write_varint(&mut bytes, value);
             assert_eq!(take_varint(&mut &bytes[..]), Some(value));
             *bytes.last_mut().unwrap() |= 0x80;
             bytes.push(0);
-            assert_eq!(
-                take_varint(&mut &bytes[..]),
-                None,
-                "{value} with a superfluous byte"
-            );
+            assert_eq!(take_varint(&mut &bytes[..]), None, "{value} with a superfluous byte");
             bytes.truncate(bytes.len() - 1);
             assert_eq!(take_varint(&mut &bytes[..]), None, "{value} cut");
         }

@@ -25,9 +25,7 @@ where
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Session<T>, MissingLayer> {
         let session = parts.extensions.get::<Session<T>>().cloned();
-        session.ok_or(MissingLayer {
-            state: std::any::type_name::<T>(),
-        })
+        session.ok_or(MissingLayer { state: std::any::type_name::<T>() })
     }
 }
 
@@ -123,10 +121,7 @@ impl<T> fmt::Debug for Required<T> {
 /// The state is left out.
 impl<T, const SECONDS: u64> fmt::Debug for Fresh<T, SECONDS> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Fresh")
-            .field(&PhantomData::<T>)
-            .field(&SECONDS)
-            .finish()
+        f.debug_tuple("Fresh").field(&PhantomData::<T>).field(&SECONDS).finish()
     }
 }
 
@@ -138,11 +133,7 @@ pub struct MissingLayer {
 
 impl fmt::Display for MissingLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "this route has no SessionLayer::<{}>: add .layer(…) to the router",
-            self.state
-        )
+        write!(f, "this route has no SessionLayer::<{}>: add .layer(…) to the router", self.state)
     }
 }
 
@@ -205,9 +196,7 @@ impl IntoResponse for Denied {
         if let Some((name, value)) = self.header() {
             match HeaderValue::try_from(value) {
                 Ok(value) => {
-                    response
-                        .headers_mut()
-                        .insert(HeaderName::from_static(name), value);
+                    response.headers_mut().insert(HeaderName::from_static(name), value);
                 }
                 Err(error) => {
                     tracing::error!(%error, "a configured page is no header value");
@@ -224,11 +213,6 @@ impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
         tracing::error!(error = %self, "a session could not be changed");
         let headers = [(header::CACHE_CONTROL, "no-store")];
-        (
-            StatusCode::INTERNAL_SERVER_ERROR,
-            headers,
-            "Internal server error",
-        )
-            .into_response()
+        (StatusCode::INTERNAL_SERVER_ERROR, headers, "Internal server error").into_response()
     }
 }

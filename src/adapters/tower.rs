@@ -65,9 +65,7 @@ impl<T: Payload> SessionLayer<T> {
     /// and settings: [`Sessions::builder`], then `SessionLayer::from`.
     #[must_use]
     pub fn new(ring: impl Into<Arc<KeyRing>>, policy: Policy) -> SessionLayer<T> {
-        SessionLayer {
-            sessions: Sessions::new(ring, policy),
-        }
+        SessionLayer { sessions: Sessions::new(ring, policy) }
     }
 }
 
@@ -79,17 +77,13 @@ impl<T> From<Sessions<T>> for SessionLayer<T> {
 
 impl<T> Clone for SessionLayer<T> {
     fn clone(&self) -> SessionLayer<T> {
-        SessionLayer {
-            sessions: self.sessions.clone(),
-        }
+        SessionLayer { sessions: self.sessions.clone() }
     }
 }
 
 impl<T> fmt::Debug for SessionLayer<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionLayer")
-            .field("sessions", &self.sessions)
-            .finish()
+        f.debug_struct("SessionLayer").field("sessions", &self.sessions).finish()
     }
 }
 
@@ -97,10 +91,7 @@ impl<S, T> Layer<S> for SessionLayer<T> {
     type Service = SessionService<S, T>;
 
     fn layer(&self, inner: S) -> SessionService<S, T> {
-        SessionService {
-            inner,
-            sessions: self.sessions.clone(),
-        }
+        SessionService { inner, sessions: self.sessions.clone() }
     }
 }
 
@@ -112,18 +103,13 @@ pub struct SessionService<S, T> {
 
 impl<S: Clone, T> Clone for SessionService<S, T> {
     fn clone(&self) -> SessionService<S, T> {
-        SessionService {
-            inner: self.inner.clone(),
-            sessions: self.sessions.clone(),
-        }
+        SessionService { inner: self.inner.clone(), sessions: self.sessions.clone() }
     }
 }
 
 impl<S, T> fmt::Debug for SessionService<S, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionService")
-            .field("sessions", &self.sessions)
-            .finish_non_exhaustive()
+        f.debug_struct("SessionService").field("sessions", &self.sessions).finish_non_exhaustive()
     }
 }
 
@@ -142,14 +128,10 @@ where
 
     fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
         let headers = request.headers();
-        let session = self
-            .sessions
-            .load(|name| headers.get_all(name).iter().map(HeaderValue::as_bytes));
+        let session =
+            self.sessions.load(|name| headers.get_all(name).iter().map(HeaderValue::as_bytes));
         request.extensions_mut().insert(session.clone());
-        ResponseFuture {
-            inner: self.inner.call(request),
-            session,
-        }
+        ResponseFuture { inner: self.inner.call(request), session }
     }
 }
 

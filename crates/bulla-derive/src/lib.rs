@@ -22,9 +22,7 @@ use syn::{DeriveInput, Error, LitInt, LitStr, Path, Type, parse_macro_input};
 #[proc_macro_derive(Payload, attributes(payload))]
 pub fn derive_payload(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
-    expand(&input)
-        .unwrap_or_else(Error::into_compile_error)
-        .into()
+    expand(&input).unwrap_or_else(Error::into_compile_error).into()
 }
 
 #[derive(Default)]
@@ -53,27 +51,19 @@ fn expand(input: &DeriveInput) -> syn::Result<proc_macro2::TokenStream> {
             "say what the tokens are for: #[payload(purpose = \"shop.example/reset-link\")]",
         )
     })?;
-    let version = keys
-        .version
-        .map_or_else(|| quote!(1), |version| quote!(#version));
+    let version = keys.version.map_or_else(|| quote!(1), |version| quote!(#version));
     let encoding = match keys.encoding {
         None => quote!(Postcard),
         Some(text) => match text.value().as_str() {
             "postcard" => quote!(Postcard),
             "json" => quote!(Json),
             _ => {
-                return Err(Error::new_spanned(
-                    text,
-                    "the encoding is \"postcard\" or \"json\"",
-                ));
+                return Err(Error::new_spanned(text, "the encoding is \"postcard\" or \"json\""));
             }
         },
     };
     let (previous, upgraded) = match keys.previous {
-        Some(previous) => (
-            quote!(#previous),
-            quote!(::core::convert::From::from(previous)),
-        ),
+        Some(previous) => (quote!(#previous), quote!(::core::convert::From::from(previous))),
         None => (quote!(#bulla::NoPrevious), quote!(match previous {})),
     };
     Ok(quote! {
@@ -94,11 +84,7 @@ fn expand(input: &DeriveInput) -> syn::Result<proc_macro2::TokenStream> {
 
 fn read(input: &DeriveInput) -> syn::Result<Keys> {
     let mut keys = Keys::default();
-    for attribute in input
-        .attrs
-        .iter()
-        .filter(|attribute| attribute.path().is_ident("payload"))
-    {
+    for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("payload")) {
         attribute.parse_nested_meta(|meta| {
             let again = if meta.path.is_ident("purpose") {
                 keys.purpose.replace(meta.value()?.parse()?).is_some()
@@ -115,11 +101,7 @@ fn read(input: &DeriveInput) -> syn::Result<Keys> {
                     meta.error("the keys are purpose, version, previous, encoding and crate")
                 );
             };
-            if again {
-                Err(meta.error("this key stands here twice"))
-            } else {
-                Ok(())
-            }
+            if again { Err(meta.error("this key stands here twice")) } else { Ok(()) }
         })?;
     }
     Ok(keys)

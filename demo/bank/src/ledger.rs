@@ -23,26 +23,10 @@ pub(crate) struct Account {
 impl Ledger {
     pub(crate) fn open() -> Ledger {
         let accounts = [
-            (
-                "ada",
-                Account {
-                    name: "Ada Lovelace",
-                    balance: Money(184_300),
-                    pin: "1815",
-                },
-            ),
-            (
-                "alan",
-                Account {
-                    name: "Alan Turing",
-                    balance: Money(193_600),
-                    pin: "1912",
-                },
-            ),
+            ("ada", Account { name: "Ada Lovelace", balance: Money(184_300), pin: "1815" }),
+            ("alan", Account { name: "Alan Turing", balance: Money(193_600), pin: "1912" }),
         ];
-        Ledger {
-            accounts: Mutex::new(BTreeMap::from(accounts)),
-        }
+        Ledger { accounts: Mutex::new(BTreeMap::from(accounts)) }
     }
 
     /// The user's name as the ledger spells it, if the PIN is right.
@@ -60,9 +44,7 @@ impl Ledger {
     pub(crate) fn others(&self, user: &str) -> Vec<(&'static str, &'static str)> {
         let accounts = self.accounts();
         let others = accounts.iter().filter(|(other, _)| **other != user);
-        others
-            .map(|(other, account)| (*other, account.name))
-            .collect()
+        others.map(|(other, account)| (*other, account.name)).collect()
     }
 
     pub(crate) fn transfer(

@@ -60,10 +60,7 @@ enum Run {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let args = Args::parse();
     let ring = ring_file::load_or_make(&args.ring)?;
     let policy = Policy::new(args.idle, args.absolute);
@@ -75,9 +72,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
     announce(listener.local_addr()?);
-    axum::serve(listener, app)
-        .with_graceful_shutdown(stopped())
-        .await?;
+    axum::serve(listener, app).with_graceful_shutdown(stopped()).await?;
     tracing::info!("stopped");
     Ok(())
 }
@@ -87,10 +82,7 @@ fn bank<C: Release>(ring: KeyRing, policy: Policy) -> Router {
         .cookie(Cookie::default())
         .bearer(Bearer::default())
         .build();
-    let pages = pages::Pages {
-        policy,
-        release: C::VERSION,
-    };
+    let pages = pages::Pages { policy, release: C::VERSION };
     let ledger = Arc::new(Ledger::open());
     Router::new()
         .merge(web::routes::<C>(Arc::clone(&ledger), pages))

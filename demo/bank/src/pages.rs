@@ -72,10 +72,7 @@ impl Pages {
     fn session<C: Release>(self, customer: &C, facts: &Facts) -> Markup {
         let info = &facts.info;
         let left = |until: UnixTime| {
-            format!(
-                "{} left",
-                humantime::format_duration(until.since(facts.now))
-            )
+            format!("{} left", humantime::format_duration(until.since(facts.now)))
         };
         html! {
             section class="card" {

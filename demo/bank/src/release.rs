@@ -32,19 +32,13 @@ pub(crate) struct Customer {
 
 impl From<CustomerV1> for Customer {
     fn from(old: CustomerV1) -> Customer {
-        Customer {
-            user: old.user,
-            transfers: 0,
-            notice: None,
-        }
+        Customer { user: old.user, transfers: 0, notice: None }
     }
 }
 
 impl Release for CustomerV1 {
     fn sign_in(user: &str) -> CustomerV1 {
-        CustomerV1 {
-            user: user.to_owned(),
-        }
+        CustomerV1 { user: user.to_owned() }
     }
 
     fn user(&self) -> &str {
@@ -66,11 +60,7 @@ impl Release for CustomerV1 {
 
 impl Release for Customer {
     fn sign_in(user: &str) -> Customer {
-        Customer {
-            user: user.to_owned(),
-            transfers: 0,
-            notice: None,
-        }
+        Customer { user: user.to_owned(), transfers: 0, notice: None }
     }
 
     fn user(&self) -> &str {

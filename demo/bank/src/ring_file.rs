@@ -44,10 +44,7 @@ fn warn_if_others_can_read(path: &Path) {
     if let Ok(meta) = fs::metadata(path) {
         let mode = std::os::unix::fs::PermissionsExt::mode(&meta.permissions());
         if mode & 0o077 != 0 {
-            tracing::warn!(
-                "others can read the keys in {0}: chmod 600 {0}",
-                path.display()
-            );
+            tracing::warn!("others can read the keys in {0}: chmod 600 {0}", path.display());
         }
     }
     #[cfg(not(unix))]

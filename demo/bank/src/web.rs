@@ -98,14 +98,10 @@ async fn transfer<C: Release>(
             return Ok(bank.refuse(&session, rejection, text));
         }
     };
-    let done = transfer
-        .amount
-        .parse::<Money>()
-        .map_err(str::to_owned)
-        .and_then(|amount| {
-            let moved = bank.ledger.transfer(customer.user(), &transfer.to, amount);
-            moved.map(|()| amount).map_err(|error| error.to_string())
-        });
+    let done = transfer.amount.parse::<Money>().map_err(str::to_owned).and_then(|amount| {
+        let moved = bank.ledger.transfer(customer.user(), &transfer.to, amount);
+        moved.map(|()| amount).map_err(|error| error.to_string())
+    });
     match done {
         Err(problem) => {
             let page = bank.overview(&session, &*customer, Some(&problem));
@@ -136,15 +132,8 @@ impl Bank {
             return (StatusCode::NOT_FOUND, self.pages.sign_in(None)).into_response();
         };
         let others = self.ledger.others(customer.user());
-        let facts = pages::Facts {
-            account,
-            info,
-            now: session.now(),
-            others,
-        };
-        self.pages
-            .overview(customer, &facts, problem)
-            .into_response()
+        let facts = pages::Facts { account, info, now: session.now(), others };
+        self.pages.overview(customer, &facts, problem).into_response()
     }
 
     /// The page says the same whatever was wrong; the log knows more.
@@ -165,20 +154,15 @@ impl Bank {
 }
 
 async fn style() -> impl IntoResponse {
-    let headers = [
-        (header::CONTENT_TYPE, "text/css"),
-        (header::CACHE_CONTROL, "public, max-age=3600"),
-    ];
+    let headers =
+        [(header::CONTENT_TYPE, "text/css"), (header::CACHE_CONTROL, "public, max-age=3600")];
     (headers, include_str!("style.css"))
 }
 
 /// Forms of other sites are refused (SameSite=Lax does it too, in browsers
 /// that know it), and pages may load nothing but the style sheet.
 async fn guard(request: Request, next: Next) -> Response {
-    let site = request
-        .headers()
-        .get("sec-fetch-site")
-        .map(HeaderValue::as_bytes);
+    let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
     let foreign = matches!(site, Some(b"cross-site" | b"same-site"));
     if foreign && request.method() != axum::http::Method::GET {
         return (StatusCode::FORBIDDEN, "This form belongs to another site.").into_response();
@@ -186,17 +170,8 @@ async fn guard(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let policy = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'";
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(policy),
-    );
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    headers.insert(
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("same-origin"),
-    );
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     response
 }

@@ -1,0 +1,42 @@
+//! What a session tells about itself.
+
+use crate::judge::Refusal;
+use crate::key::KeyId;
+use crate::record::SessionId;
+use crate::time::UnixTime;
+
+/// Facts about a living session, for display, logs and decisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Info {
+    /// The session's id.
+    pub id: SessionId,
+    /// When the user signed in.
+    pub started_at: UnixTime,
+    /// When the user last proved who they are.
+    pub reauthenticated_at: UnixTime,
+    /// The last recorded activity; this request counts from its end on.
+    pub last_seen: UnixTime,
+    /// When the session ends if nothing more is seen of it.
+    pub idle_expires_at: UnixTime,
+    /// When the session ends whatever happens.
+    pub expires_at: UnixTime,
+    /// The key of the token that holds the state.
+    pub key_id: KeyId,
+    /// Characters of that token.
+    pub token_len: usize,
+}
+
+/// Whether a request has a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Status {
+    /// It carries no token.
+    Absent,
+    /// It carries tokens that make no session here.
+    Refused(Refusal),
+    /// It has a living session, or started one.
+    Alive,
+    /// It ended its session.
+    Ended,
+}

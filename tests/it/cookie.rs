@@ -1,0 +1,244 @@
+//! Cookies: names, attributes, limits, duplicates, pieces.
+
+use bulla::{Cookie, CookieError, KeyRing, Policy, SameSite, SessionError, Sessions, Status};
+use serde::{Deserialize, Serialize};
+
+use crate::support::{Account, Client, RENEWAL, STATE, T0, ada, effect, secs};
+
+/// The Set-Cookie lines of a sign-in and of a sign-out, tokens cut out.
+fn lines(cookie: Cookie) -> [Vec<String>; 2] {
+    let sessions = Sessions::<Account>::builder(KeyRing::generate().unwrap(), Policy::default())
+        .cookie(cookie)
+        .build();
+    let shorten = |line: String| match line.split_once("=b1.") {
+        Some((name, rest)) => format!("{name}=…{}", &rest[rest.find(';').unwrap()..]),
+        None => line,
+    };
+    [true, false].map(|signs_in| {
+        let session = Client::browser().send(&sessions, T0);
+        if signs_in {
+            session.start(ada()).unwrap();
+        } else {
+            session.end().unwrap();
+        }
+        let lines = session.commit().unwrap().into_iter();
+        lines.filter(|line| line.name == "set-cookie").map(|line| shorten(line.value)).collect()
+    })
+}
+
+#[test]
+fn attributes_are_the_strict_ones_unless_a_call_says_otherwise() {
+    let new = || Cookie::new("session").unwrap();
+    let table = [
+        (Cookie::default(), "__Host-session=…; HttpOnly; SameSite=Lax; Secure; Path=/"),
+        (
+            new().with_same_site(SameSite::Strict).persistent(),
+            "__Host-session=…; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=43200",
+        ),
+        (
+            new().with_same_site(SameSite::None).partitioned(),
+            "__Host-session=…; HttpOnly; SameSite=None; Partitioned; Secure; Path=/",
+        ),
+        (
+            new().shared_with_domain("example.com").unwrap(),
+            "__Secure-session=…; HttpOnly; SameSite=Lax; Secure; Path=/; Domain=example.com",
+        ),
+        (
+            new().below_path("/app").unwrap(),
+            "__Secure-session=…; HttpOnly; SameSite=Lax; Secure; Path=/app",
+        ),
+        (new().readable_by_scripts(), "__Host-session=…; SameSite=Lax; Secure; Path=/"),
+        (
+            new().with_same_site(SameSite::None).partitioned().over_plain_http(),
+            "session=…; HttpOnly; SameSite=Lax; Path=/",
+        ),
+    ];
+    for (cookie, expected) in table {
+        let name = cookie.name().to_owned();
+        let [set, removed] = lines(cookie);
+        assert_eq!(set, [expected]);
+        // Removal repeats name, path, domain, prefix and Secure.
+        let attributes = expected.split_once("; ").unwrap().1.replace("; Max-Age=43200", "");
+        let expected = [name.clone(), format!("{name}-renewal")].map(|name| {
+            format!("{name}=; {attributes}; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT")
+        });
+        assert_eq!(removed, expected);
+    }
+}
+
+#[test]
+fn a_persistent_cookie_is_kept_for_400_days_at_most() {
+    let policy = Policy::new(secs(86_400), secs(1000 * 86_400));
+    let sessions = Sessions::<Account>::builder(KeyRing::generate().unwrap(), policy)
+        .cookie(Cookie::default().persistent())
+        .build();
+    let session = Client::browser().send(&sessions, T0);
+    session.start(ada()).unwrap();
+    let line = session.commit().unwrap().into_iter().next().unwrap();
+    assert!(line.value.ends_with("; Max-Age=34560000"), "{}", line.value.len());
+}
+
+#[test]
+fn names_domains_and_paths_that_a_cookie_cannot_have_are_refused() {
+    let long = "x".repeat(65);
+    for name in ["", "a b", "a;b", "a=b", "ä", "__Host-x", "x-renewal", "x-1", "\r\n", &long] {
+        assert_eq!(Cookie::new(name).unwrap_err(), CookieError::Name, "{name}");
+    }
+    for domain in ["", "com", ".example.com", "example.com.", "a b.com", "a.com\r\nX: y", "a.com;"]
+    {
+        assert!(Cookie::default().shared_with_domain(domain).is_err(), "{domain}");
+    }
+    for path in ["", "app", "/a;b", "/a\r\nX: y", "/ä"] {
+        assert!(Cookie::default().below_path(path).is_err(), "{path}");
+    }
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize, bulla::Payload)]
+#[payload(purpose = "test/bytes")]
+struct Text(String);
+
+fn texts(cookie: Cookie) -> Sessions<Text> {
+    Sessions::builder(KeyRing::generate().unwrap(), Policy::default()).cookie(cookie).build()
+}
+
+/// The longest state that fits, and what one byte more says.
+fn longest(sessions: &Sessions<Text>) -> (usize, SessionError) {
+    let start = |len| Client::browser().send(sessions, T0).start(Text("x".repeat(len)));
+    let mut fits = 0;
+    for bit in (0..13).rev() {
+        if start(fits + (1 << bit)).is_ok() {
+            fits += 1 << bit;
+        }
+    }
+    (fits, start(fits + 1).unwrap_err())
+}
+
+#[test]
+fn a_state_too_large_for_its_cookie_is_an_error_where_it_is_set_and_the_old_one_stays() {
+    let sessions = texts(Cookie::default());
+    let (fits, error) = longest(&sessions);
+    let SessionError::TooLarge { size, limit } = error else { panic!("{error}") };
+    assert_eq!(limit, 4096);
+    assert!(size > 4096 && size < 4096 + 64, "{size}");
+    assert!(fits > 2850, "{fits}");
+
+    let mut client = Client::browser().signed_in(&sessions, T0, Text("x".repeat(fits)));
+    assert!(STATE.len() + client.kept[STATE].len() <= 4096);
+    client.visit(&sessions, T0, |session| {
+        assert!(session.set(Text("x".repeat(fits + 1))).is_err());
+        assert_eq!(session.get().unwrap().0.len(), fits);
+    });
+    assert_eq!(client.send(&sessions, T0).get().unwrap().0.len(), fits);
+}
+
+#[test]
+fn the_largest_state_can_still_move_to_a_new_key() {
+    let (old, new) = (crate::support::key_text(), crate::support::key_text());
+    for cookie in [Cookie::default(), Cookie::default().split()] {
+        let before = Sessions::<Text>::builder(crate::support::ring(&[&old]), Policy::default())
+            .cookie(cookie.clone())
+            .build();
+        let after =
+            Sessions::<Text>::builder(crate::support::ring(&[&new, &old]), Policy::default())
+                .cookie(cookie)
+                .build();
+        let (fits, _) = longest(&before);
+        let mut client = Client::browser().signed_in(&before, T0, Text("x".repeat(fits)));
+        client.visit(&after, T0, |session| assert_eq!(session.get().unwrap().0.len(), fits));
+        assert!(client.kept.contains_key(RENEWAL));
+        for (name, value) in &client.kept {
+            assert!(name.len() + value.len() <= 4096, "{name}: {}", name.len() + value.len());
+        }
+    }
+}
+
+#[test]
+fn of_several_cookies_of_one_name_the_first_that_opens_counts() {
+    let sessions = Sessions::<Account>::new(KeyRing::generate().unwrap(), Policy::default());
+    let good = Client::browser().signed_in(&sessions, T0, ada()).kept[STATE].clone();
+    let bad = good.replace(&good[60..64], "AAAA");
+    let found = |header: &str| {
+        let session = sessions.load_at(T0, |name| (name == "cookie").then_some(header.as_bytes()));
+        session.get().is_some()
+    };
+    let table = [
+        (format!("{STATE}={good}"), true),
+        (format!("a=b; {STATE}={good}; c=d"), true),
+        (format!("{STATE}={bad}; {STATE}={good}"), true),
+        (format!("{STATE}=; {STATE}={good}"), true),
+        (format!("{STATE}={bad}; {STATE}={bad}; {STATE}={bad}; {STATE}={good}"), true),
+        (
+            format!("{STATE}={bad}; {STATE}={bad}; {STATE}={bad}; {STATE}={bad}; {STATE}={good}"),
+            false,
+        ),
+        (format!("{STATE}=\"{good}\""), false),
+        (format!("session={good}"), false),
+        (format!("__host-session={good}"), false),
+        (format!("__Host-session2={good}"), false),
+        (format!("x{STATE}={good}"), false),
+        (format!(";;; ;{STATE}={good};;"), true),
+        (format!("{STATE} = {good} "), true),
+        (STATE.to_owned(), false),
+        (String::new(), false),
+    ];
+    for (header, opens) in table {
+        assert_eq!(found(&header), opens, "{}", header.replace(&good, "GOOD").replace(&bad, "BAD"));
+    }
+    let latin1 = [b"name=Andr\xe9; ", STATE.as_bytes(), b"=", good.as_bytes()].concat();
+    let session = sessions.load_at(T0, |name| (name == "cookie").then_some(&latin1[..]));
+    assert!(session.get().is_some(), "another cookie's bytes cost nobody a session");
+}
+
+#[test]
+fn a_header_of_10_000_cookies_is_read_and_tries_four() {
+    let sessions = Sessions::<Account>::new(KeyRing::generate().unwrap(), Policy::default());
+    let header = format!("{STATE}=b1.AAAA; ").repeat(10_000);
+    let session = sessions.load_at(T0, |name| (name == "cookie").then_some(header.as_bytes()));
+    assert!(matches!(session.status(), Status::Refused(_)));
+}
+
+#[test]
+fn a_split_session_grows_and_shrinks_and_every_write_covers_the_whole_range() {
+    let sessions = texts(Cookie::default().split());
+    let mut client = Client::browser();
+    for (len, pieces) in [(10, 1), (5000, 2), (10, 1), (3200, 2), (4900, 2)] {
+        let session = client.send(&sessions, T0);
+        session.start(Text("x".repeat(len))).unwrap();
+        let lines = client.receive(&session);
+        assert_eq!(lines.iter().filter(|line| line.name == "set-cookie").count(), 4);
+        assert_eq!(client.kept.len(), pieces, "{len}");
+        assert_eq!(client.send(&sessions, T0).get().unwrap().0.len(), len);
+    }
+    let session = client.send(&sessions, T0);
+    session.end().unwrap();
+    client.receive(&session);
+    assert!(client.kept.is_empty());
+}
+
+#[test]
+fn pieces_are_read_all_or_nothing_and_left_alone_otherwise() {
+    let sessions = texts(Cookie::default().split());
+    let whole =
+        |c: char| Client::browser().signed_in(&sessions, T0, Text(c.to_string().repeat(5000)));
+    let (a, b) = (whole('a'), whole('b'));
+    assert_eq!(a.kept.len(), 2);
+    for name in a.kept.keys() {
+        let mut mixed = a.clone();
+        mixed.kept.insert(name.clone(), b.kept[name].clone());
+        let mut cut = a.clone();
+        cut.kept.remove(name);
+        for mut client in [mixed, cut] {
+            let before = client.clone();
+            let session = client.send(&sessions, T0);
+            assert!(session.get().is_none());
+            assert_eq!(effect(&client.receive(&session)), "");
+            assert_eq!(client, before);
+        }
+    }
+    // A set from another generation beside it does not disturb.
+    let header: Vec<String> =
+        a.kept.iter().chain(&b.kept).map(|(k, v)| format!("{k}={v}")).collect();
+    let header = header.join("; ");
+    let session = sessions.load_at(T0, |name| (name == "cookie").then_some(header.as_bytes()));
+    assert!(session.get().unwrap().0.starts_with('a'));
+}

@@ -1,0 +1,163 @@
+//! Requests that overlap, servers that differ.
+
+use bulla::{Payload, Policy, Sessions};
+use serde::{Deserialize, Serialize};
+
+use crate::support::{Account, Client, STATE, T0, ada, effect, key_text, ring, secs};
+
+fn sessions(keys: &[&str]) -> Sessions<Account> {
+    Sessions::builder(ring(keys), Policy::default())
+        .cookie(bulla::Cookie::default())
+        .bearer(bulla::Bearer::default())
+        .build()
+}
+
+/// One request changes the state while another only renews; the responses
+/// arrive in both orders.
+#[test]
+fn a_renewal_never_undoes_a_change_in_either_order() {
+    let (old, new) = (key_text(), key_text());
+    let (before, after) = (sessions(&[&old]), sessions(&[&new, &old]));
+    for client in [Client::browser(), Client::mobile()] {
+        // Renewal because of activity, because of the key, and because of both.
+        for (sealed_by, renews_at) in [(&after, 600), (&before, 1), (&before, 600)] {
+            for change_arrives_first in [true, false] {
+                let mut client = client.clone().signed_in(sealed_by, T0, ada());
+                let now = T0 + secs(renews_at);
+                let renewing = client.send(&after, now);
+                let changing = client.send(&after, now);
+                renewing.get().unwrap();
+                changing.update(|account| account.name = "Countess".into()).unwrap();
+                let renewal = if change_arrives_first {
+                    client.receive(&changing);
+                    client.receive(&renewing)
+                } else {
+                    let renewal = client.receive(&renewing);
+                    client.receive(&changing);
+                    renewal
+                };
+                assert_eq!(effect(&renewal), "+renewal");
+                for (sessions, at) in [(&after, 0), (&after, 1700)] {
+                    let session = client.send(sessions, now + secs(at));
+                    assert_eq!(session.get().unwrap().name, "Countess");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn after_the_old_key_is_dropped_exactly_those_not_seen_since_are_refused() {
+    let (old, new) = (key_text(), key_text());
+    let (before, during, after) = (sessions(&[&old]), sessions(&[&new, &old]), sessions(&[&new]));
+    for client in [Client::browser(), Client::mobile()] {
+        let unseen = client.clone().signed_in(&before, T0, ada());
+        let mut seen = unseen.clone();
+        seen.visit(&during, T0 + secs(5), |session| assert!(session.get().is_some()));
+        assert!(seen.send(&after, T0 + secs(10)).get().is_some());
+
+        let mut refused = unseen.clone();
+        assert!(refused.visit(&after, T0 + secs(10), |session| session.get().is_none()));
+        assert_eq!(refused, unseen, "and left alone: another server may know the key");
+
+        // The session goes on under the new key alone: renewed, changed, renewed.
+        let mut now = T0 + secs(10);
+        for round in 0..6 {
+            now = now + secs(1500);
+            seen.visit(&after, now, |session| {
+                assert_eq!(session.get().unwrap().id, 1815 + round / 3);
+                if round % 3 == 2 {
+                    session.update(|account| account.id += 1).unwrap();
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn an_older_copy_is_never_taken_for_a_state_token_that_cannot_be_opened() {
+    let (old, new, newest) = (key_text(), key_text(), key_text());
+    let (before, here) = (sessions(&[&old]), sessions(&[&new, &old]));
+    let ahead = sessions(&[&newest, &new, &old]);
+    let mut client = Client::browser().signed_in(&before, T0, ada());
+    client.visit(&here, T0, |session| assert!(session.get().is_some()));
+    let copy = client.kept["__Host-session-renewal"].clone();
+    client.visit(&ahead, T0, |session| session.update(|a| a.name = "Countess".into()).unwrap());
+    // The late response of an overlapping renewal puts the copy back.
+    client.kept.insert("__Host-session-renewal".into(), copy);
+
+    let untouched = client.clone();
+    assert!(client.visit(&here, T0, |session| session.get().is_none()), "cannot be judged here");
+    assert_eq!(client, untouched);
+    client.visit(&ahead, T0, |session| assert_eq!(session.get().unwrap().name, "Countess"));
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize, Payload)]
+#[payload(purpose = "bank.example/session", version = 2, previous = Account)]
+struct AccountV2 {
+    id: u64,
+    name: String,
+    visits: u32,
+}
+
+impl From<Account> for AccountV2 {
+    fn from(old: Account) -> AccountV2 {
+        AccountV2 { id: old.id, name: old.name, visits: 0 }
+    }
+}
+
+/// The newer server has one more key as primary and a newer schema; requests
+/// alternate between the two.
+#[test]
+fn during_a_rolling_deploy_nobody_is_signed_out_and_the_old_overwrites_nothing() {
+    let (old_key, new_key) = (key_text(), key_text());
+    let old = sessions(&[&old_key]);
+    let new = Sessions::<AccountV2>::new(ring(&[&new_key, &old_key]), Policy::default());
+
+    let mut client = Client::browser().signed_in(&old, T0, ada());
+    let mut now = T0;
+    for round in 0..8 {
+        now = now + secs(120);
+        client.visit(&new, now, |session| assert_eq!(session.get().unwrap().id, 1815));
+        let before = client.clone();
+        client.visit(&old, now, |session| assert_eq!(session.get().unwrap().id, 1815));
+        assert_eq!(
+            client, before,
+            "round {round}: the old server writes nothing over the new one's"
+        );
+    }
+    client.visit(&new, now, |session| session.update(|account| account.visits += 1).unwrap());
+    for _ in 0..8 {
+        now = now + secs(1700);
+        let before = client.clone();
+        assert!(client.visit(&old, now, |session| session.get().is_none()), "cannot be judged");
+        assert_eq!(client, before);
+        client.visit(&new, now, |session| assert_eq!(session.get().unwrap().visits, 1));
+    }
+
+    // With one ring everywhere, only the schema differs.
+    let same_ring = sessions(&[&new_key, &old_key]);
+    let before = client.clone();
+    assert!(client.visit(&same_ring, now, |session| session.get().is_none()));
+    assert_eq!(client, before);
+
+    // The old server's change comes through to the new one.
+    let mut client = Client::browser().signed_in(&old, T0, ada());
+    client.visit(&new, T0, |session| assert!(session.get().is_some()));
+    client.visit(&old, T0, |session| session.update(|account| account.id = 7).unwrap());
+    client.visit(&new, T0, |session| assert_eq!(session.get().unwrap().id, 7));
+    assert!(client.kept.contains_key(STATE));
+}
+
+#[test]
+fn servers_with_clocks_a_minute_apart_agree() {
+    let key = key_text();
+    let sessions = sessions(&[&key]);
+    let mut client = Client::browser().signed_in(&sessions, T0 + secs(60), ada());
+    for round in 0..40 {
+        let now = T0 + secs(round * 300);
+        for ahead in [0, 60] {
+            client.visit(&sessions, now + secs(ahead), |session| assert!(session.get().is_some()));
+        }
+    }
+}

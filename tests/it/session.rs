@@ -1,0 +1,427 @@
+//! The state machine of a session, as a truth table, and its clocks.
+
+use bulla::{Bearer, Channel, Cookie, Policy, Session, SessionError, Sessions, Start, Status};
+use serde::{Deserialize, Serialize};
+
+use crate::support::{
+    Account, Client, RENEWAL, STATE, T0, ada, alan, effect, key_text, ring, secs,
+};
+
+const IDLE: u64 = 1800;
+const ABSOLUTE: u64 = 43_200;
+
+/// The shape that a newer release writes.
+#[derive(Serialize, Deserialize, bulla::Payload)]
+#[payload(purpose = "bank.example/session", version = 2)]
+struct Newer {
+    id: u64,
+    name: String,
+    colour: u8,
+}
+
+struct World {
+    old_key: String,
+    key: String,
+    sessions: Sessions<Account>,
+}
+
+fn sessions(keys: &[&str]) -> Sessions<Account> {
+    Sessions::builder(ring(keys), Policy::default())
+        .cookie(Cookie::default())
+        .bearer(Bearer::default())
+        .build()
+}
+
+impl World {
+    fn new() -> World {
+        let (old_key, key) = (key_text(), key_text());
+        let sessions = sessions(&[&key, &old_key]);
+        World { old_key, key, sessions }
+    }
+
+    /// Before `key` was primary.
+    fn earlier(&self) -> Sessions<Account> {
+        sessions(&[&self.old_key])
+    }
+
+    /// After `old_key` was dropped.
+    fn later(&self) -> Sessions<Account> {
+        sessions(&[&self.key])
+    }
+
+    /// A server with a ring of its own.
+    fn elsewhere(&self) -> Sessions<Account> {
+        sessions(&[&key_text()])
+    }
+
+    fn newer(&self) -> Sessions<Newer> {
+        Sessions::new(ring(&[&self.key]), Policy::default())
+    }
+}
+
+fn newer() -> Newer {
+    Newer { id: 1815, name: "Ada".into(), colour: 3 }
+}
+
+fn forged(mut client: Client) -> Client {
+    let token = client.kept.get_mut(STATE).unwrap();
+    let at = token.len() - 6;
+    let other = if token[at..].starts_with('A') { "B" } else { "A" };
+    token.replace_range(at..=at, other);
+    client
+}
+
+type Action = fn(&Session<Account>) -> Result<(), SessionError>;
+
+const NOTHING: Action = |_| Ok(());
+const LOOK: Action = |session| {
+    session.get();
+    Ok(())
+};
+const START: Action = |session| session.start(alan());
+const SET: Action = |session| session.set(alan());
+const SET_EQUAL: Action = |session| session.set(ada());
+const UPDATE: Action = |session| session.update(|account| account.name.push('!'));
+const LOOK_PASSIVE: Action = |session| {
+    session.ignore_activity();
+    session.get();
+    Ok(())
+};
+const REAUTHENTICATE: Action = Session::reauthenticated;
+const END: Action = Session::end;
+const SET_AND_END: Action = |session| {
+    session.set(alan())?;
+    session.end()
+};
+const START_AND_FAIL: Action = |session| {
+    session.start(alan())?;
+    session.discard_changes();
+    Ok(())
+};
+const END_AND_FAIL: Action = |session| {
+    session.end()?;
+    session.discard_changes();
+    Ok(())
+};
+
+#[test]
+fn what_a_request_carries_and_does_decides_what_leaves() {
+    let world = World::new();
+    let now = T0 + secs(3 * 3600);
+    let browser = Client::browser;
+    let here = &world.sessions;
+    let ago = |seconds| T0 + secs(3 * 3600 - seconds);
+
+    // What the client has, by name.
+    let guest = browser();
+    let fresh = browser().signed_in(here, ago(10), ada());
+    let seen = browser().signed_in(here, ago(600), ada());
+    let renewed = {
+        let mut client = browser().signed_in(here, ago(2400), ada());
+        client.visit(here, ago(1200), LOOK).unwrap();
+        assert!(client.kept.contains_key(RENEWAL));
+        client
+    };
+    let old_key = browser().signed_in(&world.earlier(), ago(10), ada());
+    let copied = {
+        let mut client = browser().signed_in(&world.earlier(), ago(10), ada());
+        client.visit(here, ago(9), LOOK).unwrap();
+        client
+    };
+    let forged_token = forged(fresh.clone());
+    let idle = browser().signed_in(here, ago(IDLE), ada());
+    let ended_by_absolute = browser().signed_in(
+        &Sessions::new(ring(&[&world.key]), Policy::new(secs(9999), secs(9999))),
+        ago(9999),
+        ada(),
+    );
+    let unknown_key = browser().signed_in(&world.elsewhere(), ago(10), ada());
+    let newer_schema = browser().signed_in(&world.newer(), ago(10), newer());
+    let from_the_future = browser().signed_in(here, now + secs(61), ada());
+    let other_format = {
+        let mut client = browser();
+        client.kept.insert(STATE.into(), "b2.AAAAAAAAAAAAAAAAAAAA".into());
+        client
+    };
+    let unreadable_renewal = {
+        let mut client = seen.clone();
+        let other = browser().signed_in(&world.elsewhere(), ago(10), ada());
+        client.kept.insert(RENEWAL.into(), other.kept[STATE].clone());
+        client
+    };
+    let no_session = Err(SessionError::NoSession);
+
+    let table: Vec<(&str, &Client, &str, Action, Result<(), SessionError>, &str)> = vec![
+        ("guest", &guest, "nothing", NOTHING, Ok(()), ""),
+        ("guest", &guest, "look", LOOK, Ok(()), ""),
+        ("guest", &guest, "start", START, Ok(()), "+state"),
+        ("guest", &guest, "set", SET, no_session, ""),
+        ("guest", &guest, "update", UPDATE, no_session, ""),
+        ("guest", &guest, "reauthenticate", REAUTHENTICATE, no_session, ""),
+        ("guest", &guest, "end", END, Ok(()), "-state -renewal"),
+        ("fresh", &fresh, "nothing", NOTHING, Ok(()), ""),
+        ("fresh", &fresh, "look", LOOK, Ok(()), ""),
+        ("fresh", &fresh, "start", START, Ok(()), "+state"),
+        ("fresh", &fresh, "set", SET, Ok(()), "+state"),
+        ("fresh", &fresh, "set equal", SET_EQUAL, Ok(()), ""),
+        ("fresh", &fresh, "update", UPDATE, Ok(()), "+state"),
+        ("fresh", &fresh, "reauthenticate", REAUTHENTICATE, Ok(()), "+state"),
+        ("fresh", &fresh, "end", END, Ok(()), "-state -renewal"),
+        ("fresh", &fresh, "set and end", SET_AND_END, Ok(()), "-state -renewal"),
+        ("fresh", &fresh, "start and fail", START_AND_FAIL, Ok(()), ""),
+        ("fresh", &fresh, "end and fail", END_AND_FAIL, Ok(()), "-state -renewal"),
+        ("seen long ago", &seen, "nothing", NOTHING, Ok(()), ""),
+        ("seen long ago", &seen, "look", LOOK, Ok(()), "+renewal"),
+        ("seen long ago", &seen, "look, passive", LOOK_PASSIVE, Ok(()), ""),
+        ("seen long ago", &seen, "set equal", SET_EQUAL, Ok(()), "+renewal"),
+        ("seen long ago", &seen, "set", SET, Ok(()), "+state"),
+        ("renewed", &renewed, "look", LOOK, Ok(()), "+renewal"),
+        ("renewed", &renewed, "set", SET, Ok(()), "+state -renewal"),
+        ("renewed", &renewed, "start", START, Ok(()), "+state -renewal"),
+        ("renewed", &renewed, "end", END, Ok(()), "-state -renewal"),
+        ("old key", &old_key, "nothing", NOTHING, Ok(()), ""),
+        ("old key", &old_key, "look", LOOK, Ok(()), "+renewal"),
+        ("old key", &old_key, "look, passive", LOOK_PASSIVE, Ok(()), "+renewal"),
+        ("old key", &old_key, "set", SET, Ok(()), "+state"),
+        ("copied", &copied, "look", LOOK, Ok(()), ""),
+        ("copied", &copied, "set", SET, Ok(()), "+state -renewal"),
+        ("forged", &forged_token, "nothing", NOTHING, Ok(()), ""),
+        ("forged", &forged_token, "look", LOOK, Ok(()), "-state -renewal"),
+        ("forged", &forged_token, "set", SET, no_session, "-state -renewal"),
+        ("forged", &forged_token, "start", START, Ok(()), "+state"),
+        ("idle", &idle, "look", LOOK, Ok(()), "-state -renewal"),
+        ("absolute", &ended_by_absolute, "look", LOOK, Ok(()), "-state -renewal"),
+        ("unknown key", &unknown_key, "look", LOOK, Ok(()), ""),
+        ("unknown key", &unknown_key, "set", SET, no_session, ""),
+        ("unknown key", &unknown_key, "start", START, Ok(()), "+state"),
+        ("unknown key", &unknown_key, "end", END, Ok(()), "-state -renewal"),
+        ("newer schema", &newer_schema, "look", LOOK, Ok(()), ""),
+        ("newer schema", &newer_schema, "update", UPDATE, no_session, ""),
+        ("future", &from_the_future, "look", LOOK, Ok(()), ""),
+        ("other format", &other_format, "look", LOOK, Ok(()), ""),
+        ("unreadable renewal", &unreadable_renewal, "look", LOOK, Ok(()), ""),
+        ("unreadable renewal", &unreadable_renewal, "set", SET, Ok(()), "+state"),
+        ("unreadable renewal", &unreadable_renewal, "start", START, Ok(()), "+state -renewal"),
+    ];
+    for (what, client, does, action, result, expected) in table {
+        let mut client = client.clone();
+        let session = client.send(here, now);
+        assert_eq!(action(&session), result, "{what}: {does}");
+        let lines = client.receive(&session);
+        assert_eq!(effect(&lines), expected, "{what}: {does}");
+        let stores = expected.contains(['+', '-']);
+        assert_eq!(lines.iter().any(|line| line.name == "cache-control"), stores, "{what}: {does}");
+        assert_eq!(session.set(alan()), Err(SessionError::ResponseSent), "{what}: {does}");
+        assert_eq!(session.end(), Err(SessionError::ResponseSent), "{what}: {does}");
+        assert!(session.commit().unwrap().is_empty(), "{what}: {does}, committed twice");
+    }
+}
+
+#[test]
+fn the_idle_clock_moves_with_activity_and_ends_the_session_without() {
+    let world = World::new();
+    for over in [Client::browser(), Client::mobile()] {
+        let mut client = over.signed_in(&world.sessions, T0, ada());
+        let mut now = T0;
+        for step in [IDLE - 1, 60, 89, IDLE - 90, IDLE - 1] {
+            now = now + secs(step);
+            assert!(client.visit(&world.sessions, now, |session| session.get().is_some()));
+        }
+        let mut expired = client.clone();
+        assert!(
+            !expired.visit(&world.sessions, now + secs(IDLE), |session| session.get().is_some())
+        );
+        assert!(expired.kept.is_empty(), "a dead session is cleared");
+    }
+}
+
+#[test]
+fn activity_is_recorded_from_the_threshold_on() {
+    let world = World::new();
+    for (age, recorded) in [(0, false), (89, false), (90, true), (900, true)] {
+        let client = Client::browser().signed_in(&world.sessions, T0, ada());
+        let session = client.send(&world.sessions, T0 + secs(age));
+        session.get();
+        let lines: Vec<_> = session.commit().unwrap().into_iter().collect();
+        assert_eq!(effect(&lines) == "+renewal", recorded, "after {age} seconds");
+    }
+    let threshold = |idle, absolute| Policy::new(secs(idle), secs(absolute)).touch_threshold();
+    assert_eq!(threshold(1800, 43_200), secs(90));
+    assert_eq!(threshold(600, 43_200), secs(60));
+    assert_eq!(threshold(3, 8), std::time::Duration::from_millis(1500));
+}
+
+#[test]
+fn nothing_moves_the_absolute_clock() {
+    let world = World::new();
+    let mut client = Client::browser().signed_in(&world.sessions, T0, ada());
+    let mut now = T0;
+    while now < T0 + secs(ABSOLUTE) {
+        let alive = client.visit(&world.sessions, now, |session| {
+            session.update(|account| account.id += 1).unwrap();
+            session.reauthenticated().unwrap();
+            session.info().unwrap().expires_at
+        });
+        assert_eq!(alive, T0 + secs(ABSOLUTE));
+        now = now + secs(1200);
+    }
+    let session = client.send(&world.sessions, T0 + secs(ABSOLUTE));
+    assert!(session.get().is_none());
+}
+
+#[test]
+fn a_policy_that_is_shortened_counts_at_once_and_a_longer_one_does_not() {
+    let world = World::new();
+    let with = |policy| Sessions::<Account>::new(ring(&[&world.key]), policy);
+    let client = Client::browser().signed_in(&with(Policy::default()), T0, ada());
+    let alive = |policy, age| client.send(&with(policy), T0 + secs(age)).get().is_some();
+    assert!(alive(Policy::new(secs(600), secs(1200)), 599));
+    assert!(!alive(Policy::new(secs(600), secs(1200)), 600));
+    assert!(!alive(Policy::new(secs(9999), secs(1200)), 1200));
+    assert!(alive(Policy::new(secs(99_999), secs(99_999)), ABSOLUTE - 1));
+    assert!(!alive(Policy::new(secs(99_999), secs(99_999)), ABSOLUTE));
+}
+
+#[test]
+fn a_ceiling_is_never_exceeded() {
+    let world = World::new();
+    let mut client = Client::browser();
+    let start = |at| Start::new().with_ceiling(T0 + secs(at));
+    client.visit(&world.sessions, T0, |session| {
+        assert_eq!(session.start_with(ada(), start(0)), Err(SessionError::CeilingPassed));
+        session.start_with(ada(), start(1000)).unwrap();
+    });
+    client.visit(&world.sessions, T0 + secs(500), |session| session.set(alan()).unwrap());
+    client.visit(&world.sessions, T0 + secs(800), |session| session.reauthenticated().unwrap());
+    assert!(client.send(&world.sessions, T0 + secs(999)).get().is_some());
+    assert!(client.send(&world.sessions, T0 + secs(1000)).get().is_none());
+}
+
+#[test]
+fn signing_in_and_raising_privilege_give_a_new_id_and_changes_keep_it() {
+    let world = World::new();
+    let mut client = Client::browser().signed_in(&world.sessions, T0, ada());
+    let mut id_after = |action: Action| {
+        client.visit(&world.sessions, T0, action).unwrap();
+        client.send(&world.sessions, T0).info().unwrap().id
+    };
+    let first = id_after(LOOK);
+    assert_eq!(id_after(SET), first);
+    let second = id_after(REAUTHENTICATE);
+    let third = id_after(START);
+    assert!(first != second && second != third && first != third);
+}
+
+#[test]
+fn a_fresh_sign_in_is_asked_for_by_age() {
+    let world = World::new();
+    let mut client = Client::browser().signed_in(&world.sessions, T0, ada());
+    let fresh = |client: &Client, age| {
+        let session = client.send(&world.sessions, T0 + secs(age));
+        session.require_fresh(secs(300)).map(|_| ()).map_err(|denied| denied.status())
+    };
+    assert_eq!(fresh(&client, 300), Ok(()));
+    assert_eq!(fresh(&client, 301), Err(401));
+    client.visit(&world.sessions, T0 + secs(400), |session| session.reauthenticated().unwrap());
+    assert_eq!(fresh(&client, 700), Ok(()));
+    assert_eq!(fresh(&client, 701), Err(401));
+    assert_eq!(fresh(&Client::browser(), 0), Err(401));
+}
+
+#[test]
+fn reading_sees_what_the_request_has_written() {
+    let world = World::new();
+    let session = Client::browser().send(&world.sessions, T0);
+    assert_eq!(session.status(), Status::Absent);
+    session.start(ada()).unwrap();
+    assert_eq!(session.get().as_deref(), Some(&ada()));
+    session.update(|account| account.name.push('!')).unwrap();
+    assert_eq!(session.with(|account| account.unwrap().name.clone()), "Ada!");
+    let info = session.info().unwrap();
+    assert_eq!((info.started_at, info.expires_at), (T0, T0 + secs(ABSOLUTE)));
+    session.end().unwrap();
+    assert_eq!((session.get(), session.info(), session.status()), (None, None, Status::Ended));
+    assert_eq!(session.set(alan()), Err(SessionError::NoSession));
+}
+
+#[test]
+fn an_update_may_use_the_session_and_loses_to_a_change_in_between() {
+    let world = World::new();
+    let client = Client::browser().signed_in(&world.sessions, T0, ada());
+    let session = client.send(&world.sessions, T0);
+    session.update(|account| account.id = session.get().unwrap().id + 1).unwrap();
+    assert_eq!(session.get().unwrap().id, 1816);
+    let conflict = session.update(|account| {
+        session.set(alan()).unwrap();
+        account.id = 0;
+    });
+    assert_eq!(conflict, Err(SessionError::Conflict));
+    assert_eq!(session.get().as_deref(), Some(&alan()));
+}
+
+#[test]
+fn channels_do_not_mix() {
+    let world = World::new();
+    let browser = Client::browser().signed_in(&world.sessions, T0, ada());
+    let mobile = Client::mobile().signed_in(&world.sessions, T0, ada());
+    assert_eq!(mobile.kept.keys().collect::<Vec<_>>(), ["session-renewal", "session-token"]);
+
+    // A token of one channel is nothing on the other.
+    let (cookie, token) = (&browser.kept[STATE], &mobile.kept["session-token"]);
+    let mut swapped = Client::browser();
+    swapped.kept.insert(STATE.into(), token.clone());
+    assert!(swapped.send(&world.sessions, T0).get().is_none());
+    let mut swapped = Client::mobile();
+    swapped.kept.insert("session-token".into(), cookie.clone());
+    assert!(swapped.send(&world.sessions, T0).get().is_none());
+
+    // A renewal token is no state token.
+    let mut swapped = Client::mobile();
+    swapped.kept.insert("session-token".into(), mobile.kept["session-renewal"].clone());
+    assert!(swapped.send(&world.sessions, T0).get().is_none());
+
+    // A bearer request has no cookie session and never gets a Set-Cookie.
+    let (bearer, header) = (format!("bearer  {token}"), format!("{STATE}={cookie}"));
+    let both = |authorization: &str| {
+        let session = world.sessions.load_at(T0 + secs(600), |name| match name {
+            "authorization" => Some(authorization.as_bytes()),
+            "cookie" => Some(header.as_bytes()),
+            _ => None,
+        });
+        let (alive, channel) = (session.get().is_some(), session.channel());
+        let refused = session.start_with(alan(), Start::new().over(Channel::Cookie)).is_err();
+        let lines: Vec<_> = session.commit().unwrap().into_iter().collect();
+        (alive, channel, refused, lines.iter().any(|line| line.name == "set-cookie"))
+    };
+    assert_eq!(both(&bearer), (true, Channel::Bearer, true, false));
+    assert_eq!(both("Bearer eyJhbGciOiJub25lIn0.e30."), (false, Channel::Bearer, true, false));
+    assert_eq!(both("Bearer"), (false, Channel::Bearer, true, false));
+    assert_eq!(both("Basic YWRhOjE4MTU="), (true, Channel::Cookie, false, true));
+    assert_eq!(both("Bear"), (true, Channel::Cookie, false, true));
+}
+
+#[test]
+fn a_cookie_under_another_name_is_refused() {
+    let world = World::new();
+    let other = Sessions::<Account>::builder(ring(&[&world.key]), Policy::default())
+        .cookie(Cookie::new("other").unwrap())
+        .build();
+    let mut client = Client::browser().signed_in(&other, T0, ada());
+    let token = client.kept.remove("__Host-other").unwrap();
+    client.kept.insert(STATE.into(), token);
+    assert!(client.send(&world.sessions, T0).get().is_none());
+}
+
+#[test]
+fn a_mobile_client_that_keeps_only_the_token_is_renewed_in_the_token() {
+    let world = World::new();
+    let mut client = Client::mobile().signed_in(&world.earlier(), T0, ada());
+    let mut now = T0;
+    for _ in 0..20 {
+        now = now + secs(IDLE - 1);
+        client.kept.remove("session-renewal");
+        assert!(client.visit(&world.sessions, now, |session| session.get().is_some()));
+        client.kept.remove("session-renewal");
+        assert!(client.send(&world.later(), now).get().is_some(), "moved to the new key");
+    }
+}

@@ -1,0 +1,147 @@
+//! A client that keeps cookies or headers, and what tests say about it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bulla::{KeyRing, Line, Payload, Rule, Session, Sessions, UnixTime};
+use serde::{Deserialize, Serialize};
+
+/// When tests begin: 2026-12-01T12:00:00Z.
+pub(crate) const T0: UnixTime = UnixTime::from_secs(1_796_126_400);
+
+pub(crate) const STATE: &str = "__Host-session";
+pub(crate) const RENEWAL: &str = "__Host-session-renewal";
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Payload)]
+#[payload(purpose = "bank.example/session")]
+pub(crate) struct Account {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+}
+
+pub(crate) fn ada() -> Account {
+    Account { id: 1815, name: "Ada".to_owned() }
+}
+
+pub(crate) fn alan() -> Account {
+    Account { id: 1912, name: "Alan".to_owned() }
+}
+
+pub(crate) fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// The lines of a ring that `KeyRing::generate` made, for putting rings together.
+pub(crate) fn key_text() -> String {
+    KeyRing::generate().unwrap().expose_text().trim().to_owned()
+}
+
+pub(crate) fn ring(lines: &[&str]) -> KeyRing {
+    lines.join("\n").parse().unwrap()
+}
+
+/// A client: what it keeps, and whether it sends it as cookies or as headers.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Client {
+    pub(crate) kept: BTreeMap<String, String>,
+    over: Over,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Over {
+    Cookies,
+    Headers,
+}
+
+impl Client {
+    pub(crate) fn browser() -> Client {
+        Client { kept: BTreeMap::new(), over: Over::Cookies }
+    }
+
+    pub(crate) fn mobile() -> Client {
+        Client { kept: BTreeMap::new(), over: Over::Headers }
+    }
+
+    /// The session of a request that leaves now with what the client keeps now.
+    pub(crate) fn send<T: Payload>(&self, sessions: &Sessions<T>, now: UnixTime) -> Session<T> {
+        let cookies: Vec<String> = self.kept.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        let cookies = cookies.join("; ");
+        let bearer = self.kept.get("session-token").map(|token| format!("Bearer {token}"));
+        sessions.load_at(now, |name| match (self.over, name) {
+            (Over::Cookies, "cookie") => Some(cookies.as_bytes()).filter(|c| !c.is_empty()),
+            (Over::Headers, "authorization") => bearer.as_deref().map(str::as_bytes),
+            (Over::Headers, name) => self.kept.get(name).map(String::as_bytes),
+            _ => None,
+        })
+    }
+
+    /// Takes in a response.
+    pub(crate) fn receive<T: Payload>(&mut self, session: &Session<T>) -> Vec<Line> {
+        let lines: Vec<Line> = session.commit().unwrap().into_iter().collect();
+        for line in &lines {
+            self.take(line);
+        }
+        lines
+    }
+
+    fn take(&mut self, line: &Line) {
+        if line.name == "set-cookie" {
+            assert_eq!(line.rule, Rule::Append);
+            let cookie = cookie::Cookie::parse(line.value.as_str()).unwrap();
+            if cookie.max_age().is_some_and(|age| age.is_zero()) {
+                self.kept.remove(cookie.name());
+            } else {
+                self.kept.insert(cookie.name().to_owned(), cookie.value().to_owned());
+            }
+        } else if line.sensitive && line.value.is_empty() {
+            self.kept.remove(&*line.name);
+        } else if line.sensitive {
+            self.kept.insert(line.name.to_string(), line.value.clone());
+        }
+    }
+
+    /// One request and its response.
+    pub(crate) fn visit<T: Payload, R>(
+        &mut self,
+        sessions: &Sessions<T>,
+        now: UnixTime,
+        handler: impl FnOnce(&Session<T>) -> R,
+    ) -> R {
+        let session = self.send(sessions, now);
+        let result = handler(&session);
+        self.receive(&session);
+        result
+    }
+
+    pub(crate) fn signed_in<T: Payload>(
+        mut self,
+        sessions: &Sessions<T>,
+        now: UnixTime,
+        state: T,
+    ) -> Client {
+        let over = match self.over {
+            Over::Cookies => bulla::Channel::Cookie,
+            Over::Headers => bulla::Channel::Bearer,
+        };
+        let start = bulla::Start::new().over(over);
+        self.visit(sessions, now, |session| session.start_with(state, start).unwrap());
+        self
+    }
+}
+
+/// What a response does to the client's tokens, such as `+state -renewal`.
+pub(crate) fn effect(lines: &[Line]) -> String {
+    let mut effects = Vec::new();
+    for line in lines.iter().filter(|line| line.sensitive) {
+        let (name, removes) = match line.name.as_ref() {
+            "set-cookie" => {
+                let name = line.value.split('=').next().unwrap();
+                (name, line.value.contains("Max-Age=0"))
+            }
+            name => (name, line.value.is_empty()),
+        };
+        let role = if name.ends_with("renewal") { "renewal" } else { "state" };
+        effects.push(format!("{}{role}", if removes { '-' } else { '+' }));
+    }
+    effects.join(" ")
+}

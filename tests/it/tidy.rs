@@ -1,0 +1,103 @@
+//! The shape of the source: which layer uses which, and which file names what.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// From the bottom up (ARCHITECTURE.md). A file uses only layers below its own.
+const LAYERS: &[&[&str]] = &[
+    &["time", "primitives"],
+    &["key", "payload"],
+    &["error", "policy"],
+    &["wire", "ring", "bearer", "bundle", "pieces"],
+    &["subkeys", "cookie", "record"],
+    &["sealed"],
+    &["sealer"],
+    &["signer", "judge"],
+    &["info", "shared", "tokens"],
+    &["answer", "denied", "start"],
+    &["session"],
+    &["sessions"],
+];
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// A file's code, without comments and unit tests.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+fn files() -> Vec<(String, String)> {
+    let mut files: Vec<(String, String)> = fs::read_dir(source())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), code(&path)))
+        .filter(|(name, _)| !["lib", "vectors"].contains(&name.as_str()))
+        .collect();
+    files.sort();
+    files
+}
+
+fn layer(name: &str) -> usize {
+    LAYERS.iter().position(|layer| layer.contains(&name)).unwrap_or_else(|| {
+        panic!("src/{name}.rs is in no layer: put it into LAYERS here and into ARCHITECTURE.md")
+    })
+}
+
+#[test]
+fn every_file_uses_only_the_layers_below_it() {
+    for (name, code) in files() {
+        for used in code.split("crate::").skip(1) {
+            let used = used.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
+            assert!(layer(used) < layer(&name), "src/{name}.rs uses {used}, which is not below it");
+        }
+    }
+}
+
+#[test]
+fn the_architecture_lists_every_file() {
+    let text = fs::read_to_string(source().join("../ARCHITECTURE.md")).unwrap();
+    for (name, _) in files() {
+        assert!(text.contains(&format!("`{name}`")), "ARCHITECTURE.md does not name `{name}`");
+    }
+}
+
+#[test]
+fn only_primitives_names_a_cipher_a_hash_or_a_generator() {
+    for (name, code) in files() {
+        for word in ["chacha20poly1305", "hmac::", "hkdf::", "sha2::", "getrandom"] {
+            assert!(name == "primitives" || !code.contains(word), "src/{name}.rs names {word}");
+        }
+    }
+}
+
+#[test]
+fn only_the_plain_verbs_read_the_clock() {
+    for (name, code) in files() {
+        let may = ["time", "sealer", "signer", "sessions"].contains(&name.as_str());
+        assert!(may || !code.contains("UnixTime::now"), "src/{name}.rs reads the clock");
+        assert!(
+            name == "time" || !code.contains("SystemTime::now"),
+            "src/{name}.rs reads the clock"
+        );
+    }
+}
+
+#[test]
+fn the_core_knows_no_framework_and_adapters_use_its_public_api_only() {
+    for (name, code) in files() {
+        for word in ["http::", "axum", "tower", "tracing"] {
+            assert!(!code.contains(word), "src/{name}.rs names {word}");
+        }
+    }
+    for adapter in ["tower.rs", "axum08.rs"] {
+        let code = code(&source().join("adapters").join(adapter));
+        for used in code.split("use crate::").skip(1) {
+            assert!(!used[..used.find(';').unwrap()].contains("::"), "adapters/{adapter}: {used}");
+        }
+    }
+}

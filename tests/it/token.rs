@@ -1,0 +1,287 @@
+//! Sealing and opening, signing and verifying.
+
+use bulla::{
+    KeyRing, MAX_TOKEN_LEN, OpenError, Opened, Payload, SealError, Sealer, Signer, UnixTime, View,
+    read_unverified,
+};
+use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::support::{Account, T0, ada, key_text, ring, secs};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Payload)]
+#[payload(purpose = "shop.example/reset-link")]
+struct Reset {
+    account: u64,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize, Payload)]
+#[payload(purpose = "shop.example/profile", encoding = "json")]
+struct Profile {
+    name: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct AccountView<'a> {
+    id: u64,
+    name: &'a str,
+}
+
+impl<'a> View<'a> for AccountView<'a> {
+    type Of = Account;
+}
+
+/// Both modes as one: how to make a token, and how to read it.
+struct Both {
+    sealer: Sealer<Account>,
+    signer: Signer<Account>,
+}
+
+impl Both {
+    fn new(ring: &KeyRing, lifetime: u64) -> Both {
+        Both {
+            sealer: Sealer::new(ring, secs(lifetime)),
+            signer: Signer::new(ring, secs(lifetime)),
+        }
+    }
+
+    fn make(&self, now: UnixTime) -> [String; 2] {
+        [self.sealer.seal_at(&ada(), now).unwrap(), self.signer.sign_at(&ada(), now).unwrap()]
+    }
+
+    fn read(&self, token: impl AsRef<[u8]>, now: UnixTime) -> Result<Opened<Account>, OpenError> {
+        let token = token.as_ref();
+        if token.starts_with(b"s1.") {
+            self.signer.verify_at(token, now)
+        } else {
+            self.sealer.open_at(token, now)
+        }
+    }
+}
+
+#[test]
+fn a_token_opens_until_its_deadline_and_not_after() {
+    let both = Both::new(&KeyRing::generate().unwrap(), 900);
+    for token in both.make(T0) {
+        for (age, opens) in [(0, true), (1, true), (899, true), (900, false), (901, false)] {
+            let opened = both.read(&token, T0 + secs(age));
+            assert_eq!(opened.is_ok(), opens, "{age} seconds after sealing");
+            match opened {
+                Ok(opened) => {
+                    assert_eq!(opened.payload, ada());
+                    assert_eq!((opened.issued_at, opened.expires_at), (T0, T0 + secs(900)));
+                }
+                Err(error) => {
+                    assert_eq!(error, OpenError::Expired { expires_at: T0 + secs(900) });
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_reader_shortens_a_lifetime_and_never_lengthens_it() {
+    let ring = KeyRing::generate().unwrap();
+    for (made_for, read_with, lives) in [(900, 60, 60), (60, 900, 60)] {
+        let (maker, reader) = (Both::new(&ring, made_for), Both::new(&ring, read_with));
+        for token in maker.make(T0) {
+            assert_eq!(reader.read(&token, T0).unwrap().expires_at, T0 + secs(lives));
+            assert!(reader.read(&token, T0 + secs(lives)).is_err());
+        }
+    }
+}
+
+#[test]
+fn a_token_from_a_clock_60_seconds_ahead_opens_and_from_61_does_not() {
+    let both = Both::new(&KeyRing::generate().unwrap(), 900);
+    for token in both.make(T0 + secs(61)) {
+        let issued_at = T0 + secs(61);
+        assert!(both.read(&token, T0 + secs(1)).is_ok());
+        let error = both.read(&token, T0).unwrap_err();
+        assert_eq!(error, OpenError::NotYetValid { issued_at });
+        assert!(error.may_be_valid_elsewhere());
+    }
+}
+
+#[test]
+fn every_change_of_one_character_is_refused() {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let both = Both::new(&KeyRing::generate().unwrap(), 900);
+    for token in both.make(T0) {
+        for at in 0..token.len() {
+            for byte in ALPHABET.iter().copied().chain(*b"=+/ \n\0\x80.") {
+                let mut changed = token.clone().into_bytes();
+                changed[at] = byte;
+                let same = changed == token.as_bytes();
+                assert_eq!(both.read(&changed, T0).is_ok(), same, "character {at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_truncation_and_extension_is_refused() {
+    let both = Both::new(&KeyRing::generate().unwrap(), 900);
+    for token in both.make(T0) {
+        for len in 0..token.len() {
+            assert!(both.read(&token[..len], T0).is_err(), "{len} characters");
+            assert!(both.read(&token[token.len() - len..], T0).is_err());
+        }
+        for more in ["A", "AA", "AAAA", "=", " ", "\n", "\0", ".", &token] {
+            assert!(both.read(format!("{token}{more}"), T0).is_err());
+            assert!(both.read(format!("{more}{token}"), T0).is_err());
+        }
+    }
+}
+
+#[test]
+fn a_token_opens_only_for_its_purpose_and_mode() {
+    #[derive(Serialize, Deserialize, Payload)]
+    #[payload(purpose = "shop.example/other")]
+    struct Other {
+        account: u64,
+    }
+    let ring = KeyRing::generate().unwrap();
+    let (resets, others) =
+        (Sealer::<Reset>::new(&ring, secs(60)), Sealer::<Other>::new(&ring, secs(60)));
+    let signed = Signer::<Reset>::new(&ring, secs(60));
+    let token = resets.seal_at(&Reset { account: 1 }, T0).unwrap();
+    let id = ring.primary_at(T0).unwrap();
+    assert_eq!(others.open_at(&token, T0).unwrap_err(), OpenError::BadTag(id));
+    assert_eq!(signed.verify_at(&token, T0).unwrap_err(), OpenError::Prefix);
+    let dressed_up = token.replacen("b1.", "s1.", 1);
+    assert_eq!(signed.verify_at(&dressed_up, T0).unwrap_err(), OpenError::BadTag(id));
+    let signed_as_sealed =
+        signed.sign_at(&Reset { account: 1 }, T0).unwrap().replacen("s1.", "b1.", 1);
+    assert!(resets.open_at(&signed_as_sealed, T0).is_err());
+}
+
+#[test]
+fn a_key_opens_its_own_tokens_and_no_others() {
+    let (a, b) = (key_text(), key_text());
+    let old = Both::new(&ring(&[&a]), 900);
+    let both = Both::new(&ring(&[&b, &a]), 900);
+    let new = Both::new(&ring(&[&b]), 900);
+    for token in old.make(T0) {
+        assert!(both.read(&token, T0).is_ok(), "adding a key invalidates no token");
+        let error = new.read(&token, T0).unwrap_err();
+        assert!(matches!(error, OpenError::UnknownKey(_)), "dropping one invalidates its own");
+    }
+    for token in both.make(T0) {
+        assert!(new.read(&token, T0).is_ok(), "the first of undated keys is primary");
+    }
+}
+
+#[test]
+fn two_sealed_tokens_of_one_value_differ_and_two_signed_ones_do_not() {
+    let both = Both::new(&KeyRing::generate().unwrap(), 900);
+    let ([sealed, signed], [sealed_again, signed_again]) = (both.make(T0), both.make(T0));
+    assert_ne!(sealed, sealed_again);
+    assert_eq!(signed, signed_again);
+}
+
+#[test]
+fn padding_makes_lengths_equal() {
+    let ring = KeyRing::generate().unwrap();
+    let sealer = Sealer::<Account>::new(&ring, secs(60)).padded_to(64);
+    let lens: Vec<usize> = ["", "A", "Ada", "Augusta Ada King, Countess"]
+        .map(|name| sealer.seal_at(&Account { id: 1, name: name.into() }, T0).unwrap().len())
+        .into();
+    assert!(lens.iter().all(|len| *len == lens[0]), "{lens:?}");
+}
+
+#[test]
+fn a_payload_too_large_names_the_length_and_the_limit_and_makes_nothing() {
+    let ring = KeyRing::generate().unwrap();
+    let large = Account { id: 1, name: "x".repeat(7000) };
+    let mut token = "old".to_owned();
+    let error = Sealer::new(&ring, secs(60)).seal_into(&large, T0, &mut token).unwrap_err();
+    assert!(matches!(error, SealError::TooLong { len: 9411, limit: MAX_TOKEN_LEN }), "{error}");
+    assert_eq!(token, "");
+    let error = Signer::new(&ring, secs(60)).limited_to(60).sign_at(&ada(), T0).unwrap_err();
+    assert!(matches!(error, SealError::TooLong { limit: 60, .. }), "{error}");
+}
+
+#[test]
+fn a_token_longer_than_the_limit_is_refused_before_anything_else() {
+    let sealer = Sealer::<Account>::new(&KeyRing::generate().unwrap(), secs(60));
+    for (len, refused) in [(MAX_TOKEN_LEN + 1, true), (8 << 20, true), (MAX_TOKEN_LEN, false)] {
+        let error = sealer.open_at(vec![b'='; len], T0).unwrap_err();
+        assert_eq!(matches!(error, OpenError::TooLong { .. }), refused, "{len} characters");
+    }
+    let token = sealer.seal_at(&ada(), T0).unwrap();
+    let strict = Sealer::<Account>::new(&KeyRing::generate().unwrap(), secs(60)).limited_to(50);
+    assert!(matches!(strict.open_at(&token, T0), Err(OpenError::TooLong { limit: 50, .. })));
+}
+
+#[test]
+fn sealing_into_a_grown_buffer_keeps_it() {
+    let sealer = Sealer::<Account>::new(&KeyRing::generate().unwrap(), secs(60));
+    let mut token = String::new();
+    sealer.seal_into(&ada(), T0, &mut token).unwrap();
+    let (at, capacity) = (token.as_ptr(), token.capacity());
+    for _ in 0..3 {
+        sealer.seal_into(&ada(), T0, &mut token).unwrap();
+        assert_eq!((token.as_ptr(), token.capacity()), (at, capacity));
+    }
+}
+
+#[test]
+fn a_view_borrows_what_the_owned_value_copies() {
+    let ring = KeyRing::generate().unwrap();
+    let (sealer, signer) =
+        (Sealer::<Account>::new(&ring, secs(60)), Signer::<Account>::new(&ring, secs(60)));
+    let mut buf = Vec::new();
+    let sealed = sealer.seal_at(&ada(), T0).unwrap();
+    let view = sealer.open_in::<AccountView>(&sealed, T0, &mut buf).unwrap();
+    assert_eq!((view.payload.id, view.payload.name), (1815, "Ada"));
+    let signed = signer.sign_at(&ada(), T0).unwrap();
+    let view = signer.verify_in::<AccountView>(&signed, T0, &mut buf).unwrap();
+    assert_eq!((view.payload.id, view.payload.name), (1815, "Ada"));
+}
+
+#[test]
+fn a_signed_token_is_read_without_a_key_and_a_sealed_one_is_not() {
+    let ring = KeyRing::generate().unwrap();
+    let signer = Signer::<Profile>::new(&ring, secs(60));
+    let token = signer.sign_at(&Profile { name: "Ada".into() }, T0).unwrap();
+    let read = read_unverified::<Profile>(&token).unwrap();
+    assert_eq!(read.unverified_payload.name, "Ada");
+    assert_eq!(read.unverified_expires_at, T0 + secs(60));
+    assert_eq!(Some(read.unverified_key_id), ring.primary_at(T0));
+    let sealed = Sealer::<Account>::new(&ring, secs(60)).seal_at(&ada(), T0).unwrap();
+    assert_eq!(read_unverified::<Account>(&sealed).unwrap_err(), OpenError::Prefix);
+}
+
+#[test]
+fn a_lifetime_past_the_last_second_ends_there() {
+    let sealer = Sealer::<Account>::new(&KeyRing::generate().unwrap(), std::time::Duration::MAX);
+    let token = sealer.seal_at(&ada(), T0).unwrap();
+    assert_eq!(sealer.open_at(&token, T0).unwrap().expires_at, UnixTime::MAX);
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_sealed_comes_back(id: u64, name: String, at in 0_u64..1 << 36, bucket: u8) {
+        prop_assume!(name.len() < 4000);
+        let ring = KeyRing::generate().unwrap();
+        let (account, at) = (Account { id, name }, UnixTime::from_secs(at));
+        let sealer = Sealer::<Account>::new(&ring, secs(60)).padded_to(bucket);
+        let token = sealer.seal_at(&account, at).unwrap();
+        prop_assert_eq!(sealer.open_at(&token, at).unwrap().payload, account.clone());
+        let signer = Signer::<Account>::new(&ring, secs(60));
+        let token = signer.sign_at(&account, at).unwrap();
+        prop_assert_eq!(signer.verify_at(&token, at).unwrap().payload, account);
+    }
+
+    #[test]
+    fn no_bytes_make_opening_panic(prefix in "[bs]1\\.|", bytes: Vec<u8>, text in "[A-Za-z0-9_-]{0,200}") {
+        let both = Both::new(&KeyRing::generate().unwrap(), 900);
+        for rest in [&bytes[..], text.as_bytes()] {
+            let token = [prefix.as_bytes(), rest].concat();
+            prop_assert!(both.read(&token, T0).is_err());
+            prop_assert!(both.sealer.open_at(&token, T0).is_err());
+            let _ = read_unverified::<Account>(&token);
+        }
+    }
+}
