@@ -20,11 +20,11 @@ pub(crate) struct NewTokens {
     pub(crate) age: Duration,
 }
 
-/// The renewal token that came beside the state token that is now replaced.
+/// The renewal token that came beside a state token that is replaced or removed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Beside {
     Nothing,
-    /// It has nothing to add to the new state token.
+    /// It counts no more.
     Stale,
     /// It cannot be judged here, so it is not touched.
     LeftAlone,
@@ -49,12 +49,15 @@ pub(crate) fn write(shared: &Shared, tokens: &NewTokens, beside: Beside, bundle:
     }
 }
 
-/// Removes both tokens, whichever of them the client has.
-pub(crate) fn remove(shared: &Shared, channel: Channel, bundle: &mut Bundle) {
+/// Removes the tokens. The state token goes last: of several cookies removed
+/// at once, curl up to 8 keeps all but the last in its jar (curl's pull request 10685).
+pub(crate) fn remove(shared: &Shared, channel: Channel, beside: Beside, bundle: &mut Bundle) {
     match (channel, &shared.cookie, &shared.bearer) {
         (Channel::Cookie, Some((cookie, _)), _) => {
+            if beside != Beside::Nothing {
+                bundle.set_cookies(cookie.remove(Role::Renewal));
+            }
             bundle.set_cookies(cookie.remove(Role::State));
-            bundle.set_cookies(cookie.remove(Role::Renewal));
         }
         (Channel::Bearer, _, Some((bearer, _))) => {
             bundle.token(bearer.token_header(), String::new());

@@ -1,4 +1,55 @@
-//! Client-side sessions.
+//! Client-side sessions: state sealed or signed under a rotating key ring, carried by
+//! the client as a cookie or a header, and verified by any server that has the ring.
+//! No session store, no call to another machine.
+//!
+//! ```
+//! use std::time::Duration;
+//! use bulla::{KeyRing, Payload, Sealer};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize, Payload)]
+//! #[payload(purpose = "shop.example/reset-link")]
+//! struct Reset { account: u64 }
+//!
+//! # let text = KeyRing::generate()?.expose_text();
+//! let ring: KeyRing = text.parse()?;                  // std::env::var("BULLA_KEYS")?
+//! let links = Sealer::<Reset>::new(&ring, Duration::from_secs(15 * 60));
+//! let token = links.seal(&Reset { account: 42 })?;    // "b1.n6fA…"
+//! assert_eq!(links.open(&token)?.payload.account, 42);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What is where
+//!
+//! | you want | look at |
+//! |---|---|
+//! | tokens that the client cannot read | [`Sealer`] |
+//! | tokens that the client may read | [`Signer`], [`read_unverified`] |
+//! | keys, and when they change | [`KeyRing`], [`Key`] |
+//! | types that travel, and how they change shape | [`Payload`], [`View`] |
+//! | login sessions in axum, hyper or tonic | `SessionLayer`, `Required`, `Fresh` (features) |
+//! | login sessions anywhere else | [`Sessions`], [`Session`] |
+//! | how long they live | [`Policy`] |
+//! | how they travel | [`Cookie`], [`Bearer`] |
+//!
+//! The token format is specified in `spec/bulla-v1.md`; what is promised to whom, and
+//! what is not, in `SECURITY.md`.
+//!
+//! # Time
+//!
+//! Every verb with a plain name uses the system clock; the one that ends in `_at` takes
+//! the time. Times are whole seconds, [`UnixTime`].
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `derive` (default) | `#[derive(Payload)]` |
+//! | `json` (default) | `Encoding::Json`, for signed tokens that a front end reads |
+//! | `tower` | `SessionLayer`, for tower services over `http` 1: hyper, tonic, axum |
+//! | `axum08` | `Session`, `Required` and `Fresh` as extractors of axum 0.8; implies `tower` |
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod adapters;
 mod answer;
@@ -60,3 +111,8 @@ pub use crate::time::{TimeError, UnixTime};
 pub use crate::wire::{CLOCK_SKEW, MAX_TOKEN_LEN};
 #[cfg(feature = "derive")]
 pub use bulla_derive::Payload;
+
+/// Runs the README's examples.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

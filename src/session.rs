@@ -76,7 +76,8 @@ struct Written<T> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    Started,
+    /// A new session, or an old one under a new id.
+    Afresh,
     Changed,
 }
 
@@ -142,7 +143,7 @@ impl<T: Payload> Session<T> {
         if (self.inner.channel, channel) == (Channel::Bearer, Channel::Cookie) {
             return Err(SessionError::NoChannel);
         }
-        self.write(record, Arc::new(state), channel, Kind::Started, revision)
+        self.write(record, Arc::new(state), channel, Kind::Afresh, revision)
     }
 
     /// Replaces the state. A state that encodes equal writes nothing.
@@ -179,7 +180,7 @@ impl<T: Payload> Session<T> {
         let id = SessionId::new().map_err(SealError::from)?;
         let record = Record { id, reauthenticated_at: self.now(), ..record };
         let (channel, _) = self.writing();
-        self.write(record, state, channel, Kind::Started, revision)
+        self.write(record, state, channel, Kind::Afresh, revision)
     }
 
     /// Ends the session: its tokens are removed from the client. What was
@@ -309,14 +310,16 @@ impl<T: Payload> Session<T> {
         let mut bundle = Bundle::default();
         match (change, self.inner.judged.get()) {
             (Change::Written(written), _) => {
-                answer::write(shared, &written.tokens, self.beside(&written), &mut bundle);
+                answer::write(shared, &written.tokens, self.beside(written.kind), &mut bundle);
             }
-            (Change::Ended, _) => answer::remove(shared, channel, &mut bundle),
+            (Change::Ended, _) => {
+                answer::remove(shared, channel, self.beside(Kind::Afresh), &mut bundle)
+            }
             (Change::Untouched, None) => return Ok(bundle),
             (Change::Untouched, Some(Judged::Absent)) => {}
             (Change::Untouched, Some(Judged::Refused(refusal))) => {
                 if !refusal.may_be_valid_elsewhere() {
-                    answer::remove(shared, channel, &mut bundle);
+                    answer::remove(shared, channel, self.beside(Kind::Afresh), &mut bundle);
                 }
             }
             (Change::Untouched, Some(Judged::Alive(alive))) => {
@@ -334,17 +337,17 @@ impl<T: Payload> Session<T> {
         Ok(bundle)
     }
 
-    /// What becomes of the renewal token that came with the request, when a
-    /// state token is written. A change leaves alone what cannot be judged
-    /// here; a sign-in replaces everything.
-    fn beside(&self, written: &Written<T>) -> Beside {
+    /// What becomes of the renewal token that came with the request, when the
+    /// state token is written or removed. A change leaves alone what cannot be
+    /// judged here; a new beginning and an end leave nothing.
+    fn beside(&self, kind: Kind) -> Beside {
         if self.inner.carried.renewals.is_empty() {
             return Beside::Nothing;
         }
         let left_alone = || self.alive().is_some_and(|alive| alive.renewal == Renewal::LeftAlone);
-        match written.kind {
+        match kind {
             Kind::Changed if left_alone() => Beside::LeftAlone,
-            Kind::Changed | Kind::Started => Beside::Stale,
+            Kind::Changed | Kind::Afresh => Beside::Stale,
         }
     }
 

@@ -101,3 +101,13 @@ fn the_core_knows_no_framework_and_adapters_use_its_public_api_only() {
         }
     }
 }
+
+#[test]
+fn the_readme_shows_lines_of_an_example_that_compiles() {
+    let root = source().join("..");
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let example = fs::read_to_string(root.join("examples/axum.rs")).unwrap();
+    let shown = example.split("// README: from here\n").nth(1).unwrap();
+    let shown = shown.split("// README: to here").next().unwrap();
+    assert!(readme.contains(shown), "copy the part between the marks into README.md");
+}

@@ -1,0 +1,164 @@
+#!/usr/bin/env bash
+# Walks through the bank with curl as a curious person would, and says what it
+# sees. Ends with status 1 at the first thing that is not as promised.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+cargo build --quiet -p bank
+cargo build --quiet -p bulla --example key
+bank=$PWD/target/debug/bank new_key=$PWD/target/debug/examples/key
+dir=$(mktemp -d)
+cd "$dir"
+pids=()
+trap 'kill "${pids[@]}" 2>/dev/null || true; rm -rf "$dir"' EXIT
+
+say() { printf '\n== %s\n' "$*"; }
+fail() { printf 'NOT AS PROMISED: %s\n' "$*" >&2; cat ./*.log >&2; exit 1; }
+
+# start NAME ARGS…: runs a bank and sets $NAME to its address.
+start() {
+  local name=$1; shift
+  "$bank" --listen 127.0.0.1:0 "$@" >"$name.out" 2>"$name.log" &
+  pids+=($!)
+  printf -v "${name}_pid" %s $!
+  for _ in $(seq 100); do
+    grep -q http "$name.out" && break
+    sleep 0.05
+  done
+  printf -v "$name" %s "$(grep -o 'http://.*' "$name.out")"
+}
+stop() { kill -INT "$1"; wait "$1" || fail "the bank did not stop cleanly"; }
+
+# expect STATUS CURL-ARGS…: the body goes to ./body, the headers to ./head.
+expect() {
+  local want=$1 got; shift
+  got=$(curl -s -o body -D head -w '%{http_code}' "$@")
+  printf '%s  %s\n' "$got" "${*: -1}"
+  [ "$got" = "$want" ] || fail "$want was expected"
+}
+browser() { local jar=$1; shift; local want=$1; shift; expect "$want" -c "$jar" -b "$jar" "$@"; }
+token() { awk '$6 == "__Host-session" { print $7 }' "$1"; }
+has() { grep -qi -- "$1" "$2" || fail "'$1' was expected in $2"; }
+hasnt() { ! grep -qi -- "$1" "$2" || fail "'$1' was not expected in $2"; }
+# flip TOKEN: with its 40th character changed.
+flip() { local c=A; [ "${1:39:1}" = A ] && c=B; printf %s "${1:0:39}$c${1:40}"; }
+
+say "sign in, look, restart the bank, look again"
+start bank1 --ring ring
+[ "$(stat -c %a ring)" = 600 ] || fail "the ring is readable by others"
+browser jar 401 "$bank1/balance"
+browser jar 401 -d 'user=ada&pin=0000' "$bank1/login"
+browser jar 303 -d 'user=ada&pin=1815' "$bank1/login"
+browser jar 200 "$bank1/balance"
+has 'Ada Lovelace' body
+hasnt '^set-cookie' head
+stop "$bank1_pid"
+start bank1 --ring ring
+browser jar 200 "$bank1/balance"
+has 'Ada Lovelace' body
+
+say "transfer: refused when wrong, done when right"
+browser jar 422 -d 'to=alan&amount=lots' "$bank1/transfer"
+browser jar 422 -d 'to=alan&amount=999999' "$bank1/transfer"
+browser jar 303 -d 'to=alan&amount=12.50' "$bank1/transfer"
+browser jar 200 "$bank1/balance"
+has '£1830.50' body
+has 'You sent £12.50' body
+
+say "one character changed, another name, nonsense: all 401, and they look alike"
+good=$(token jar)
+expect 401 -b "__Host-session=$(flip "$good")" "$bank1/balance"; mv body forged
+has '^set-cookie: __Host-session=;' head
+expect 401 -b "ada=$good" "$bank1/balance"; cmp -s body forged || fail "another name looks different"
+expect 401 -b "__Host-session=" "$bank1/balance"; cmp -s body forged || fail "an empty one looks different"
+expect 401 -b "__Host-session=%00%ff;;==" "$bank1/balance"; cmp -s body forged || fail "nonsense looks different"
+expect 401 -b "__Host-session=s1.${good#b1.}" "$bank1/balance"; cmp -s body forged || fail "another mode looks different"
+expect 401 -b "__Host-session=b1.$(head -c 60000 /dev/zero | tr '\0' A)" "$bank1/balance"
+expect 200 -b "__Host-session=$good" "$bank1/balance"
+expect 200 "$bank1/healthz"
+
+say "the mobile client: bearer header in, session headers out, no cookie"
+json='content-type: application/json'
+expect 401 -H "$json" -d '{"user":"alan","pin":"0"}' "$bank1/api/login"
+expect 200 -H "$json" -d '{"user":"alan","pin":"1912"}' "$bank1/api/login"
+hasnt '^set-cookie' head
+bearer=$(tr -d '\r' <head | awk '$1 == "session-token:" { print $2 }')
+expect 200 -H "Authorization: Bearer $bearer" "$bank1/api/balance"
+has 'Alan Turing' body
+stop "$bank1_pid"
+start bank1 --ring ring
+expect 200 -H "Authorization: Bearer $bearer" "$bank1/api/balance"
+expect 401 -H "Authorization: Bearer $(flip "$bearer")" "$bank1/api/balance"
+expect 401 -b "__Host-session=$bearer" "$bank1/api/balance"
+expect 401 -H "Authorization: Bearer $good" "$bank1/api/balance"
+expect 204 -X POST -H "Authorization: Bearer $bearer" "$bank1/api/logout"
+grep -qi '^session-token: *.$' head || fail "the client was not told to forget its token"
+
+say "sign out: the cookie is gone"
+browser jar 303 -X POST "$bank1/logout"
+[ -z "$(token jar)" ] || fail "the cookie is still there"
+browser jar 401 "$bank1/balance"
+stop "$bank1_pid"
+
+say "idle after 3 seconds, over after 8"
+start bank1 --ring ring --idle 3s --absolute 8s
+browser idle 303 -d 'user=ada&pin=1815' "$bank1/login"
+browser busy 303 -d 'user=alan&pin=1912' "$bank1/login"
+expect 200 -H "$json" -d '{"user":"alan","pin":"1912"}' "$bank1/api/login"
+bearer=$(tr -d '\r' <head | awk '$1 == "session-token:" { print $2 }')
+for second in 2 4 6; do
+  sleep 2
+  browser busy 200 "$bank1/balance"
+done
+browser idle 401 "$bank1/balance"
+expect 401 -H "Authorization: Bearer $bearer" "$bank1/api/balance"
+sleep 2.1
+browser busy 401 "$bank1/balance"
+[ -z "$(token busy)" ] || fail "a dead session was not cleared"
+stop "$bank1_pid"
+
+say "rotation by hand: old cookies open and move to the new key; then the old key goes"
+start bank1 --ring ring
+browser seen 303 -d 'user=ada&pin=1815' "$bank1/login"
+browser unseen 303 -d 'user=alan&pin=1912' "$bank1/login"
+stop "$bank1_pid"
+cp ring old
+printf '%s primary-from=%s\n' "$("$new_key")" "$(date -u -d '+2 seconds' +%Y-%m-%dT%H:%M:%SZ)" >>ring
+start bank1 --ring ring
+browser seen 200 "$bank1/balance"
+hasnt '^set-cookie' head
+sleep 2.5
+browser seen 200 "$bank1/balance"
+has '^set-cookie: __Host-session-renewal=' head
+stop "$bank1_pid"
+sed -i 1d ring
+start bank1 --ring ring
+browser seen 200 "$bank1/balance"
+has 'Ada Lovelace' body
+browser unseen 401 "$bank1/balance"
+hasnt '^set-cookie' head
+stop "$bank1_pid"
+start bank1 --ring old
+browser unseen 200 "$bank1/balance"
+stop "$bank1_pid"
+
+say "a rolling deploy: the newer bank has one more key as primary and a newer schema"
+cat old ring >both && chmod 600 both
+sed -i '2s/ primary-from=.*/ primary-from=2026-01-01T00:00:00Z/' both
+start newer --ring both
+start older --ring old --release previous
+browser deploy 303 -d 'user=ada&pin=1815' "$older/login"
+for _ in 1 2 3 4; do
+  browser deploy 200 "$newer/balance"
+  browser deploy 200 "$older/balance"
+  hasnt '^set-cookie' head # the older bank writes nothing over the newer one's
+done
+browser deploy 303 -d 'to=alan&amount=1' "$newer/transfer"
+for _ in 1 2 3 4; do
+  browser deploy 401 "$older/balance"
+  hasnt '^set-cookie' head # nor over what it cannot read
+  browser deploy 200 "$newer/balance"
+  has 'Transfers in this session</dt><dd>1<' body
+done
+stop "$newer_pid"; stop "$older_pid"
+
+say "everything as promised"

@@ -1,0 +1,7 @@
+//! Prints a new key in its text form, for a line of a key ring.
+#![allow(missing_docs, clippy::print_stdout, reason = "a program")]
+
+fn main() -> Result<(), bulla::RandomError> {
+    println!("{}", *bulla::Key::generate()?.expose_text());
+    Ok(())
+}
