@@ -102,8 +102,13 @@ pub(crate) fn renew<T>(
     let renewal = || tokens::renewal(keys, &shared.policy, alive, copy, seen, now);
     match (channel, &shared.cookie, &shared.bearer) {
         (Channel::Cookie, Some((cookie, _)), _) => {
-            let age = alive.expires_at.since(now);
-            bundle.set_cookies(cookie.store(Role::Renewal, renewal()?, age));
+            let (token, age) = (renewal()?, alive.expires_at.since(now));
+            let (_, limit) = shared.room(channel, Role::Renewal);
+            if token.len() > limit {
+                // Only when the cookie's settings have changed since the state was set.
+                return Err(SealError::TooLong { len: token.len(), limit });
+            }
+            bundle.set_cookies(cookie.store(Role::Renewal, token, age));
         }
         // A client that sends no renewal token keeps only the state token.
         (Channel::Bearer, _, Some((bearer, _))) if alive.renewal == Renewal::None => {

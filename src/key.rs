@@ -31,6 +31,11 @@ const EXAMPLE_KEYS: u32 = 16;
 /// assert!(!format!("{key:?}").contains(&text[12..55]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// ```compile_fail
+/// # let key = bulla::Key::generate().unwrap();
+/// let copy = key.clone(); // there is no such method
+/// ```
 pub struct Key {
     // Boxed, so that moving a key leaves no copy behind.
     bytes: Box<Secret>,

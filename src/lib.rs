@@ -72,11 +72,14 @@ mod sealer;
 mod session;
 mod sessions;
 mod shared;
+mod signed;
 mod signer;
 mod start;
 mod subkeys;
 mod time;
 mod tokens;
+#[cfg(test)]
+mod vectors;
 mod wire;
 
 #[cfg(feature = "axum08")]

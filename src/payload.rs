@@ -35,6 +35,21 @@ use zeroize::Zeroize;
 /// upgraded on opening, through as many steps as the chain has. A server that
 /// does not know a newer version refuses the token and leaves it alone.
 ///
+/// The compiler holds a chain to its rules: a version that does not rise, or a
+/// previous shape of another purpose, does not compile.
+///
+/// ```compile_fail
+/// # use bulla::Payload;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize, Payload)]
+/// # #[payload(purpose = "bank.example/session", version = 2)]
+/// # struct Old { id: u64 }
+/// # impl From<Old> for Account { fn from(old: Old) -> Account { Account { id: old.id } } }
+/// #[derive(Serialize, Deserialize, Payload)]
+/// #[payload(purpose = "bank.example/session", version = 2, previous = Old)]
+/// struct Account { id: u64 }
+/// ```
+///
 /// Values are compared by their encoding. Prefer `BTreeMap` over `HashMap`,
 /// whose order changes from one encoding to the next.
 pub trait Payload: Serialize + DeserializeOwned {

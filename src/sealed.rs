@@ -11,7 +11,7 @@ use crate::primitives::{self, NONCE_LEN, SealingKey, TAG_LEN};
 use crate::ring::KeyRing;
 use crate::subkeys::Subkeys;
 use crate::time::UnixTime;
-use crate::wire::{self, Body, Claims, KEY_ID_LEN, MAX_TOKEN_LEN, Mode, SEALED_BODY};
+use crate::wire::{self, Authentic, Body, Claims, KEY_ID_LEN, MAX_TOKEN_LEN, Mode, SEALED_BODY};
 
 type Nonce = [u8; NONCE_LEN];
 
@@ -19,13 +19,6 @@ pub(crate) struct Sealing {
     keys: Subkeys<SealingKey>,
     pub(crate) bucket: u8,
     pub(crate) limit: usize,
-}
-
-/// An authentic token within its deadlines: steps 1 to 10 have passed.
-pub(crate) struct Unsealed<'b> {
-    pub(crate) key_id: KeyId,
-    pub(crate) body: Body<'b>,
-    pub(crate) expires_at: UnixTime,
 }
 
 impl Sealing {
@@ -70,7 +63,7 @@ impl Sealing {
     }
 
     /// With a nonce of the caller's, which only the vectors choose.
-    fn seal_with(
+    pub(crate) fn seal_with(
         &self,
         now: UnixTime,
         claims: Claims,
@@ -101,7 +94,7 @@ impl Sealing {
         now: impl FnOnce() -> UnixTime,
         longest: Duration,
         buf: &'b mut Vec<u8>,
-    ) -> Result<Unsealed<'b>, OpenError> {
+    ) -> Result<Authentic<'b>, OpenError> {
         wire::decode(Mode::Sealed, token, self.limit, buf)?;
         let id = wire::key_id(buf);
         let key = self.keys.get(id)?;
@@ -110,7 +103,7 @@ impl Sealing {
         let now = now();
         key.check_open(now)?;
         let expires_at = body.deadline(now, longest)?;
-        Ok(Unsealed { key_id: id, body, expires_at })
+        Ok(Authentic { key_id: id, body, expires_at })
     }
 
     /// Step 6.

@@ -10,9 +10,9 @@ use crate::error::{OpenError, SealError};
 use crate::key::KeyId;
 use crate::payload::{self, Payload, Schema, View};
 use crate::ring::KeyRing;
-use crate::sealed::{Sealing, Unsealed};
+use crate::sealed::Sealing;
 use crate::time::UnixTime;
-use crate::wire::{Body, Claims, MAX_TOKEN_LEN};
+use crate::wire::{Authentic, Claims, MAX_TOKEN_LEN};
 
 /// Seals values of one type into tokens and opens them again (spec sections 5 and 7).
 ///
@@ -163,8 +163,7 @@ impl<P: Payload> Sealer<P> {
         now: UnixTime,
         buf: &'b mut Vec<u8>,
     ) -> Result<Opened<V>, OpenError> {
-        let unsealed = self.sealing.open(token.as_ref(), || now, self.lifetime, buf)?;
-        view::<V>(unsealed.key_id, unsealed.body, unsealed.expires_at)
+        view(self.sealing.open(token.as_ref(), || now, self.lifetime, buf)?)
     }
 
     fn open_owned(
@@ -173,9 +172,7 @@ impl<P: Payload> Sealer<P> {
         now: impl FnOnce() -> UnixTime,
     ) -> Result<Opened<P>, OpenError> {
         let mut buf = Zeroizing::new(Vec::new());
-        let unsealed = self.sealing.open(token, now, self.lifetime, &mut buf)?;
-        let Unsealed { key_id, body, expires_at } = unsealed;
-        owned(key_id, body, expires_at)
+        owned(self.sealing.open(token, now, self.lifetime, &mut buf)?)
     }
 }
 
@@ -214,11 +211,8 @@ impl<P> fmt::Debug for Opened<P> {
 }
 
 /// Steps 11 to 14, for a value of its own.
-pub(crate) fn owned<P: Payload>(
-    key_id: KeyId,
-    body: Body<'_>,
-    expires_at: UnixTime,
-) -> Result<Opened<P>, OpenError> {
+pub(crate) fn owned<P: Payload>(authentic: Authentic<'_>) -> Result<Opened<P>, OpenError> {
+    let Authentic { key_id, body, expires_at } = authentic;
     check_schema::<P>(body.claims.schema)?;
     body.check_padding()?;
     let payload = payload::decode(body.claims.schema, body.payload)?;
@@ -226,11 +220,8 @@ pub(crate) fn owned<P: Payload>(
 }
 
 /// Steps 11 to 14, for a value that borrows.
-pub(crate) fn view<'b, V: View<'b>>(
-    key_id: KeyId,
-    body: Body<'b>,
-    expires_at: UnixTime,
-) -> Result<Opened<V>, OpenError> {
+pub(crate) fn view<'b, V: View<'b>>(authentic: Authentic<'b>) -> Result<Opened<V>, OpenError> {
+    let Authentic { key_id, body, expires_at } = authentic;
     let version = body.claims.schema;
     check_schema::<V::Of>(version)?;
     if version != <V::Of as Payload>::VERSION {

@@ -418,11 +418,14 @@ impl<T: Payload> Session<T> {
         if expires_at <= now {
             return Err(SessionError::CeilingPassed);
         }
-        let (key_id, text) = tokens::state(keys, &record, &*state, expires_at, now)?;
-        if let Some((cookie, keys)) = shared.cookie.as_ref().filter(|_| channel == Channel::Cookie)
-        {
-            tokens::check_fit(cookie, keys, &text)?;
-        }
+        let (key_id, text) = match tokens::state(keys, &record, &*state, expires_at, now) {
+            Err(error @ SealError::TooLong { len, .. }) => {
+                shared.check_fit(channel, len)?; // names the cookie's limit, not the format's
+                return Err(error.into());
+            }
+            sealed => sealed?,
+        };
+        shared.check_fit(channel, text.len())?;
         let renewal = match channel {
             Channel::Cookie => None,
             Channel::Bearer => Some(tokens::first_renewal(keys, &shared.policy, record.id, now)?),

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use crate::bearer::Bearer;
-use crate::cookie::Cookie;
+use crate::cookie::{Cookie, Role};
+use crate::error::SessionError;
 use crate::judge::ChannelKeys;
 use crate::policy::Policy;
 use crate::time::UnixTime;
+use crate::tokens;
+use crate::wire::MAX_TOKEN_LEN;
 
 /// How a session travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +43,27 @@ impl Shared {
             (_, None) => "Cookie",
             (None, _) => "Authorization",
             _ => "Cookie, Authorization",
+        }
+    }
+
+    /// Whether a state token of `len` characters can travel over `channel`, and
+    /// the renewal token that may have to carry a copy of it, too.
+    pub(crate) fn check_fit(&self, channel: Channel, len: usize) -> Result<(), SessionError> {
+        let Some(keys) = self.keys(channel) else { return Err(SessionError::NoChannel) };
+        for (role, len) in [(Role::State, len), (Role::Renewal, tokens::renewal_len(keys, len))] {
+            let (name, room) = self.room(channel, role);
+            if len > room {
+                return Err(SessionError::TooLarge { size: name + len, limit: name + room });
+            }
+        }
+        Ok(())
+    }
+
+    /// Octets of the cookie's name, and characters of the longest token beside it.
+    pub(crate) fn room(&self, channel: Channel, role: Role) -> (usize, usize) {
+        match (channel, &self.cookie) {
+            (Channel::Cookie, Some((cookie, _))) => (cookie.name_len(role), cookie.capacity(role)),
+            _ => (0, MAX_TOKEN_LEN),
         }
     }
 }

@@ -4,17 +4,14 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use zeroize::Zeroize as _;
-
 use crate::error::{OpenError, SealError};
 use crate::key::KeyId;
 use crate::payload::{self, Payload, View};
-use crate::primitives::{MAC_LEN, SigningKey};
 use crate::ring::KeyRing;
 use crate::sealer::{Opened, owned, view};
-use crate::subkeys::Subkeys;
+use crate::signed::{Signing, unverified};
 use crate::time::UnixTime;
-use crate::wire::{self, Body, Claims, KEY_ID_LEN, MAX_TOKEN_LEN, Mode};
+use crate::wire::{Claims, MAX_TOKEN_LEN};
 
 /// Signs values of one type into tokens and verifies them (spec sections 6 and 7).
 ///
@@ -43,9 +40,8 @@ use crate::wire::{self, Body, Claims, KEY_ID_LEN, MAX_TOKEN_LEN, Mode};
 /// Signing is deterministic: the same value in the same second gives the same
 /// token. A token has 51 characters and 4/3 of its body.
 pub struct Signer<P> {
-    keys: Subkeys<SigningKey>,
+    signing: Signing,
     lifetime: Duration,
-    limit: usize,
     payload: PhantomData<fn() -> P>,
 }
 
@@ -55,15 +51,15 @@ impl<P: Payload> Signer<P> {
     #[must_use]
     pub fn new(ring: &KeyRing, lifetime: Duration) -> Signer<P> {
         const { payload::check::<P>() };
-        let keys = Subkeys::new(ring, "bulla/1/sign", P::PURPOSE.as_bytes(), SigningKey::new);
-        Signer { keys, lifetime, limit: MAX_TOKEN_LEN, payload: PhantomData }
+        let signing = Signing::new(ring, P::PURPOSE.as_bytes(), 1);
+        Signer { signing, lifetime, payload: PhantomData }
     }
 
     /// Makes and accepts tokens of at most `len` characters, and never more
     /// than [`MAX_TOKEN_LEN`].
     #[must_use]
     pub fn limited_to(mut self, len: usize) -> Signer<P> {
-        self.limit = len.min(MAX_TOKEN_LEN);
+        self.signing.limit = len.min(MAX_TOKEN_LEN);
         self
     }
 
@@ -95,36 +91,8 @@ impl<P: Payload> Signer<P> {
         now: UnixTime,
         token: &mut String,
     ) -> Result<(), SealError> {
-        let mut buf = std::mem::take(token).into_bytes();
-        buf.clear();
         let claims = Claims::new(now, self.lifetime, P::VERSION);
-        if let Err(error) = self.write(claims, now, &mut buf, payload) {
-            buf.zeroize();
-            return Err(error);
-        }
-        *token = wire::into_text(buf);
-        Ok(())
-    }
-
-    fn write(
-        &self,
-        claims: Claims,
-        now: UnixTime,
-        buf: &mut Vec<u8>,
-        payload: &P,
-    ) -> Result<(), SealError> {
-        let key = self.keys.primary_at(now)?;
-        payload::reserve_wiped(buf, 512);
-        buf.extend_from_slice(&key.id.0);
-        wire::write_body(buf, claims, 1, |out| payload::encode(payload, out))?;
-        let len = Mode::Signed.text_len(buf.len() + MAC_LEN);
-        if len > self.limit {
-            return Err(SealError::TooLong { len, limit: self.limit });
-        }
-        let mac = key.key.mac(Mode::Signed.prefix(), buf);
-        buf.extend_from_slice(&mac);
-        wire::encode(Mode::Signed, buf);
-        Ok(())
+        self.signing.sign(now, claims, token, |out| payload::encode(payload, out))
     }
 
     /// Verifies a token now.
@@ -133,9 +101,7 @@ impl<P: Payload> Signer<P> {
     /// The first failing step of spec section 7, as an [`OpenError`]. Tell the
     /// client only that there is no valid token.
     pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Opened<P>, OpenError> {
-        let mut buf = Vec::new();
-        let (key_id, body, expires_at) = self.authentic(token.as_ref(), UnixTime::now, &mut buf)?;
-        owned(key_id, body, expires_at)
+        self.verify_owned(token.as_ref(), UnixTime::now)
     }
 
     /// Verifies as of `now`. See [`verify`](Signer::verify).
@@ -147,9 +113,7 @@ impl<P: Payload> Signer<P> {
         token: impl AsRef<[u8]>,
         now: UnixTime,
     ) -> Result<Opened<P>, OpenError> {
-        let mut buf = Vec::new();
-        let (key_id, body, expires_at) = self.authentic(token.as_ref(), || now, &mut buf)?;
-        owned(key_id, body, expires_at)
+        self.verify_owned(token.as_ref(), || now)
     }
 
     /// Verifies as of `now` in a buffer of the caller, from which the payload
@@ -163,27 +127,15 @@ impl<P: Payload> Signer<P> {
         now: UnixTime,
         buf: &'b mut Vec<u8>,
     ) -> Result<Opened<V>, OpenError> {
-        let (key_id, body, expires_at) = self.authentic(token.as_ref(), || now, buf)?;
-        view::<V>(key_id, body, expires_at)
+        view(self.signing.verify(token.as_ref(), || now, self.lifetime, buf)?)
     }
 
-    /// Steps 1 to 10. `now` is asked only after the mac holds.
-    fn authentic<'b>(
+    fn verify_owned(
         &self,
         token: &[u8],
         now: impl FnOnce() -> UnixTime,
-        buf: &'b mut Vec<u8>,
-    ) -> Result<(KeyId, Body<'b>, UnixTime), OpenError> {
-        wire::decode(Mode::Signed, token, self.limit, buf)?;
-        let id = wire::key_id(buf);
-        let key = self.keys.get(id)?;
-        let (message, mac) = split(buf)?;
-        key.key.check(Mode::Signed.prefix(), message, mac).map_err(|_| OpenError::BadTag(id))?;
-        let body = Body::parse(&message[KEY_ID_LEN..])?;
-        let now = now();
-        key.check_open(now)?;
-        let expires_at = body.deadline(now, self.lifetime)?;
-        Ok((id, body, expires_at))
+    ) -> Result<Opened<P>, OpenError> {
+        owned(self.signing.verify(token, now, self.lifetime, &mut Vec::new())?)
     }
 }
 
@@ -220,20 +172,11 @@ pub struct Unverified<P> {
 /// and 11 to 14 of spec section 7).
 pub fn read_unverified<P: Payload>(token: impl AsRef<[u8]>) -> Result<Unverified<P>, OpenError> {
     let mut buf = Vec::new();
-    wire::decode(Mode::Signed, token.as_ref(), MAX_TOKEN_LEN, &mut buf)?;
-    let (message, _) = split(&buf)?;
-    let body = Body::parse(&message[KEY_ID_LEN..])?;
-    let expires_at = body.claims.issued_at + Duration::from_secs(body.claims.lifetime);
-    let read = owned(wire::key_id(&buf), body, expires_at)?;
+    let read = owned(unverified(token.as_ref(), &mut buf)?)?;
     Ok(Unverified {
         unverified_payload: read.payload,
         unverified_issued_at: read.issued_at,
         unverified_expires_at: read.expires_at,
         unverified_key_id: read.key_id,
     })
-}
-
-/// The signed message (key id and body) and its mac.
-fn split(raw: &[u8]) -> Result<(&[u8], &[u8; MAC_LEN]), OpenError> {
-    raw.split_last_chunk().ok_or(OpenError::TooShort)
 }

@@ -1,7 +1,6 @@
 //! The two tokens of a session, sealed (spec section 9).
 
-use crate::cookie::{Cookie, Role};
-use crate::error::{SealError, SessionError};
+use crate::error::SealError;
 use crate::judge::{Alive, ChannelKeys, Copied};
 use crate::key::KeyId;
 use crate::payload::{self, Payload};
@@ -91,22 +90,9 @@ fn seal_renewal(
     Ok(token)
 }
 
-/// Whether a state token fits its cookie, and the renewal token that may have
-/// to carry a copy of it fits its own.
-pub(crate) fn check_fit(
-    cookie: &Cookie,
-    keys: &ChannelKeys,
-    token: &str,
-) -> Result<(), SessionError> {
-    let renewal = keys
-        .renewal
-        .text_len(MAX_CLAIMS_LEN + RenewalRecord::len_with_copy(keys.state.body_len(token.len())));
-    for (role, len) in [(Role::State, token.len()), (Role::Renewal, renewal)] {
-        let limit = cookie.capacity(role);
-        if len > limit {
-            let name = cookie.name_len(role);
-            return Err(SessionError::TooLarge { size: name + len, limit: name + limit });
-        }
-    }
-    Ok(())
+/// Characters of the renewal token that carries a copy of a state token of
+/// `len` characters, at most.
+pub(crate) fn renewal_len(keys: &ChannelKeys, len: usize) -> usize {
+    let copy = RenewalRecord::len_with_copy(keys.state.body_len(len));
+    keys.renewal.text_len(MAX_CLAIMS_LEN + copy)
 }

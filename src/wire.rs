@@ -149,6 +149,13 @@ pub(crate) fn write_body(
     Ok(())
 }
 
+/// What opening and verifying of bytes give: steps 1 to 10 have passed.
+pub(crate) struct Authentic<'b> {
+    pub(crate) key_id: KeyId,
+    pub(crate) body: Body<'b>,
+    pub(crate) expires_at: UnixTime,
+}
+
 /// An authentic body, taken apart.
 pub(crate) struct Body<'a> {
     pub(crate) claims: Claims,

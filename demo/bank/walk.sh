@@ -61,7 +61,7 @@ browser jar 422 -d 'to=alan&amount=lots' "$bank1/transfer"
 browser jar 422 -d 'to=alan&amount=999999' "$bank1/transfer"
 browser jar 303 -d 'to=alan&amount=12.50' "$bank1/transfer"
 browser jar 200 "$bank1/balance"
-has '£1830.50' body
+has '£1,830.50' body
 has 'You sent £12.50' body
 
 say "one character changed, another name, nonsense: all 401, and they look alike"

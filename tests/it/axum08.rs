@@ -275,3 +275,19 @@ fn the_layer_needs_nothing_of_a_body() {
     let response = block_on(service.call(Request::new(()))).unwrap();
     assert!(cookie(response.headers()).starts_with("__Host-session=b1."));
 }
+
+/// hyper asks for a service it can clone and send, tonic also for `Sync`;
+/// neither asks for a body's `Default`, and no future is boxed.
+#[test]
+fn the_layer_fits_what_hyper_and_tonic_ask_of_a_service() {
+    struct NoDefault;
+    fn fits<S>(_: &S)
+    where
+        S: Service<Request<NoDefault>, Response = Response<NoDefault>, Error = Infallible>,
+        S: Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+    {
+    }
+    let inner = service_fn(|_: Request<NoDefault>| async { Ok(Response::new(NoDefault)) });
+    fits(&ServiceBuilder::new().layer(layer(&Clock::new())).service(inner));
+}

@@ -131,6 +131,34 @@ fn a_state_too_large_for_its_cookie_is_an_error_where_it_is_set_and_the_old_one_
 }
 
 #[test]
+fn the_error_names_the_cookie_s_limit_however_large_the_state() {
+    let start = |client: Client, len| {
+        let sessions = Sessions::<Text>::builder(KeyRing::generate().unwrap(), Policy::default())
+            .cookie(Cookie::default())
+            .bearer(bulla::Bearer::default())
+            .build();
+        let session = client.send(&sessions, T0);
+        let over = bulla::Start::new().over(match client == Client::mobile() {
+            true => bulla::Channel::Bearer,
+            false => bulla::Channel::Cookie,
+        });
+        session.start_with(Text("x".repeat(len)), over)
+    };
+    for (client, len, largest) in [
+        (Client::browser(), 3500, 4096),
+        (Client::browser(), 20_000, 4096),
+        (Client::mobile(), 6090, 8192),
+        (Client::mobile(), 20_000, 8192),
+    ] {
+        let Err(SessionError::TooLarge { size, limit }) = start(client, len) else {
+            panic!("{len} bytes are no error");
+        };
+        assert_eq!(limit, largest);
+        assert!(size > len && size < len * 4 / 3 + 300, "{size}");
+    }
+}
+
+#[test]
 fn the_largest_state_can_still_move_to_a_new_key() {
     let (old, new) = (crate::support::key_text(), crate::support::key_text());
     for cookie in [Cookie::default(), Cookie::default().split()] {

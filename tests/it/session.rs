@@ -73,6 +73,9 @@ fn forged(mut client: Client) -> Client {
 
 type Action = fn(&Session<Account>) -> Result<(), SessionError>;
 
+/// What the client has, what the handler does, what that returns, what leaves.
+type Row<'a> = (&'a str, &'a Client, &'a str, Action, Result<(), SessionError>, &'a str);
+
 const NOTHING: Action = |_| Ok(());
 const LOOK: Action = |session| {
     let _ = session.get();
@@ -151,7 +154,7 @@ fn what_a_request_carries_and_does_decides_what_leaves() {
     };
     let no_session = Err(SessionError::NoSession);
 
-    let table: Vec<(&str, &Client, &str, Action, Result<(), SessionError>, &str)> = vec![
+    let table: Vec<Row<'_>> = vec![
         ("guest", &guest, "nothing", NOTHING, Ok(()), ""),
         ("guest", &guest, "look", LOOK, Ok(()), ""),
         ("guest", &guest, "start", START, Ok(()), "+state"),

@@ -89,7 +89,11 @@ impl fmt::Display for TransferError {
 
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "£{}.{:02}", self.0 / 100, self.0 % 100)
+        let pounds = self.0 / 100;
+        match pounds / 1000 {
+            0 => write!(f, "£{pounds}.{:02}", self.0 % 100),
+            thousands => write!(f, "£{thousands},{:03}.{:02}", pounds % 1000, self.0 % 100),
+        }
     }
 }
 
@@ -116,5 +120,33 @@ impl FromStr for Money {
 impl Money {
     pub(crate) fn pence(self) -> u64 {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_is_pounds_and_pence_and_nothing_else() {
+        for (text, pence) in [("12", 1200), (" 12.5 ", 1250), ("12.50", 1250), ("0.01", 1)] {
+            assert_eq!(text.parse::<Money>().map(Money::pence), Ok(pence), "{text}");
+        }
+        for text in ["", ".", "0", "-1", "+1", "1.005", "1,50", "1e3", "1000001", "99999999999"] {
+            assert!(text.parse::<Money>().is_err(), "{text}");
+        }
+        assert_eq!(Money(184_305).to_string(), "£1,843.05");
+    }
+
+    #[test]
+    fn a_transfer_moves_money_or_nothing() {
+        let ledger = Ledger::open();
+        let balances = || ["ada", "alan"].map(|user| ledger.account(user).unwrap().balance.pence());
+        assert!(ledger.transfer("ada", "alan", Money(300)).is_ok());
+        assert_eq!(balances(), [184_000, 193_900]);
+        for (from, to, amount) in [("ada", "ada", 1), ("ada", "bob", 1), ("ada", "alan", 184_001)] {
+            assert!(ledger.transfer(from, to, Money(amount)).is_err());
+        }
+        assert_eq!(balances(), [184_000, 193_900]);
     }
 }

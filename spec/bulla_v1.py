@@ -1,0 +1,2623 @@
+#!/usr/bin/env python3
+"""The bulla token format, version 1: reference implementation and test vectors.
+
+Written from ``bulla-v1.md`` alone and kept in its order; every function names
+the section that it follows ("spec 7" is section 7). It is made to be read and
+to be compared with. It is not made for production: decoding keys and tokens
+takes a time that depends on their content.
+
+As a module:
+
+    ring = Ring.parse(open("ring", "rb").read())
+    token = seal(ring, b"shop.example/reset-link", b"account 4711", now=now, lifetime=900)
+    opened = open_sealed(token, ring, b"shop.example/reset-link", now=now, schemas=[1])
+
+A reader that refuses a token raises ``Refused`` with the name of the failed
+step of spec 7. As a command, see ``python3 bulla_v1.py --help``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import calendar
+import hashlib
+import hmac
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from nacl.bindings import (
+    crypto_aead_xchacha20poly1305_ietf_decrypt as xchacha20poly1305_decrypt,
+    crypto_aead_xchacha20poly1305_ietf_encrypt as xchacha20poly1305_encrypt,
+)
+from nacl.exceptions import CryptoError
+
+LAST_SECOND = 253_402_300_799
+LONGEST_TOKEN = 8_192
+SECONDS_AHEAD = 60
+NEWEST_SCHEMA = 2**32 - 1
+
+KEY_LENGTH = 32
+KEY_ID_LENGTH = 4
+NONCE_LENGTH = 24
+TAG_LENGTH = 16
+MAC_LENGTH = 32
+
+SEALED = "sealed"
+SIGNED = "signed"
+PREFIX = {SEALED: "b1.", SIGNED: "s1."}
+SHORTEST = {SEALED: 48, SIGNED: 40}
+
+
+class Malformed(ValueError):
+    """Bytes or text that are not what they should be."""
+
+
+class CannotMake(ValueError):
+    """A token that a maker must not or cannot make (spec 4 to 6)."""
+
+
+class Refused(Exception):
+    """A token that a reader refuses; ``name`` is that of spec 7."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class KeyRefused(Exception):
+    """A key that spec 3 refuses; ``name`` is that of ``key-text.json`` (spec 10)."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class RingRefused(Exception):
+    """A ring text that spec 8 refuses, with its line; 0 is the text as a whole."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(f"line {line}: {reason}" if line else reason)
+        self.line = line
+
+
+# --- 2. Conventions ---------------------------------------------------------------------
+
+
+def to_base64url(data: bytes) -> str:
+    """base64url without padding (spec 2)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def from_base64url(text: str) -> bytes:
+    """The bytes of the only spelling that spec 2 admits."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]*", text) or len(text) % 4 == 1:
+        raise Malformed("not base64url without padding")
+    data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if to_base64url(data) != text:
+        raise Malformed("the trailing bits are not zero")
+    return data
+
+
+def to_varint(number: int) -> bytes:
+    """varint(number), spec 2."""
+    if not 0 <= number < 2**64:
+        raise CannotMake("the number does not fit 64 bits")
+    groups = bytearray()
+    while number > 0x7F:
+        groups.append(number & 0x7F | 0x80)
+        number >>= 7
+    groups.append(number)
+    return bytes(groups)
+
+
+def take_varint(data: bytes) -> tuple[int, bytes]:
+    """The varint at the beginning of ``data``, and what follows it (spec 2)."""
+    number = 0
+    for index, byte in enumerate(data[:10]):
+        number |= (byte & 0x7F) << (7 * index)
+        if byte & 0x80:
+            continue
+        if byte == 0 and index > 0:
+            raise Malformed("the varint is longer than needed")
+        if number >= 2**64:
+            raise Malformed("the varint does not fit 64 bits")
+        return number, data[index + 1 :]
+    raise Malformed("the varint has no end")
+
+
+def hkdf(key: bytes, info: bytes, length: int) -> bytes:
+    """HKDF(key, info, length), spec 2: RFC 5869 with SHA-256 and no salt."""
+    pseudorandom_key = hmac.digest(bytes(32), key, "sha256")
+    output = block = b""
+    counter = 0
+    while len(output) < length:
+        counter += 1
+        block = hmac.digest(pseudorandom_key, block + info + bytes([counter]), "sha256")
+        output += block
+    return output[:length]
+
+
+# --- 3. Keys ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Key:
+    """32 uniformly random bytes and what is derived from them (spec 3)."""
+
+    secret: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.secret) != KEY_LENGTH:
+            raise KeyRefused("malformed")
+
+    @property
+    def id(self) -> bytes:
+        return hkdf(self.secret, b"bulla/1/key-id", KEY_ID_LENGTH)
+
+    def sealing_key(self, purpose: bytes) -> bytes:
+        return hkdf(self.secret, b"bulla/1/seal\0" + checked_purpose(purpose), 32)
+
+    def signing_key(self, purpose: bytes) -> bytes:
+        return hkdf(self.secret, b"bulla/1/sign\0" + checked_purpose(purpose), 32)
+
+    def text(self) -> str:
+        """The key text of spec 3.1."""
+        return f"bulla-key-1.{to_base64url(self.secret)}.{self.id.hex()}"
+
+    @classmethod
+    def parse(cls, text: str, *, allow_example_keys: bool = False) -> Key:
+        """The key of a key text, if neither spec 3.1 nor spec 3.2 refuses it."""
+        shape = re.fullmatch(r"bulla-key-1\.([A-Za-z0-9_-]{43})\.([0-9a-f]{8})", text)
+        if not shape:
+            raise KeyRefused("malformed")
+        try:
+            key = cls(from_base64url(shape[1]))
+        except Malformed:
+            raise KeyRefused("malformed") from None
+        if key.id.hex() != shape[2]:
+            raise KeyRefused("id-mismatch")
+        if has_low_entropy(key.secret):
+            raise KeyRefused("low-entropy")
+        if key in EXAMPLE_KEYS and not allow_example_keys:
+            raise KeyRefused("example-key")
+        return key
+
+
+def checked_purpose(purpose: bytes) -> bytes:
+    """The purpose, if spec 3 allows it; what an extension adds after 00 is not looked at."""
+    stem = purpose.split(b"\0", 1)[0]
+    if not 1 <= len(stem) <= 255 or not all(0x21 <= byte <= 0x7E for byte in stem):
+        raise ValueError("a purpose is 1 to 255 bytes, each from 0x21 to 0x7E")
+    return purpose
+
+
+def has_low_entropy(secret: bytes) -> bool:
+    """Whether rule 1, 2 or 3 of spec 3.2 holds."""
+    differences = {(after - before) % 256 for before, after in zip(secret, secret[1:])}
+    return (
+        len(set(secret)) < 16
+        or len(differences) < 8
+        or all(0x20 <= byte <= 0x7E for byte in secret)
+    )
+
+
+def example_key(number: int) -> Key:
+    """One of the example keys of spec 3.2, rule 4; those are numbered from 1 to 16."""
+    return Key(hashlib.sha256(b"bulla/1 example key %d" % number).digest())
+
+
+EXAMPLE_KEYS = frozenset(example_key(number) for number in range(1, 17))
+
+
+# --- 4. Token layout --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Body:
+    """The body of a token (spec 4)."""
+
+    issued_at: int
+    lifetime: int
+    schema: int
+    payload: bytes
+    padding: bytes = b""
+
+    def encode(self) -> bytes:
+        return (
+            to_varint(self.issued_at)
+            + to_varint(self.lifetime)
+            + to_varint(self.schema)
+            + to_varint(len(self.payload))
+            + self.payload
+            + self.padding
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> Body:
+        """Step 7 of spec 7."""
+        issued_at, data = take_varint(data)
+        lifetime, data = take_varint(data)
+        schema, data = take_varint(data)
+        length, data = take_varint(data)
+        if length > len(data):
+            raise Malformed("the payload ends beyond the body")
+        if not 1 <= schema <= NEWEST_SCHEMA:
+            raise Malformed("the schema version is out of range")
+        if issued_at + lifetime > LAST_SECOND:
+            raise Malformed("the token expires after the last second")
+        return cls(issued_at, lifetime, schema, data[:length], data[length:])
+
+    def unpadded(self) -> bytes:
+        """The body without its padding, which is the copy of spec 9."""
+        return Body(self.issued_at, self.lifetime, self.schema, self.payload).encode()
+
+
+def make_body(
+    payload: bytes, *, issued_at: int, lifetime: int, schema: int = 1, bucket: int = 1
+) -> bytes:
+    """A body as a maker writes it: lifetime shortened, padded to the bucket (spec 4)."""
+    if not 0 <= issued_at <= LAST_SECOND:
+        raise CannotMake("the time of issue is out of range")
+    if lifetime < 0:
+        raise CannotMake("the lifetime is negative")
+    if not 1 <= schema <= NEWEST_SCHEMA:
+        raise CannotMake("the schema version is out of range")
+    if not 1 <= bucket <= 255:
+        raise CannotMake("the bucket is out of range")
+    lifetime = min(lifetime, LAST_SECOND - issued_at)
+    body = Body(issued_at, lifetime, schema, payload).encode()
+    return body + bytes(-len(body) % bucket)
+
+
+# --- 5. Sealing -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SealedToken:
+    """The parts of a sealed token (spec 4)."""
+
+    key_id: bytes
+    nonce: bytes
+    ciphertext: bytes
+    tag: bytes
+
+    def encode(self) -> bytes:
+        return self.key_id + self.nonce + self.ciphertext + self.tag
+
+    def text(self) -> str:
+        return PREFIX[SEALED] + to_base64url(self.encode())
+
+
+def sealed_associated_data(key_id: bytes) -> bytes:
+    """The associated data of spec 5, step 4."""
+    return PREFIX[SEALED].encode() + key_id
+
+
+def seal_body(key: Key, purpose: bytes, nonce: bytes, body: bytes) -> SealedToken:
+    """Steps 4 and 5 of spec 5."""
+    encrypted = xchacha20poly1305_encrypt(
+        body, sealed_associated_data(key.id), nonce, key.sealing_key(purpose)
+    )
+    return SealedToken(key.id, nonce, encrypted[:-TAG_LENGTH], encrypted[-TAG_LENGTH:])
+
+
+def seal(
+    ring: Ring,
+    purpose: bytes,
+    payload: bytes,
+    *,
+    now: int,
+    lifetime: int,
+    schema: int = 1,
+    bucket: int = 1,
+    nonce: bytes | None = None,
+) -> str:
+    """A sealed token (spec 5). Only tests bring a nonce."""
+    key = primary_key(ring, now)
+    nonce = os.urandom(NONCE_LENGTH) if nonce is None else nonce
+    body = make_body(payload, issued_at=now, lifetime=lifetime, schema=schema, bucket=bucket)
+    return checked_length(seal_body(key, purpose, nonce, body).text())
+
+
+def primary_key(ring: Ring, now: int) -> Key:
+    """Step 1 of spec 5 and of spec 6."""
+    key = ring.primary_at(now)
+    if key is None:
+        raise CannotMake("no key of the ring is primary now")
+    return key
+
+
+def checked_length(token: str) -> str:
+    """The token, if it is not longer than spec 4 lets a maker make it."""
+    if len(token) > LONGEST_TOKEN:
+        raise CannotMake("the token is too long")
+    return token
+
+
+# --- 6. Signing -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SignedToken:
+    """The parts of a signed token (spec 4)."""
+
+    key_id: bytes
+    body: bytes
+    mac: bytes
+
+    def encode(self) -> bytes:
+        return self.key_id + self.body + self.mac
+
+    def text(self) -> str:
+        return PREFIX[SIGNED] + to_base64url(self.encode())
+
+
+def sign_body(key: Key, purpose: bytes, body: bytes) -> SignedToken:
+    """Steps 3 and 4 of spec 6."""
+    return SignedToken(key.id, body, mac_of(key, purpose, body))
+
+
+def mac_of(key: Key, purpose: bytes, body: bytes) -> bytes:
+    """Step 3 of spec 6."""
+    message = PREFIX[SIGNED].encode() + key.id + body
+    return hmac.digest(key.signing_key(purpose), message, "sha256")
+
+
+def sign(
+    ring: Ring,
+    purpose: bytes,
+    payload: bytes,
+    *,
+    now: int,
+    lifetime: int,
+    schema: int = 1,
+    bucket: int = 1,
+) -> str:
+    """A signed token (spec 6)."""
+    key = primary_key(ring, now)
+    body = make_body(payload, issued_at=now, lifetime=lifetime, schema=schema, bucket=bucket)
+    return checked_length(sign_body(key, purpose, body).text())
+
+
+# --- 7. Opening and verifying -----------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What a token says, once every step of spec 7 has passed."""
+
+    key_id: bytes
+    issued_at: int
+    expires_at: int
+    schema: int
+    payload: bytes
+
+
+def open_token(
+    mode: str,
+    token: str,
+    ring: Ring,
+    purpose: bytes,
+    *,
+    now: int,
+    schemas: Sequence[int],
+    max_lifetime: int | None = None,
+    max_length: int = LONGEST_TOKEN,
+) -> Opened:
+    """Steps 1 to 13 of spec 7. Step 14, decoding the payload, is the caller's."""
+    raw = read_text(mode, token, max_length)
+    entry = find_key(ring, raw)
+    body = authenticate(mode, entry.key, purpose, raw)
+    fields = read_body(body)
+    check_key_opens(entry, now)
+    expires_at = check_body(fields, now, schemas, max_lifetime)
+    return Opened(entry.key.id, fields.issued_at, expires_at, fields.schema, fields.payload)
+
+
+def open_sealed(token: str, ring: Ring, purpose: bytes, **reader: Any) -> Opened:
+    """Opens a sealed token; ``reader`` is the rest of what ``open_token`` takes (spec 7)."""
+    return open_token(SEALED, token, ring, purpose, **reader)
+
+
+def verify(token: str, ring: Ring, purpose: bytes, **reader: Any) -> Opened:
+    """Verifies a signed token; ``reader`` is the rest of what ``open_token`` takes (spec 7)."""
+    return open_token(SIGNED, token, ring, purpose, **reader)
+
+
+def read_text(mode: str, token: str, max_length: int) -> bytes:
+    """Steps 1 to 4 of spec 7."""
+    if len(token) > min(max_length, LONGEST_TOKEN):
+        raise Refused("too-long")
+    if not token.startswith(PREFIX[mode]):
+        raise Refused("prefix")
+    try:
+        raw = from_base64url(token.removeprefix(PREFIX[mode]))
+    except Malformed:
+        raise Refused("encoding") from None
+    if len(raw) < SHORTEST[mode]:
+        raise Refused("too-short")
+    return raw
+
+
+def find_key(ring: Ring, raw: bytes) -> Entry:
+    """Step 5 of spec 7."""
+    entry = ring.get(raw[:KEY_ID_LENGTH])
+    if entry is None:
+        raise Refused("unknown-key")
+    return entry
+
+
+def authenticate(mode: str, key: Key, purpose: bytes, raw: bytes) -> bytes:
+    """Step 6 of spec 7; answers the body."""
+    if mode == SEALED:
+        return decrypt(key, purpose, raw)
+    return check_mac(key, purpose, raw)
+
+
+def decrypt(key: Key, purpose: bytes, raw: bytes) -> bytes:
+    """Step 6 of spec 7 for a sealed token."""
+    nonce = raw[KEY_ID_LENGTH : KEY_ID_LENGTH + NONCE_LENGTH]
+    encrypted = raw[KEY_ID_LENGTH + NONCE_LENGTH :]
+    try:
+        return xchacha20poly1305_decrypt(
+            encrypted, sealed_associated_data(key.id), nonce, key.sealing_key(purpose)
+        )
+    except CryptoError:
+        raise Refused("bad-tag") from None
+
+
+def check_mac(key: Key, purpose: bytes, raw: bytes) -> bytes:
+    """Step 6 of spec 7 for a signed token."""
+    body, mac = raw[KEY_ID_LENGTH:-MAC_LENGTH], raw[-MAC_LENGTH:]
+    if not hmac.compare_digest(mac, mac_of(key, purpose, body)):
+        raise Refused("bad-tag")
+    return body
+
+
+def read_body(body: bytes) -> Body:
+    """Step 7 of spec 7."""
+    try:
+        return Body.decode(body)
+    except Malformed:
+        raise Refused("malformed-body") from None
+
+
+def check_key_opens(entry: Entry, now: int) -> None:
+    """Step 8 of spec 7."""
+    if not entry.opens_at(now):
+        raise Refused("retired-key")
+
+
+def check_body(
+    body: Body, now: int, schemas: Sequence[int], max_lifetime: int | None = None
+) -> int:
+    """Steps 9 to 13 of spec 7; answers when the token expires for this reader."""
+    if body.issued_at > now + SECONDS_AHEAD:
+        raise Refused("not-yet-valid")
+    lifetime = body.lifetime if max_lifetime is None else min(body.lifetime, max_lifetime)
+    expires_at = body.issued_at + lifetime
+    if now >= expires_at:
+        raise Refused("expired")
+    if body.schema > max(schemas):
+        raise Refused("newer-schema")
+    if body.schema not in schemas:
+        raise Refused("retired-schema")
+    if any(body.padding):
+        raise Refused("padding")
+    return expires_at
+
+
+# --- 8. Key-ring text -------------------------------------------------------------------
+
+LONGEST_RING_TEXT = 65_536
+MOST_KEYS = 64
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A key of a ring, with the times that its line names (spec 8)."""
+
+    key: Key
+    primary_from: int | None = None
+    open_until: int | None = None
+
+    def starts_at(self) -> int:
+        return 0 if self.primary_from is None else self.primary_from
+
+    def opens_at(self, now: int) -> bool:
+        return self.open_until is None or now < self.open_until
+
+
+@dataclass(frozen=True)
+class Ring:
+    """Keys in the order in which they are listed (spec 8)."""
+
+    entries: tuple[Entry, ...]
+
+    def get(self, key_id: bytes) -> Entry | None:
+        return next((entry for entry in self.entries if entry.key.id == key_id), None)
+
+    def primary_at(self, now: int) -> Key | None:
+        """The primary key (spec 8): of several with the same start, the one listed first."""
+        able = [e for e in self.entries if e.starts_at() <= now and e.opens_at(now)]
+        return max(able, key=Entry.starts_at).key if able else None
+
+    @classmethod
+    def parse(cls, text: bytes, *, allow_example_keys: bool = False) -> Ring:
+        """The ring of a ring text, or ``RingRefused``."""
+        entries: dict[bytes, Entry] = {}
+        for number, line in enumerate(ring_lines(text), start=1):
+            if entry := parse_ring_line(number, line, allow_example_keys):
+                if entry.key.id in entries:
+                    raise RingRefused(number, "the ring holds this key id already")
+                entries[entry.key.id] = entry
+        if not 1 <= len(entries) <= MOST_KEYS:
+            raise RingRefused(0, f"the ring does not hold 1 to {MOST_KEYS} keys")
+        return cls(tuple(entries.values()))
+
+
+def ring_lines(text: bytes) -> list[str]:
+    """The lines of a ring text (spec 8): LF, CRLF and ``;`` end one."""
+    if len(text) > LONGEST_RING_TEXT:
+        raise RingRefused(0, "the text is too long")
+    try:
+        decoded = text.decode("utf-8")
+    except UnicodeDecodeError:
+        raise RingRefused(0, "the text is not UTF-8") from None
+    if decoded.startswith("\ufeff"):
+        raise RingRefused(0, "the text begins with a byte order mark")
+    return re.split(r"\r\n|\n|;", decoded)
+
+
+def parse_ring_line(number: int, line: str, allow_example_keys: bool) -> Entry | None:
+    """The entry of one line of a ring text, if it has one (spec 8)."""
+    words = line.split("#", 1)[0].strip(" \t")
+    if not words:
+        return None
+    key_text, *attributes = re.split(r"[ \t]+", words)
+    try:
+        key = Key.parse(key_text, allow_example_keys=allow_example_keys)
+        times = parse_attributes(attributes)
+    except KeyRefused as refusal:
+        raise RingRefused(number, f"the key is refused as {refusal.name}") from None
+    except Malformed as fault:
+        raise RingRefused(number, str(fault)) from None
+    entry = Entry(key, times.get("primary-from"), times.get("open-until"))
+    if not entry.opens_at(entry.starts_at()):
+        raise RingRefused(number, "open-until is not after primary-from")
+    return entry
+
+
+def parse_attributes(words: Iterable[str]) -> dict[str, int]:
+    """The attributes of an entry (spec 8)."""
+    times: dict[str, int] = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        if name not in ("primary-from", "open-until"):
+            raise Malformed("there is something else than an attribute after the key")
+        if name in times:
+            raise Malformed("an attribute is repeated")
+        times[name] = parse_instant(value)
+    return times
+
+
+def parse_instant(text: str) -> int:
+    """The Unix time of an ``instant`` (spec 8)."""
+    shape = r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})Z"
+    fields = re.fullmatch(shape, text)
+    if not fields:
+        raise Malformed("a time is malformed")
+    try:
+        instant = datetime(*map(int, fields.groups()))
+    except ValueError:
+        raise Malformed("a time does not exist") from None
+    if instant.year < 1970:
+        raise Malformed("a time is before 1970")
+    return calendar.timegm(instant.timetuple())
+
+
+# --- 9. Sessions ------------------------------------------------------------------------
+
+SESSION_BUCKET = 32
+SESSION_ID_LENGTH = 16
+FINGERPRINT_LENGTH = 16
+RENEWAL_SCHEMA = 1
+BEARER_CHANNEL = b"bearer"
+
+
+def cookie_channel(cookie_name: str) -> bytes:
+    """The channel of a session in cookies; the name is that of the state token (spec 9)."""
+    return b"cookie\0" + cookie_name.encode()
+
+
+def state_purpose(purpose: bytes, channel: bytes) -> bytes:
+    """The purpose of a state token (spec 9)."""
+    return purpose + b"\0state\0" + channel
+
+
+def renewal_purpose(purpose: bytes, channel: bytes) -> bytes:
+    """The purpose of a renewal token (spec 9)."""
+    return purpose + b"\0renewal\0" + channel
+
+
+@dataclass(frozen=True)
+class StatePayload:
+    """The payload of a state token (spec 9). A ceiling of 0 is none."""
+
+    session_id: bytes
+    started_at: int
+    reauthenticated_at: int
+    ceiling: int
+    state: bytes
+
+    def encode(self) -> bytes:
+        return (
+            self.session_id
+            + to_varint(self.started_at)
+            + to_varint(self.reauthenticated_at)
+            + to_varint(self.ceiling)
+            + self.state
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> StatePayload:
+        session_id, rest = payload[:SESSION_ID_LENGTH], payload[SESSION_ID_LENGTH:]
+        try:
+            started_at, rest = take_varint(rest)
+            reauthenticated_at, rest = take_varint(rest)
+            ceiling, rest = take_varint(rest)
+        except Malformed:
+            raise Refused("payload") from None
+        return cls(session_id, started_at, reauthenticated_at, ceiling, rest)
+
+
+@dataclass(frozen=True)
+class StateCopy:
+    """The copy in a renewal token, and the state token that it stands for (spec 9)."""
+
+    fingerprint: bytes
+    body: bytes
+
+    @classmethod
+    def of(cls, state_token: str, body: bytes) -> StateCopy:
+        return cls(fingerprint(state_token), Body.decode(body).unpadded())
+
+
+@dataclass(frozen=True)
+class RenewalPayload:
+    """The payload of a renewal token (spec 9)."""
+
+    session_id: bytes
+    copy: StateCopy | None = None
+
+    def encode(self) -> bytes:
+        if self.copy is None:
+            return self.session_id
+        return self.session_id + self.copy.fingerprint + self.copy.body
+
+    @classmethod
+    def decode(cls, payload: bytes) -> RenewalPayload:
+        session_id, rest = payload[:SESSION_ID_LENGTH], payload[SESSION_ID_LENGTH:]
+        if len(session_id) == SESSION_ID_LENGTH and not rest:
+            return cls(session_id)
+        if len(rest) <= FINGERPRINT_LENGTH:
+            raise Refused("payload")
+        return cls(session_id, StateCopy(rest[:FINGERPRINT_LENGTH], rest[FINGERPRINT_LENGTH:]))
+
+
+def fingerprint(state_token: str) -> bytes:
+    """The fingerprint of a state token (spec 9)."""
+    return hashlib.sha256(state_token.encode("ascii")).digest()[:FINGERPRINT_LENGTH]
+
+
+# --- 9.2 Pieces -------------------------------------------------------------------------
+
+LONGEST_COOKIE = 4_096
+MOST_PIECES = 4
+PIECE = re.compile(r"p1\.([0-3])([2-4])\.([A-Za-z0-9_-]{8})\.([A-Za-z0-9_.-]+)")
+
+
+def piece_names(cookie_name: str) -> list[str]:
+    """The four names in which a token travels (spec 9.2)."""
+    return [cookie_name] + [f"{cookie_name}-{index}" for index in range(1, MOST_PIECES)]
+
+
+def piece_digest(token: str) -> str:
+    """The digest that the pieces of a token name (spec 9.2)."""
+    return to_base64url(hashlib.sha256(token.encode("ascii")).digest()[:6])
+
+
+def split_token(cookie_name: str, token: str) -> dict[str, str]:
+    """The cookies of a token that does not fit one (spec 9.2)."""
+    names = piece_names(cookie_name)
+    digest = piece_digest(token)
+    room = LONGEST_COOKIE - len(names[-1]) - len(f"p1.00.{digest}.")
+    chunks = [token[start : start + room] for start in range(0, len(token), max(room, 1))]
+    if len(chunks) > MOST_PIECES:
+        raise CannotMake("the token does not fit four cookies")
+    return {
+        name: f"p1.{index}{len(chunks)}.{digest}.{chunk}"
+        for index, (name, chunk) in enumerate(zip(names, chunks))
+    }
+
+
+def join_pieces(cookie_name: str, cookies: dict[str, str]) -> str | None:
+    """The token of the one complete set of pieces among the cookies, if any (spec 9.2)."""
+    sets: dict[tuple[int, str], dict[int, str]] = {}
+    for index, name in enumerate(piece_names(cookie_name)):
+        piece = PIECE.fullmatch(cookies.get(name, ""))
+        if piece and int(piece[1]) == index:
+            sets.setdefault((int(piece[2]), piece[3]), {})[index] = piece[4]
+    for (count, digest), chunks in sets.items():
+        token = "".join(chunks.get(index, "") for index in range(count))
+        if sorted(chunks) == list(range(count)) and piece_digest(token) == digest:
+            return token
+    return None
+
+
+# --- 10. Vectors: answers -----------------------------------------------------------------
+#
+# For each file, a function answers a vector's fields from those that are its input. The
+# vectors are checked with these, and most are made with them.
+
+Vector = dict[str, Any]
+
+
+def answer_keys(vector: Vector) -> Vector:
+    """A vector of keys.json (spec 3)."""
+    key = Key(bytes.fromhex(vector["key"]))
+    purposes = [bytes.fromhex(entry["purpose"]) for entry in vector["purposes"]]
+    return {
+        "key": key.secret.hex(),
+        "key_id": key.id.hex(),
+        "text": key.text(),
+        "purposes": [
+            {
+                "purpose": purpose.hex(),
+                "sealing_key": key.sealing_key(purpose).hex(),
+                "signing_key": key.signing_key(purpose).hex(),
+            }
+            for purpose in purposes
+        ],
+    }
+
+
+def answer_key_text(vector: Vector) -> Vector:
+    """A vector of key-text.json (spec 3.1 and 3.2)."""
+    text = {"text": vector["text"]}
+    try:
+        key = Key.parse(vector["text"])
+    except KeyRefused as refusal:
+        return text | {"expect": refusal.name}
+    return text | {"expect": "ok", "key": key.secret.hex(), "key_id": key.id.hex()}
+
+
+def answer_seal(vector: Vector) -> Vector:
+    """A vector of seal.json (spec 5). ``lifetime`` is the one that the maker is asked for."""
+    key, purpose, body = made_from(vector)
+    token = seal_body(key, purpose, bytes.fromhex(vector["nonce"]), body)
+    return {
+        **{name: vector[name] for name in SEAL_INPUTS},
+        "key_id": token.key_id.hex(),
+        "sealing_key": key.sealing_key(purpose).hex(),
+        "body": body.hex(),
+        "ad": sealed_associated_data(token.key_id).hex(),
+        "ciphertext": token.ciphertext.hex(),
+        "tag": token.tag.hex(),
+        "token": checked_length(token.text()),
+    }
+
+
+def answer_sign(vector: Vector) -> Vector:
+    """A vector of sign.json (spec 6). ``lifetime`` is the one that the maker is asked for."""
+    key, purpose, body = made_from(vector)
+    token = sign_body(key, purpose, body)
+    return {
+        **{name: vector[name] for name in SIGN_INPUTS},
+        "key_id": token.key_id.hex(),
+        "signing_key": key.signing_key(purpose).hex(),
+        "body": body.hex(),
+        "mac": token.mac.hex(),
+        "token": checked_length(token.text()),
+    }
+
+
+SIGN_INPUTS = ("key", "purpose", "issued_at", "lifetime", "schema", "bucket", "payload")
+SEAL_INPUTS = ("key", "purpose", "nonce", "issued_at", "lifetime", "schema", "bucket", "payload")
+
+
+def made_from(vector: Vector) -> tuple[Key, bytes, bytes]:
+    """Key, purpose and body of a vector of seal.json or sign.json."""
+    body = make_body(
+        bytes.fromhex(vector["payload"]),
+        issued_at=vector["issued_at"],
+        lifetime=vector["lifetime"],
+        schema=vector["schema"],
+        bucket=vector["bucket"],
+    )
+    return Key(bytes.fromhex(vector["key"])), bytes.fromhex(vector["purpose"]), body
+
+
+OPEN_INPUTS = (
+    "mode", "ring", "purpose", "now", "max_lifetime", "max_length", "schemas", "token",
+)  # fmt: skip
+
+
+def answer_open(vector: Vector) -> Vector:
+    """A vector of open.json (spec 7)."""
+    return {name: vector[name] for name in OPEN_INPUTS} | open_fields(vector)
+
+
+def open_fields(vector: Vector) -> Vector:
+    """What a reader answers to the input of a vector of open.json (spec 7)."""
+    try:
+        opened = open_token(
+            vector["mode"],
+            vector["token"],
+            Ring.parse(vector["ring"].encode(), allow_example_keys=True),
+            bytes.fromhex(vector["purpose"]),
+            now=vector["now"],
+            schemas=vector["schemas"],
+            max_lifetime=vector["max_lifetime"],
+            max_length=vector["max_length"],
+        )
+    except Refused as refusal:
+        return {"expect": refusal.name}
+    return {"expect": "ok"} | opened_fields(opened)
+
+
+def opened_fields(opened: Opened) -> Vector:
+    return {
+        "key_id": opened.key_id.hex(),
+        "issued_at": opened.issued_at,
+        "expires_at": opened.expires_at,
+        "schema": opened.schema,
+        "payload": opened.payload.hex(),
+    }
+
+
+def answer_ring(vector: Vector) -> Vector:
+    """A vector of ring.json (spec 8)."""
+    text = {name: vector[name] for name in ("text", "text_hex") if name in vector}
+    octets = bytes.fromhex(text["text_hex"]) if "text_hex" in text else text["text"].encode()
+    try:
+        ring = Ring.parse(octets, allow_example_keys=True)
+    except RingRefused as refusal:
+        return text | {"expect": "refused", "line": refusal.line}
+    return text | {
+        "expect": "ok",
+        "keys": [ring_key_fields(entry) for entry in ring.entries],
+        "primary": [primary_fields(ring, primary["at"]) for primary in vector["primary"]],
+    }
+
+
+def ring_key_fields(entry: Entry) -> Vector:
+    return {
+        "key_id": entry.key.id.hex(),
+        "primary_from": entry.primary_from,
+        "open_until": entry.open_until,
+    }
+
+
+def primary_fields(ring: Ring, at: int) -> Vector:
+    key = ring.primary_at(at)
+    return {"at": at, "key_id": key.id.hex() if key else None}
+
+
+STATE_INPUTS = (
+    "purpose", "channel", "state", "session_id", "started_at", "reauthenticated_at",
+    "ceiling", "issued_at", "lifetime", "schema", "key", "nonce",
+)  # fmt: skip
+RENEWAL_INPUTS = ("key", "nonce", "issued_at", "lifetime", "with_copy")
+
+
+def answer_session(vector: Vector) -> Vector:
+    """A vector of session.json (spec 9)."""
+    payload = StatePayload(
+        bytes.fromhex(vector["session_id"]),
+        vector["started_at"],
+        vector["reauthenticated_at"],
+        vector["ceiling"],
+        bytes.fromhex(vector["state"]),
+    ).encode()
+    purpose = state_purpose(*purpose_and_channel(vector))
+    body, token = seal_for_session(vector, purpose, vector["schema"], payload)
+    return {
+        **{name: vector[name] for name in STATE_INPUTS},
+        "payload": payload.hex(),
+        "token": token,
+        "renewal": vector["renewal"] and answer_renewal(vector, StateCopy.of(token, body)),
+    }
+
+
+def answer_renewal(vector: Vector, copy: StateCopy) -> Vector:
+    """The renewal of a vector of session.json (spec 9)."""
+    renewal = vector["renewal"]
+    session_id = bytes.fromhex(vector["session_id"])
+    payload = RenewalPayload(session_id, copy if renewal["with_copy"] else None).encode()
+    purpose = renewal_purpose(*purpose_and_channel(vector))
+    _, token = seal_for_session(renewal, purpose, RENEWAL_SCHEMA, payload)
+    return {
+        **{name: renewal[name] for name in RENEWAL_INPUTS},
+        "payload": payload.hex(),
+        "token": token,
+    }
+
+
+def purpose_and_channel(vector: Vector) -> tuple[bytes, bytes]:
+    return bytes.fromhex(vector["purpose"]), bytes.fromhex(vector["channel"])
+
+
+def seal_for_session(
+    vector: Vector, purpose: bytes, schema: int, payload: bytes
+) -> tuple[bytes, str]:
+    """Body and text of a token of a session (spec 9)."""
+    body = make_body(
+        payload,
+        issued_at=vector["issued_at"],
+        lifetime=vector["lifetime"],
+        schema=schema,
+        bucket=SESSION_BUCKET,
+    )
+    key, nonce = Key(bytes.fromhex(vector["key"])), bytes.fromhex(vector["nonce"])
+    return body, checked_length(seal_body(key, purpose, nonce, body).text())
+
+
+def answer_pieces(vector: Vector) -> Vector:
+    """A vector of pieces.json (spec 9.2)."""
+    pieces = split_token(vector["cookie_name"], vector["token"])
+    return {
+        "token": vector["token"],
+        "cookie_name": vector["cookie_name"],
+        "pieces": [{"name": name, "value": value} for name, value in pieces.items()],
+    }
+
+
+def answer_accumulated(vector: Vector) -> Vector:
+    """The vector of accumulated.json (spec 10)."""
+    digest = hashlib.sha256()
+    for case in range(vector["cases"]):
+        for token in accumulated_case(case):
+            digest.update(token.encode("ascii") + b"\n")
+    return {"cases": vector["cases"], "sha256": digest.hexdigest()}
+
+
+def accumulated_case(case: int) -> tuple[str, str]:
+    """The sealed and the signed token of one case of the accumulated hash (spec 10)."""
+    stream = CaseStream(case)
+    key = Key(stream.take(KEY_LENGTH))
+    nonce = stream.take(NONCE_LENGTH)
+    issued_at = stream.number(8) % 2**33
+    lifetime = stream.number(4) % 2**25
+    schema = 1 + stream.number(1) % 200
+    bucket = 1 + stream.number(1) % 64
+    letters = [ord("a") + stream.number(1) % 26 for _ in range(stream.number(1) % 20)]
+    payload = stream.take(stream.number(2) % 700)
+    purpose = b"case/" + bytes(letters)
+    body = make_body(
+        payload, issued_at=issued_at, lifetime=lifetime, schema=schema, bucket=bucket
+    )
+    return seal_body(key, purpose, nonce, body).text(), sign_body(key, purpose, body).text()
+
+
+class CaseStream:
+    """stream(i) of spec 10, read from its beginning."""
+
+    def __init__(self, case: int) -> None:
+        self.seed = b"bulla/1 case" + case.to_bytes(4, "big")
+        self.blocks = 0
+        self.unread = b""
+
+    def take(self, length: int) -> bytes:
+        while len(self.unread) < length:
+            self.unread += hashlib.sha256(self.seed + self.blocks.to_bytes(4, "big")).digest()
+            self.blocks += 1
+        taken, self.unread = self.unread[:length], self.unread[length:]
+        return taken
+
+    def number(self, length: int) -> int:
+        return int.from_bytes(self.take(length), "big")
+
+
+# --- 10. Vectors: what every file draws from ----------------------------------------------
+
+KEY_A, KEY_B, KEY_C, KEY_D = (example_key(number) for number in range(1, 5))
+PURPOSE = b"shop.example/reset-link"
+ISSUED_AT = 1_700_000_000
+LIFETIME = 3_600
+LONGEST_PURPOSE = b"shop.example/" + b"x" * 242
+EXTENDED_PURPOSE = state_purpose(b"shop.example/session", cookie_channel("__Host-session"))
+
+
+def octets(seed: str, length: int) -> bytes:
+    """Bytes that look random and depend on nothing but the seed."""
+    blocks = range(-(-length // 32))
+    return b"".join(
+        hashlib.sha256(f"bulla/1 vector {seed} {block}".encode()).digest() for block in blocks
+    )[:length]
+
+
+def nonce_of(name: str) -> bytes:
+    return octets(f"nonce {name}", NONCE_LENGTH)
+
+
+def vector_key(seed: str) -> Key:
+    """A key that spec 3.2 does not refuse, although it is as public as the example keys."""
+    return Key(octets(f"key {seed}", KEY_LENGTH))
+
+
+def colliding_key(number: int) -> Key:
+    return Key(hashlib.sha256(b"bulla/1 colliding key %d" % number).digest())
+
+
+# Two keys with the same key id, found by trying numbers from 1.
+COLLIDING_KEYS = colliding_key(33_998), colliding_key(56_989)
+
+
+def vector(name: str, **fields: Any) -> Vector:
+    return {"name": name, **fields}
+
+
+# --- 10. keys.json ------------------------------------------------------------------------
+
+
+def keys_vectors() -> Iterator[Vector]:
+    purposes = [
+        b"x", b"!~", PURPOSE, LONGEST_PURPOSE, EXTENDED_PURPOSE,
+        renewal_purpose(LONGEST_PURPOSE, BEARER_CHANNEL),
+    ]  # fmt: skip
+    for number, key in enumerate((KEY_A, KEY_B, KEY_C, KEY_D), start=1):
+        inputs = {
+            "key": key.secret.hex(),
+            "purposes": [{"purpose": purpose.hex()} for purpose in purposes],
+        }
+        yield vector(f"example-key-{number}", **answer_keys(inputs))
+
+
+# --- 10. key-text.json --------------------------------------------------------------------
+
+
+def key_text_vectors() -> Iterator[Vector]:
+    yield from accepted_key_texts()
+    yield from malformed_key_texts()
+    yield from mismatched_key_texts()
+    yield from low_entropy_key_texts()
+    for number in (1, 2, 16):
+        yield vector(
+            f"example-key-{number}", text=example_key(number).text(), expect="example-key"
+        )
+
+
+def accepted_key_texts() -> Iterator[Vector]:
+    keys = {
+        "ok": vector_key("ok"),
+        "ok-with-hyphen-and-underscore": Key(b"\xfb\xef\xff\xfe" + octets("alphabet", 28)),
+        "ok-with-zero-trailing-bits-at-the-end": Key(octets("trailing bits", 31) + b"\0"),
+        "ok-16-distinct-bytes": key_of_distinct_bytes(16),
+        "ok-8-distinct-differences": key_of_differences([1, 2, 3, 5, 7, 11, 13, 17]),
+        "ok-printable-but-for-one-0x1f": Key(printable_secret()[:-1] + b"\x1f"),
+        "ok-printable-but-for-one-0x7f": Key(b"\x7f" + printable_secret()[1:]),
+        "ok-number-0-is-no-example-key": example_key(0),
+        "ok-number-17-is-no-example-key": example_key(17),
+    }
+    for name, key in keys.items():
+        yield vector(name, text=key.text(), expect="ok", key=key.secret.hex(), key_id=key.id.hex())
+
+
+def malformed_key_texts() -> Iterator[Vector]:
+    key = vector_key("malformed")
+    text = key.text()
+    prefix, encoded, key_id = text.split(".")
+    hyphened = Key(b"\xfb\xef\xff\xfe" + octets("alphabet", 28)).text()
+    texts = {
+        "empty": "",
+        "prefix-missing": f"{encoded}.{key_id}",
+        "prefix-alone": f"{prefix}.",
+        "prefix-upper-case": text.replace("bulla-key", "BULLA-KEY"),
+        "prefix-of-version-2": text.replace("bulla-key-1", "bulla-key-2"),
+        "prefix-without-full-stop": text.replace("bulla-key-1.", "bulla-key-1"),
+        "key-bytes-42-characters": f"{prefix}.{encoded[:-1]}.{key_id}",
+        "key-bytes-44-characters": f"{prefix}.{encoded}A.{key_id}",
+        "key-bytes-missing": f"{prefix}..{key_id}",
+        "key-bytes-with-plus": hyphened.replace(".--", ".+-"),
+        "key-bytes-with-slash": hyphened.replace("_", "/", 1),
+        "key-bytes-padded": f"{prefix}.{encoded}=.{key_id}",
+        "key-bytes-43rd-character-is-padding": f"{prefix}.{encoded[:-1]}=.{key_id}",
+        "key-bytes-trailing-bits-not-zero": f"{prefix}.{next_character(encoded)}.{key_id}",
+        "key-bytes-with-space": f"{prefix}.{encoded[:20]} {encoded[21:]}.{key_id}",
+        "key-bytes-with-newline": f"{prefix}.{encoded[:20]}\n{encoded[20:]}.{key_id}",
+        "key-bytes-not-ascii": f"{prefix}.{encoded[:20]}\u00e9{encoded[21:]}.{key_id}",
+        "key-bytes-in-hex": f"{prefix}.{key.secret.hex()}.{key_id}",
+        "id-missing": f"{prefix}.{encoded}",
+        "id-empty": f"{prefix}.{encoded}.",
+        "id-7-characters": f"{prefix}.{encoded}.{key_id[:-1]}",
+        "id-9-characters": f"{prefix}.{encoded}.{key_id}0",
+        "id-upper-case": f"{prefix}.{encoded}.{key_id.upper()}",
+        "id-not-hexadecimal": f"{prefix}.{encoded}.{key_id[:-1]}g",
+        "id-not-ascii-digit": f"{prefix}.{encoded}.{key_id[:-1]}\u0663",
+        "fourth-part": f"{text}.{key_id}",
+        "space-at-the-beginning": f" {text}",
+        "space-at-the-end": f"{text} ",
+        "newline-at-the-end": f"{text}\n",
+    }
+    for name, wrong in texts.items():
+        yield vector(name, text=wrong, expect="malformed")
+
+
+def mismatched_key_texts() -> Iterator[Vector]:
+    text = vector_key("mismatch").text()
+    stem, key_id = text[:-8], bytes.fromhex(text[-8:])
+    ids = {
+        "id-of-another-key": vector_key("another").id,
+        "id-first-bit-flipped": flip_bit(key_id, 0, 0x80),
+        "id-last-bit-flipped": flip_bit(key_id, 3),
+        "id-zero": bytes(4),
+    }
+    for name, wrong in ids.items():
+        yield vector(name, text=stem + wrong.hex(), expect="id-mismatch")
+
+
+def low_entropy_key_texts() -> Iterator[Vector]:
+    secrets = {
+        "zeros": bytes(32),
+        "one-byte-repeated": b"\xa7" * 32,
+        "15-distinct-bytes": key_of_distinct_bytes(15).secret,
+        "counting": bytes(range(32)),
+        "counting-down-past-zero": bytes((10 - step) % 256 for step in range(32)),
+        "7-distinct-differences": key_of_differences([1, 2, 3, 5, 7, 11, 13]).secret,
+        "printable": printable_secret(),
+        "printable-with-0x20-and-0x7e": b" " + printable_secret()[1:-1] + b"~",
+        "password": b"Correct-horse7Battery+staple!42x",
+    }
+    for name, secret in secrets.items():
+        yield vector(f"low-entropy-{name}", text=Key(secret).text(), expect="low-entropy")
+
+
+def key_of_distinct_bytes(count: int) -> Key:
+    """A key with that many distinct bytes, 15 or 16, and many distinct differences."""
+    distinct = bytes(dict.fromkeys(octets("distinct bytes", 64)))[:count]
+    return Key((distinct + distinct[::-1] + distinct[::3])[:KEY_LENGTH])
+
+
+def key_of_differences(differences: Sequence[int]) -> Key:
+    """A key whose bytes are all distinct, with these differences of neighbours in turn."""
+    secret = [0]
+    while len(secret) < KEY_LENGTH:
+        secret.append(secret[-1] + differences[len(secret) % len(differences)])
+    return Key(bytes(secret))
+
+
+def printable_secret() -> bytes:
+    return bytes(0x20 + byte % 95 for byte in octets("printable", KEY_LENGTH))
+
+
+def flip_bit(data: bytes, at: int, mask: int = 0x01) -> bytes:
+    """The bytes with one bit of the byte ``at`` flipped; ``at`` may count from the end."""
+    changed = bytearray(data)
+    changed[at] ^= mask
+    return bytes(changed)
+
+
+def next_character(text: str) -> str:
+    """The base64url text with its last character replaced by the one after it."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    return text[:-1] + alphabet[alphabet.index(text[-1]) + 1]
+
+
+# --- 10. seal.json and sign.json ----------------------------------------------------------
+
+
+def seal_vectors() -> Iterator[Vector]:
+    for case in maker_cases(longest_body(SEALED)):
+        name = case["name"]
+        yield vector(name, **answer_seal(case | {"nonce": nonce_of(f"seal {name}").hex()}))
+
+
+def sign_vectors() -> Iterator[Vector]:
+    for case in maker_cases(longest_body(SIGNED)):
+        yield vector(case["name"], **answer_sign(case))
+
+
+def longest_body(mode: str) -> int:
+    """The length of the body of the longest token that base64url can spell: 8,191 characters."""
+    return 6_141 - (SHORTEST[mode] - 4)
+
+
+def maker_cases(longest: int) -> Iterator[Vector]:
+    """Inputs of seal.json and sign.json, without nonces."""
+    for size in (0, 1, 127, 128, 1_000, 5_900):
+        yield maker_case(f"payload-{size}", payload=octets("payload", size))
+    yield maker_case("longest-token", payload=octets("payload", longest - 10))
+    yield maker_case("payload-of-zeros-padded", payload=bytes(20), bucket=32)
+    yield from maker_buckets()
+    yield from maker_times()
+    for schema in (127, 128, 255, 256, 16_383, 16_384, 2**31, NEWEST_SCHEMA):
+        yield maker_case(f"schema-{schema}", schema=schema)
+    yield maker_case("purpose-1-byte", purpose=b"x")
+    yield maker_case("purpose-outermost-characters", purpose=b"!~")
+    yield maker_case("purpose-255-bytes", purpose=LONGEST_PURPOSE)
+    yield maker_case("purpose-extended", purpose=EXTENDED_PURPOSE)
+    for number in (2, 3, 4):
+        yield maker_case(f"example-key-{number}", key=example_key(number))
+
+
+def maker_case(
+    name: str,
+    *,
+    key: Key = KEY_A,
+    purpose: bytes = PURPOSE,
+    issued_at: int = ISSUED_AT,
+    lifetime: int = LIFETIME,
+    schema: int = 1,
+    bucket: int = 1,
+    payload: bytes = b"account 4711",
+) -> Vector:
+    return vector(
+        name,
+        key=key.secret.hex(),
+        purpose=purpose.hex(),
+        issued_at=issued_at,
+        lifetime=lifetime,
+        schema=schema,
+        bucket=bucket,
+        payload=payload.hex(),
+    )
+
+
+def maker_buckets() -> Iterator[Vector]:
+    """Buckets; a body of this section is 9 bytes longer than a payload below 128 bytes."""
+    for bucket in (2, 32, 64, 255):
+        yield maker_case(f"bucket-{bucket}", bucket=bucket)
+        yield maker_case(f"bucket-{bucket}-payload-0", bucket=bucket, payload=b"")
+        yield maker_case(f"bucket-{bucket}-payload-1000", bucket=bucket, payload=octets("large", 1_000))
+    for bucket in (32, 64):
+        full = octets("full", bucket - 9 + 1)
+        yield maker_case(f"bucket-{bucket}-one-byte-short", bucket=bucket, payload=full[:-2])
+        yield maker_case(f"bucket-{bucket}-exact-multiple", bucket=bucket, payload=full[:-1])
+        yield maker_case(f"bucket-{bucket}-one-byte-over", bucket=bucket, payload=full)
+
+
+def maker_times() -> Iterator[Vector]:
+    yield maker_case("issued-at-0", issued_at=0)
+    yield maker_case("issued-at-0-lifetime-0-payload-0", issued_at=0, lifetime=0, payload=b"")
+    for issued_at in (127, 128, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**35 - 1, 2**35):
+        yield maker_case(f"issued-at-{issued_at}", issued_at=issued_at)
+    yield maker_case("issued-at-last-second-lifetime-0", issued_at=LAST_SECOND, lifetime=0)
+    for lifetime in (0, 1, 127, 128, 2**31, 2**32):
+        yield maker_case(f"lifetime-{lifetime}", lifetime=lifetime)
+    rest = LAST_SECOND - ISSUED_AT
+    yield maker_case("lifetime-to-the-last-second", lifetime=rest)
+    yield maker_case("lifetime-shortened-by-1", lifetime=rest + 1)
+    yield maker_case("lifetime-shortened-from-2-to-the-53-less-1", lifetime=2**53 - 1)
+    yield maker_case("lifetime-shortened-to-10", issued_at=LAST_SECOND - 10)
+    yield maker_case("lifetime-shortened-to-0", issued_at=LAST_SECOND)
+
+
+# --- 10. open.json ------------------------------------------------------------------------
+
+OPEN_SCHEMA = 2
+OPEN_PAYLOAD = b"account 4711"
+USUAL_TOKEN = {
+    "key": KEY_A,
+    "purpose": PURPOSE,
+    "issued_at": ISSUED_AT,
+    "lifetime": LIFETIME,
+    "schema": OPEN_SCHEMA,
+    "bucket": 32,
+    "payload": OPEN_PAYLOAD,
+}
+
+
+class OpenCases:
+    """Makes the vectors of open.json for one mode. Each is a variation of one usual token,
+    which has padding, and of one usual reader, which opens it."""
+
+    def __init__(self, mode: str) -> None:
+        self.mode = mode
+        self.other_mode = SIGNED if mode == SEALED else SEALED
+
+    def ok(self, name: str, *, make: Vector | None = None, **reader: Any) -> Vector:
+        """A token that opens: the usual one but for ``make``, for the usual reader but for
+        ``reader``."""
+        made = USUAL_TOKEN | (make or {})
+        inputs = self.reader(self.text(self.token(name, made)), reader)
+        lifetimes = [made["lifetime"], inputs["max_lifetime"]]
+        lifetime = min(lifetime for lifetime in lifetimes if lifetime is not None)
+        opened = Opened(
+            made["key"].id,
+            made["issued_at"],
+            made["issued_at"] + lifetime,
+            made["schema"],
+            made["payload"],
+        )
+        return vector(f"{self.mode}-ok-{name}", **inputs, expect="ok", **opened_fields(opened))
+
+    def refused(
+        self,
+        expect: str,
+        name: str,
+        *,
+        make: Vector | None = None,
+        edit: Callable[[bytes], bytes] = bytes,
+        write: Callable[[str], str] = str,
+        **reader: Any,
+    ) -> Vector:
+        """A token that is refused; ``edit`` changes its bytes and ``write`` its text."""
+        token = edit(self.token(name, USUAL_TOKEN | (make or {})))
+        inputs = self.reader(write(self.text(token)), reader)
+        return vector(f"{self.mode}-{expect}-{name}", **inputs, expect=expect)
+
+    def token(self, name: str, made: Vector, mode: str | None = None) -> bytes:
+        """The bytes of a token, from a whole ``body`` or from its fields."""
+        body = made.get("body")
+        if body is None:
+            fields = ("issued_at", "lifetime", "schema", "bucket")
+            body = make_body(made["payload"], **{field: made[field] for field in fields})
+        if (mode or self.mode) == SIGNED:
+            return sign_body(made["key"], made["purpose"], body).encode()
+        nonce = nonce_of(f"open {name}")
+        return seal_body(made["key"], made["purpose"], nonce, body).encode()
+
+    def text(self, token: bytes) -> str:
+        return PREFIX[self.mode] + to_base64url(token)
+
+    def reader(self, token: str, reader: Vector) -> Vector:
+        usual = {
+            "mode": self.mode,
+            "ring": ring_line(KEY_A),
+            "purpose": PURPOSE.hex(),
+            "now": ISSUED_AT + 100,
+            "max_lifetime": None,
+            "max_length": LONGEST_TOKEN,
+            "schemas": [1, OPEN_SCHEMA],
+            "token": token,
+        }
+        return usual | reader
+
+
+def ring_line(key: Key, primary_from: int | None = None, open_until: int | None = None) -> str:
+    """The line of a ring text for a key (spec 8)."""
+    line = key.text()
+    if primary_from is not None:
+        line += f" primary-from={instant(primary_from)}"
+    if open_until is not None:
+        line += f" open-until={instant(open_until)}"
+    return line
+
+
+def instant(at: int) -> str:
+    """A time as spec 8 writes it."""
+    return (datetime(1970, 1, 1) + timedelta(seconds=at)).isoformat() + "Z"
+
+
+def open_vectors() -> Iterator[Vector]:
+    for mode in (SEALED, SIGNED):
+        cases = OpenCases(mode)
+        yield from open_ok(cases)
+        yield from open_ok_keys_and_schemas(cases)
+        yield from refused_too_long(cases)
+        yield from refused_prefix(cases)
+        yield from refused_encoding(cases)
+        yield from refused_too_short(cases)
+        yield from refused_unknown_key(cases)
+        yield from refused_bad_tag(cases)
+        yield from refused_malformed_varint(cases)
+        yield from refused_malformed_body(cases)
+        yield from refused_retired_key(cases)
+        yield from refused_times(cases)
+        yield from refused_schemas(cases)
+        yield from refused_padding(cases)
+        yield from refused_in_order(cases)
+        yield from refused_in_order_of_times(cases)
+
+
+def open_ok(cases: OpenCases) -> Iterator[Vector]:
+    """Tokens that open: sizes and times."""
+    ends = ISSUED_AT + LIFETIME
+    yield cases.ok("usual")
+    yield cases.ok("no-padding", make={"bucket": 1})
+    yield cases.ok("payload-0", make={"payload": b""})
+    yield cases.ok("payload-1000", make={"payload": octets("open", 1_000)})
+    yield cases.ok("payload-of-zeros", make={"payload": bytes(20)})
+    yield cases.ok("padding-of-300-zeros", make={"body": crafted_body(padding=bytes(300))})
+    yield cases.ok(
+        "shortest-token",
+        make={"issued_at": 0, "lifetime": 100, "schema": 1, "payload": b"", "bucket": 1},
+        now=99,
+    )
+    yield cases.ok("longest-token-of-8191-characters", make=token_of_body_length(cases, 0))
+    length = len(cases.text(cases.token("", USUAL_TOKEN)))
+    yield cases.ok("exactly-the-reader-s-longest", max_length=length)
+    yield cases.ok("now-is-issued-at", now=ISSUED_AT)
+    yield cases.ok("issued-60-seconds-ahead", now=ISSUED_AT - 60)
+    yield cases.ok("last-good-second", now=ends - 1)
+    yield cases.ok("reader-shortens-lifetime", max_lifetime=900)
+    yield cases.ok(
+        "reader-shortens-lifetime-last-good-second", max_lifetime=900, now=ISSUED_AT + 899
+    )
+    yield cases.ok("reader-allows-more-than-lifetime", max_lifetime=LIFETIME + 1, now=ends - 1)
+    yield cases.ok("lifetime-1", make={"lifetime": 1}, now=ISSUED_AT)
+    yield cases.ok("lifetime-0-issued-1-second-ahead", make={"lifetime": 0}, now=ISSUED_AT - 1)
+    yield cases.ok("issued-at-0", make={"issued_at": 0}, now=0)
+    yield cases.ok(
+        "ends-at-the-last-second",
+        make={"issued_at": LAST_SECOND - 10, "lifetime": 10},
+        now=LAST_SECOND - 1,
+    )
+    yield cases.ok(
+        "lifetime-to-the-last-second", make={"lifetime": LAST_SECOND - ISSUED_AT}, max_lifetime=900
+    )
+
+
+def open_ok_keys_and_schemas(cases: OpenCases) -> Iterator[Vector]:
+    """Tokens that open: keys, purposes and schema versions."""
+    now = ISSUED_AT + 100
+    replaced = f"{ring_line(KEY_A)}\n{ring_line(KEY_B, ISSUED_AT + 50)}"
+    yield cases.ok("key-no-longer-primary", ring=replaced)
+    coming = f"{ring_line(KEY_B)};{ring_line(KEY_A, now + 86_400)}"
+    yield cases.ok("key-not-yet-primary", ring=coming)
+    retiring = ring_line(KEY_A, None, now + 1)
+    yield cases.ok("key-in-its-last-second", ring=retiring)
+    many = "\n".join(ring_line(vector_key(f"many {number}")) for number in range(63))
+    yield cases.ok("last-of-64-keys", ring=f"{many}\n{ring_line(KEY_A)}")
+    for name, purpose in (
+        ("1-byte", b"x"), ("255-bytes", LONGEST_PURPOSE), ("extended", EXTENDED_PURPOSE)
+    ):  # fmt: skip
+        yield cases.ok(f"purpose-{name}", make={"purpose": purpose}, purpose=purpose.hex())
+    yield cases.ok("older-schema", make={"schema": 1})
+    yield cases.ok("schemas-unordered", schemas=[2, 3, 1])
+    yield cases.ok("schema-128", make={"schema": 128}, schemas=[128])
+    yield cases.ok("schema-newest-of-all", make={"schema": NEWEST_SCHEMA}, schemas=[NEWEST_SCHEMA])
+
+
+def token_of_body_length(cases: OpenCases, more: int) -> Vector:
+    """A token whose body is so many bytes longer than the longest that is allowed."""
+    length = longest_body(cases.mode) + more
+    return {"payload": octets("long", length - 10), "bucket": 1}
+
+
+def refused_too_long(cases: OpenCases) -> Iterator[Vector]:
+    yield cases.refused("too-long", "8193-characters", make=token_of_body_length(cases, 1))
+    yield cases.refused(
+        "too-long",
+        "8193-characters-and-reader-allows-more",
+        make=token_of_body_length(cases, 1),
+        max_length=10_000,
+    )
+    length = len(cases.text(cases.token("", USUAL_TOKEN)))
+    yield cases.refused("too-long", "one-more-than-the-reader-s-longest", max_length=length - 1)
+
+
+def refused_prefix(cases: OpenCases) -> Iterator[Vector]:
+    prefix = PREFIX[cases.mode]
+    yield cases.refused("prefix", "empty", write=lambda _: "")
+    yield cases.refused("prefix", "cut-within-prefix", write=lambda _: prefix[:-1])
+    yield cases.refused("prefix", "missing", write=lambda text: text.removeprefix(prefix))
+    yield cases.refused("prefix", "upper-case", write=lambda text: text[0].upper() + text[1:])
+    yield cases.refused("prefix", "version-2", write=lambda text: text[0] + "2" + text[2:])
+    yield cases.refused("prefix", "without-full-stop", write=lambda text: text[:2] + text[3:])
+    yield cases.refused("prefix", "other-mode", write=lambda _: usual_text(cases.other_mode))
+    yield cases.refused("prefix", "space-at-the-beginning", write=lambda text: " " + text)
+    yield cases.refused("prefix", "quoted", write=lambda text: f'"{text}"')
+
+
+def usual_text(mode: str) -> str:
+    cases = OpenCases(mode)
+    return cases.text(cases.token("usual", USUAL_TOKEN))
+
+
+def refused_encoding(cases: OpenCases) -> Iterator[Vector]:
+    def encoding(name: str, write: Callable[[str], str]) -> Vector:
+        rich = {"payload": octets("rich in hyphens and underscores", 700)}
+        return cases.refused("encoding", name, make=rich, write=write)
+
+    yield cases.refused(
+        "encoding", "padded", write=lambda text: text + "=" * (-len(text[3:]) % 4)
+    )
+    yield cases.refused("encoding", "trailing-bits-not-zero", write=next_character)
+    yield encoding("plus-for-hyphen", lambda text: replaced_once(text, "-", "+"))
+    yield encoding("slash-for-underscore", lambda text: replaced_once(text, "_", "/"))
+    yield encoding("length-1-modulo-4", lambda text: text[: len(text) - (len(text) - 4) % 4])
+    yield encoding("space-at-the-end", lambda text: text + " ")
+    yield encoding("newline-at-the-end", lambda text: text + "\n")
+    yield encoding("cr-lf-at-the-end", lambda text: text + "\r\n")
+    for name, character in (
+        ("space", " "), ("tab", "\t"), ("newline", "\n"), ("nul", "\0"), ("full-stop", "."),
+        ("percent", "%"), ("non-ascii", "\u00e9"), ("full-width-letter", "\uff21"),
+    ):  # fmt: skip
+        yield encoding(f"{name}-within", lambda text, c=character: text[:40] + c + text[41:])
+    yield encoding("newline-added-within", lambda text: text[:40] + "\n" + text[40:])
+    yield encoding("space-after-prefix", lambda text: text[:3] + " " + text[3:])
+    yield encoding("8192-characters", lambda text: text[:3] + "A" * (LONGEST_TOKEN - 3))
+
+
+def replaced_once(text: str, character: str, by: str) -> str:
+    """The text with one occurrence of the character replaced, which it has to have."""
+    position = text.index(character)
+    return text[:position] + by + text[position + 1 :]
+
+
+def refused_too_short(cases: OpenCases) -> Iterator[Vector]:
+    shortest = SHORTEST[cases.mode]
+    for length in (0, 3, 4, shortest - 1):
+        yield cases.refused(
+            "too-short", f"{length}-bytes", edit=lambda token, n=length: token[:n]
+        )
+
+
+def refused_unknown_key(cases: OpenCases) -> Iterator[Vector]:
+    yield cases.refused("unknown-key", "not-in-ring", ring=ring_line(KEY_B))
+    yield cases.refused("unknown-key", "first-bit-flipped", edit=lambda t: flip_bit(t, 0, 0x80))
+    yield cases.refused("unknown-key", "last-bit-flipped", edit=lambda t: flip_bit(t, 3))
+    yield cases.refused("unknown-key", "zero", edit=lambda token: bytes(4) + token[4:])
+    yield cases.refused("unknown-key", "reversed", edit=lambda t: t[3::-1] + t[4:])
+    yield cases.refused(
+        "unknown-key", "shortest-length", edit=lambda token: bytes(SHORTEST[cases.mode])
+    )
+
+
+def refused_bad_tag(cases: OpenCases) -> Iterator[Vector]:
+    for name, position in field_positions(cases.mode).items():
+        yield cases.refused(
+            "bad-tag", f"{name}-bit-flipped", edit=lambda token, at=position: flip_bit(token, at)
+        )
+    authenticator = TAG_LENGTH if cases.mode == SEALED else MAC_LENGTH
+    yield cases.refused(
+        "bad-tag", "tag-or-mac-zero", edit=lambda token: token[:-authenticator] + bytes(authenticator)
+    )
+    yield cases.refused("bad-tag", "truncated-by-1-byte", edit=lambda token: token[:-1])
+    yield cases.refused("bad-tag", "extended-by-1-byte", edit=lambda token: token + b"\0")
+    yield cases.refused("bad-tag", "truncated-to-the-shortest-length", edit=lambda token: token[: SHORTEST[cases.mode]])
+    yield cases.refused("bad-tag", "other-purpose", purpose=b"shop.example/invitation".hex())
+    yield cases.refused("bad-tag", "purpose-in-other-case", purpose=PURPOSE.upper().hex())
+    yield cases.refused("bad-tag", "purpose-extended", purpose=(PURPOSE + b"\0").hex())
+    yield cases.refused(
+        "bad-tag",
+        "key-id-of-another-key-in-ring",
+        edit=lambda token: KEY_B.id + token[4:],
+        ring=f"{ring_line(KEY_A)}\n{ring_line(KEY_B)}",
+    )
+    first, second = COLLIDING_KEYS
+    yield cases.refused(
+        "bad-tag", "made-under-another-key-with-this-id", make={"key": first}, ring=ring_line(second)
+    )
+    yield cases.refused(
+        "bad-tag",
+        "bytes-of-the-other-mode",
+        edit=lambda _: cases.token("usual", USUAL_TOKEN, cases.other_mode),
+    )
+
+
+def field_positions(mode: str) -> dict[str, int]:
+    """First and last byte of each field after the key id (spec 4)."""
+    if mode == SIGNED:
+        return {"body-first": 4, "body-last": -33, "mac-first": -32, "mac-last": -1}
+    return {
+        "nonce-first": 4, "nonce-last": 27, "ciphertext-first": 28, "ciphertext-last": -17,
+        "tag-first": -16, "tag-last": -1,
+    }  # fmt: skip
+
+
+VARINT_FIELDS = {
+    "issued_at": to_varint(ISSUED_AT),
+    "lifetime": to_varint(LIFETIME),
+    "schema": to_varint(OPEN_SCHEMA),
+    "length": to_varint(len(OPEN_PAYLOAD)),
+}
+
+
+def crafted_body(**parts: bytes) -> bytes:
+    """The usual body without padding, with some of its parts replaced."""
+    usual = {**VARINT_FIELDS, "payload": OPEN_PAYLOAD, "padding": b""}
+    return b"".join((usual | parts).values())
+
+
+def stretched(varint: bytes) -> bytes:
+    """The varint, one byte longer than needed."""
+    return varint[:-1] + bytes([varint[-1] | 0x80, 0])
+
+
+def refused_malformed_varint(cases: OpenCases) -> Iterator[Vector]:
+    def malformed(name: str, **parts: bytes) -> Vector:
+        return cases.refused("malformed-body", name, make={"body": crafted_body(**parts)})
+
+    for field, varint in VARINT_FIELDS.items():
+        name = field.replace("_", "-")
+        yield malformed(f"{name}-varint-longer-than-needed", **{field: stretched(varint)})
+        yield malformed(f"{name}-varint-of-11-bytes", **{field: b"\x80" * 10 + b"\x01"})
+        yield malformed(f"{name}-varint-above-64-bits", **{field: b"\xff" * 9 + b"\x02"})
+        yield malformed(f"{name}-2-to-the-64-less-1", **{field: to_varint(2**64 - 1)})
+    yield malformed("lifetime-0-in-2-bytes", lifetime=b"\x80\0")
+    yield malformed("schema-1-in-10-bytes", schema=b"\x81" + b"\x80" * 8 + b"\0")
+    yield malformed("schema-1-in-11-bytes", schema=b"\x81" + b"\x80" * 9 + b"\0")
+
+
+def refused_malformed_body(cases: OpenCases) -> Iterator[Vector]:
+    def malformed(name: str, body: bytes) -> Vector:
+        return cases.refused("malformed-body", name, make={"body": body})
+
+    body = crafted_body()
+    header = len(b"".join(VARINT_FIELDS.values()))
+    yield malformed("empty-varints-without-end", b"\x80" * 4)
+    yield malformed("ends-within-issued-at", body[:4])
+    yield malformed("ends-before-lifetime", body[:5])
+    yield malformed("ends-within-lifetime", body[:6])
+    yield malformed("ends-before-schema", body[:7])
+    yield malformed("ends-before-payload-length", body[:8])
+    yield malformed("ends-before-payload", body[:header])
+    yield malformed("payload-length-1-beyond-the-end", crafted_body(length=b"\x0d"))
+    yield malformed(
+        "payload-length-1-beyond-the-padding", crafted_body(length=b"\x21", padding=bytes(20))
+    )
+    yield malformed("schema-0", crafted_body(schema=b"\0"))
+    yield malformed("schema-2-to-the-32", crafted_body(schema=to_varint(2**32)))
+    yield malformed("schema-2-to-the-32-and-2", crafted_body(schema=to_varint(2**32 + 2)))
+    after_last = LAST_SECOND - ISSUED_AT + 1
+    yield malformed("sum-1-above-the-last-second", crafted_body(lifetime=to_varint(after_last)))
+    yield malformed(
+        "issued-at-1-above-the-last-second",
+        crafted_body(issued_at=to_varint(LAST_SECOND + 1), lifetime=b"\0"),
+    )
+    yield malformed(
+        "sum-above-64-bits",
+        crafted_body(
+            issued_at=to_varint(2**64 - 1), lifetime=to_varint(ISSUED_AT + LIFETIME + 1)
+        ),
+    )
+
+
+def refused_retired_key(cases: OpenCases) -> Iterator[Vector]:
+    now = ISSUED_AT + 100
+    for name, open_until in (
+        ("exactly-at-open-until", now), ("1-second-ago", now - 1), ("before-issue", ISSUED_AT - 1)
+    ):  # fmt: skip
+        ring = f"{ring_line(KEY_B)}\n{ring_line(KEY_A, None, open_until)}"
+        yield cases.refused("retired-key", name, ring=ring)
+
+
+def refused_times(cases: OpenCases) -> Iterator[Vector]:
+    ends = ISSUED_AT + LIFETIME
+    yield cases.refused("not-yet-valid", "issued-61-seconds-ahead", now=ISSUED_AT - 61)
+    yield cases.refused("not-yet-valid", "now-is-0", now=0)
+    yield cases.refused(
+        "not-yet-valid", "issued-at-the-last-second", make={"issued_at": LAST_SECOND, "lifetime": 0}
+    )
+    yield cases.refused("expired", "exactly-at-the-deadline", now=ends)
+    yield cases.refused("expired", "1-second-after-the-deadline", now=ends + 1)
+    yield cases.refused("expired", "now-is-the-last-second", now=LAST_SECOND)
+    yield cases.refused("expired", "lifetime-0", make={"lifetime": 0}, now=ISSUED_AT)
+    yield cases.refused("expired", "exactly-at-the-reader-s-deadline", max_lifetime=100)
+    yield cases.refused("expired", "reader-allows-0", max_lifetime=0, now=ISSUED_AT)
+    yield cases.refused(
+        "expired", "reader-allows-more-than-lifetime", max_lifetime=LIFETIME + 1, now=ends
+    )
+    yield cases.refused(
+        "expired",
+        "at-the-last-second",
+        make={"issued_at": LAST_SECOND - 10, "lifetime": 10},
+        now=LAST_SECOND,
+    )
+
+
+def refused_schemas(cases: OpenCases) -> Iterator[Vector]:
+    yield cases.refused("newer-schema", "one-above-the-newest", schemas=[1])
+    yield cases.refused("newer-schema", "schemas-unordered", make={"schema": 4}, schemas=[3, 1, 2])
+    yield cases.refused("newer-schema", "newest-of-all", make={"schema": NEWEST_SCHEMA})
+    yield cases.refused("retired-schema", "below-the-oldest", schemas=[3, 4])
+    yield cases.refused("retired-schema", "within-a-gap", schemas=[1, 3])
+
+
+def refused_padding(cases: OpenCases) -> Iterator[Vector]:
+    paddings = {
+        "first-byte": b"\x01" + bytes(10),
+        "last-byte": bytes(10) + b"\x01",
+        "high-bit-in-the-middle": bytes(5) + b"\x80" + bytes(5),
+        "only-byte": b"\xff",
+    }
+    for name, padding in paddings.items():
+        yield cases.refused("padding", name, make={"body": crafted_body(padding=padding)})
+
+
+def refused_in_order(cases: OpenCases) -> Iterator[Vector]:
+    """Tokens with two faults, of which the earlier step is named: steps 1 to 7."""
+
+    def flip(token: bytes) -> bytes:
+        return flip_bit(token, -1)
+
+    prefix = PREFIX[cases.mode]
+    schema_0 = {"body": crafted_body(schema=b"\0")}
+    retired = ring_line(KEY_A, None, ISSUED_AT + 100)
+    ends = ISSUED_AT + LIFETIME
+    yield cases.refused("too-long", "before-prefix", write=lambda _: "A" * 8_193)
+    yield cases.refused("too-long", "before-encoding", write=lambda _: prefix + "=" * 8_190)
+    yield cases.refused("prefix", "before-encoding", write=lambda text: "b2." + text[3:] + "=")
+    yield cases.refused("encoding", "before-too-short", write=lambda text: text[:10] + "=")
+    yield cases.refused(
+        "too-short", "before-unknown-key", edit=lambda _: bytes(SHORTEST[cases.mode] - 1)
+    )
+    yield cases.refused("unknown-key", "before-bad-tag", edit=flip, ring=ring_line(KEY_B))
+    yield cases.refused("unknown-key", "before-expired", ring=ring_line(KEY_B), now=ends)
+    yield cases.refused("bad-tag", "before-malformed-body", make=schema_0, edit=flip)
+    yield cases.refused("bad-tag", "before-retired-key", edit=flip, ring=retired)
+    yield cases.refused("bad-tag", "before-not-yet-valid", edit=flip, now=ISSUED_AT - 61)
+    yield cases.refused("bad-tag", "before-expired", edit=flip, now=ends)
+    yield cases.refused("bad-tag", "before-newer-schema", edit=flip, schemas=[1])
+    yield cases.refused("malformed-body", "before-retired-key", make=schema_0, ring=retired)
+    yield cases.refused(
+        "malformed-body", "before-not-yet-valid", make=schema_0, now=ISSUED_AT - 61
+    )
+    yield cases.refused("malformed-body", "before-expired", make=schema_0, now=ends)
+    padded = {"body": crafted_body(schema=b"\0", padding=b"\x01")}
+    yield cases.refused("malformed-body", "before-padding", make=padded)
+
+
+def refused_in_order_of_times(cases: OpenCases) -> Iterator[Vector]:
+    """Tokens with two faults, of which the earlier step is named: steps 8 to 13."""
+    ends, early = ISSUED_AT + LIFETIME, ISSUED_AT - 61
+    padding = {"body": crafted_body(padding=b"\x01")}
+    yield cases.refused(
+        "retired-key", "before-not-yet-valid", ring=ring_line(KEY_A, None, early), now=early
+    )
+    yield cases.refused(
+        "retired-key", "before-expired", ring=ring_line(KEY_A, None, ends), now=ends
+    )
+    yield cases.refused(
+        "retired-key", "before-newer-schema", ring=ring_line(KEY_A, None, ISSUED_AT), schemas=[1]
+    )
+    yield cases.refused("not-yet-valid", "before-newer-schema", now=early, schemas=[1])
+    yield cases.refused("not-yet-valid", "before-padding", make=padding, now=early)
+    yield cases.refused("expired", "before-newer-schema", now=ends, schemas=[1])
+    yield cases.refused("expired", "before-retired-schema", now=ends, schemas=[3])
+    yield cases.refused("expired", "before-padding", make=padding, now=ends)
+    yield cases.refused("newer-schema", "before-padding", make=padding, schemas=[1])
+    yield cases.refused("retired-schema", "before-padding", make=padding, schemas=[1, 3])
+
+
+# --- 10. ring.json ------------------------------------------------------------------------
+
+YEAR_2025 = 1_735_689_600
+YEAR_2026 = 1_767_225_600
+YEAR_2027 = 1_798_761_600
+A, B, C = ring_line(KEY_A), ring_line(KEY_B), ring_line(KEY_C)
+FROM_2025 = "primary-from=2025-01-01T00:00:00Z"
+UNTIL_2026 = "open-until=2026-01-01T00:00:00Z"
+
+
+def ring_vectors() -> Iterator[Vector]:
+    yield from ring_ok_forms()
+    yield from ring_ok_comments()
+    yield from ring_ok_instants()
+    yield from ring_primaries()
+    yield from ring_refused_as_a_whole()
+    yield from ring_refused_lines()
+    yield from ring_refused_keys()
+    yield from ring_refused_attributes()
+    yield from ring_refused_instants()
+
+
+def ring_ok(
+    name: str, text: str, entries: Sequence[Entry], primary: dict[int, Key | None] | None = None
+) -> Vector:
+    """A ring text and what it means; at ``YEAR_2026``, the first key is the primary one."""
+    primary = {YEAR_2026: entries[0].key} if primary is None else primary
+    return vector(
+        f"ok-{name}",
+        text=text,
+        expect="ok",
+        keys=[ring_key_fields(entry) for entry in entries],
+        primary=[{"at": at, "key_id": key.id.hex() if key else None} for at, key in primary.items()],
+    )
+
+
+def ring_refused(name: str, line: int, text: str) -> Vector:
+    return vector(f"refused-{name}", text=text, expect="refused", line=line)
+
+
+def ring_ok_forms() -> Iterator[Vector]:
+    """How keys and lines may be written."""
+    one, two = [Entry(KEY_A)], [Entry(KEY_A), Entry(KEY_B)]
+    yield ring_ok("one-key", A, one)
+    yield ring_ok("newline-at-the-end", f"{A}\n", one)
+    yield ring_ok("lf", f"{A}\n{B}\n", two)
+    yield ring_ok("cr-lf", f"{A}\r\n{B}\r\n", two)
+    yield ring_ok("semicolon", f"{A};{B};", two)
+    yield ring_ok("semicolon-and-white-space", f" {A} ;\t{B}\t; ", two)
+    yield ring_ok("all-line-ends", f"{A}\n{B}\r\n{C};", [*two, Entry(KEY_C)])
+    yield ring_ok("empty-lines", f"\n\r\n;;\n \t\n{A}\n\n;\n", one)
+    yield ring_ok("white-space-around", f"  \t{A} \t \n", one)
+    until = [Entry(KEY_A, None, YEAR_2026)]
+    both = [Entry(KEY_A, YEAR_2025, YEAR_2026)]
+    yield ring_ok("primary-from", f"{A} {FROM_2025}", [Entry(KEY_A, YEAR_2025)])
+    yield ring_ok("open-until", f"{A} {UNTIL_2026}", until, {YEAR_2025: KEY_A})
+    yield ring_ok("both-attributes", f"{A} {FROM_2025} {UNTIL_2026}", both, {YEAR_2025: KEY_A})
+    yield ring_ok("attributes-in-other-order", f"{A} {UNTIL_2026} {FROM_2025}", both, {YEAR_2025: KEY_A})
+    yield ring_ok("tabs-and-spaces", f"\t{A}\t \t{FROM_2025}  {UNTIL_2026}\t", both, {YEAR_2025: KEY_A})
+    keys = [vector_key(f"of 64 keys {number}") for number in range(MOST_KEYS)]
+    yield ring_ok("64-keys", "\n".join(map(ring_line, keys)), [Entry(key) for key in keys])
+    filling = "#" * (LONGEST_RING_TEXT - len(A) - 1)
+    yield ring_ok("65536-bytes", f"{A}\n{filling}", one)
+
+
+def ring_ok_comments() -> Iterator[Vector]:
+    """What comments may hold and where they may be."""
+    one = [Entry(KEY_A)]
+    starting = [Entry(KEY_A, YEAR_2025)]
+    texts = {
+        "comment-line": f"# current\n{A}\n",
+        "comment-after-key": f"{A} # current",
+        "comment-without-space-after-key": f"{A}#current",
+        "comment-empty": f"#\n{A}#",
+        "comment-holding-a-key": f"{A} # {B}",
+        "comment-holding-comment-marks": f"## a # b\n{A} ## c",
+        "comment-ended-by-semicolon": f"# current; {A}",
+        "comment-and-another-after-semicolon": f"# one; # two;{A}",
+        "comment-ended-by-cr-lf": f"# current\r\n{A}\r\n",
+        "comment-with-lone-cr": f"# cur\rrent {B}\n{A}",
+        "comment-ending-in-cr": f"{A} # current\r",
+        "comment-not-ascii": f"# cl\u00e9, \u9375, \U0001f511\n{A}",
+        "comment-with-byte-order-mark": f"#\ufeff\n{A}",
+        "comment-with-unicode-line-ends": f"# a\u0085b\u2028c\u2029d\v{B}\f{B}\n{A}",
+        "comment-with-nul": f"# a\0b\n{A}",
+    }
+    for name, text in texts.items():
+        yield ring_ok(name, text, one)
+    yield ring_ok("comment-after-attribute", f"{A} {FROM_2025} # current", starting)
+    yield ring_ok("comment-without-space-after-attribute", f"{A} {FROM_2025}#current", starting)
+
+
+def ring_ok_instants() -> Iterator[Vector]:
+    """Instants that exist."""
+    instants = {
+        "first": ("1970-01-01T00:00:00Z", 0),
+        "leap-day": ("2024-02-29T12:34:56Z", 1_709_210_096),
+        "leap-day-of-2000": ("2000-02-29T00:00:00Z", 951_782_400),
+        "after-february-of-2100": ("2100-03-01T00:00:00Z", 4_107_542_400),
+        "end-of-2016-before-the-leap-second": ("2016-12-31T23:59:59Z", 1_483_228_799),
+        "beyond-2038": ("2038-01-19T03:14:08Z", 2**31),
+        "last": ("9999-12-31T23:59:59Z", LAST_SECOND),
+    }
+    for name, (text, at) in instants.items():
+        before = {at - 1: None} if at else {}
+        yield ring_ok(
+            f"instant-{name}", f"{A} primary-from={text}", [Entry(KEY_A, at)], {**before, at: KEY_A}
+        )
+
+
+def ring_primaries() -> Iterator[Vector]:
+    """Which key is primary, and when."""
+
+    def primaries(name: str, entries: Sequence[Entry], primary: dict[int, Key | None]) -> Vector:
+        lines = [ring_line(entry.key, entry.primary_from, entry.open_until) for entry in entries]
+        return ring_ok(f"primary-{name}", "\n".join(lines), entries, primary)
+
+    yield primaries("over-time", [Entry(KEY_A), Entry(KEY_B, YEAR_2025), Entry(KEY_C, YEAR_2026)], {
+        0: KEY_A, YEAR_2025 - 1: KEY_A, YEAR_2025: KEY_B, YEAR_2026 - 1: KEY_B,
+        YEAR_2026: KEY_C, LAST_SECOND: KEY_C,
+    })  # fmt: skip
+    yield primaries("over-time-in-other-order", [Entry(KEY_C, YEAR_2026), Entry(KEY_A), Entry(KEY_B, YEAR_2025)], {
+        YEAR_2025 - 1: KEY_A, YEAR_2025: KEY_B, YEAR_2026: KEY_C,
+    })  # fmt: skip
+    yield primaries("tie-without-primary-from", [Entry(KEY_B), Entry(KEY_A)], {YEAR_2026: KEY_B})
+    yield primaries("tie-of-primary-from", [Entry(KEY_C), Entry(KEY_B, YEAR_2025), Entry(KEY_A, YEAR_2025)], {
+        YEAR_2025 - 1: KEY_C, YEAR_2025: KEY_B,
+    })  # fmt: skip
+    yield primaries("tie-of-1970-and-none", [Entry(KEY_A), Entry(KEY_B, 0)], {0: KEY_A})
+    yield primaries("tie-of-none-and-1970", [Entry(KEY_B, 0), Entry(KEY_A)], {0: KEY_B})
+    yield primaries("retired", [Entry(KEY_A), Entry(KEY_B, YEAR_2025, YEAR_2026)], {
+        YEAR_2025: KEY_B, YEAR_2026 - 1: KEY_B, YEAR_2026: KEY_A,
+    })  # fmt: skip
+    yield primaries("retired-of-a-tie", [Entry(KEY_B, None, YEAR_2026), Entry(KEY_A)], {
+        YEAR_2026 - 1: KEY_B, YEAR_2026: KEY_A,
+    })  # fmt: skip
+    yield primaries("none-yet", [Entry(KEY_A, YEAR_2026)], {
+        0: None, YEAR_2026 - 1: None, YEAR_2026: KEY_A,
+    })  # fmt: skip
+    yield primaries("none-any-more", [Entry(KEY_A, None, YEAR_2026)], {
+        YEAR_2026 - 1: KEY_A, YEAR_2026: None,
+    })  # fmt: skip
+    yield primaries("none-in-a-gap", [Entry(KEY_A, None, YEAR_2025), Entry(KEY_B, YEAR_2026)], {
+        YEAR_2025 - 1: KEY_A, YEAR_2025: None, YEAR_2026 - 1: None, YEAR_2026: KEY_B,
+    })  # fmt: skip
+    yield primaries("for-one-second", [Entry(KEY_A), Entry(KEY_B, YEAR_2025, YEAR_2025 + 1)], {
+        YEAR_2025 - 1: KEY_A, YEAR_2025: KEY_B, YEAR_2025 + 1: KEY_A,
+    })  # fmt: skip
+
+
+def ring_refused_as_a_whole() -> Iterator[Vector]:
+    """Texts of which no single line is at fault."""
+    yield ring_refused("empty", 0, "")
+    yield ring_refused("white-space-only", 0, " \t\n;\r\n ")
+    yield ring_refused("comments-only", 0, f"# {A}\n# {B}\n")
+    yield ring_refused("byte-order-mark", 0, f"\ufeff{A}")
+    yield ring_refused("byte-order-mark-before-comment", 0, f"\ufeff# current\n{A}")
+    yield ring_refused("65537-bytes", 0, f"{A}\n" + "#" * (LONGEST_RING_TEXT - len(A)))
+    wide = "\u00e9" * 32_767
+    yield ring_refused("65537-bytes-of-fewer-characters", 0, f"#{wide}\n{A}"[: 32_769 - len(A)] + f"\n{A}" + "#" * len(A))
+    keys = [ring_line(vector_key(f"of 65 keys {number}")) for number in range(MOST_KEYS + 1)]
+    yield ring_refused("65-keys", 0, "\n".join(keys))
+    not_utf_8 = {
+        "lone-byte-0xff": A.encode() + b" # \xff",
+        "latin-1": A.encode() + b" # cl\xe9 ",
+        "overlong": A.encode() + b" # \xc0\xaf",
+        "surrogate": A.encode() + b" # \xed\xa0\x80",
+        "cut-at-the-end": A.encode() + b" # \xe2\x82",
+        "utf-16": A.encode("utf-16"),
+    }
+    for name, text in not_utf_8.items():
+        yield vector(f"refused-not-utf-8-{name}", text_hex=text.hex(), expect="refused", line=0)
+
+
+def ring_refused_lines() -> Iterator[Vector]:
+    """Lines that are not lines of a ring."""
+    texts = {
+        "word": (1, "current"),
+        "text-after-semicolon-in-comment": (2, f"# old; current\n{A}"),
+        "line-3-after-lf": (3, f"{A}\n\ncurrent\n{B}"),
+        "line-3-after-cr-lf": (3, f"{A}\r\n# old\r\ncurrent\r\n"),
+        "line-3-after-semicolons": (3, f"{A};;current"),
+        "line-4-after-mixed-line-ends": (4, f"{A}\n;\r\ncurrent"),
+        "lone-cr-between-keys": (1, f"{A}\r{B}"),
+        "cr-before-semicolon": (1, f"{A}\r;{B}"),
+        "cr-at-the-end": (1, f"{A}\r"),
+        "two-cr-before-lf": (1, f"{A}\r\r\n"),
+        "form-feed-before-key": (1, f"\f{A}"),
+        "vertical-tab-after-key": (1, f"{A}\v"),
+        "no-break-space-after-key": (1, f"{A}\u00a0"),
+        "byte-order-mark-on-line-2": (2, f"{A}\n\ufeff{B}"),
+        "nul-after-key": (1, f"{A}\0"),
+        "two-keys-on-a-line": (1, f"{A} {B}"),
+        "two-keys-and-comma": (1, f"{A},{B}"),
+        "attribute-without-key": (1, FROM_2025),
+        "attribute-on-its-own-line": (2, f"{A}\n {FROM_2025}"),
+        "attribute-before-key": (1, f"{FROM_2025} {A}"),
+        "key-in-quotes": (1, f'"{A}"'),
+        "slashes-for-a-comment": (1, f"{A} // current"),
+    }
+    for name, (line, text) in texts.items():
+        yield ring_refused(name, line, text)
+
+
+def ring_refused_keys() -> Iterator[Vector]:
+    """Keys that are refused, and those that are there twice."""
+    first, second = map(ring_line, COLLIDING_KEYS)
+    texts = {
+        "key-twice": (2, f"{A}\n{A}"),
+        "key-twice-with-other-times": (3, f"{A}\n{B}\n{A} {FROM_2025}"),
+        "two-keys-with-one-id": (2, f"{first}\n{second}"),
+        "key-malformed": (2, f"{A}\n{B[:-1]}"),
+        "key-id-mismatch": (1, f"{A[:-8]}{KEY_B.id.hex()}"),
+        "key-id-upper-case": (1, A[:-8] + A[-8:].upper()),
+        "key-low-entropy": (2, f"{A}\n{ring_line(Key(bytes(32)))}"),
+        "key-printable": (1, ring_line(Key(printable_secret()))),
+    }
+    for name, (line, text) in texts.items():
+        yield ring_refused(name, line, text)
+
+
+def ring_refused_attributes() -> Iterator[Vector]:
+    attributes = {
+        "unknown": "label=current",
+        "unknown-after-known": f"{FROM_2025} label=current",
+        "upper-case": f"Primary-From={FROM_2025[13:]}",
+        "with-underscore": f"primary_from={FROM_2025[13:]}",
+        "without-value": "primary-from",
+        "with-empty-value": "primary-from=",
+        "with-space-before-equals": f"primary-from ={FROM_2025[13:]}",
+        "with-space-after-equals": f"primary-from= {FROM_2025[13:]}",
+        "with-two-equals": f"primary-from=={FROM_2025[13:]}",
+        "in-quotes": f'primary-from="{FROM_2025[13:]}"',
+        "with-comma": f"{FROM_2025}, {UNTIL_2026}",
+        "joined-without-space": FROM_2025 + UNTIL_2026,
+        "primary-from-repeated": f"{FROM_2025} primary-from=2026-01-01T00:00:00Z",
+        "primary-from-repeated-alike": f"{FROM_2025} {FROM_2025}",
+        "open-until-repeated": f"{UNTIL_2026} open-until=2027-01-01T00:00:00Z",
+        "open-until-equal-to-primary-from": f"{FROM_2025} open-until=2025-01-01T00:00:00Z",
+        "open-until-before-primary-from": f"{FROM_2025} open-until=2024-12-31T23:59:59Z",
+        "open-until-1970-without-primary-from": "open-until=1970-01-01T00:00:00Z",
+        "word-after-key": "current",
+    }
+    for name, attribute in attributes.items():
+        yield ring_refused(f"attribute-{name}", 2, f"{B}\n{A} {attribute}\n")
+    yield ring_refused("attribute-without-space-after-key", 1, A + FROM_2025)
+
+
+def ring_refused_instants() -> Iterator[Vector]:
+    instants = {
+        "february-30": "2025-02-30T00:00:00Z",
+        "february-29-of-2025": "2025-02-29T00:00:00Z",
+        "february-29-of-2100": "2100-02-29T00:00:00Z",
+        "april-31": "2025-04-31T00:00:00Z",
+        "day-0": "2025-01-00T00:00:00Z",
+        "month-0": "2025-00-01T00:00:00Z",
+        "month-13": "2025-13-01T00:00:00Z",
+        "hour-24": "2025-01-01T24:00:00Z",
+        "minute-60": "2025-01-01T00:60:00Z",
+        "second-61": "2025-01-01T00:00:61Z",
+        "leap-second": "2016-12-31T23:59:60Z",
+        "year-0": "0000-01-01T00:00:00Z",
+        "year-1969": "1969-12-31T23:59:59Z",
+        "year-10000": "10000-01-01T00:00:00Z",
+        "year-of-2-digits": "25-01-01T00:00:00Z",
+        "year-with-sign": "+2025-01-01T00:00:00Z",
+        "month-of-1-digit": "2025-1-01T00:00:00Z",
+        "lower-case-t": "2025-01-01t00:00:00Z",
+        "lower-case-z": "2025-01-01T00:00:00z",
+        "underscore-for-t": "2025-01-01_00:00:00Z",
+        "without-zone": "2025-01-01T00:00:00",
+        "offset": "2025-01-01T00:00:00+00:00",
+        "offset-of-1-hour": "2025-01-01T01:00:00+01:00",
+        "fraction": "2025-01-01T00:00:00.0Z",
+        "without-seconds": "2025-01-01T00:00Z",
+        "without-separators": "20250101T000000Z",
+        "date-only": "2025-01-01",
+        "unix-time": "1735689600",
+        "digits-not-ascii": "\u0662\u0660\u0662\u0665-01-01T00:00:00Z",
+        "something-after": "2025-01-01T00:00:00Z.",
+    }
+    for name, text in instants.items():
+        yield ring_refused(f"instant-{name}", 1, f"{A} primary-from={text}")
+    yield ring_refused("instant-of-open-until", 1, f"{A} open-until=2025-02-30T00:00:00Z")
+    yield ring_refused("instant-with-space-for-t", 1, f"{A} primary-from=2025-01-01 00:00:00Z")
+
+
+# --- 10. session.json ---------------------------------------------------------------------
+
+HOUR = 3_600
+DAY = 24 * HOUR
+IDLE_TIMEOUT = HOUR
+ABSOLUTE_TIMEOUT = DAY
+COOKIE_CHANNEL = cookie_channel("__Host-session")
+
+
+def session_vectors() -> Iterator[Vector]:
+    channels = {"cookie": COOKIE_CHANNEL, "bearer": BEARER_CHANNEL}
+    for name, channel in channels.items():
+        yield session_vector(name, channel=channel)
+        yield session_vector(f"{name}-with-renewal", channel=channel, renewed_after=600)
+        yield session_vector(
+            f"{name}-with-copy", channel=channel, renewed_after=600, renewal_key=KEY_B
+        )
+    yield session_vector("cookie-of-another-name", channel=cookie_channel("sid"))
+    yield session_vector("empty-state", state=b"")
+    yield session_vector(
+        "empty-state-with-copy", state=b"", renewed_after=600, renewal_key=KEY_B
+    )
+    yield session_vector("state-of-1500-bytes", state=octets("state", 1_500))
+    yield session_vector(
+        "state-of-1500-bytes-with-copy",
+        state=octets("state", 1_500),
+        renewed_after=600,
+        renewal_key=KEY_B,
+    )
+    yield session_vector("state-ending-in-zeros-with-copy", state=b"cart\0\0\0", renewed_after=60, renewal_key=KEY_B)
+    yield session_vector("reauthenticated", reauthenticated_after=300, changed_after=300)
+    yield session_vector("changed-after-12-hours", changed_after=12 * HOUR)
+    yield session_vector("changed-and-renewed", changed_after=HOUR, renewed_after=2 * HOUR)
+    yield session_vector("ceiling", ceiling=ISSUED_AT + 2 * HOUR)
+    yield session_vector("ceiling-after-the-absolute-timeout", ceiling=ISSUED_AT + 2 * DAY)
+    yield session_vector(
+        "ceiling-with-copy", ceiling=ISSUED_AT + 2 * HOUR, renewed_after=600, renewal_key=KEY_B
+    )
+    yield session_vector("schema-300", schema=300, renewed_after=600)
+    yield session_vector("copy-of-schema-300", schema=300, renewed_after=600, renewal_key=KEY_B)
+
+
+def session_vector(
+    name: str,
+    *,
+    channel: bytes = COOKIE_CHANNEL,
+    state: bytes = b'{"account":4711}',
+    schema: int = 3,
+    reauthenticated_after: int = 0,
+    changed_after: int = 0,
+    ceiling: int = 0,
+    renewed_after: int | None = None,
+    renewal_key: Key = KEY_A,
+) -> Vector:
+    """A session that began at ``ISSUED_AT`` under key A. The renewal token carries a copy when
+    it is under another key."""
+    absolute_deadline = min(ISSUED_AT + ABSOLUTE_TIMEOUT, ceiling or LAST_SECOND)
+    renewal = renewed_after and {
+        "key": renewal_key.secret.hex(),
+        "nonce": nonce_of(f"session {name} renewal").hex(),
+        "issued_at": ISSUED_AT + renewed_after,
+        "lifetime": IDLE_TIMEOUT,
+        "with_copy": renewal_key != KEY_A,
+    }
+    inputs = {
+        "purpose": b"shop.example/session".hex(),
+        "channel": channel.hex(),
+        "state": state.hex(),
+        "session_id": octets(f"session id {name}", SESSION_ID_LENGTH).hex(),
+        "started_at": ISSUED_AT,
+        "reauthenticated_at": ISSUED_AT + reauthenticated_after,
+        "ceiling": ceiling,
+        "issued_at": ISSUED_AT + changed_after,
+        "lifetime": absolute_deadline - (ISSUED_AT + changed_after),
+        "schema": schema,
+        "key": KEY_A.secret.hex(),
+        "nonce": nonce_of(f"session {name}").hex(),
+        "renewal": renewal,
+    }
+    return vector(name, **answer_session(inputs))
+
+
+# --- 10. pieces.json ----------------------------------------------------------------------
+
+
+def pieces_vectors() -> Iterator[Vector]:
+    host, renewal, long_name = "__Host-session", "__Host-session-renewal", "n" * 1_400
+    cases = {
+        "2-pieces-one-octet-too-long-for-one-cookie": (host, 4_083),
+        "2-pieces": (host, 6_001),
+        "2-full-pieces": (host, 8_130),
+        "3-pieces-the-last-of-1-character": (host, 8_131),
+        "3-pieces-of-the-longest-token": (host, 8_191),
+        "2-pieces-of-a-renewal-token": (renewal, 5_001),
+        "3-pieces-of-a-renewal-token": (renewal, 8_191),
+        "2-pieces-short-name": ("s", 4_097),
+        "2-pieces-long-name": (long_name, 4_097),
+        "3-pieces-long-name": (long_name, 6_001),
+        "4-pieces-long-name": (long_name, 8_191),
+        "4-full-pieces": ("n" * 2_030, 8_191),
+    }
+    for name, (cookie_name, length) in cases.items():
+        token = token_of_length(name, length)
+        yield vector(name, **answer_pieces({"cookie_name": cookie_name, "token": token}))
+
+
+def token_of_length(name: str, length: int) -> str:
+    """A sealed token of so many characters."""
+    overhead = SHORTEST[SEALED] - 4 + 10
+    payload = octets(f"pieces {name}", (length - 3) * 3 // 4 - overhead)
+    body = make_body(payload, issued_at=ISSUED_AT, lifetime=LIFETIME)
+    return seal_body(KEY_A, PURPOSE, nonce_of(f"pieces {name}"), body).text()
+
+
+# --- 10. accumulated.json -----------------------------------------------------------------
+
+
+def accumulated_vectors() -> Iterator[Vector]:
+    yield vector("accumulated", **answer_accumulated({"cases": 10_000}))
+
+
+# --- 10. Vectors: files -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class VectorFile:
+    """One file of vectors: what it is about, how it is made, and how a vector is answered."""
+
+    about: str
+    vectors: Callable[[], Iterator[Vector]]
+    answer: Callable[[Vector], Vector]
+    read_back: Callable[[Vector], bool] = lambda _: True
+
+
+def reads_back_key(vector: Vector) -> bool:
+    """Whether the key text of a vector of keys.json is read as the key."""
+    return Key.parse(vector["text"], allow_example_keys=True).secret.hex() == vector["key"]
+
+
+def opens_sealed(vector: Vector) -> bool:
+    return opens(SEALED, vector)
+
+
+def opens_signed(vector: Vector) -> bool:
+    return opens(SIGNED, vector)
+
+
+def opens(mode: str, vector: Vector, purpose: bytes | None = None, schema: int = 0) -> bool:
+    """Whether a token opens, a second before it was issued, with its payload. (It does even
+    if its lifetime is 0: spec 7, step 10.)"""
+    opened = open_token(
+        mode,
+        vector["token"],
+        Ring((Entry(Key(bytes.fromhex(vector["key"]))),)),
+        purpose or bytes.fromhex(vector["purpose"]),
+        now=vector["issued_at"] - 1,
+        schemas=[schema or vector["schema"]],
+    )
+    return opened.payload.hex() == vector["payload"]
+
+
+def session_reads_back(vector: Vector) -> bool:
+    """Whether the tokens of a session open, and their payloads are read as what was written."""
+    purpose, channel = purpose_and_channel(vector)
+    state = StatePayload.decode(bytes.fromhex(vector["payload"]))
+    return (
+        opens(SEALED, vector, state_purpose(purpose, channel))
+        and state.session_id.hex() == vector["session_id"]
+        and state.state.hex() == vector["state"]
+        and (vector["renewal"] is None or renewal_reads_back(vector))
+    )
+
+
+def renewal_reads_back(vector: Vector) -> bool:
+    renewal = vector["renewal"]
+    purpose = renewal_purpose(*purpose_and_channel(vector))
+    payload = RenewalPayload.decode(bytes.fromhex(renewal["payload"]))
+    return (
+        opens(SEALED, renewal, purpose, RENEWAL_SCHEMA)
+        and payload.session_id.hex() == vector["session_id"]
+        and (payload.copy is not None) == renewal["with_copy"]
+        and (payload.copy is None or copy_stands_for_state(vector, payload.copy))
+    )
+
+
+def copy_stands_for_state(vector: Vector, copy: StateCopy) -> bool:
+    """Whether a copy, judged in place of its state token, is that state token (spec 9)."""
+    body = read_body(copy.body)
+    check_body(body, vector["issued_at"], [vector["schema"]])
+    return (
+        copy.fingerprint == fingerprint(vector["token"])
+        and body.payload.hex() == vector["payload"]
+    )
+
+
+def pieces_join(vector: Vector) -> bool:
+    cookies = {piece["name"]: piece["value"] for piece in vector["pieces"]}
+    fit = all(len(name) + len(value) <= LONGEST_COOKIE for name, value in cookies.items())
+    return fit and join_pieces(vector["cookie_name"], cookies) == vector["token"]
+
+
+VECTOR_FILES = {
+    "keys.json": VectorFile(
+        "What is derived from a key (section 3). All keys are example keys.",
+        keys_vectors,
+        answer_keys,
+        reads_back_key,
+    ),
+    "key-text.json": VectorFile(
+        "Key texts and how they are judged (sections 3.1 and 3.2), example keys included. "
+        "The keys of vectors that are ok are as public as the example keys: use none of them.",
+        key_text_vectors,
+        answer_key_text,
+    ),
+    "seal.json": VectorFile(
+        "Sealed tokens with all intermediate values (sections 4 and 5). The field lifetime is "
+        "what the maker is asked for; the body holds it shortened where section 4 says so.",
+        seal_vectors,
+        answer_seal,
+        opens_sealed,
+    ),
+    "sign.json": VectorFile(
+        "Signed tokens with all intermediate values (sections 4 and 6). The field lifetime is "
+        "what the maker is asked for; the body holds it shortened where section 4 says so.",
+        sign_vectors,
+        answer_sign,
+        opens_signed,
+    ),
+    "open.json": VectorFile(
+        "Tokens and how they are judged (section 7). Rings hold example keys, which are allowed "
+        "here. The field expires_at is when the token expires for this reader: issued_at plus "
+        "the smaller of the token's lifetime and max_lifetime.",
+        open_vectors,
+        answer_open,
+    ),
+    "ring.json": VectorFile(
+        "Key-ring texts and how they are judged (section 8). Rings hold example keys, which are "
+        "allowed here. A line is what a line end of section 8 ends, a semicolon included.",
+        ring_vectors,
+        answer_ring,
+    ),
+    "session.json": VectorFile(
+        "Tokens of a session (section 9). The field purpose is that of the state's type; ceiling "
+        "is 0 when there is none; lifetimes are for an absolute timeout of a day and an idle "
+        "timeout of an hour.",
+        session_vectors,
+        answer_session,
+        session_reads_back,
+    ),
+    "pieces.json": VectorFile(
+        "Sealed tokens that do not fit one cookie (section 9.2). The field cookie_name is the "
+        "name of the first piece.",
+        pieces_vectors,
+        answer_pieces,
+        pieces_join,
+    ),
+    "accumulated.json": VectorFile(
+        "One hash over the tokens of many cases (section 10).",
+        accumulated_vectors,
+        answer_accumulated,
+    ),
+}
+
+
+def write_vectors(directory: Path) -> None:
+    """Writes all files of spec 10."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for file_name, file in VECTOR_FILES.items():
+        vectors = list(file.vectors())
+        content = {"format": "bulla/1", "about": file.about, "vectors": vectors}
+        text = json.dumps(content, indent=1) + "\n"
+        (directory / file_name).write_text(text, encoding="ascii", newline="\n")
+        print(f"{file_name}: {len(vectors)} vectors written")
+
+
+def check_vectors(directory: Path) -> bool:
+    """Checks all files of spec 10; whether they agree with this implementation."""
+    agreed = True
+    for file_name, file in VECTOR_FILES.items():
+        content = json.loads((directory / file_name).read_text(encoding="utf-8"))
+        vectors = content["vectors"]
+        faults = [vector["name"] for vector in vectors if not agrees(file, vector)]
+        if content["format"] != "bulla/1":
+            faults.append("the format is not bulla/1")
+        if not vectors or len({vector["name"] for vector in vectors}) != len(vectors):
+            faults.append("there are no vectors, or their names are not unique")
+        for fault in faults:
+            print(f"{file_name}: MISMATCH: {fault}")
+        print(f"{file_name}: {len(vectors)} vectors, {len(faults)} mismatches")
+        agreed = agreed and not faults
+    return agreed
+
+
+def agrees(file: VectorFile, vector: Vector) -> bool:
+    """Whether a vector is what this implementation answers to its input."""
+    try:
+        answer = {"name": vector["name"]} | file.answer(vector)
+        return answer == vector and file.read_back(vector)
+    except (KeyError, ValueError, KeyRefused, RingRefused, Refused):
+        return False
+
+
+# --- Commands -----------------------------------------------------------------------------
+
+
+def load_ring(arguments: argparse.Namespace) -> Ring:
+    text = Path(arguments.ring).read_bytes()
+    return Ring.parse(text, allow_example_keys=arguments.allow_example_keys)
+
+
+def command_vectors(arguments: argparse.Namespace) -> int:
+    write_vectors(arguments.out)
+    return 0
+
+
+def command_check(arguments: argparse.Namespace) -> int:
+    return 0 if check_vectors(arguments.vectors) else 1
+
+
+def command_seal(arguments: argparse.Namespace) -> int:
+    make = seal if arguments.mode == SEALED else sign
+    token = make(
+        load_ring(arguments),
+        arguments.purpose.encode(),
+        sys.stdin.buffer.read(),
+        now=arguments.now,
+        lifetime=arguments.lifetime,
+        schema=arguments.schema,
+        bucket=arguments.bucket,
+    )
+    print(token)
+    return 0
+
+
+def command_open(arguments: argparse.Namespace) -> int:
+    opened = open_token(
+        arguments.mode,
+        sys.stdin.buffer.readline().decode("utf-8", "replace").removesuffix("\n"),
+        load_ring(arguments),
+        arguments.purpose.encode(),
+        now=arguments.now,
+        schemas=arguments.schemas,
+        max_lifetime=arguments.max_lifetime,
+    )
+    if arguments.json:
+        print(json.dumps(opened_fields(opened)))
+    else:
+        sys.stdout.buffer.write(opened.payload)
+    return 0
+
+
+def command_seal_lines(_: argparse.Namespace) -> int:
+    return answer_lines(seal_line)
+
+
+def command_open_lines(_: argparse.Namespace) -> int:
+    return answer_lines(open_fields)
+
+
+def answer_lines(answer: Callable[[Vector], Vector]) -> int:
+    """Answers each line of standard input with one line."""
+    for line in sys.stdin:
+        try:
+            answered = answer(json.loads(line))
+        except (ValueError, KeyRefused, RingRefused) as fault:
+            answered = {"error": str(fault)}
+        print(json.dumps(answered), flush=True)
+    return 0
+
+
+def seal_line(vector: Vector) -> Vector:
+    """The token for the input of a vector of seal.json or sign.json, which may have a ``ring``
+    for its ``key``, and ``mode``."""
+    make: Callable[..., str] = seal if vector["mode"] == SEALED else sign
+    chosen = {"nonce": bytes.fromhex(vector["nonce"])} if vector.get("nonce") else {}
+    token = make(
+        ring_of_line(vector),
+        bytes.fromhex(vector["purpose"]),
+        bytes.fromhex(vector["payload"]),
+        now=vector["issued_at"],
+        lifetime=vector["lifetime"],
+        schema=vector["schema"],
+        bucket=vector["bucket"],
+        **chosen,
+    )
+    return {"token": token}
+
+
+def ring_of_line(vector: Vector) -> Ring:
+    if "ring" in vector:
+        return Ring.parse(vector["ring"].encode(), allow_example_keys=True)
+    return Ring((Entry(Key(bytes.fromhex(vector["key"]))),))
+
+
+def schema_list(text: str) -> list[int]:
+    return [int(schema) for schema in text.split(",")]
+
+
+EXAMPLES = """\
+examples:
+  write the vectors, and check them:
+    python3 bulla_v1.py vectors --out vectors
+    python3 bulla_v1.py check --vectors vectors
+
+  seal a payload for 15 minutes, and open the token:
+    printf 'account 4711' |
+      python3 bulla_v1.py seal --ring RING --purpose shop.example/reset-link \\
+        --mode sealed --lifetime 900 > token
+    python3 bulla_v1.py open --ring RING --purpose shop.example/reset-link \\
+      --mode sealed < token
+
+A ring file holds a key on each line (section 8 of bulla-v1.md):
+    bulla-key-1.<43 characters>.<8 hexadecimal digits> primary-from=2025-01-01T00:00:00Z
+
+exit status: 0 done, 1 refused or mismatched, 2 a wrong argument, ring or input
+"""
+
+
+def argument_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description="The bulla token format, version 1: reference implementation.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_vectors_command(commands)
+    add_check_command(commands)
+    add_seal_command(commands)
+    add_open_command(commands)
+    add_seal_lines_command(commands)
+    add_open_lines_command(commands)
+    return parser
+
+
+def add_command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], int], about: str
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=about, description=about)
+    command.set_defaults(run=run)
+    return command
+
+
+def add_vectors_command(commands: Any) -> None:
+    about = "Write all vector files; the same bytes every time."
+    command = add_command(commands, "vectors", command_vectors, about)
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to")
+
+
+def add_check_command(commands: Any) -> None:
+    about = "Check that the vector files agree with this implementation."
+    command = add_command(commands, "check", command_check, about)
+    command.add_argument("--vectors", type=Path, required=True, metavar="DIR", help="where they are")
+
+
+def add_seal_command(commands: Any) -> None:
+    about = "Seal or sign the payload on standard input; the token goes to standard output."
+    command = add_command(commands, "seal", command_seal, about)
+    add_common_arguments(command)
+    command.add_argument(
+        "--lifetime", type=int, required=True, metavar="SECONDS", help="how long the token lives"
+    )
+    command.add_argument(
+        "--schema", type=int, default=1, metavar="N", help="schema version (default: 1)"
+    )
+    command.add_argument(
+        "--bucket",
+        type=int,
+        default=1,
+        metavar="N",
+        help="pad the body to a multiple of this (default: 1, no padding)",
+    )
+
+
+def add_open_command(commands: Any) -> None:
+    about = (
+        "Open or verify the token on the first line of standard input. The payload goes to "
+        "standard output; when the token is refused, the name of the failure goes to standard "
+        "error."
+    )
+    command = add_command(commands, "open", command_open, about)
+    add_common_arguments(command)
+    command.add_argument(
+        "--max-lifetime", type=int, metavar="SECONDS", help="longest lifetime (default: no limit)"
+    )
+    command.add_argument(
+        "--schemas",
+        type=schema_list,
+        default=[1],
+        metavar="N,N",
+        help="schema versions that can be read (default: 1)",
+    )
+    command.add_argument(
+        "--json",
+        action="store_true",
+        help="print key_id, issued_at, expires_at, schema and payload (hexadecimal)",
+    )
+
+
+def add_common_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--ring", required=True, metavar="FILE", help="key-ring text")
+    command.add_argument("--purpose", required=True, help="what the token is for")
+    command.add_argument("--mode", required=True, choices=[SEALED, SIGNED])
+    command.add_argument(
+        "--now",
+        type=int,
+        default=int(time.time()),
+        metavar="UNIX",
+        help="the time, in seconds since 1970 (default: that of the clock)",
+    )
+    command.add_argument(
+        "--allow-example-keys",
+        action="store_true",
+        help="accept the example keys of section 3.2, which are public",
+    )
+
+
+def add_seal_lines_command(commands: Any) -> None:
+    about = (
+        'For each JSON object on a line of standard input, answer {"token": ...}. Fields: key '
+        "(hexadecimal) or ring (text), purpose (hexadecimal), mode, issued_at, lifetime, schema, "
+        "bucket, payload (hexadecimal), and if wanted nonce (hexadecimal). What cannot be made "
+        'is answered with {"error": ...}. Example keys are allowed.'
+    )
+    add_command(commands, "seal-lines", command_seal_lines, about)
+
+
+def add_open_lines_command(commands: Any) -> None:
+    about = (
+        "For each JSON object on a line of standard input, with the fields of open.json, answer "
+        '{"expect": "ok", ...} or {"expect": the name of the failure}. A ring that is refused is '
+        'answered with {"error": ...}. Example keys are allowed.'
+    )
+    add_command(commands, "open-lines", command_open_lines, about)
+
+
+def main() -> int:
+    arguments = argument_parser().parse_args()
+    try:
+        return arguments.run(arguments)
+    except Refused as refusal:
+        print(refusal.name, file=sys.stderr)
+        return 1
+    except RingRefused as refusal:
+        print(f"ring refused: {refusal}", file=sys.stderr)
+        return 2
+    except (OSError, ValueError) as fault:
+        print(fault, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+//! Signing and verifying of bytes under one purpose (spec sections 6 and 7).
+
+use std::time::Duration;
+
+use zeroize::Zeroize as _;
+
+use crate::error::{OpenError, SealError};
+use crate::payload::{PayloadError, reserve_wiped};
+use crate::primitives::{MAC_LEN, SigningKey};
+use crate::ring::KeyRing;
+use crate::subkeys::Subkeys;
+use crate::time::UnixTime;
+use crate::wire::{self, Authentic, Body, Claims, KEY_ID_LEN, MAX_TOKEN_LEN, Mode};
+
+pub(crate) struct Signing {
+    keys: Subkeys<SigningKey>,
+    bucket: u8,
+    pub(crate) limit: usize,
+}
+
+impl Signing {
+    pub(crate) fn new(ring: &KeyRing, purpose: &[u8], bucket: u8) -> Signing {
+        let keys = Subkeys::new(ring, "bulla/1/sign", purpose, SigningKey::new);
+        Signing { keys, bucket, limit: MAX_TOKEN_LEN }
+    }
+
+    /// Puts a new token into `token`, whose content is replaced, or wiped on an error.
+    pub(crate) fn sign(
+        &self,
+        now: UnixTime,
+        claims: Claims,
+        token: &mut String,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), PayloadError>,
+    ) -> Result<(), SealError> {
+        let mut buf = std::mem::take(token).into_bytes();
+        if let Err(error) = self.write(now, claims, &mut buf, encode) {
+            buf.zeroize();
+            return Err(error);
+        }
+        *token = wire::into_text(buf);
+        Ok(())
+    }
+
+    fn write(
+        &self,
+        now: UnixTime,
+        claims: Claims,
+        buf: &mut Vec<u8>,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), PayloadError>,
+    ) -> Result<(), SealError> {
+        let key = self.keys.primary_at(now)?;
+        buf.clear();
+        reserve_wiped(buf, 512);
+        buf.extend_from_slice(&key.id.0);
+        wire::write_body(buf, claims, self.bucket, encode)?;
+        let len = Mode::Signed.text_len(buf.len() + MAC_LEN);
+        if len > self.limit {
+            return Err(SealError::TooLong { len, limit: self.limit });
+        }
+        let mac = key.key.mac(Mode::Signed.prefix(), buf);
+        buf.extend_from_slice(&mac);
+        wire::encode(Mode::Signed, buf);
+        Ok(())
+    }
+
+    /// Steps 1 to 10. `now` is asked only after the mac holds.
+    pub(crate) fn verify<'b>(
+        &self,
+        token: &[u8],
+        now: impl FnOnce() -> UnixTime,
+        longest: Duration,
+        buf: &'b mut Vec<u8>,
+    ) -> Result<Authentic<'b>, OpenError> {
+        wire::decode(Mode::Signed, token, self.limit, buf)?;
+        let key_id = wire::key_id(buf);
+        let key = self.keys.get(key_id)?;
+        let (message, mac) = split(buf)?;
+        let checked = key.key.check(Mode::Signed.prefix(), message, mac);
+        checked.map_err(|_| OpenError::BadTag(key_id))?;
+        let body = Body::parse(&message[KEY_ID_LEN..])?;
+        let now = now();
+        key.check_open(now)?;
+        let expires_at = body.deadline(now, longest)?;
+        Ok(Authentic { key_id, body, expires_at })
+    }
+}
+
+/// Steps 1 to 4 and 7, and nothing of what makes a token genuine.
+pub(crate) fn unverified<'b>(
+    token: &[u8],
+    buf: &'b mut Vec<u8>,
+) -> Result<Authentic<'b>, OpenError> {
+    wire::decode(Mode::Signed, token, MAX_TOKEN_LEN, buf)?;
+    let key_id = wire::key_id(buf);
+    let (message, _) = split(buf)?;
+    let body = Body::parse(&message[KEY_ID_LEN..])?;
+    let expires_at = body.claims.issued_at + Duration::from_secs(body.claims.lifetime);
+    Ok(Authentic { key_id, body, expires_at })
+}
+
+/// The signed message (key id and body) and its mac.
+fn split(raw: &[u8]) -> Result<(&[u8], &[u8; MAC_LEN]), OpenError> {
+    raw.split_last_chunk().ok_or(OpenError::TooShort)
+}

@@ -1,0 +1,425 @@
+//! The vectors of spec/vectors against this implementation. Here and not in
+//! tests/it, because example keys and chosen nonces exist only inside the crate.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::cookie::{Cookie, Role};
+use crate::error::OpenError;
+use crate::key::{Key, KeyError, KeyId};
+use crate::primitives::{SealingKey, digest};
+use crate::record::{Record, RenewalRecord, StateCopy, fingerprint};
+use crate::ring::{KeyRing, RingEntry};
+use crate::sealed::Sealing;
+use crate::signed::Signing;
+use crate::time::UnixTime;
+use crate::wire::{self, Authentic, Body, Claims};
+
+/// Runs `check` on every vector of a file, which has at least `least` of them.
+#[track_caller]
+fn each(file: &str, least: usize, check: impl Fn(&Vector<'_>)) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec/vectors").join(file);
+    let json: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    let vectors = json["vectors"].as_array().unwrap();
+    assert!(vectors.len() >= least, "{file} has {} vectors", vectors.len());
+    for vector in vectors {
+        eprintln!("{file}: {}", vector["name"]); // shown when the check fails
+        check(&Vector(vector));
+    }
+}
+
+struct Vector<'a>(&'a Value);
+
+impl<'a> Vector<'a> {
+    fn text(&self, field: &str) -> &'a str {
+        self.0[field].as_str().unwrap_or_else(|| panic!("{field} is no text"))
+    }
+
+    fn number(&self, field: &str) -> u64 {
+        self.0[field].as_u64().unwrap_or_else(|| panic!("{field} is no number"))
+    }
+
+    fn time(&self, field: &str) -> UnixTime {
+        UnixTime::from_secs(self.number(field))
+    }
+
+    fn bytes(&self, field: &str) -> Vec<u8> {
+        unhex(self.text(field))
+    }
+
+    fn array<const N: usize>(&self, field: &str) -> [u8; N] {
+        self.bytes(field).try_into().unwrap()
+    }
+
+    fn list(&self, field: &str) -> impl Iterator<Item = Vector<'a>> {
+        self.0[field].as_array().unwrap().iter().map(Vector)
+    }
+
+    /// A ring of the vector's one key.
+    fn ring(&self) -> KeyRing {
+        KeyRing::new([RingEntry::new(Key::unchecked(&self.array("key")))]).unwrap()
+    }
+
+    fn claims(&self) -> Claims {
+        let schema = u32::try_from(self.number("schema")).unwrap();
+        Claims::new(self.time("issued_at"), self.lifetime(), schema)
+    }
+
+    fn lifetime(&self) -> Duration {
+        Duration::from_secs(self.number("lifetime"))
+    }
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    assert!(text.len().is_multiple_of(2));
+    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The purpose as bytes: text, unless the vector says hexadecimal.
+fn purpose(vector: &Vector<'_>) -> Vec<u8> {
+    vector.text("purpose").as_bytes().to_vec()
+}
+
+fn seal(
+    ring: &KeyRing,
+    purpose: &[u8],
+    bucket: u8,
+    claims: Claims,
+    nonce: &[u8; 24],
+    payload: &[u8],
+) -> String {
+    let mut buf = Vec::new();
+    Sealing::new(ring, purpose, bucket)
+        .seal_with(claims.issued_at, claims, nonce, &mut buf, |out| {
+            out.extend_from_slice(payload);
+            Ok(())
+        })
+        .unwrap();
+    wire::into_text(buf)
+}
+
+fn sign(ring: &KeyRing, purpose: &[u8], bucket: u8, claims: Claims, payload: &[u8]) -> String {
+    let mut token = String::new();
+    Signing::new(ring, purpose, bucket)
+        .sign(claims.issued_at, claims, &mut token, |out| {
+            out.extend_from_slice(payload);
+            Ok(())
+        })
+        .unwrap();
+    token
+}
+
+#[test]
+fn keys() {
+    each("keys.json", 4, |vector| {
+        let key = Key::unchecked(&vector.array("key"));
+        assert_eq!(key.id().to_string(), vector.text("key_id"));
+        assert_eq!(*key.expose_text(), vector.text("text"));
+        for subkeys in vector.list("purposes") {
+            let purpose = purpose(&subkeys);
+            let sealing = key.derive("bulla/1/seal", &purpose);
+            let signing = key.derive("bulla/1/sign", &purpose);
+            assert_eq!(hex(&*sealing), subkeys.text("sealing_key"));
+            assert_eq!(hex(&*signing), subkeys.text("signing_key"));
+        }
+    });
+}
+
+#[test]
+fn key_text() {
+    each("key-text.json", 10, |vector| {
+        let expected = vector.text("expect");
+        match vector.text("text").parse::<Key>() {
+            Ok(key) => {
+                assert_eq!(expected, "ok");
+                assert_eq!(key.id().to_string(), vector.text("key_id"));
+                assert_eq!(key.expose_text().as_str(), vector.text("text"));
+            }
+            Err(error) => assert_eq!(
+                expected,
+                match error {
+                    KeyError::Malformed => "malformed",
+                    KeyError::IdMismatch => "id-mismatch",
+                    KeyError::LowEntropy => "low-entropy",
+                    KeyError::Example => "example-key",
+                }
+            ),
+        }
+    });
+}
+
+#[test]
+fn sealing() {
+    each("seal.json", 10, |vector| {
+        let (ring, purpose, claims) = (vector.ring(), purpose(vector), vector.claims());
+        let bucket = u8::try_from(vector.number("bucket")).unwrap();
+        let payload = vector.bytes("payload");
+        let mut body = Vec::new();
+        wire::write_body(&mut body, claims, bucket, |out| {
+            out.extend_from_slice(&payload);
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(hex(&body), vector.text("body"));
+        let token = seal(&ring, &purpose, bucket, claims, &vector.array("nonce"), &payload);
+        assert_eq!(token, vector.text("token"));
+    });
+}
+
+#[test]
+fn signing() {
+    each("sign.json", 10, |vector| {
+        let bucket = u8::try_from(vector.number("bucket")).unwrap();
+        let payload = vector.bytes("payload");
+        let token = sign(&vector.ring(), &purpose(vector), bucket, vector.claims(), &payload);
+        assert_eq!(token, vector.text("token"));
+    });
+}
+
+/// Steps 1 to 13 for raw payloads, as the typed verbs take them.
+fn open(
+    vector: &Vector<'_>,
+    buf: &mut Vec<u8>,
+) -> Result<(KeyId, UnixTime, Claims, Vec<u8>), OpenError> {
+    let ring = KeyRing::parse(vector.text("ring"), |_| Ok(())).unwrap();
+    let (token, purpose) = (vector.text("token").as_bytes(), purpose(vector));
+    let now = vector.time("now");
+    let longest = vector.0["max_lifetime"].as_u64().map_or(Duration::MAX, Duration::from_secs);
+    let limit = usize::try_from(vector.number("max_length")).unwrap();
+    let Authentic { key_id, body, expires_at } = match vector.text("mode") {
+        "sealed" => {
+            let mut sealing = Sealing::new(&ring, &purpose, 1);
+            sealing.limit = limit;
+            sealing.open(token, || now, longest, buf)?
+        }
+        _ => {
+            let mut signing = Signing::new(&ring, &purpose, 1);
+            signing.limit = limit;
+            signing.verify(token, || now, longest, buf)?
+        }
+    };
+    let version = body.claims.schema;
+    let known: Vec<u64> =
+        vector.0["schemas"].as_array().unwrap().iter().flat_map(Value::as_u64).collect();
+    let newest = u32::try_from(*known.iter().max().unwrap()).unwrap();
+    if version > newest {
+        return Err(OpenError::NewerSchema { version, newest });
+    }
+    if !known.contains(&version.into()) {
+        return Err(OpenError::RetiredSchema { version });
+    }
+    body.check_padding()?;
+    Ok((key_id, expires_at, body.claims, body.payload.to_vec()))
+}
+
+#[test]
+fn opening() {
+    each("open.json", 60, |vector| {
+        let expected = vector.text("expect");
+        match open(vector, &mut Vec::new()) {
+            Ok((key_id, expires_at, claims, payload)) => {
+                assert_eq!(expected, "ok");
+                assert_eq!(key_id.to_string(), vector.text("key_id"));
+                assert_eq!(claims.issued_at, vector.time("issued_at"));
+                assert_eq!(expires_at, vector.time("expires_at"));
+                assert_eq!(u64::from(claims.schema), vector.number("schema"));
+                assert_eq!(hex(&payload), vector.text("payload"));
+            }
+            Err(error) => assert_eq!(expected, name(&error)),
+        }
+    });
+}
+
+/// The names of spec section 7.
+fn name(error: &OpenError) -> &'static str {
+    match error {
+        OpenError::TooLong { .. } => "too-long",
+        OpenError::Prefix => "prefix",
+        OpenError::Encoding => "encoding",
+        OpenError::TooShort => "too-short",
+        OpenError::UnknownKey(_) => "unknown-key",
+        OpenError::BadTag(_) => "bad-tag",
+        OpenError::MalformedBody => "malformed-body",
+        OpenError::RetiredKey(_) => "retired-key",
+        OpenError::NotYetValid { .. } => "not-yet-valid",
+        OpenError::Expired { .. } => "expired",
+        OpenError::NewerSchema { .. } => "newer-schema",
+        OpenError::RetiredSchema { .. } => "retired-schema",
+        OpenError::Padding => "padding",
+        OpenError::Payload(_) => "payload",
+    }
+}
+
+#[test]
+fn rings() {
+    each("ring.json", 20, |vector| {
+        let bytes = match vector.0["text_hex"].as_str() {
+            Some(text) => unhex(text),
+            None => vector.text("text").as_bytes().to_vec(),
+        };
+        let ring = match std::str::from_utf8(&bytes) {
+            Ok(text) => KeyRing::parse(text, |_| Ok(())),
+            Err(_) => KeyRing::try_from(&bytes[..]),
+        };
+        let ring = match ring {
+            Ok(ring) => ring,
+            Err(error) => {
+                assert_eq!(vector.text("expect"), "refused", "{error}");
+                assert_eq!(error.line() as u64, vector.number("line"), "{error}");
+                return;
+            }
+        };
+        assert_eq!(vector.text("expect"), "ok");
+        let id = |key_id: Option<KeyId>| key_id.map_or(Value::Null, |id| id.to_string().into());
+        let time = |time: Option<UnixTime>| time.map_or(Value::Null, |time| time.as_secs().into());
+        assert_eq!(ring.entries().len(), vector.list("keys").count());
+        for (entry, expected) in ring.entries().zip(vector.list("keys")) {
+            let from = Some(entry.primary_from()).filter(|from| *from > UnixTime::EPOCH);
+            assert_eq!(entry.key_id().to_string(), expected.text("key_id"));
+            assert_eq!(time(from), expected.0["primary_from"]);
+            assert_eq!(time(entry.open_until()), expected.0["open_until"]);
+        }
+        for primary in vector.list("primary") {
+            assert_eq!(id(ring.primary_at(primary.time("at"))), primary.0["key_id"]);
+        }
+    });
+}
+
+#[test]
+fn sessions() {
+    each("session.json", 4, |vector| {
+        let (channel, state) = (vector.bytes("channel"), vector.bytes("state"));
+        let base = vector.text("purpose").as_bytes();
+        let record = Record::take(&mut &vector.bytes("payload")[..]).unwrap();
+        assert_eq!(record.id.to_string(), vector.text("session_id"));
+        assert_eq!(record.started_at, vector.time("started_at"));
+        assert_eq!(record.reauthenticated_at, vector.time("reauthenticated_at"));
+        assert_eq!(
+            record.ceiling.map_or(0, UnixTime::as_secs),
+            vector.0["ceiling"].as_u64().unwrap_or(0)
+        );
+        let mut payload = Vec::new();
+        record.write(&mut payload);
+        payload.extend_from_slice(&state);
+        assert_eq!(hex(&payload), vector.text("payload"));
+
+        let purpose = [base, b"state", &channel].join(&0);
+        let claims = vector.claims();
+        let token = seal(&vector.ring(), &purpose, 32, claims, &vector.array("nonce"), &payload);
+        assert_eq!(token, vector.text("token"));
+
+        let renewal = Vector(&vector.0["renewal"]);
+        if renewal.0.is_null() {
+            return;
+        }
+        let mut buf = Vec::new();
+        let opened = Sealing::new(&vector.ring(), &purpose, 32);
+        let opened =
+            opened.open(token.as_bytes(), || claims.issued_at, Duration::MAX, &mut buf).unwrap();
+        let copy =
+            StateCopy { fingerprint: fingerprint(token.as_bytes()), body: opened.body.unpadded };
+        let copy = Some(copy).filter(|_| renewal.0["with_copy"] == true);
+        let mut payload = Vec::new();
+        RenewalRecord { id: record.id, copy }.write(&mut payload);
+        assert_eq!(hex(&payload), renewal.text("payload"));
+        let purpose = [base, b"renewal", &channel].join(&0);
+        let claims = Claims::new(renewal.time("issued_at"), renewal.lifetime(), 1);
+        let token = seal(&renewal.ring(), &purpose, 32, claims, &renewal.array("nonce"), &payload);
+        assert_eq!(token, renewal.text("token"));
+        let read = RenewalRecord::read(&payload).unwrap();
+        assert_eq!(read.copy.map(|copy| Body::parse(copy.body).is_ok()), copy.map(|_| true));
+    });
+}
+
+#[test]
+fn pieces() {
+    each("pieces.json", 2, |vector| {
+        let name = vector.text("cookie_name").strip_prefix("__Host-").unwrap();
+        let cookie = Cookie::new(name).unwrap().split();
+        let token = vector.text("token");
+        let lines = cookie.store(Role::State, token.to_owned(), Duration::ZERO);
+        let pairs: Vec<&str> = lines.iter().map(|line| line.split(';').next().unwrap()).collect();
+        let expected: Vec<String> = vector
+            .list("pieces")
+            .map(|piece| format!("{}={}", piece.text("name"), piece.text("value")))
+            .collect();
+        assert_eq!(pairs[..expected.len()], expected);
+        assert!(pairs[expected.len()..].iter().all(|pair| pair.ends_with('=')));
+        let header = expected.join("; ");
+        let found = cookie.find([header.as_bytes()].into_iter(), Role::State);
+        assert_eq!(found, [token.as_bytes()]);
+    });
+}
+
+#[test]
+fn accumulated() {
+    each("accumulated.json", 1, |vector| {
+        let mut tokens = String::new();
+        for case in 0..u32::try_from(vector.number("cases")).unwrap() {
+            let mut stream = Stream { case, block: 0, left: Vec::new() };
+            let key = Key::unchecked(&stream.array());
+            let nonce = stream.array();
+            let issued_at = UnixTime::from_secs(stream.number(8) % (1 << 33));
+            let lifetime = Duration::from_secs(stream.number(4) % (1 << 25));
+            let schema = 1 + u32::try_from(stream.number(1) % 200).unwrap();
+            let bucket = 1 + u8::try_from(stream.number(1) % 64).unwrap();
+            let letters = stream.number(1) % 20;
+            let mut purpose = b"case/".to_vec();
+            purpose.extend((0..letters).map(|_| b'a' + (stream.number(1) % 26) as u8));
+            let len = usize::try_from(stream.number(2) % 700).unwrap();
+            let payload = stream.take(len);
+            let ring = KeyRing::new([RingEntry::new(key)]).unwrap();
+            let claims = Claims::new(issued_at, lifetime, schema);
+            tokens += &seal(&ring, &purpose, bucket, claims, &nonce, &payload);
+            tokens += "\n";
+            tokens += &sign(&ring, &purpose, bucket, claims, &payload);
+            tokens += "\n";
+        }
+        assert_eq!(hex(&digest(&[tokens.as_bytes()])), vector.text("sha256"));
+    });
+}
+
+/// The deterministic bytes of spec section 10.
+struct Stream {
+    case: u32,
+    block: u32,
+    left: Vec<u8>,
+}
+
+impl Stream {
+    fn take(&mut self, len: usize) -> Vec<u8> {
+        while self.left.len() < len {
+            let parts: [&[u8]; 3] =
+                [b"bulla/1 case", &self.case.to_be_bytes(), &self.block.to_be_bytes()];
+            self.left.extend(digest(&parts));
+            self.block += 1;
+        }
+        self.left.drain(..len).collect()
+    }
+
+    fn array<const N: usize>(&mut self) -> [u8; N] {
+        self.take(N).try_into().unwrap()
+    }
+
+    fn number(&mut self, len: usize) -> u64 {
+        self.take(len).iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+}
+
+#[test]
+fn a_sealing_key_leaves_a_body_alone_whose_tag_does_not_hold() {
+    let key = SealingKey::new(&Key::unchecked(&[7; 32]).derive("bulla/1/seal", b"p"));
+    let (nonce, mut body) = ([1; 24], *b"body");
+    let mut tag = key.encrypt(&nonce, b"ad", &mut body);
+    let encrypted = body;
+    tag[0] ^= 1;
+    assert!(key.decrypt(&nonce, b"ad", &mut body, &tag).is_err());
+    assert_eq!(body, encrypted, "nothing is decrypted before the tag holds");
+}
