@@ -54,7 +54,7 @@ fn make(ring: &str, count: usize) -> Result<(), Box<dyn Error>> {
             println!(
                 "{}",
                 json!({
-                    "mode": mode, "ring": ring, "purpose": Text::PURPOSE, "now": now.as_secs(),
+                    "mode": mode, "ring": ring, "purpose": hex(Text::PURPOSE.as_bytes()), "now": now.as_secs(),
                     "max_lifetime": null, "max_length": bulla::MAX_TOKEN_LEN, "schemas": [1, 3],
                     "token": token, "payload": payload, "issued_at": now.as_secs(),
                     "lifetime": LIFETIME, "schema": Text::VERSION, "bucket": bucket.max(1),

@@ -30,7 +30,8 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -557,11 +558,13 @@ class Ring:
         entries: dict[bytes, Entry] = {}
         for number, line in enumerate(ring_lines(text), start=1):
             if entry := parse_ring_line(number, line, allow_example_keys):
+                if len(entries) == MOST_KEYS:
+                    raise RingRefused(number, f"the ring holds {MOST_KEYS} keys already")
                 if entry.key.id in entries:
                     raise RingRefused(number, "the ring holds this key id already")
                 entries[entry.key.id] = entry
-        if not 1 <= len(entries) <= MOST_KEYS:
-            raise RingRefused(0, f"the ring does not hold 1 to {MOST_KEYS} keys")
+        if not entries:
+            raise RingRefused(0, "the ring holds no key")
         return cls(tuple(entries.values()))
 
 
@@ -571,10 +574,11 @@ def ring_lines(text: bytes) -> list[str]:
         raise RingRefused(0, "the text is too long")
     try:
         decoded = text.decode("utf-8")
-    except UnicodeDecodeError:
-        raise RingRefused(0, "the text is not UTF-8") from None
+    except UnicodeDecodeError as error:
+        number = 1 + len(re.findall(rb"[\n;]", text[: error.start]))
+        raise RingRefused(number, "the text is not UTF-8") from None
     if decoded.startswith("\ufeff"):
-        raise RingRefused(0, "the text begins with a byte order mark")
+        raise RingRefused(1, "the text begins with a byte order mark")
     return re.split(r"\r\n|\n|;", decoded)
 
 
@@ -617,7 +621,8 @@ def parse_instant(text: str) -> int:
     if not fields:
         raise Malformed("a time is malformed")
     try:
-        instant = datetime(*map(int, fields.groups()))
+        year, month, day, hour, minute, second = map(int, fields.groups())
+        instant = datetime(year, month, day, hour, minute, second)
     except ValueError:
         raise Malformed("a time does not exist") from None
     if instant.year < 1970:
@@ -888,9 +893,9 @@ def opened_fields(opened: Opened) -> Vector:
 def answer_ring(vector: Vector) -> Vector:
     """A vector of ring.json (spec 8)."""
     text = {name: vector[name] for name in ("text", "text_hex") if name in vector}
-    octets = bytes.fromhex(text["text_hex"]) if "text_hex" in text else text["text"].encode()
+    encoded = bytes.fromhex(text["text_hex"]) if "text_hex" in text else text["text"].encode()
     try:
-        ring = Ring.parse(octets, allow_example_keys=True)
+        ring = Ring.parse(encoded, allow_example_keys=True)
     except RingRefused as refusal:
         return text | {"expect": "refused", "line": refusal.line}
     return text | {
@@ -1003,9 +1008,7 @@ def accumulated_case(case: int) -> tuple[str, str]:
     letters = [ord("a") + stream.number(1) % 26 for _ in range(stream.number(1) % 20)]
     payload = stream.take(stream.number(2) % 700)
     purpose = b"case/" + bytes(letters)
-    body = make_body(
-        payload, issued_at=issued_at, lifetime=lifetime, schema=schema, bucket=bucket
-    )
+    body = make_body(payload, issued_at=issued_at, lifetime=lifetime, schema=schema, bucket=bucket)
     return seal_body(key, purpose, nonce, body).text(), sign_body(key, purpose, body).text()
 
 
@@ -1063,7 +1066,7 @@ def colliding_key(number: int) -> Key:
 COLLIDING_KEYS = colliding_key(33_998), colliding_key(56_989)
 
 
-def vector(name: str, **fields: Any) -> Vector:
+def named(name: str, **fields: Any) -> Vector:
     return {"name": name, **fields}
 
 
@@ -1080,7 +1083,7 @@ def keys_vectors() -> Iterator[Vector]:
             "key": key.secret.hex(),
             "purposes": [{"purpose": purpose.hex()} for purpose in purposes],
         }
-        yield vector(f"example-key-{number}", **answer_keys(inputs))
+        yield named(f"example-key-{number}", **answer_keys(inputs))
 
 
 # --- 10. key-text.json --------------------------------------------------------------------
@@ -1092,9 +1095,7 @@ def key_text_vectors() -> Iterator[Vector]:
     yield from mismatched_key_texts()
     yield from low_entropy_key_texts()
     for number in (1, 2, 16):
-        yield vector(
-            f"example-key-{number}", text=example_key(number).text(), expect="example-key"
-        )
+        yield named(f"example-key-{number}", text=example_key(number).text(), expect="example-key")
 
 
 def accepted_key_texts() -> Iterator[Vector]:
@@ -1110,7 +1111,7 @@ def accepted_key_texts() -> Iterator[Vector]:
         "ok-number-17-is-no-example-key": example_key(17),
     }
     for name, key in keys.items():
-        yield vector(name, text=key.text(), expect="ok", key=key.secret.hex(), key_id=key.id.hex())
+        yield named(name, text=key.text(), expect="ok", key=key.secret.hex(), key_id=key.id.hex())
 
 
 def malformed_key_texts() -> Iterator[Vector]:
@@ -1150,7 +1151,7 @@ def malformed_key_texts() -> Iterator[Vector]:
         "newline-at-the-end": f"{text}\n",
     }
     for name, wrong in texts.items():
-        yield vector(name, text=wrong, expect="malformed")
+        yield named(name, text=wrong, expect="malformed")
 
 
 def mismatched_key_texts() -> Iterator[Vector]:
@@ -1163,7 +1164,7 @@ def mismatched_key_texts() -> Iterator[Vector]:
         "id-zero": bytes(4),
     }
     for name, wrong in ids.items():
-        yield vector(name, text=stem + wrong.hex(), expect="id-mismatch")
+        yield named(name, text=stem + wrong.hex(), expect="id-mismatch")
 
 
 def low_entropy_key_texts() -> Iterator[Vector]:
@@ -1179,7 +1180,7 @@ def low_entropy_key_texts() -> Iterator[Vector]:
         "password": b"Correct-horse7Battery+staple!42x",
     }
     for name, secret in secrets.items():
-        yield vector(f"low-entropy-{name}", text=Key(secret).text(), expect="low-entropy")
+        yield named(f"low-entropy-{name}", text=Key(secret).text(), expect="low-entropy")
 
 
 def key_of_distinct_bytes(count: int) -> Key:
@@ -1219,12 +1220,12 @@ def next_character(text: str) -> str:
 def seal_vectors() -> Iterator[Vector]:
     for case in maker_cases(longest_body(SEALED)):
         name = case["name"]
-        yield vector(name, **answer_seal(case | {"nonce": nonce_of(f"seal {name}").hex()}))
+        yield named(name, **answer_seal(case | {"nonce": nonce_of(f"seal {name}").hex()}))
 
 
 def sign_vectors() -> Iterator[Vector]:
     for case in maker_cases(longest_body(SIGNED)):
-        yield vector(case["name"], **answer_sign(case))
+        yield named(case["name"], **answer_sign(case))
 
 
 def longest_body(mode: str) -> int:
@@ -1261,7 +1262,7 @@ def maker_case(
     bucket: int = 1,
     payload: bytes = b"account 4711",
 ) -> Vector:
-    return vector(
+    return named(
         name,
         key=key.secret.hex(),
         purpose=purpose.hex(),
@@ -1278,7 +1279,9 @@ def maker_buckets() -> Iterator[Vector]:
     for bucket in (2, 32, 64, 255):
         yield maker_case(f"bucket-{bucket}", bucket=bucket)
         yield maker_case(f"bucket-{bucket}-payload-0", bucket=bucket, payload=b"")
-        yield maker_case(f"bucket-{bucket}-payload-1000", bucket=bucket, payload=octets("large", 1_000))
+        yield maker_case(
+            f"bucket-{bucket}-payload-1000", bucket=bucket, payload=octets("large", 1_000)
+        )
     for bucket in (32, 64):
         full = octets("full", bucket - 9 + 1)
         yield maker_case(f"bucket-{bucket}-one-byte-short", bucket=bucket, payload=full[:-2])
@@ -1306,7 +1309,7 @@ def maker_times() -> Iterator[Vector]:
 
 OPEN_SCHEMA = 2
 OPEN_PAYLOAD = b"account 4711"
-USUAL_TOKEN = {
+USUAL_TOKEN: Vector = {
     "key": KEY_A,
     "purpose": PURPOSE,
     "issued_at": ISSUED_AT,
@@ -1328,6 +1331,7 @@ class OpenCases:
     def ok(self, name: str, *, make: Vector | None = None, **reader: Any) -> Vector:
         """A token that opens: the usual one but for ``make``, for the usual reader but for
         ``reader``."""
+        name = f"{self.mode}-ok-{name}"
         made = USUAL_TOKEN | (make or {})
         inputs = self.reader(self.text(self.token(name, made)), reader)
         lifetimes = [made["lifetime"], inputs["max_lifetime"]]
@@ -1339,7 +1343,7 @@ class OpenCases:
             made["schema"],
             made["payload"],
         )
-        return vector(f"{self.mode}-ok-{name}", **inputs, expect="ok", **opened_fields(opened))
+        return named(name, **inputs, expect="ok", **opened_fields(opened))
 
     def refused(
         self,
@@ -1351,10 +1355,12 @@ class OpenCases:
         write: Callable[[str], str] = str,
         **reader: Any,
     ) -> Vector:
-        """A token that is refused; ``edit`` changes its bytes and ``write`` its text."""
+        """A token that is refused; ``edit`` changes its bytes and ``write`` its text. (As given,
+        they change nothing.)"""
+        name = f"{self.mode}-{expect}-{name}"
         token = edit(self.token(name, USUAL_TOKEN | (make or {})))
         inputs = self.reader(write(self.text(token)), reader)
-        return vector(f"{self.mode}-{expect}-{name}", **inputs, expect=expect)
+        return named(name, **inputs, expect=expect)
 
     def token(self, name: str, made: Vector, mode: str | None = None) -> bytes:
         """The bytes of a token, from a whole ``body`` or from its fields."""
@@ -1520,9 +1526,7 @@ def refused_encoding(cases: OpenCases) -> Iterator[Vector]:
         rich = {"payload": octets("rich in hyphens and underscores", 700)}
         return cases.refused("encoding", name, make=rich, write=write)
 
-    yield cases.refused(
-        "encoding", "padded", write=lambda text: text + "=" * (-len(text[3:]) % 4)
-    )
+    yield cases.refused("encoding", "padded", write=lambda text: text + "=" * (-len(text[3:]) % 4))
     yield cases.refused("encoding", "trailing-bits-not-zero", write=next_character)
     yield encoding("plus-for-hyphen", lambda text: replaced_once(text, "-", "+"))
     yield encoding("slash-for-underscore", lambda text: replaced_once(text, "_", "/"))
@@ -1549,9 +1553,7 @@ def replaced_once(text: str, character: str, by: str) -> str:
 def refused_too_short(cases: OpenCases) -> Iterator[Vector]:
     shortest = SHORTEST[cases.mode]
     for length in (0, 3, 4, shortest - 1):
-        yield cases.refused(
-            "too-short", f"{length}-bytes", edit=lambda token, n=length: token[:n]
-        )
+        yield cases.refused("too-short", f"{length}-bytes", edit=lambda token, n=length: token[:n])
 
 
 def refused_unknown_key(cases: OpenCases) -> Iterator[Vector]:
@@ -1567,16 +1569,20 @@ def refused_unknown_key(cases: OpenCases) -> Iterator[Vector]:
 
 def refused_bad_tag(cases: OpenCases) -> Iterator[Vector]:
     for name, position in field_positions(cases.mode).items():
-        yield cases.refused(
-            "bad-tag", f"{name}-bit-flipped", edit=lambda token, at=position: flip_bit(token, at)
-        )
+        yield cases.refused("bad-tag", f"{name}-bit-flipped", edit=partial(flip_bit, at=position))
     authenticator = TAG_LENGTH if cases.mode == SEALED else MAC_LENGTH
     yield cases.refused(
-        "bad-tag", "tag-or-mac-zero", edit=lambda token: token[:-authenticator] + bytes(authenticator)
+        "bad-tag",
+        "tag-or-mac-zero",
+        edit=lambda token: token[:-authenticator] + bytes(authenticator),
     )
     yield cases.refused("bad-tag", "truncated-by-1-byte", edit=lambda token: token[:-1])
     yield cases.refused("bad-tag", "extended-by-1-byte", edit=lambda token: token + b"\0")
-    yield cases.refused("bad-tag", "truncated-to-the-shortest-length", edit=lambda token: token[: SHORTEST[cases.mode]])
+    yield cases.refused(
+        "bad-tag",
+        "truncated-to-the-shortest-length",
+        edit=lambda token: token[: SHORTEST[cases.mode]],
+    )
     yield cases.refused("bad-tag", "other-purpose", purpose=b"shop.example/invitation".hex())
     yield cases.refused("bad-tag", "purpose-in-other-case", purpose=PURPOSE.upper().hex())
     yield cases.refused("bad-tag", "purpose-extended", purpose=(PURPOSE + b"\0").hex())
@@ -1588,7 +1594,10 @@ def refused_bad_tag(cases: OpenCases) -> Iterator[Vector]:
     )
     first, second = COLLIDING_KEYS
     yield cases.refused(
-        "bad-tag", "made-under-another-key-with-this-id", make={"key": first}, ring=ring_line(second)
+        "bad-tag",
+        "made-under-another-key-with-this-id",
+        make={"key": first},
+        ring=ring_line(second),
     )
     yield cases.refused(
         "bad-tag",
@@ -1626,6 +1635,12 @@ def stretched(varint: bytes) -> bytes:
     return varint[:-1] + bytes([varint[-1] | 0x80, 0])
 
 
+def overlong(varint: bytes, length: int) -> bytes:
+    """So many bytes that a varint of the same number could begin with. What follows them is
+    above 64 bits, so that a decoder which drops those reads the number."""
+    return varint[:-1] + bytes([varint[-1] | 0x80]) + b"\x80" * (length - len(varint))
+
+
 def refused_malformed_varint(cases: OpenCases) -> Iterator[Vector]:
     def malformed(name: str, **parts: bytes) -> Vector:
         return cases.refused("malformed-body", name, make={"body": crafted_body(**parts)})
@@ -1633,8 +1648,8 @@ def refused_malformed_varint(cases: OpenCases) -> Iterator[Vector]:
     for field, varint in VARINT_FIELDS.items():
         name = field.replace("_", "-")
         yield malformed(f"{name}-varint-longer-than-needed", **{field: stretched(varint)})
-        yield malformed(f"{name}-varint-of-11-bytes", **{field: b"\x80" * 10 + b"\x01"})
-        yield malformed(f"{name}-varint-above-64-bits", **{field: b"\xff" * 9 + b"\x02"})
+        yield malformed(f"{name}-varint-of-11-bytes", **{field: overlong(varint, 10) + b"\x01"})
+        yield malformed(f"{name}-varint-above-64-bits", **{field: overlong(varint, 9) + b"\x02"})
         yield malformed(f"{name}-2-to-the-64-less-1", **{field: to_varint(2**64 - 1)})
     yield malformed("lifetime-0-in-2-bytes", lifetime=b"\x80\0")
     yield malformed("schema-1-in-10-bytes", schema=b"\x81" + b"\x80" * 8 + b"\0")
@@ -1647,7 +1662,7 @@ def refused_malformed_body(cases: OpenCases) -> Iterator[Vector]:
 
     body = crafted_body()
     header = len(b"".join(VARINT_FIELDS.values()))
-    yield malformed("empty-varints-without-end", b"\x80" * 4)
+    yield malformed("issued-at-varint-without-end", b"\x80" * 4)
     yield malformed("ends-within-issued-at", body[:4])
     yield malformed("ends-before-lifetime", body[:5])
     yield malformed("ends-within-lifetime", body[:6])
@@ -1669,9 +1684,7 @@ def refused_malformed_body(cases: OpenCases) -> Iterator[Vector]:
     )
     yield malformed(
         "sum-above-64-bits",
-        crafted_body(
-            issued_at=to_varint(2**64 - 1), lifetime=to_varint(ISSUED_AT + LIFETIME + 1)
-        ),
+        crafted_body(issued_at=to_varint(2**64 - 1), lifetime=to_varint(ISSUED_AT + LIFETIME + 1)),
     )
 
 
@@ -1752,9 +1765,7 @@ def refused_in_order(cases: OpenCases) -> Iterator[Vector]:
     yield cases.refused("bad-tag", "before-expired", edit=flip, now=ends)
     yield cases.refused("bad-tag", "before-newer-schema", edit=flip, schemas=[1])
     yield cases.refused("malformed-body", "before-retired-key", make=schema_0, ring=retired)
-    yield cases.refused(
-        "malformed-body", "before-not-yet-valid", make=schema_0, now=ISSUED_AT - 61
-    )
+    yield cases.refused("malformed-body", "before-not-yet-valid", make=schema_0, now=ISSUED_AT - 61)
     yield cases.refused("malformed-body", "before-expired", make=schema_0, now=ends)
     padded = {"body": crafted_body(schema=b"\0", padding=b"\x01")}
     yield cases.refused("malformed-body", "before-padding", make=padded)
@@ -1805,21 +1816,23 @@ def ring_vectors() -> Iterator[Vector]:
 
 
 def ring_ok(
-    name: str, text: str, entries: Sequence[Entry], primary: dict[int, Key | None] | None = None
+    name: str, text: str, entries: Sequence[Entry], primary: dict[int, Any] | None = None
 ) -> Vector:
     """A ring text and what it means; at ``YEAR_2026``, the first key is the primary one."""
     primary = {YEAR_2026: entries[0].key} if primary is None else primary
-    return vector(
+    return named(
         f"ok-{name}",
         text=text,
         expect="ok",
         keys=[ring_key_fields(entry) for entry in entries],
-        primary=[{"at": at, "key_id": key.id.hex() if key else None} for at, key in primary.items()],
+        primary=[
+            {"at": at, "key_id": key.id.hex() if key else None} for at, key in primary.items()
+        ],
     )
 
 
 def ring_refused(name: str, line: int, text: str) -> Vector:
-    return vector(f"refused-{name}", text=text, expect="refused", line=line)
+    return named(f"refused-{name}", text=text, expect="refused", line=line)
 
 
 def ring_ok_forms() -> Iterator[Vector]:
@@ -1839,8 +1852,12 @@ def ring_ok_forms() -> Iterator[Vector]:
     yield ring_ok("primary-from", f"{A} {FROM_2025}", [Entry(KEY_A, YEAR_2025)])
     yield ring_ok("open-until", f"{A} {UNTIL_2026}", until, {YEAR_2025: KEY_A})
     yield ring_ok("both-attributes", f"{A} {FROM_2025} {UNTIL_2026}", both, {YEAR_2025: KEY_A})
-    yield ring_ok("attributes-in-other-order", f"{A} {UNTIL_2026} {FROM_2025}", both, {YEAR_2025: KEY_A})
-    yield ring_ok("tabs-and-spaces", f"\t{A}\t \t{FROM_2025}  {UNTIL_2026}\t", both, {YEAR_2025: KEY_A})
+    yield ring_ok(
+        "attributes-in-other-order", f"{A} {UNTIL_2026} {FROM_2025}", both, {YEAR_2025: KEY_A}
+    )
+    yield ring_ok(
+        "tabs-and-spaces", f"\t{A}\t \t{FROM_2025}  {UNTIL_2026}\t", both, {YEAR_2025: KEY_A}
+    )
     keys = [vector_key(f"of 64 keys {number}") for number in range(MOST_KEYS)]
     yield ring_ok("64-keys", "\n".join(map(ring_line, keys)), [Entry(key) for key in keys])
     filling = "#" * (LONGEST_RING_TEXT - len(A) - 1)
@@ -1895,65 +1912,77 @@ def ring_ok_instants() -> Iterator[Vector]:
 def ring_primaries() -> Iterator[Vector]:
     """Which key is primary, and when."""
 
-    def primaries(name: str, entries: Sequence[Entry], primary: dict[int, Key | None]) -> Vector:
+    def primaries(name: str, entries: Sequence[Entry], primary: dict[int, Any]) -> Vector:
         lines = [ring_line(entry.key, entry.primary_from, entry.open_until) for entry in entries]
         return ring_ok(f"primary-{name}", "\n".join(lines), entries, primary)
 
-    yield primaries("over-time", [Entry(KEY_A), Entry(KEY_B, YEAR_2025), Entry(KEY_C, YEAR_2026)], {
-        0: KEY_A, YEAR_2025 - 1: KEY_A, YEAR_2025: KEY_B, YEAR_2026 - 1: KEY_B,
-        YEAR_2026: KEY_C, LAST_SECOND: KEY_C,
-    })  # fmt: skip
-    yield primaries("over-time-in-other-order", [Entry(KEY_C, YEAR_2026), Entry(KEY_A), Entry(KEY_B, YEAR_2025)], {
-        YEAR_2025 - 1: KEY_A, YEAR_2025: KEY_B, YEAR_2026: KEY_C,
-    })  # fmt: skip
-    yield primaries("tie-without-primary-from", [Entry(KEY_B), Entry(KEY_A)], {YEAR_2026: KEY_B})
-    yield primaries("tie-of-primary-from", [Entry(KEY_C), Entry(KEY_B, YEAR_2025), Entry(KEY_A, YEAR_2025)], {
-        YEAR_2025 - 1: KEY_C, YEAR_2025: KEY_B,
-    })  # fmt: skip
-    yield primaries("tie-of-1970-and-none", [Entry(KEY_A), Entry(KEY_B, 0)], {0: KEY_A})
-    yield primaries("tie-of-none-and-1970", [Entry(KEY_B, 0), Entry(KEY_A)], {0: KEY_B})
-    yield primaries("retired", [Entry(KEY_A), Entry(KEY_B, YEAR_2025, YEAR_2026)], {
-        YEAR_2025: KEY_B, YEAR_2026 - 1: KEY_B, YEAR_2026: KEY_A,
-    })  # fmt: skip
-    yield primaries("retired-of-a-tie", [Entry(KEY_B, None, YEAR_2026), Entry(KEY_A)], {
-        YEAR_2026 - 1: KEY_B, YEAR_2026: KEY_A,
-    })  # fmt: skip
-    yield primaries("none-yet", [Entry(KEY_A, YEAR_2026)], {
-        0: None, YEAR_2026 - 1: None, YEAR_2026: KEY_A,
-    })  # fmt: skip
-    yield primaries("none-any-more", [Entry(KEY_A, None, YEAR_2026)], {
-        YEAR_2026 - 1: KEY_A, YEAR_2026: None,
-    })  # fmt: skip
-    yield primaries("none-in-a-gap", [Entry(KEY_A, None, YEAR_2025), Entry(KEY_B, YEAR_2026)], {
-        YEAR_2025 - 1: KEY_A, YEAR_2025: None, YEAR_2026 - 1: None, YEAR_2026: KEY_B,
-    })  # fmt: skip
-    yield primaries("for-one-second", [Entry(KEY_A), Entry(KEY_B, YEAR_2025, YEAR_2025 + 1)], {
-        YEAR_2025 - 1: KEY_A, YEAR_2025: KEY_B, YEAR_2025 + 1: KEY_A,
-    })  # fmt: skip
+    a, b_2025, c_2026 = Entry(KEY_A), Entry(KEY_B, YEAR_2025), Entry(KEY_C, YEAR_2026)
+    changes = {
+        0: KEY_A,
+        YEAR_2025 - 1: KEY_A,
+        YEAR_2025: KEY_B,
+        YEAR_2026 - 1: KEY_B,
+        YEAR_2026: KEY_C,
+        LAST_SECOND: KEY_C,
+    }
+    yield primaries("over-time", [a, b_2025, c_2026], changes)
+    yield primaries("over-time-in-other-order", [c_2026, a, b_2025], changes)
+
+    tie_of_2025 = [c_2026, b_2025, Entry(KEY_A, YEAR_2025)]
+    yield primaries("tie-of-primary-from", tie_of_2025, {YEAR_2025 - 1: None, YEAR_2025: KEY_B})
+    yield primaries("tie-without-primary-from", [Entry(KEY_B), a], {YEAR_2026: KEY_B})
+    yield primaries("tie-of-none-and-1970", [a, Entry(KEY_B, 0)], {0: KEY_A})
+    yield primaries("tie-of-1970-and-none", [Entry(KEY_B, 0), a], {0: KEY_B})
+
+    b_of_2025 = Entry(KEY_B, YEAR_2025, YEAR_2026)
+    passing = {
+        YEAR_2025 - 1: KEY_A,
+        YEAR_2025: KEY_B,
+        YEAR_2026 - 1: KEY_B,
+        YEAR_2026: KEY_A,
+    }
+    yield primaries("retired", [a, b_of_2025], passing)
+    second = {YEAR_2025 - 1: KEY_A, YEAR_2025: KEY_B, YEAR_2025 + 1: KEY_A}
+    yield primaries("for-one-second", [a, Entry(KEY_B, YEAR_2025, YEAR_2025 + 1)], second)
+    tie_until_2026 = [Entry(KEY_B, None, YEAR_2026), a]
+    ends = {YEAR_2026 - 1: KEY_B, YEAR_2026: KEY_A}
+    yield primaries("retired-of-a-tie", tie_until_2026, ends)
+
+    starting = {0: None, YEAR_2026 - 1: None, YEAR_2026: KEY_C}
+    yield primaries("none-yet", [c_2026], starting)
+    ending = {YEAR_2026 - 1: KEY_B, YEAR_2026: None}
+    yield primaries("none-any-more", [b_of_2025], ending)
+    gap = {YEAR_2025 - 1: KEY_A, YEAR_2025: None, YEAR_2026 - 1: None, YEAR_2026: KEY_C}
+    yield primaries("none-in-a-gap", [Entry(KEY_A, None, YEAR_2025), c_2026], gap)
 
 
 def ring_refused_as_a_whole() -> Iterator[Vector]:
-    """Texts of which no single line is at fault."""
+    """Texts that are refused for what they are as a whole."""
     yield ring_refused("empty", 0, "")
     yield ring_refused("white-space-only", 0, " \t\n;\r\n ")
     yield ring_refused("comments-only", 0, f"# {A}\n# {B}\n")
-    yield ring_refused("byte-order-mark", 0, f"\ufeff{A}")
-    yield ring_refused("byte-order-mark-before-comment", 0, f"\ufeff# current\n{A}")
+    yield ring_refused("byte-order-mark", 1, f"\ufeff{A}")
+    yield ring_refused("byte-order-mark-before-comment", 1, f"\ufeff# current\n{A}")
     yield ring_refused("65537-bytes", 0, f"{A}\n" + "#" * (LONGEST_RING_TEXT - len(A)))
-    wide = "\u00e9" * 32_767
-    yield ring_refused("65537-bytes-of-fewer-characters", 0, f"#{wide}\n{A}"[: 32_769 - len(A)] + f"\n{A}" + "#" * len(A))
+    two_bytes_each = "\u00e9" * ((LONGEST_RING_TEXT - len(A) - 2) // 2)
+    yield ring_refused("65537-bytes-of-fewer-characters", 0, f"{A}\n##{two_bytes_each}")
     keys = [ring_line(vector_key(f"of 65 keys {number}")) for number in range(MOST_KEYS + 1)]
-    yield ring_refused("65-keys", 0, "\n".join(keys))
+    yield ring_refused("65-keys", MOST_KEYS + 1, "\n".join(keys))
     not_utf_8 = {
         "lone-byte-0xff": A.encode() + b" # \xff",
         "latin-1": A.encode() + b" # cl\xe9 ",
         "overlong": A.encode() + b" # \xc0\xaf",
         "surrogate": A.encode() + b" # \xed\xa0\x80",
         "cut-at-the-end": A.encode() + b" # \xe2\x82",
-        "utf-16": A.encode("utf-16"),
+        "utf-16": b"\xff\xfe" + A.encode("utf-16-le"),
     }
     for name, text in not_utf_8.items():
-        yield vector(f"refused-not-utf-8-{name}", text_hex=text.hex(), expect="refused", line=0)
+        yield ring_refused_bytes(name, 1, text)
+    yield ring_refused_bytes("on-line-3", 3, A.encode() + b"\n;\xff\n\xff")
+
+
+def ring_refused_bytes(name: str, line: int, text: bytes) -> Vector:
+    return named(f"refused-not-utf-8-{name}", text_hex=text.hex(), expect="refused", line=line)
 
 
 def ring_refused_lines() -> Iterator[Vector]:
@@ -2088,9 +2117,7 @@ def session_vectors() -> Iterator[Vector]:
         )
     yield session_vector("cookie-of-another-name", channel=cookie_channel("sid"))
     yield session_vector("empty-state", state=b"")
-    yield session_vector(
-        "empty-state-with-copy", state=b"", renewed_after=600, renewal_key=KEY_B
-    )
+    yield session_vector("empty-state-with-copy", state=b"", renewed_after=600, renewal_key=KEY_B)
     yield session_vector("state-of-1500-bytes", state=octets("state", 1_500))
     yield session_vector(
         "state-of-1500-bytes-with-copy",
@@ -2098,7 +2125,9 @@ def session_vectors() -> Iterator[Vector]:
         renewed_after=600,
         renewal_key=KEY_B,
     )
-    yield session_vector("state-ending-in-zeros-with-copy", state=b"cart\0\0\0", renewed_after=60, renewal_key=KEY_B)
+    yield session_vector(
+        "state-ending-in-zeros-with-copy", state=b"cart\0\0\0", renewed_after=60, renewal_key=KEY_B
+    )
     yield session_vector("reauthenticated", reauthenticated_after=300, changed_after=300)
     yield session_vector("changed-after-12-hours", changed_after=12 * HOUR)
     yield session_vector("changed-and-renewed", changed_after=HOUR, renewed_after=2 * HOUR)
@@ -2148,7 +2177,7 @@ def session_vector(
         "nonce": nonce_of(f"session {name}").hex(),
         "renewal": renewal,
     }
-    return vector(name, **answer_session(inputs))
+    return named(name, **answer_session(inputs))
 
 
 # --- 10. pieces.json ----------------------------------------------------------------------
@@ -2168,11 +2197,11 @@ def pieces_vectors() -> Iterator[Vector]:
         "2-pieces-long-name": (long_name, 4_097),
         "3-pieces-long-name": (long_name, 6_001),
         "4-pieces-long-name": (long_name, 8_191),
-        "4-full-pieces": ("n" * 2_030, 8_191),
+        "4-pieces-longest-name-for-the-longest-token": ("n" * 2_031, 8_191),
     }
     for name, (cookie_name, length) in cases.items():
         token = token_of_length(name, length)
-        yield vector(name, **answer_pieces({"cookie_name": cookie_name, "token": token}))
+        yield named(name, **answer_pieces({"cookie_name": cookie_name, "token": token}))
 
 
 def token_of_length(name: str, length: int) -> str:
@@ -2187,7 +2216,7 @@ def token_of_length(name: str, length: int) -> str:
 
 
 def accumulated_vectors() -> Iterator[Vector]:
-    yield vector("accumulated", **answer_accumulated({"cases": 10_000}))
+    yield named("accumulated", **answer_accumulated({"cases": 10_000}))
 
 
 # --- 10. Vectors: files -------------------------------------------------------------------
@@ -2259,8 +2288,7 @@ def copy_stands_for_state(vector: Vector, copy: StateCopy) -> bool:
     body = read_body(copy.body)
     check_body(body, vector["issued_at"], [vector["schema"]])
     return (
-        copy.fingerprint == fingerprint(vector["token"])
-        and body.payload.hex() == vector["payload"]
+        copy.fingerprint == fingerprint(vector["token"]) and body.payload.hex() == vector["payload"]
     )
 
 
@@ -2306,7 +2334,8 @@ VECTOR_FILES = {
     ),
     "ring.json": VectorFile(
         "Key-ring texts and how they are judged (section 8). Rings hold example keys, which are "
-        "allowed here. A line is what a line end of section 8 ends, a semicolon included.",
+        "allowed here. A semicolon ends a line and is counted. Of keys that are there twice, the "
+        "later line is named; of too many, the line of the first too many.",
         ring_vectors,
         answer_ring,
     ),
@@ -2350,7 +2379,7 @@ def check_vectors(directory: Path) -> bool:
     for file_name, file in VECTOR_FILES.items():
         content = json.loads((directory / file_name).read_text(encoding="utf-8"))
         vectors = content["vectors"]
-        faults = [vector["name"] for vector in vectors if not agrees(file, vector)]
+        faults = [fault for vector in vectors for fault in mismatches(file, vector)]
         if content["format"] != "bulla/1":
             faults.append("the format is not bulla/1")
         if not vectors or len({vector["name"] for vector in vectors}) != len(vectors):
@@ -2362,13 +2391,16 @@ def check_vectors(directory: Path) -> bool:
     return agreed
 
 
-def agrees(file: VectorFile, vector: Vector) -> bool:
-    """Whether a vector is what this implementation answers to its input."""
+def mismatches(file: VectorFile, vector: Vector) -> list[str]:
+    """What a vector says otherwise than this implementation answers to its input."""
     try:
         answer = {"name": vector["name"]} | file.answer(vector)
-        return answer == vector and file.read_back(vector)
-    except (KeyError, ValueError, KeyRefused, RingRefused, Refused):
-        return False
+        fields = [f for f in {**vector, **answer} if vector.get(f, ...) != answer.get(f, ...)]
+        if not fields and not file.read_back(vector):
+            fields = ["what was written is not read back"]
+    except (KeyError, TypeError, ValueError, KeyRefused, RingRefused, Refused) as fault:
+        fields = [f"{type(fault).__name__}: {fault}"]
+    return [f"{vector.get('name')}: {field}" for field in fields]
 
 
 # --- Commands -----------------------------------------------------------------------------
@@ -2433,6 +2465,8 @@ def answer_lines(answer: Callable[[Vector], Vector]) -> int:
     for line in sys.stdin:
         try:
             answered = answer(json.loads(line))
+        except KeyError as fault:
+            answered = {"error": f"there is no field {fault}"}
         except (ValueError, KeyRefused, RingRefused) as fault:
             answered = {"error": str(fault)}
         print(json.dumps(answered), flush=True)
@@ -2442,8 +2476,10 @@ def answer_lines(answer: Callable[[Vector], Vector]) -> int:
 def seal_line(vector: Vector) -> Vector:
     """The token for the input of a vector of seal.json or sign.json, which may have a ``ring``
     for its ``key``, and ``mode``."""
-    make: Callable[..., str] = seal if vector["mode"] == SEALED else sign
-    chosen = {"nonce": bytes.fromhex(vector["nonce"])} if vector.get("nonce") else {}
+    make: Callable[..., str] = sign
+    if vector["mode"] == SEALED:
+        nonce = bytes.fromhex(vector["nonce"]) if vector.get("nonce") else None
+        make = partial(seal, nonce=nonce)
     token = make(
         ring_of_line(vector),
         bytes.fromhex(vector["purpose"]),
@@ -2452,7 +2488,6 @@ def seal_line(vector: Vector) -> Vector:
         lifetime=vector["lifetime"],
         schema=vector["schema"],
         bucket=vector["bucket"],
-        **chosen,
     )
     return {"token": token}
 
@@ -2506,7 +2541,7 @@ def argument_parser() -> argparse.ArgumentParser:
 def add_command(
     commands: Any, name: str, run: Callable[[argparse.Namespace], int], about: str
 ) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=about, description=about)
+    command: argparse.ArgumentParser = commands.add_parser(name, help=about, description=about)
     command.set_defaults(run=run)
     return command
 
@@ -2520,7 +2555,9 @@ def add_vectors_command(commands: Any) -> None:
 def add_check_command(commands: Any) -> None:
     about = "Check that the vector files agree with this implementation."
     command = add_command(commands, "check", command_check, about)
-    command.add_argument("--vectors", type=Path, required=True, metavar="DIR", help="where they are")
+    command.add_argument(
+        "--vectors", type=Path, required=True, metavar="DIR", help="where they are"
+    )
 
 
 def add_seal_command(commands: Any) -> None:
@@ -2607,7 +2644,7 @@ def add_open_lines_command(commands: Any) -> None:
 def main() -> int:
     arguments = argument_parser().parse_args()
     try:
-        return arguments.run(arguments)
+        return int(arguments.run(arguments))
     except Refused as refusal:
         print(refusal.name, file=sys.stderr)
         return 1

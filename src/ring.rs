@@ -235,8 +235,7 @@ impl KeyRing {
             return Err(RingError::ByteOrderMark);
         }
         let mut ring = KeyRing { entries: Vec::new() };
-        for (text, line) in text.split(['\n', ';']).zip(1..) {
-            let text = text.strip_suffix('\r').unwrap_or(text);
+        for (text, line) in lines(text).zip(1..) {
             let text = text.split_once('#').map_or(text, |(before, _)| before);
             let mut words = text.split([' ', '\t']).filter(|word| !word.is_empty());
             let Some(key) = words.next() else { continue };
@@ -249,6 +248,14 @@ impl KeyRing {
         }
         Ok(ring)
     }
+}
+
+/// LF, CRLF and `;` end a line; a CR elsewhere is a character like any other.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.split_inclusive('\n').flat_map(|line| {
+        let line = line.strip_suffix("\r\n").or(line.strip_suffix('\n')).unwrap_or(line);
+        line.split(';')
+    })
 }
 
 fn schedule<'a>(words: impl Iterator<Item = &'a str>, line: usize) -> Result<Schedule, RingError> {
