@@ -89,7 +89,7 @@ pub(crate) fn renew<T>(
     };
     let moves = match alive.renewal {
         Renewal::LeftAlone => return Ok(()),
-        Renewal::None => copy == Copied::Yes,
+        Renewal::Absent | Renewal::Dead => copy == Copied::Yes,
         Renewal::Counts { key_id, copy: held } => {
             key_id != primary || (copy, held) == (Copied::Yes, Copied::No)
         }
@@ -111,7 +111,7 @@ pub(crate) fn renew<T>(
             bundle.set_cookies(cookie.store(Role::Renewal, token, age));
         }
         // A client that sends no renewal token keeps only the state token.
-        (Channel::Bearer, _, Some((bearer, _))) if alive.renewal == Renewal::None => {
+        (Channel::Bearer, _, Some((bearer, _))) if alive.renewal == Renewal::Absent => {
             let token = tokens::state_again(keys, alive, seen, now)?;
             bundle.token(bearer.token_header(), token);
         }

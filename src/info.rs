@@ -15,7 +15,7 @@ pub struct Info {
     pub started_at: UnixTime,
     /// When the user last proved who they are.
     pub reauthenticated_at: UnixTime,
-    /// The last recorded activity; this request counts from its end on.
+    /// The last activity on record, before this request.
     pub last_seen: UnixTime,
     /// When the session ends if nothing more is seen of it.
     pub idle_expires_at: UnixTime,

@@ -85,8 +85,10 @@ pub(crate) enum Source {
 /// The renewal token that came with a session.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Renewal {
-    /// None, or none that counts: a new one may be written.
-    None,
+    /// There was none.
+    Absent,
+    /// It is dead, or another session's: a new one may be written over it.
+    Dead,
     /// It counts; and whether it holds a copy of this state token.
     Counts { key_id: KeyId, copy: Copied },
     /// It cannot be judged here: none may be written over it.
@@ -168,7 +170,7 @@ fn open_session<T: Payload>(
     keys: &ChannelKeys,
     policy: &Policy,
     text: &[u8],
-    renewals: &[Vec<u8>],
+    renewal_texts: &[Vec<u8>],
     now: &impl Fn() -> UnixTime,
 ) -> Result<Alive<T>, Refusal> {
     let fingerprint = fingerprint(text);
@@ -181,7 +183,7 @@ fn open_session<T: Payload>(
     }
 
     // Only now: a forged state token costs no second decryption.
-    let renewals = open_renewals(keys, policy, renewals, now);
+    let renewals = open_renewals(keys, policy, renewal_texts, now);
     let (source, key_id, body) = match opened {
         Ok(unsealed) => (Source::Token, unsealed.key_id, unsealed.body),
         Err(error) => {
@@ -209,7 +211,8 @@ fn open_session<T: Payload>(
     }
     let renewal = match renewal {
         _ if renewals.unjudged > 0 => Renewal::LeftAlone,
-        None => Renewal::None,
+        None if renewal_texts.is_empty() => Renewal::Absent,
+        None => Renewal::Dead,
         Some(found) => Renewal::Counts {
             key_id: found.key_id,
             copy: found.copy_of(fingerprint).map_or(Copied::No, |_| Copied::Yes),

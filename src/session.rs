@@ -93,6 +93,17 @@ enum Response {
     Sent,
 }
 
+impl<T> Pending<T> {
+    fn put(&mut self, change: Change<T>) -> Result<(), SessionError> {
+        if self.response == Response::Sent {
+            return Err(SessionError::ResponseSent);
+        }
+        self.change = change;
+        self.revision += 1;
+        Ok(())
+    }
+}
+
 // Derived, it would ask for T: Clone.
 impl<T> Clone for Change<T> {
     fn clone(&self) -> Change<T> {
@@ -189,11 +200,7 @@ impl<T: Payload> Session<T> {
     /// # Errors
     /// [`SessionError::ResponseSent`].
     pub fn end(&self) -> Result<(), SessionError> {
-        self.revision()?;
-        let mut pending = self.pending();
-        pending.change = Change::Ended;
-        pending.revision += 1;
-        Ok(())
+        self.pending().put(Change::Ended)
     }
 
     /// This request is no activity of the user: a poll in the background does
@@ -438,9 +445,7 @@ impl<T: Payload> Session<T> {
         if pending.revision != revision {
             return Err(SessionError::Conflict);
         }
-        pending.change = Change::Written(Arc::new(written));
-        pending.revision += 1;
-        Ok(())
+        pending.put(Change::Written(Arc::new(written)))
     }
 
     /// The number of changes so far; an error once the response has left.

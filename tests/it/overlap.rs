@@ -92,6 +92,21 @@ fn an_older_copy_is_never_taken_for_a_state_token_that_cannot_be_opened() {
     client.visit(&ahead, T0, |session| assert_eq!(session.get().unwrap().name, "Countess"));
 }
 
+/// A mobile client that keeps both headers is never taken for one that keeps
+/// only the token, even when its renewal token is another session's.
+#[test]
+fn a_stale_renewal_token_does_not_put_renewals_into_the_state_token() {
+    let key = key_text();
+    let sessions = sessions(&[&key]);
+    let mut client = Client::mobile().signed_in(&sessions, T0, ada());
+    let late = client.kept["session-renewal"].clone();
+    client.visit(&sessions, T0, |session| session.reauthenticated().unwrap());
+    client.kept.insert("session-renewal".into(), late);
+    let session = client.send(&sessions, T0 + secs(600));
+    assert!(session.get().is_some());
+    assert_eq!(effect(&client.receive(&session)), "+renewal");
+}
+
 #[derive(Debug, PartialEq, Serialize, Deserialize, Payload)]
 #[payload(purpose = "bank.example/session", version = 2, previous = Account)]
 struct AccountV2 {

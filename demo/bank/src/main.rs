@@ -18,6 +18,8 @@ use axum::Router;
 use bulla::{Bearer, Cookie, KeyRing, Policy, SessionLayer, Sessions};
 use clap::{Parser, ValueEnum};
 use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::ledger::Ledger;
@@ -95,9 +97,21 @@ fn announce(address: SocketAddr) {
     println!("the bank is open at http://{address}");
 }
 
+/// Ctrl-C, or what a service manager sends.
 async fn stopped() {
-    if let Err(error) = tokio::signal::ctrl_c().await {
-        tracing::error!(%error, "cannot listen for Ctrl-C");
-        std::future::pending::<()>().await;
+    let interrupted = async {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::error!(%error, "cannot listen for Ctrl-C");
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+        tokio::select! {
+            () = interrupted => {}
+            _ = terminated.recv() => {}
+        }
+        return;
     }
+    interrupted.await;
 }
