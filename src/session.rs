@@ -3,13 +3,11 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use crate::answer::{self, Beside, NewTokens};
 use crate::bundle::Bundle;
-use crate::denied::Denied;
 use crate::error::{SealError, SessionError};
 use crate::info::{Info, Status};
 use crate::judge::{Alive, Carried, Judged, Renewal, judge};
@@ -265,30 +263,6 @@ impl<T: Payload> Session<T> {
         self.inner.channel
     }
 
-    /// The state, or what a guard answers when there is none.
-    ///
-    /// # Errors
-    /// [`Denied`], which becomes a response.
-    pub fn require(&self) -> Result<Arc<T>, Denied> {
-        self.get().ok_or_else(|| {
-            Denied::sign_in(self.channel(), self.inner.shared.sign_in_page.as_deref())
-        })
-    }
-
-    /// The state, if the user has proved who they are within `age`.
-    ///
-    /// # Errors
-    /// [`Denied`], which becomes a response.
-    pub fn require_fresh(&self, age: Duration) -> Result<Arc<T>, Denied> {
-        let state = self.require()?;
-        let proved = self.current().map(|(record, _)| record.reauthenticated_at);
-        if proved.is_none_or(|at| self.now().since(at) > age) {
-            let page = self.inner.shared.step_up_page.as_deref();
-            return Err(Denied::step_up(self.channel(), page, age));
-        }
-        Ok(state)
-    }
-
     /// Forgets the changes of this request, but not that it ended the
     /// session. Adapters call it when the response is a server error: a
     /// handler that fails has changed nothing.
@@ -480,6 +454,10 @@ impl<T> Session<T> {
             pending: Mutex::new(pending),
         };
         Session { inner: Arc::new(inner) }
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.inner.shared
     }
 
     /// No code of the application runs while this is held.

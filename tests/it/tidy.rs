@@ -15,9 +15,9 @@ const LAYERS: &[&[&str]] = &[
     &["signer", "judge"],
     &["info", "tokens"],
     &["shared"],
-    &["answer", "denied", "start"],
+    &["answer", "start"],
     &["session"],
-    &["sessions"],
+    &["sessions", "guard"],
 ];
 
 fn source() -> PathBuf {

@@ -1,12 +1,40 @@
-//! What a guard answers to a request without the session that it asks for.
+//! What a guard asks of a session, and what it answers when that is not so.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::payload::Payload;
+use crate::session::Session;
 use crate::shared::Channel;
 
-/// The answer of [`Session::require`](crate::Session::require) and
-/// [`require_fresh`](crate::Session::require_fresh): the same for every reason,
+impl<T: Payload> Session<T> {
+    /// The state, or what a guard answers when there is none.
+    ///
+    /// # Errors
+    /// [`Denied`], which becomes a response.
+    pub fn require(&self) -> Result<Arc<T>, Denied> {
+        let page = self.shared().sign_in_page.as_deref();
+        self.get().ok_or_else(|| Denied::sign_in(self.channel(), page))
+    }
+
+    /// The state, if the user has proved who they are within `age`.
+    ///
+    /// # Errors
+    /// [`Denied`], which becomes a response.
+    pub fn require_fresh(&self, age: Duration) -> Result<Arc<T>, Denied> {
+        let state = self.require()?;
+        let proved_at = self.info().map(|info| info.reauthenticated_at);
+        if proved_at.is_none_or(|at| self.now().since(at) > age) {
+            let page = self.shared().step_up_page.as_deref();
+            return Err(Denied::step_up(self.channel(), page, age));
+        }
+        Ok(state)
+    }
+}
+
+/// The answer of [`Session::require`] and
+/// [`require_fresh`](Session::require_fresh): the same for every reason,
 /// so that a client cannot tell a forged token from an expired one.
 ///
 /// | asked for | browser, page configured | browser | bearer |
