@@ -1,279 +1,159 @@
-//! The tower layer and the axum extractors, without a server.
+//! axum 0.8 over the tower layer.
 
 use std::convert::Infallible;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use axum::Router;
-use axum::body::Body;
-use axum::http::{HeaderMap, Request, Response, StatusCode, header};
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::Path;
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use bulla::{
-    Bearer, Channel, Cookie, Fresh, Policy, Required, Session, SessionError, SessionLayer,
-    Sessions, Start, UnixTime,
-};
+use bulla::{Channel, Fresh, Required, Session, SessionError, SessionLayer, Sessions, Start};
+use bulla_conformance::{Account, App, Request, Response, conformance};
 use futures_executor::block_on;
+use http_body::Frame;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
-use crate::support::{Account, STATE, T0, ada, alan, key_text, ring};
+conformance!(build);
 
-#[derive(Clone)]
-struct Clock(Arc<AtomicU64>);
-
-impl Clock {
-    fn new() -> Clock {
-        Clock(Arc::new(AtomicU64::new(T0.as_secs())))
-    }
-
-    fn advance(&self, secs: u64) {
-        self.0.fetch_add(secs, Ordering::Relaxed);
-    }
-}
-
-fn layer(clock: &Clock) -> SessionLayer<Account> {
-    let clock = clock.clone();
-    Sessions::builder(ring(&[&key_text()]), Policy::default())
-        .cookie(Cookie::default())
-        .bearer(Bearer::default())
-        .clock(move || UnixTime::from_secs(clock.0.load(Ordering::Relaxed)))
-        .build()
-        .into()
-}
-
-fn app(clock: &Clock) -> Router {
-    async fn login(session: Session<Account>) -> Result<&'static str, SessionError> {
-        session.start(ada())?;
-        Ok("welcome")
-    }
-    async fn login_mobile(session: Session<Account>) -> Result<&'static str, SessionError> {
-        session.start_with(ada(), Start::new().over(Channel::Bearer))?;
-        Ok("welcome")
-    }
-    async fn balance(account: Required<Account>) -> String {
-        account.name.clone()
-    }
-    async fn transfer(account: Fresh<Account, 300>) -> String {
-        account.name.clone()
-    }
-    async fn logout(session: Session<Account>) -> Result<(), SessionError> {
-        session.end()
-    }
-    async fn fails(session: Session<Account>) -> StatusCode {
-        session.start(alan()).unwrap();
-        StatusCode::INTERNAL_SERVER_ERROR
-    }
-    async fn too_large(session: Session<Account>) -> Result<(), SessionError> {
-        session.start(Account { id: 1, name: "x".repeat(5000) })
-    }
-    async fn cached(session: Session<Account>) -> impl IntoResponse {
-        session.start(ada()).unwrap();
-        [(header::CACHE_CONTROL, "private, max-age=5"), (header::VARY, "Accept")]
-    }
-    async fn later(session: Session<Account>) -> Body {
-        Body::new(Late(Some(session)))
-    }
-    Router::new()
-        .route("/login", post(login))
-        .route("/api/login", post(login_mobile))
-        .route("/balance", get(balance))
-        .route("/transfer", get(transfer))
-        .route("/logout", post(logout))
-        .route("/fails", post(fails))
-        .route("/too-large", post(too_large))
-        .route("/cached", get(cached))
-        .route("/later", get(later))
+fn build(sessions: Sessions<Account>) -> Box<dyn App> {
+    let app = Router::new()
         .route("/untouched", get(|| async { "hello" }))
-        .layer(layer(clock))
+        .route("/look", get(look))
+        .route("/start/{name}", post(start))
+        .route("/start-bearer", post(start_bearer))
+        .route("/rename/{name}", post(rename))
+        .route("/end", post(end))
+        .route("/start-and-fail", post(start_and_fail))
+        .route("/end-and-fail", post(end_and_fail))
+        .route("/large/{len}", post(large))
+        .route("/required", get(required))
+        .route("/fresh", get(fresh))
+        .route("/cached", get(cached))
+        .route("/late", get(late))
+        .layer(SessionLayer::from(sessions))
+        .route("/missing", get(look));
+    Box::new(Axum(app))
 }
 
-/// A body that tries to change the session when it is polled.
+async fn look(session: Session<Account>) -> String {
+    session.with(|account| account.map_or("guest".to_owned(), |account| account.name.clone()))
+}
+
+async fn start(session: Session<Account>, Path(name): Path<String>) -> Result<(), SessionError> {
+    session.start(Account::new(name))
+}
+
+async fn start_bearer(session: Session<Account>) -> Result<(), SessionError> {
+    session.start_with(Account::new("ada"), Start::new().over(Channel::Bearer))
+}
+
+async fn rename(session: Session<Account>, Path(name): Path<String>) -> StatusCode {
+    match session.update(|account| account.name = name) {
+        Ok(()) => StatusCode::OK,
+        Err(_) => StatusCode::CONFLICT,
+    }
+}
+
+async fn end(session: Session<Account>) -> Result<(), SessionError> {
+    session.end()
+}
+
+async fn start_and_fail(session: Session<Account>) -> Result<StatusCode, SessionError> {
+    session.start(Account::new("ada"))?;
+    Ok(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+async fn end_and_fail(session: Session<Account>) -> Result<StatusCode, SessionError> {
+    session.end()?;
+    Ok(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+async fn large(session: Session<Account>, Path(len): Path<usize>) -> Result<(), SessionError> {
+    session.start(Account::new("x".repeat(len)))
+}
+
+async fn required(account: Required<Account>) -> String {
+    account.name.clone()
+}
+
+async fn fresh(account: Fresh<Account, 300>) -> String {
+    account.name.clone()
+}
+
+async fn cached(session: Session<Account>) -> Result<impl IntoResponse, SessionError> {
+    session.start(Account::new("ada"))?;
+    Ok([(header::CACHE_CONTROL, "private"), (header::VARY, "Accept")])
+}
+
+async fn late(session: Session<Account>) -> Body {
+    Body::new(Late(Some(session)))
+}
+
+/// A body that starts a session when it is polled, and says what came of it.
 struct Late(Option<Session<Account>>);
 
-impl axum::body::HttpBody for Late {
-    type Data = axum::body::Bytes;
+impl HttpBody for Late {
+    type Data = Bytes;
     type Error = Infallible;
 
     fn poll_frame(
-        mut self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, Infallible>>> {
-        let said = self.0.take().map(|session| format!("{:?}", session.start(ada())));
-        std::task::Poll::Ready(said.map(|said| Ok(http_body::Frame::data(said.into()))))
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let said = self.0.take().map(|session| format!("{:?}", session.start(Account::new("ada"))));
+        Poll::Ready(said.map(|said| Ok(Frame::data(said.into()))))
     }
 }
 
-fn send(app: &Router, method: &str, path: &str, headers: &[(&str, &str)]) -> Response<Body> {
-    let mut request = Request::builder().method(method).uri(path);
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    block_on(app.clone().oneshot(request.body(Body::empty()).unwrap())).unwrap()
-}
+struct Axum(Router);
 
-fn text(response: Response<Body>) -> String {
-    let bytes = block_on(axum::body::to_bytes(response.into_body(), 1 << 16)).unwrap();
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-fn cookie(headers: &HeaderMap) -> String {
-    let line = headers[header::SET_COOKIE].to_str().unwrap();
-    line.split(';').next().unwrap().to_owned()
-}
-
-#[test]
-fn a_browser_signs_in_is_known_and_signs_out() {
-    let app = app(&Clock::new());
-    let response = send(&app, "POST", "/login", &[]);
-    assert!(response.headers()[header::SET_COOKIE].is_sensitive());
-    assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
-    assert_eq!(response.headers()[header::VARY], "Cookie, Authorization");
-    let cookie = cookie(response.headers());
-
-    let response = send(&app, "GET", "/balance", &[("cookie", &cookie)]);
-    assert_eq!(response.status(), 200);
-    assert!(!response.headers().contains_key(header::SET_COOKIE));
-    assert_eq!(text(response), "Ada");
-
-    let response = send(&app, "POST", "/logout", &[("cookie", &cookie)]);
-    let removed = response.headers()[header::SET_COOKIE].to_str().unwrap();
-    assert!(removed.starts_with("__Host-session=; "), "{removed}");
-}
-
-#[test]
-fn a_mobile_client_does_the_same_over_headers_and_never_gets_a_cookie() {
-    let app = app(&Clock::new());
-    let response = send(&app, "POST", "/api/login", &[]);
-    assert!(!response.headers().contains_key(header::SET_COOKIE));
-    let token = response.headers()["session-token"].to_str().unwrap();
-    let bearer = format!("Bearer {token}");
-    let response = send(&app, "GET", "/balance", &[("authorization", &bearer)]);
-    assert_eq!(text(response), "Ada");
-    let response = send(&app, "POST", "/logout", &[("authorization", &bearer)]);
-    assert_eq!(response.headers()["session-token"], "");
-    assert!(!response.headers().contains_key(header::SET_COOKIE));
-    let response = send(&app, "GET", "/balance", &[("authorization", "Bearer b1.AAAA")]);
-    assert_eq!(response.status(), 401);
-    assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer");
-}
-
-#[test]
-fn an_untouched_route_gains_no_header() {
-    let app = app(&Clock::new());
-    let cookie = format!("{STATE}=b1.forged");
-    let response = send(&app, "GET", "/untouched", &[("cookie", &cookie)]);
-    let names: Vec<&str> = response.headers().keys().map(header::HeaderName::as_str).collect();
-    assert_eq!(names, ["content-type", "content-length"]);
-}
-
-#[test]
-fn guards_answer_alike_whatever_is_wrong() {
-    let clock = Clock::new();
-    let app = app(&clock);
-    let good = cookie(send(&app, "POST", "/login", &[]).headers());
-    clock.advance(1800);
-    let tokens = ["b1.AAAA", "s1.AAAA", "", "b1", "eyJ.eyJ.x", &good[STATE.len() + 1..]];
-    let answers: Vec<(StatusCode, String)> = tokens
-        .iter()
-        .map(|token| {
-            let header = format!("{STATE}={token}");
-            let response = send(&app, "GET", "/balance", &[("cookie", &header)]);
-            (response.status(), text(response))
+impl App for Axum {
+    fn send(&self, request: &Request) -> Response {
+        let mut call = http::Request::builder().method(request.method).uri(&request.path);
+        for (name, value) in &request.headers {
+            call = call.header(name, value);
+        }
+        block_on(async {
+            let response = self.0.clone().oneshot(call.body(Body::empty()).unwrap()).await.unwrap();
+            let (head, body) = response.into_parts();
+            let headers = head.headers.iter();
+            let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+            Response {
+                status: head.status.as_u16(),
+                headers: headers
+                    .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+                    .collect(),
+                body: String::from_utf8(body.to_vec()).unwrap(),
+            }
         })
-        .collect();
-    assert!(answers.iter().all(|a| *a == (StatusCode::UNAUTHORIZED, "Sign in first.".into())));
-}
-
-#[test]
-fn a_step_up_is_asked_for_after_five_minutes() {
-    let clock = Clock::new();
-    let app = app(&clock);
-    let response = send(&app, "POST", "/api/login", &[]);
-    let bearer = format!("Bearer {}", response.headers()["session-token"].to_str().unwrap());
-    let transfer = || send(&app, "GET", "/transfer", &[("authorization", &bearer)]);
-    clock.advance(300);
-    assert_eq!(transfer().status(), 200);
-    clock.advance(1);
-    let response = transfer();
-    assert_eq!(response.status(), 401);
-    assert_eq!(
-        response.headers()[header::WWW_AUTHENTICATE],
-        "Bearer error=\"insufficient_user_authentication\", max_age=300"
-    );
-}
-
-#[test]
-fn a_configured_page_is_where_a_browser_is_sent() {
-    let sessions = Sessions::<Account>::builder(ring(&[&key_text()]), Policy::default())
-        .sign_in_page("/sign-in")
-        .build();
-    let app = Router::new()
-        .route("/", get(|_: Required<Account>| async {}))
-        .layer(SessionLayer::from(sessions));
-    let response = send(&app, "GET", "/", &[]);
-    assert_eq!(
-        (response.status(), &response.headers()["location"]),
-        (StatusCode::SEE_OTHER, &"/sign-in".parse().unwrap())
-    );
-}
-
-#[test]
-fn a_handler_that_fails_has_changed_nothing() {
-    let app = app(&Clock::new());
-    let response = send(&app, "POST", "/fails", &[]);
-    assert_eq!(response.status(), 500);
-    assert!(!response.headers().contains_key(header::SET_COOKIE));
-}
-
-#[test]
-fn a_state_too_large_is_an_opaque_500_and_the_old_session_stays() {
-    let app = app(&Clock::new());
-    let cookie = cookie(send(&app, "POST", "/login", &[]).headers());
-    let response = send(&app, "POST", "/too-large", &[("cookie", &cookie)]);
-    assert_eq!(response.status(), 500);
-    assert!(!response.headers().contains_key(header::SET_COOKIE));
-    assert_eq!(text(response), "Internal server error");
-}
-
-#[test]
-fn the_application_has_the_last_word_on_caching_and_vary_adds_up() {
-    let app = app(&Clock::new());
-    let response = send(&app, "GET", "/cached", &[]);
-    assert_eq!(response.headers()[header::CACHE_CONTROL], "private, max-age=5");
-    let vary: Vec<_> = response.headers().get_all(header::VARY).iter().collect();
-    assert_eq!(vary, ["Accept", "Cookie, Authorization"]);
-}
-
-#[test]
-fn a_change_after_the_head_has_left_is_an_error() {
-    let app = app(&Clock::new());
-    assert_eq!(text(send(&app, "GET", "/later", &[])), "Err(ResponseSent)");
-}
-
-#[test]
-fn a_missing_layer_is_a_500_that_names_it() {
-    let app = Router::new()
-        .route("/session", get(|_: Session<Account>| async {}))
-        .route("/required", get(|_: Required<Account>| async {}));
-    for path in ["/session", "/required"] {
-        let response = send(&app, "GET", path, &[]);
-        assert_eq!(response.status(), 500);
-        let said = text(response);
-        assert!(said.contains("SessionLayer::<it::support::Account>"), "{said}");
     }
 }
 
 #[test]
-fn the_layer_needs_nothing_of_a_body() {
-    struct NoDefault;
-    async fn handler(request: Request<()>) -> Result<Response<NoDefault>, Infallible> {
-        request.extensions().get::<Session<Account>>().unwrap().start(ada()).unwrap();
-        Ok(Response::new(NoDefault))
+fn a_missing_layer_is_named_in_the_answer() {
+    let app = Router::new()
+        .route("/session", get(look))
+        .route("/required", get(required))
+        .route("/fresh", get(fresh));
+    for path in ["/session", "/required", "/fresh"] {
+        let request = Request { method: "GET", path: path.to_owned(), headers: Vec::new() };
+        let body = Axum(app.clone()).send(&request).body;
+        assert!(body.contains("SessionLayer::<bulla_conformance::Account>"), "{body}");
     }
-    let mut service =
-        ServiceBuilder::new().layer(layer(&Clock::new())).service(service_fn(handler));
-    let response = block_on(service.call(Request::new(()))).unwrap();
-    assert!(cookie(response.headers()).starts_with("__Host-session=b1."));
+}
+
+#[test]
+fn tokens_are_marked_sensitive() {
+    let layer =
+        SessionLayer::<Account>::new(bulla::KeyRing::generate().unwrap(), bulla::Policy::default());
+    let app =
+        Router::new().route("/", post(|session| start(session, Path("ada".into())))).layer(layer);
+    let request = http::Request::post("/").body(Body::empty()).unwrap();
+    let response = block_on(app.oneshot(request)).unwrap();
+    assert!(response.headers()[header::SET_COOKIE].is_sensitive());
 }
 
 /// hyper asks for a service it can clone and send, tonic also for `Sync`;
@@ -281,13 +161,28 @@ fn the_layer_needs_nothing_of_a_body() {
 #[test]
 fn the_layer_fits_what_hyper_and_tonic_ask_of_a_service() {
     struct NoDefault;
-    fn fits<S>(_: &S)
+    fn fits<S>(service: S) -> S
     where
-        S: Service<Request<NoDefault>, Response = Response<NoDefault>, Error = Infallible>,
+        S: Service<
+                http::Request<NoDefault>,
+                Response = http::Response<NoDefault>,
+                Error = Infallible,
+            >,
         S: Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
     {
+        service
     }
-    let inner = service_fn(|_: Request<NoDefault>| async { Ok(Response::new(NoDefault)) });
-    fits(&ServiceBuilder::new().layer(layer(&Clock::new())).service(inner));
+    async fn handler(
+        request: http::Request<NoDefault>,
+    ) -> Result<http::Response<NoDefault>, Infallible> {
+        let session = request.extensions().get::<Session<Account>>().unwrap();
+        session.start(Account::new("ada")).unwrap();
+        Ok(http::Response::new(NoDefault))
+    }
+    let layer =
+        SessionLayer::<Account>::new(bulla::KeyRing::generate().unwrap(), bulla::Policy::default());
+    let service = ServiceBuilder::new().layer(layer).service(service_fn(handler));
+    let response = block_on(fits(service).call(http::Request::new(NoDefault))).unwrap();
+    assert!(response.headers().contains_key(header::SET_COOKIE));
 }
