@@ -27,7 +27,7 @@
 //! | tokens that the client may read | [`Signer`], [`read_unverified`] |
 //! | keys, and when they change | [`KeyRing`], [`Key`] |
 //! | types that travel, and how they change shape | [`Payload`], [`View`] |
-//! | login sessions in axum, hyper or tonic | `SessionLayer`, `Required`, `Fresh` (features) |
+//! | login sessions in axum, hyper, tonic, actix-web, Rocket | `SessionLayer`, `SessionMiddleware`, `SessionFairing`, `Required`, `Fresh` (features) |
 //! | login sessions anywhere else | [`Sessions`], [`Session`] |
 //! | how long they live | [`Policy`] |
 //! | how they travel | [`Cookie`], [`Bearer`] |
@@ -48,6 +48,8 @@
 //! | `json` (default) | `Encoding::Json`, for signed tokens that a front end reads |
 //! | `tower` | `SessionLayer`, for tower services over `http` 1: hyper, tonic, axum |
 //! | `axum08` | `Session`, `Required` and `Fresh` as extractors of axum 0.8; implies `tower` |
+//! | `actix4` | `SessionMiddleware` and the extractors for actix-web 4 |
+//! | `rocket05` | `SessionFairing` and the request guards for Rocket 0.5 |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -82,9 +84,18 @@ mod tokens;
 mod vectors;
 mod wire;
 
-#[cfg(feature = "axum08")]
-#[cfg_attr(docsrs, doc(cfg(feature = "axum08")))]
-pub use crate::adapters::axum08::{Fresh, MissingLayer, Rejection, Required};
+#[cfg(feature = "actix4")]
+#[cfg_attr(docsrs, doc(cfg(feature = "actix4")))]
+pub use crate::adapters::actix4::{ActixResponseFuture, ActixSessionService, SessionMiddleware};
+#[cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05"))]
+#[cfg_attr(
+    docsrs,
+    doc(cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05")))
+)]
+pub use crate::adapters::extract::{Fresh, MissingLayer, Rejection, Required};
+#[cfg(feature = "rocket05")]
+#[cfg_attr(docsrs, doc(cfg(feature = "rocket05")))]
+pub use crate::adapters::rocket05::SessionFairing;
 #[cfg(feature = "tower")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
 pub use crate::adapters::tower::{ResponseFuture, SessionLayer, SessionService};

@@ -10,5 +10,9 @@ mod support;
 mod tidy;
 mod token;
 
+#[cfg(feature = "actix4")]
+mod actix4;
 #[cfg(feature = "axum08")]
 mod axum08;
+#[cfg(feature = "rocket05")]
+mod rocket05;

@@ -1,0 +1,265 @@
+//! Middleware and extractors for actix-web 4.
+
+use std::fmt;
+use std::future::{Ready, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use actix_web::dev::{self, Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, TryIntoHeaderValue as _};
+use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, HttpResponse, ResponseError};
+use pin_project_lite::pin_project;
+
+use super::extract::OPAQUE;
+use crate::{
+    Bundle, Denied, Fresh, KeyRing, MissingLayer, Payload, Policy, Rejection, Required, Rule,
+    Session, SessionError, Sessions,
+};
+
+/// Gives every request a [`Session`] and writes what has become of it to the
+/// response: middleware of actix-web 4. It keeps the rules of
+/// [`SessionLayer`](crate::SessionLayer).
+///
+/// ```
+/// use actix_web::{App, HttpResponse, web};
+/// use bulla::{KeyRing, Payload, Policy, Required, Session, SessionError, SessionMiddleware};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Payload)]
+/// #[payload(purpose = "bank.example/session")]
+/// struct Account { id: u64 }
+///
+/// async fn login(session: Session<Account>) -> Result<HttpResponse, SessionError> {
+///     session.start(Account { id: 7 })?;
+///     Ok(HttpResponse::Ok().finish())
+/// }
+///
+/// async fn balance(account: Required<Account>) -> String {
+///     format!("account {}", account.id)
+/// }
+///
+/// let sessions = SessionMiddleware::<Account>::new(KeyRing::generate()?, Policy::default());
+/// let app = App::new()
+///     .wrap(sessions)     // clone it into HttpServer's factory
+///     .route("/login", web::post().to(login))
+///     .route("/balance", web::get().to(balance));
+/// # Ok::<(), bulla::RandomError>(())
+/// ```
+pub struct SessionMiddleware<T> {
+    sessions: Sessions<T>,
+}
+
+impl<T: Payload> SessionMiddleware<T> {
+    /// Sessions in the default [`Cookie`](crate::Cookie). For other transports
+    /// and settings: [`Sessions::builder`], then `SessionMiddleware::from`.
+    #[must_use]
+    pub fn new(ring: impl Into<Arc<KeyRing>>, policy: Policy) -> SessionMiddleware<T> {
+        SessionMiddleware { sessions: Sessions::new(ring, policy) }
+    }
+}
+
+impl<T> From<Sessions<T>> for SessionMiddleware<T> {
+    fn from(sessions: Sessions<T>) -> SessionMiddleware<T> {
+        SessionMiddleware { sessions }
+    }
+}
+
+impl<T> Clone for SessionMiddleware<T> {
+    fn clone(&self) -> SessionMiddleware<T> {
+        SessionMiddleware { sessions: self.sessions.clone() }
+    }
+}
+
+impl<T> fmt::Debug for SessionMiddleware<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionMiddleware").field("sessions", &self.sessions).finish()
+    }
+}
+
+impl<S, T, B> Transform<S, ServiceRequest> for SessionMiddleware<T>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    T: Payload + Send + Sync + 'static,
+{
+    type Response = ServiceResponse<B>;
+    type Error = Error;
+    type Transform = ActixSessionService<S, T>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, inner: S) -> Self::Future {
+        ready(Ok(ActixSessionService { inner, sessions: self.sessions.clone() }))
+    }
+}
+
+/// The service of a [`SessionMiddleware`].
+pub struct ActixSessionService<S, T> {
+    inner: S,
+    sessions: Sessions<T>,
+}
+
+impl<S, T> fmt::Debug for ActixSessionService<S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ActixSessionService").finish_non_exhaustive()
+    }
+}
+
+impl<S, T, B> Service<ServiceRequest> for ActixSessionService<S, T>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    T: Payload + Send + Sync + 'static,
+{
+    type Response = ServiceResponse<B>;
+    type Error = Error;
+    type Future = ActixResponseFuture<S::Future, T>;
+
+    dev::forward_ready!(inner);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let headers = request.headers();
+        let session = self.sessions.load(|name| headers.get_all(name).map(HeaderValue::as_bytes));
+        request.extensions_mut().insert(session.clone());
+        ActixResponseFuture { inner: self.inner.call(request), session }
+    }
+}
+
+pin_project! {
+    /// The future of a [`SessionMiddleware`].
+    pub struct ActixResponseFuture<F, T> {
+        #[pin]
+        inner: F,
+        session: Session<T>,
+    }
+}
+
+impl<F, T> fmt::Debug for ActixResponseFuture<F, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ActixResponseFuture").finish_non_exhaustive()
+    }
+}
+
+impl<F, T, B> Future for ActixResponseFuture<F, T>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+    T: Payload,
+{
+    type Output = Result<ServiceResponse<B>, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut response = ready!(this.inner.poll(cx))?;
+        if response.status().is_server_error() {
+            this.session.discard_changes();
+        }
+        match this.session.commit() {
+            Ok(bundle) => finish(&mut response, bundle),
+            Err(error) => tracing::error!(%error, "a session's renewal could not be sealed"),
+        }
+        Poll::Ready(Ok(response))
+    }
+}
+
+fn finish<B>(response: &mut ServiceResponse<B>, bundle: Bundle) {
+    if write(response.headers_mut(), bundle).is_none() {
+        // Unreachable as far as names and paths are checked when they are
+        // configured; a token lost in silence would be the worse answer.
+        tracing::error!("a session's tokens could not be written to the response");
+        response.headers_mut().clear();
+        *response.response_mut().status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    }
+}
+
+fn write(headers: &mut HeaderMap, bundle: Bundle) -> Option<()> {
+    for line in bundle {
+        let name = HeaderName::from_bytes(line.name.as_bytes()).ok()?;
+        let mut value = line.value.try_into_value().ok()?;
+        value.set_sensitive(line.sensitive);
+        match line.rule {
+            Rule::Append => headers.append(name, value),
+            Rule::IfAbsent if headers.contains_key(&name) => {}
+            Rule::Replace | Rule::IfAbsent => {
+                headers.insert(name, value);
+            }
+        }
+    }
+    Some(())
+}
+
+/// actix-web: the session, whether there is one or not; a 500 that names the
+/// [`SessionMiddleware`] when that is missing.
+impl<T: Payload + Send + Sync + 'static> FromRequest for Session<T> {
+    type Error = MissingLayer;
+    type Future = Ready<Result<Session<T>, MissingLayer>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        ready(session(request))
+    }
+}
+
+/// actix-web: an extractor.
+impl<T: Payload + Send + Sync + 'static> FromRequest for Required<T> {
+    type Error = Rejection;
+    type Future = Ready<Result<Required<T>, Rejection>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let state = session::<T>(request).map_err(Rejection::from);
+        ready(state.and_then(|session| Ok(Required(session.require()?))))
+    }
+}
+
+/// actix-web: an extractor.
+impl<T: Payload + Send + Sync + 'static, const SECONDS: u64> FromRequest for Fresh<T, SECONDS> {
+    type Error = Rejection;
+    type Future = Ready<Result<Fresh<T, SECONDS>, Rejection>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let age = Duration::from_secs(SECONDS);
+        let state = session::<T>(request).map_err(Rejection::from);
+        ready(state.and_then(|session| Ok(Fresh(session.require_fresh(age)?))))
+    }
+}
+
+fn session<T: Payload + Send + Sync + 'static>(
+    request: &HttpRequest,
+) -> Result<Session<T>, MissingLayer> {
+    request.extensions().get::<Session<T>>().cloned().ok_or_else(MissingLayer::of::<T>)
+}
+
+impl ResponseError for MissingLayer {
+    fn error_response(&self) -> HttpResponse {
+        tracing::error!("{self}");
+        HttpResponse::InternalServerError().body(self.to_string())
+    }
+}
+
+impl ResponseError for Rejection {
+    fn error_response(&self) -> HttpResponse {
+        match self {
+            Rejection::MissingLayer(missing) => missing.error_response(),
+            Rejection::Denied(denied) => denied.error_response(),
+        }
+    }
+}
+
+impl ResponseError for Denied {
+    fn error_response(&self) -> HttpResponse {
+        let status = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::UNAUTHORIZED);
+        let mut response = HttpResponse::build(status);
+        if let Some(header) = self.header() {
+            response.insert_header(header);
+        }
+        response.body(self.to_string())
+    }
+}
+
+/// An opaque 500 and one log line, so that handlers can use `?`.
+impl ResponseError for SessionError {
+    fn error_response(&self) -> HttpResponse {
+        tracing::error!(error = %self, "a session could not be changed");
+        let no_store = ("cache-control", "no-store");
+        HttpResponse::InternalServerError().insert_header(no_store).body(OPAQUE)
+    }
+}

@@ -1,0 +1,235 @@
+//! Fairing and request guards for Rocket 0.5.
+
+use std::fmt;
+use std::io::Cursor;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use rocket::fairing::{Fairing, Info, Kind};
+use rocket::http::{Header, Status};
+use rocket::request::{FromRequest, Outcome};
+use rocket::response::Responder;
+use rocket::{Data, Request, Response};
+
+use crate::{
+    Bundle, Denied, Fresh, KeyRing, MissingLayer, Payload, Policy, Rejection, Required, Rule,
+    Session, SessionError, Sessions,
+};
+
+/// Gives every request a [`Session`] and writes what has become of it to the
+/// response: a fairing of Rocket 0.5. It keeps the rules of
+/// [`SessionLayer`](crate::SessionLayer), but cannot mark header values sensitive.
+///
+/// [`Required`] and [`Fresh`] forward with 401 when there is no session, so
+/// that the next route can be the page for guests. If none answers, the
+/// response is the 401 catcher's, or leads to the sign-in page.
+///
+/// ```
+/// use bulla::{KeyRing, Payload, Policy, Required, Session, SessionError, SessionFairing};
+/// use rocket::{get, post, routes};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Payload)]
+/// #[payload(purpose = "bank.example/session")]
+/// struct Account { id: u64 }
+///
+/// #[post("/login")]
+/// fn login(session: Session<Account>) -> Result<&'static str, SessionError> {
+///     session.start(Account { id: 7 })?;
+///     Ok("welcome")
+/// }
+///
+/// #[get("/balance")]
+/// fn balance(account: Required<Account>) -> String {
+///     format!("account {}", account.id)
+/// }
+///
+/// #[get("/balance", rank = 2)]
+/// fn guest() -> &'static str {
+///     "sign in to see your balance"
+/// }
+///
+/// let sessions = SessionFairing::<Account>::new(KeyRing::generate()?, Policy::default());
+/// let rocket = rocket::build().attach(sessions).mount("/", routes![login, balance, guest]);
+/// # Ok::<(), bulla::RandomError>(())
+/// ```
+pub struct SessionFairing<T> {
+    sessions: Sessions<T>,
+}
+
+impl<T: Payload> SessionFairing<T> {
+    /// Sessions in the default [`Cookie`](crate::Cookie). For other transports
+    /// and settings: [`Sessions::builder`], then `SessionFairing::from`.
+    #[must_use]
+    pub fn new(ring: impl Into<Arc<KeyRing>>, policy: Policy) -> SessionFairing<T> {
+        SessionFairing { sessions: Sessions::new(ring, policy) }
+    }
+}
+
+impl<T> From<Sessions<T>> for SessionFairing<T> {
+    fn from(sessions: Sessions<T>) -> SessionFairing<T> {
+        SessionFairing { sessions }
+    }
+}
+
+impl<T> fmt::Debug for SessionFairing<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionFairing").field("sessions", &self.sessions).finish()
+    }
+}
+
+/// The request's session, in its cache; none where no fairing has put one.
+struct Slot<T>(Option<Session<T>>);
+
+/// What a guard has answered, until another route answers better.
+#[derive(Default)]
+struct Answer(OnceLock<Denied>);
+
+fn session<'r, T: Payload + Send + Sync + 'static>(
+    request: &'r Request<'_>,
+) -> Option<&'r Session<T>> {
+    request.local_cache(|| Slot::<T>(None)).0.as_ref()
+}
+
+#[rocket::async_trait]
+impl<T: Payload + Send + Sync + 'static> Fairing for SessionFairing<T> {
+    fn info(&self) -> Info {
+        Info { name: "bulla sessions", kind: Kind::Request | Kind::Response }
+    }
+
+    async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
+        // Rocket's local client keeps cookies in the jar and sends no header.
+        let jar = match request.headers().contains("cookie") {
+            true => String::new(),
+            false => {
+                let pairs = request.cookies().iter().map(|c| format!("{}={}", c.name(), c.value()));
+                pairs.collect::<Vec<_>>().join("; ")
+            }
+        };
+        let session = self.sessions.load(|name| {
+            let mut values: Vec<&[u8]> = request.headers().get(name).map(str::as_bytes).collect();
+            if name == "cookie" && !jar.is_empty() {
+                values.push(jar.as_bytes());
+            }
+            values
+        });
+        request.local_cache(|| Slot(Some(session)));
+    }
+
+    async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
+        let Some(session) = session::<T>(request) else { return };
+        if let Some(denied) = request.local_cache(Answer::default).0.get()
+            && response.status() == Status::Unauthorized
+        {
+            answer(denied, response);
+        }
+        if response.status().code >= 500 {
+            session.discard_changes();
+        }
+        match session.commit() {
+            Ok(bundle) => write(response, bundle),
+            Err(error) => tracing::error!(%error, "a session's renewal could not be sealed"),
+        }
+    }
+}
+
+fn write(response: &mut Response<'_>, bundle: Bundle) {
+    for line in bundle {
+        match line.rule {
+            Rule::Append => response.adjoin_raw_header(line.name, line.value),
+            Rule::IfAbsent if response.headers().contains(&line.name) => {}
+            Rule::Replace | Rule::IfAbsent => {
+                response.set_raw_header(line.name, line.value);
+            }
+        }
+    }
+}
+
+/// Gives the catcher's response what the guard had to say. The body stays the
+/// catcher's, except where the client is sent elsewhere.
+fn answer(denied: &Denied, response: &mut Response<'_>) {
+    if denied.status() != Status::Unauthorized.code {
+        response.set_status(Status::new(denied.status()));
+        let body = denied.to_string();
+        response.set_sized_body(body.len(), Cursor::new(body));
+    }
+    if let Some((name, value)) = denied.header() {
+        response.set_header(Header::new(name, value.to_owned()));
+    }
+}
+
+/// Rocket: the session, whether there is one or not; a 500, and a log line that
+/// names the [`SessionFairing`], when that is missing.
+#[rocket::async_trait]
+impl<'r, T: Payload + Send + Sync + 'static> FromRequest<'r> for Session<T> {
+    type Error = MissingLayer;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Session<T>, MissingLayer> {
+        match session::<T>(request) {
+            Some(session) => Outcome::Success(session.clone()),
+            None => Outcome::Error((Status::InternalServerError, missing::<T>())),
+        }
+    }
+}
+
+/// Rocket: a request guard, which forwards when there is no session.
+#[rocket::async_trait]
+impl<'r, T: Payload + Send + Sync + 'static> FromRequest<'r> for Required<T> {
+    type Error = Rejection;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Required<T>, Rejection> {
+        match session::<T>(request).map(Session::require) {
+            Some(Ok(state)) => Outcome::Success(Required(state)),
+            Some(Err(denied)) => forward(request, denied),
+            None => Outcome::Error((Status::InternalServerError, missing::<T>().into())),
+        }
+    }
+}
+
+/// Rocket: a request guard, which forwards when there is no fresh session.
+#[rocket::async_trait]
+impl<'r, T, const SECONDS: u64> FromRequest<'r> for Fresh<T, SECONDS>
+where
+    T: Payload + Send + Sync + 'static,
+{
+    type Error = Rejection;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Fresh<T, SECONDS>, Rejection> {
+        let age = Duration::from_secs(SECONDS);
+        match session::<T>(request).map(|session| session.require_fresh(age)) {
+            Some(Ok(state)) => Outcome::Success(Fresh(state)),
+            Some(Err(denied)) => forward(request, denied),
+            None => Outcome::Error((Status::InternalServerError, missing::<T>().into())),
+        }
+    }
+}
+
+fn missing<T>() -> MissingLayer {
+    let missing = MissingLayer::of::<T>();
+    tracing::error!("{missing}");
+    missing
+}
+
+fn forward<T>(request: &Request<'_>, denied: Denied) -> Outcome<T, Rejection> {
+    // The first guard's answer counts: later routes only follow it.
+    request.local_cache(Answer::default).0.get_or_init(|| denied);
+    Outcome::Forward(Status::Unauthorized)
+}
+
+/// For handlers that ask [`Session::require`] themselves.
+impl<'r> Responder<'r, 'static> for Denied {
+    fn respond_to(self, _: &'r Request<'_>) -> rocket::response::Result<'static> {
+        let mut response = Response::new();
+        response.set_status(Status::Unauthorized);
+        answer(&self, &mut response);
+        Ok(response)
+    }
+}
+
+/// One log line, and the application's 500 catcher, so that handlers can use `?`.
+impl<'r> Responder<'r, 'static> for SessionError {
+    fn respond_to(self, _: &'r Request<'_>) -> rocket::response::Result<'static> {
+        tracing::error!(error = %self, "a session could not be changed");
+        Err(Status::InternalServerError)
+    }
+}

@@ -1,0 +1,149 @@
+//! actix-web 4.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, MessageBody, to_bytes};
+use actix_web::http::StatusCode;
+use actix_web::test as harness;
+use actix_web::web::{self, Bytes, Path};
+use actix_web::{App as ActixApp, HttpResponse, rt};
+use bulla::{Channel, Fresh, Required, Session, SessionError, SessionMiddleware, Sessions, Start};
+use bulla_conformance::{Account, App, Request, Response, conformance};
+
+conformance!(build);
+
+fn build(sessions: Sessions<Account>) -> Box<dyn App> {
+    Box::new(Actix(sessions))
+}
+
+async fn look(session: Session<Account>) -> String {
+    session.with(|account| account.map_or("guest".to_owned(), |account| account.name.clone()))
+}
+
+async fn start(session: Session<Account>, name: Path<String>) -> Result<String, SessionError> {
+    session.start(Account::new(name.as_str()))?;
+    Ok(String::new())
+}
+
+async fn start_bearer(session: Session<Account>) -> Result<String, SessionError> {
+    session.start_with(Account::new("ada"), Start::new().over(Channel::Bearer))?;
+    Ok(String::new())
+}
+
+async fn rename(session: Session<Account>, name: Path<String>) -> HttpResponse {
+    match session.update(|account| account.name = name.into_inner()) {
+        Ok(()) => HttpResponse::Ok().finish(),
+        Err(_) => HttpResponse::Conflict().finish(),
+    }
+}
+
+async fn end(session: Session<Account>) -> Result<String, SessionError> {
+    session.end()?;
+    Ok(String::new())
+}
+
+async fn start_and_fail(session: Session<Account>) -> Result<HttpResponse, SessionError> {
+    session.start(Account::new("ada"))?;
+    Ok(HttpResponse::new(StatusCode::INTERNAL_SERVER_ERROR))
+}
+
+async fn end_and_fail(session: Session<Account>) -> Result<HttpResponse, SessionError> {
+    session.end()?;
+    Ok(HttpResponse::new(StatusCode::INTERNAL_SERVER_ERROR))
+}
+
+async fn large(session: Session<Account>, len: Path<usize>) -> Result<String, SessionError> {
+    session.start(Account::new("x".repeat(*len)))?;
+    Ok(String::new())
+}
+
+async fn required(account: Required<Account>) -> String {
+    account.name.clone()
+}
+
+async fn fresh(account: Fresh<Account, 300>) -> String {
+    account.name.clone()
+}
+
+async fn cached(session: Session<Account>) -> Result<HttpResponse, SessionError> {
+    session.start(Account::new("ada"))?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header(("cache-control", "private")).insert_header(("vary", "Accept"));
+    Ok(response.finish())
+}
+
+async fn late(session: Session<Account>) -> HttpResponse {
+    HttpResponse::Ok().body(Late(Some(session)))
+}
+
+/// A body that starts a session when it is polled, and says what came of it.
+struct Late(Option<Session<Account>>);
+
+impl MessageBody for Late {
+    type Error = std::convert::Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let said = self.0.take().map(|session| format!("{:?}", session.start(Account::new("ada"))));
+        Poll::Ready(said.map(|said| Ok(said.into())))
+    }
+}
+
+/// actix-web's applications cannot leave their thread, so each request makes one.
+struct Actix(Sessions<Account>);
+
+impl App for Actix {
+    fn send(&self, request: &Request) -> Response {
+        rt::System::new().block_on(async {
+            let sessions = SessionMiddleware::from(self.0.clone());
+            let app = harness::init_service(
+                ActixApp::new().route("/missing", web::get().to(look)).service(
+                    web::scope("")
+                        .wrap(sessions)
+                        .route("/untouched", web::get().to(|| async { "hello" }))
+                        .route("/look", web::get().to(look))
+                        .route("/start/{name}", web::post().to(start))
+                        .route("/start-bearer", web::post().to(start_bearer))
+                        .route("/rename/{name}", web::post().to(rename))
+                        .route("/end", web::post().to(end))
+                        .route("/start-and-fail", web::post().to(start_and_fail))
+                        .route("/end-and-fail", web::post().to(end_and_fail))
+                        .route("/large/{len}", web::post().to(large))
+                        .route("/required", web::get().to(required))
+                        .route("/fresh", web::get().to(fresh))
+                        .route("/cached", web::get().to(cached))
+                        .route("/late", web::get().to(late)),
+                ),
+            )
+            .await;
+            let mut call = harness::TestRequest::with_uri(&request.path)
+                .method(request.method.parse().unwrap());
+            for (name, value) in &request.headers {
+                call = call.append_header((name.as_str(), value.as_str()));
+            }
+            let response = harness::call_service(&app, call.to_request()).await;
+            let headers = response.headers().iter();
+            let headers = headers
+                .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+                .collect();
+            let status = response.status().as_u16();
+            let body = to_bytes(response.into_body()).await.map_err(|_| "a body").unwrap();
+            Response { status, headers, body: String::from_utf8(body.to_vec()).unwrap() }
+        })
+    }
+}
+
+#[test]
+fn a_missing_middleware_is_named_in_the_answer() {
+    let sessions = Sessions::new(bulla::KeyRing::generate().unwrap(), bulla::Policy::default());
+    let request = Request { method: "GET", path: "/missing".to_owned(), headers: Vec::new() };
+    let body = Actix(sessions).send(&request).body;
+    assert!(body.contains("SessionMiddleware::<bulla_conformance::Account>"), "{body}");
+}

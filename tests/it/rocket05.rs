@@ -1,0 +1,193 @@
+//! Rocket 0.5.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bulla::{Channel, Fresh, Required, Session, SessionError, SessionFairing, Sessions, Start};
+use bulla_conformance::{Account, App, Request, Response, conformance};
+use rocket::http::{Header, Method, Status};
+use rocket::local::blocking::Client;
+use rocket::response::stream::ReaderStream;
+use rocket::tokio::io::{AsyncRead, ReadBuf};
+use rocket::{Build, Config, Responder, Rocket, get, post, routes};
+
+conformance!(build);
+
+fn build(sessions: Sessions<Account>) -> Box<dyn App> {
+    let with = rocket().attach(SessionFairing::from(sessions)).mount(
+        "/",
+        routes![
+            untouched,
+            look,
+            start,
+            start_bearer,
+            rename,
+            end,
+            start_and_fail,
+            end_and_fail,
+            large,
+            required,
+            fresh,
+            cached,
+            late
+        ],
+    );
+    let without = rocket().mount("/", routes![missing]);
+    let client = |rocket| Client::untracked(rocket).unwrap();
+    Box::new(Apps { with: client(with), without: client(without) })
+}
+
+fn rocket() -> Rocket<Build> {
+    rocket::custom(Config { log_level: rocket::config::LogLevel::Off, ..Config::debug_default() })
+}
+
+#[get("/untouched")]
+fn untouched() -> &'static str {
+    "hello"
+}
+
+#[get("/look")]
+fn look(session: Session<Account>) -> String {
+    session.with(|account| account.map_or("guest".to_owned(), |account| account.name.clone()))
+}
+
+#[get("/missing")]
+fn missing(session: Session<Account>) -> String {
+    look(session)
+}
+
+#[post("/start/<name>")]
+fn start(session: Session<Account>, name: &str) -> Result<(), SessionError> {
+    session.start(Account::new(name))
+}
+
+#[post("/start-bearer")]
+fn start_bearer(session: Session<Account>) -> Result<(), SessionError> {
+    session.start_with(Account::new("ada"), Start::new().over(Channel::Bearer))
+}
+
+#[post("/rename/<name>")]
+fn rename(session: Session<Account>, name: String) -> Status {
+    match session.update(|account| account.name = name) {
+        Ok(()) => Status::Ok,
+        Err(_) => Status::Conflict,
+    }
+}
+
+#[post("/end")]
+fn end(session: Session<Account>) -> Result<(), SessionError> {
+    session.end()
+}
+
+#[post("/start-and-fail")]
+fn start_and_fail(session: Session<Account>) -> Result<Status, SessionError> {
+    session.start(Account::new("ada"))?;
+    Ok(Status::InternalServerError)
+}
+
+#[post("/end-and-fail")]
+fn end_and_fail(session: Session<Account>) -> Result<Status, SessionError> {
+    session.end()?;
+    Ok(Status::InternalServerError)
+}
+
+#[post("/large/<len>")]
+fn large(session: Session<Account>, len: usize) -> Result<(), SessionError> {
+    session.start(Account::new("x".repeat(len)))
+}
+
+#[get("/required")]
+fn required(account: Required<Account>) -> String {
+    account.name.clone()
+}
+
+#[get("/fresh")]
+fn fresh(account: Fresh<Account, 300>) -> String {
+    account.name.clone()
+}
+
+#[derive(Responder)]
+struct Cached {
+    body: (),
+    cache_control: Header<'static>,
+    vary: Header<'static>,
+}
+
+#[get("/cached")]
+fn cached(session: Session<Account>) -> Result<Cached, SessionError> {
+    session.start(Account::new("ada"))?;
+    let header = |name, value| Header::new::<&str, &str>(name, value);
+    Ok(Cached {
+        body: (),
+        cache_control: header("cache-control", "private"),
+        vary: header("vary", "Accept"),
+    })
+}
+
+#[get("/late")]
+fn late(session: Session<Account>) -> ReaderStream![Late] {
+    ReaderStream::one(Late(Some(session)))
+}
+
+/// A body that starts a session when it is read, and says what came of it.
+struct Late(Option<Session<Account>>);
+
+impl AsyncRead for Late {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        if let Some(session) = self.0.take() {
+            buf.put_slice(format!("{:?}", session.start(Account::new("ada"))).as_bytes());
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// The application, and one without the fairing.
+struct Apps {
+    with: Client,
+    without: Client,
+}
+
+impl App for Apps {
+    fn send(&self, request: &Request) -> Response {
+        let client = if request.path == "/missing" { &self.without } else { &self.with };
+        let method: Method = request.method.parse().unwrap();
+        let mut call = client.req(method, request.path.as_str());
+        for (name, value) in &request.headers {
+            call.add_header(Header::new(name.clone(), value.clone()));
+        }
+        let response = call.dispatch();
+        let headers = response.headers().iter();
+        let headers = headers
+            .map(|header| (header.name().as_str().to_lowercase(), header.value().to_owned()))
+            .collect();
+        let status = response.status().code;
+        Response { status, headers, body: response.into_string().unwrap_or_default() }
+    }
+}
+
+#[get("/", rank = 2)]
+fn guest() -> &'static str {
+    "hello, guest"
+}
+
+#[get("/")]
+fn known(account: Required<Account>) -> String {
+    required(account)
+}
+
+#[test]
+fn a_guard_forwards_so_that_the_next_route_is_the_page_for_guests() {
+    let ring = bulla::KeyRing::generate().unwrap();
+    let sessions = Sessions::<Account>::builder(ring, bulla::Policy::default());
+    let sessions = sessions.sign_in_page("/x").build();
+    let rocket =
+        rocket().attach(SessionFairing::from(sessions)).mount("/", routes![guest, known, start]);
+    let client = Client::tracked(rocket).unwrap();
+    assert_eq!(client.get("/").dispatch().into_string().unwrap(), "hello, guest");
+    assert_eq!(client.post("/start/ada").dispatch().status(), Status::Ok);
+    assert_eq!(client.get("/").dispatch().into_string().unwrap(), "ada");
+}
