@@ -46,6 +46,8 @@
 //! |---|---|
 //! | `derive` (default) | `#[derive(Payload)]` |
 //! | `json` (default) | `Encoding::Json`, for signed tokens that a front end reads |
+//! | `testing` | `TestClock`, `Sessions::signed_in_cookie` and `signed_in_bearer`, for an application's tests |
+//! | `tracing` | events of sessions as events of `tracing`; every adapter brings it |
 //! | `tower` | `SessionLayer`, for tower services over `http` 1: hyper, tonic, axum |
 //! | `axum08` | `Session`, `Required` and `Fresh` as extractors of axum 0.8; implies `tower` |
 //! | `actix4` | `SessionMiddleware` and the extractors for actix-web 4 |
@@ -59,6 +61,7 @@ mod bearer;
 mod bundle;
 mod cookie;
 mod error;
+mod event;
 mod guard;
 mod info;
 mod judge;
@@ -78,6 +81,8 @@ mod signed;
 mod signer;
 mod start;
 mod subkeys;
+#[cfg(feature = "testing")]
+mod testing;
 mod time;
 mod tokens;
 #[cfg(test)]
@@ -106,6 +111,7 @@ pub use crate::bearer::{Bearer, BearerError};
 pub use crate::bundle::{Bundle, Line, Rule};
 pub use crate::cookie::{Cookie, CookieError, MAX_COOKIE_AGE, MAX_COOKIE_LEN, SameSite};
 pub use crate::error::{OpenError, SealError, SessionError};
+pub use crate::event::Event;
 pub use crate::guard::Denied;
 pub use crate::info::{Info, Status};
 pub use crate::judge::Refusal;
@@ -121,6 +127,9 @@ pub use crate::sessions::{Sessions, SessionsBuilder};
 pub use crate::shared::Channel;
 pub use crate::signer::{Signer, Unverified, read_unverified};
 pub use crate::start::Start;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub use crate::testing::TestClock;
 pub use crate::time::{TimeError, UnixTime};
 pub use crate::wire::{CLOCK_SKEW, MAX_TOKEN_LEN};
 #[cfg(feature = "derive")]

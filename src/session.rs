@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use crate::answer::{self, Beside, NewTokens};
 use crate::bundle::Bundle;
 use crate::error::{SealError, SessionError};
+use crate::event::Event;
 use crate::info::{Info, Status};
 use crate::judge::{Alive, Carried, Judged, Renewal, judge};
 use crate::key::KeyId;
@@ -291,9 +292,15 @@ impl<T: Payload> Session<T> {
         let mut bundle = Bundle::default();
         match (change, self.inner.judged.get()) {
             (Change::Written(written), _) => {
+                let id = written.record.id;
+                shared.emit(match written.kind {
+                    Kind::Afresh => Event::Started { id },
+                    Kind::Changed => Event::Changed { id },
+                });
                 answer::write(shared, &written.tokens, self.beside(written.kind), &mut bundle);
             }
             (Change::Ended, _) => {
+                shared.emit(Event::Ended);
                 answer::remove(shared, channel, self.beside(Kind::Afresh), &mut bundle)
             }
             (Change::Untouched, None) => return Ok(bundle),
@@ -309,6 +316,9 @@ impl<T: Payload> Session<T> {
                     Activity::Ignored => alive.last_seen,
                 };
                 answer::renew(shared, channel, alive, seen, self.now(), &mut bundle)?;
+                if !bundle.is_empty() {
+                    shared.emit(Event::Renewed { id: alive.record.id });
+                }
             }
         }
         if !bundle.is_empty() {
@@ -333,10 +343,18 @@ impl<T: Payload> Session<T> {
     }
 
     fn judged(&self) -> &Judged<T> {
-        let inner = &*self.inner;
-        inner.judged.get_or_init(|| match inner.shared.keys(inner.channel) {
-            Some(keys) => judge(keys, &inner.shared.policy, &inner.carried, || self.now()),
-            None => Judged::Absent,
+        let Inner { shared, channel, carried, judged, .. } = &*self.inner;
+        judged.get_or_init(|| {
+            let Some(keys) = shared.keys(*channel) else { return Judged::Absent };
+            let judged = judge(keys, &shared.policy, carried, || self.now());
+            match &judged {
+                Judged::Absent => {}
+                Judged::Refused(refusal) => shared.emit(Event::Refused(*refusal)),
+                Judged::Alive(Alive { record, token, .. }) => {
+                    shared.emit(Event::Opened { id: record.id, key_id: token.key_id });
+                }
+            }
+            judged
         })
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::bearer::{self, Bearer};
 use crate::cookie::{Cookie, Role};
+use crate::event::Event;
 use crate::judge::{Carried, ChannelKeys};
 use crate::payload::{self, Payload};
 use crate::policy::Policy;
@@ -154,6 +155,7 @@ impl<T: Payload> SessionsBuilder<T> {
             clock: Arc::new(UnixTime::now),
             sign_in_page: None,
             step_up_page: None,
+            hook: None,
         };
         SessionsBuilder { ring: ring.into(), shared, state: PhantomData }
     }
@@ -186,6 +188,14 @@ impl<T: Payload> SessionsBuilder<T> {
     #[must_use]
     pub fn step_up_page(mut self, path: impl Into<String>) -> SessionsBuilder<T> {
         self.shared.step_up_page = Some(path.into());
+        self
+    }
+
+    /// Calls `hook` with what becomes of the session of each request, for
+    /// metrics. It runs within the request: count, and return.
+    #[must_use]
+    pub fn on_event(mut self, hook: impl Fn(&Event) + Send + Sync + 'static) -> SessionsBuilder<T> {
+        self.shared.hook = Some(Box::new(hook));
         self
     }
 

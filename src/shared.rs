@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::bearer::Bearer;
 use crate::cookie::{Cookie, Role};
 use crate::error::SessionError;
+use crate::event::{self, Event, Hook};
 use crate::judge::ChannelKeys;
 use crate::policy::Policy;
 use crate::time::UnixTime;
@@ -27,6 +28,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Fn() -> UnixTime + Send + Sync>,
     pub(crate) sign_in_page: Option<String>,
     pub(crate) step_up_page: Option<String>,
+    pub(crate) hook: Option<Hook>,
 }
 
 impl Shared {
@@ -35,6 +37,10 @@ impl Shared {
             Channel::Cookie => self.cookie.as_ref().map(|(_, keys)| keys),
             Channel::Bearer => self.bearer.as_ref().map(|(_, keys)| keys),
         }
+    }
+
+    pub(crate) fn emit(&self, event: Event) {
+        event::emit(self.hook.as_ref(), event);
     }
 
     /// What a response that depends on a session depends on.

@@ -1,6 +1,10 @@
 //! The state machine of a session, as a truth table, and its clocks.
 
-use bulla::{Bearer, Channel, Cookie, Policy, Session, SessionError, Sessions, Start, Status};
+use std::sync::{Arc, Mutex};
+
+use bulla::{
+    Bearer, Channel, Cookie, Event, Policy, Refusal, Session, SessionError, Sessions, Start, Status,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::support::{
@@ -427,4 +431,37 @@ fn a_mobile_client_that_keeps_only_the_token_is_renewed_in_the_token() {
         client.kept.remove("session-renewal");
         assert!(client.send(&world.later(), now).get().is_some(), "moved to the new key");
     }
+}
+
+#[test]
+fn a_hook_sees_what_becomes_of_sessions() {
+    let (old, new) = (key_text(), key_text());
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let watched = |keys: &[&str]| {
+        let log = Arc::clone(&log);
+        Sessions::<Account>::builder(ring(keys), Policy::default())
+            .on_event(move |event| log.lock().unwrap().push(*event))
+            .build()
+    };
+    let said = || std::mem::take(&mut *log.lock().unwrap());
+    let (before, after) = (watched(&[&old]), watched(&[&new, &old]));
+
+    let mut client = Client::browser().signed_in(&before, T0, ada());
+    let id = client.send(&before, T0).info().unwrap().id;
+    let key_id = ring(&[&old]).primary_at(T0).unwrap();
+    let opened = Event::Opened { id, key_id };
+    assert_eq!(said(), [Event::Started { id }, opened]);
+    for (action, events) in [
+        (NOTHING, vec![]),
+        (LOOK, vec![opened, Event::Renewed { id }]),
+        (SET, vec![opened, Event::Changed { id }]),
+        (END, vec![Event::Ended]),
+        (LOOK, vec![]),
+    ] {
+        client.visit(&after, T0, action).unwrap();
+        assert_eq!(said(), events);
+    }
+    client.kept.insert(STATE.into(), "b1.forged".into());
+    client.visit(&after, T0, LOOK).unwrap();
+    assert!(matches!(said()[..], [Event::Refused(Refusal::Token(_))]));
 }

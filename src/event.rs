@@ -1,0 +1,73 @@
+//! What happens to sessions, for logs and metrics.
+
+use std::fmt;
+
+use crate::judge::Refusal;
+use crate::key::KeyId;
+use crate::record::SessionId;
+
+/// What became of the session of one request. None of it is secret: no token,
+/// no key, no state.
+///
+/// A hook gets them: [`SessionsBuilder::on_event`](crate::SessionsBuilder::on_event).
+/// With the feature `tracing`, which every adapter brings, each is also an
+/// event of the target `bulla` at the level `debug`: a scanner that sends
+/// forged tokens fills no disk.
+///
+/// A request gives at most one of `Opened` and `Refused`, and at most one of
+/// the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A session was opened. Counted by key id, it tells when an old key is no
+    /// longer used.
+    Opened {
+        /// The session.
+        id: SessionId,
+        /// The key of the token that held the state.
+        key_id: KeyId,
+    },
+    /// The request carried tokens that made no session.
+    Refused(Refusal),
+    /// A session was started, or got a new id.
+    Started {
+        /// The session.
+        id: SessionId,
+    },
+    /// The state was changed.
+    Changed {
+        /// The session.
+        id: SessionId,
+    },
+    /// Activity was recorded, or the session moved to the primary key.
+    Renewed {
+        /// The session.
+        id: SessionId,
+    },
+    /// The session was ended by the application.
+    Ended,
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::Opened { id, key_id } => write!(f, "session {id} opened under key {key_id}"),
+            Event::Refused(refusal) => write!(f, "no session: {refusal}"),
+            Event::Started { id } => write!(f, "session {id} started"),
+            Event::Changed { id } => write!(f, "session {id} changed"),
+            Event::Renewed { id } => write!(f, "session {id} renewed"),
+            Event::Ended => f.write_str("session ended"),
+        }
+    }
+}
+
+/// Receives events; cheap, since it runs within the request.
+pub(crate) type Hook = Box<dyn Fn(&Event) + Send + Sync>;
+
+pub(crate) fn emit(hook: Option<&Hook>, event: Event) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(target: "bulla", "{event}");
+    if let Some(hook) = hook {
+        hook(&event);
+    }
+}

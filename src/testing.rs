@@ -1,0 +1,112 @@
+//! Help for an application's tests: signed-in requests in one line, and a
+//! clock that is moved by hand.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::error::SessionError;
+use crate::payload::Payload;
+use crate::sessions::{Sessions, SessionsBuilder};
+use crate::shared::Channel;
+use crate::start::Start;
+use crate::time::UnixTime;
+
+/// A clock that stands still until a test moves it. Clones are the same clock.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use bulla::{KeyRing, Payload, Policy, Sessions, TestClock};
+/// # use serde::{Deserialize, Serialize};
+/// #[derive(Serialize, Deserialize, Payload)]
+/// #[payload(purpose = "bank.example/session")]
+/// struct Account { id: u64 }
+///
+/// let clock = TestClock::new();
+/// let sessions = Sessions::<Account>::builder(KeyRing::generate()?, Policy::default())
+///     .test_clock(&clock)
+///     .build();
+/// // Give sessions.clone() to SessionLayer::from, SessionMiddleware::from or
+/// // SessionFairing::from, and this header to the framework's test client.
+/// let cookie = sessions.signed_in_cookie(Account { id: 7 })?;
+///
+/// let alive = || sessions.load(|name| (name == "cookie").then_some(cookie.as_bytes())).get().is_some();
+/// assert!(alive());
+/// clock.advance(Duration::from_secs(30 * 60));
+/// assert!(!alive());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct TestClock(Arc<AtomicU64>);
+
+impl TestClock {
+    /// Begins with the system's time, to the second.
+    #[must_use]
+    pub fn new() -> TestClock {
+        TestClock::at(UnixTime::now())
+    }
+
+    /// Begins at `now`.
+    #[must_use]
+    pub fn at(now: UnixTime) -> TestClock {
+        TestClock(Arc::new(AtomicU64::new(now.as_secs())))
+    }
+
+    /// Moves on by whole seconds.
+    pub fn advance(&self, span: Duration) {
+        self.0.fetch_add(span.as_secs(), Ordering::Relaxed);
+    }
+
+    /// The time that it shows.
+    #[must_use]
+    pub fn now(&self) -> UnixTime {
+        UnixTime::from_secs(self.0.load(Ordering::Relaxed))
+    }
+}
+
+impl Default for TestClock {
+    fn default() -> TestClock {
+        TestClock::new()
+    }
+}
+
+impl<T: Payload> SessionsBuilder<T> {
+    /// Reads `clock` instead of the system's.
+    #[must_use]
+    pub fn test_clock(self, clock: &TestClock) -> SessionsBuilder<T> {
+        let clock = clock.clone();
+        self.clock(move || clock.now())
+    }
+}
+
+impl<T: Payload> Sessions<T> {
+    /// The `Cookie` header of a browser that has just signed in.
+    ///
+    /// # Errors
+    /// As for [`Session::start`](crate::Session::start); a state that needs
+    /// several cookies gives them all.
+    pub fn signed_in_cookie(&self, state: T) -> Result<String, SessionError> {
+        let lines = self.signed_in(state, Channel::Cookie)?;
+        let pairs = lines.iter().filter_map(|(name, line)| {
+            let pair = line.split(';').next()?;
+            (name == "set-cookie" && !pair.ends_with('=')).then_some(pair)
+        });
+        Ok(pairs.collect::<Vec<_>>().join("; "))
+    }
+
+    /// The `Authorization` header of a mobile client that has just signed in.
+    ///
+    /// # Errors
+    /// As for [`Session::start`](crate::Session::start).
+    pub fn signed_in_bearer(&self, state: T) -> Result<String, SessionError> {
+        let lines = self.signed_in(state, Channel::Bearer)?;
+        Ok(format!("Bearer {}", lines.first().map_or("", |(_, token)| token)))
+    }
+
+    fn signed_in(&self, state: T, over: Channel) -> Result<Vec<(String, String)>, SessionError> {
+        let session = self.load(|_| Vec::<&[u8]>::new());
+        session.start_with(state, Start::new().over(over))?;
+        let lines = session.commit()?.into_iter();
+        Ok(lines.map(|line| (line.name.into_owned(), line.value)).collect())
+    }
+}
