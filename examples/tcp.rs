@@ -1,0 +1,96 @@
+//! Sessions without any framework: a server on a bare TCP socket. What it does
+//! with header lines is what a function in a cloud does with its event.
+//!
+//! ```sh
+//! cargo run --example tcp
+//! curl -i -c jar -d '' http://127.0.0.1:3000/login/ada
+//! curl -i -b jar http://127.0.0.1:3000/balance
+//! ```
+#![allow(missing_docs, clippy::print_stdout, reason = "a program")]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+
+use bulla::{KeyRing, Payload, Policy, Session, SessionError, Sessions};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Payload)]
+#[payload(purpose = "bank.example/session")]
+struct Account {
+    name: String,
+}
+
+type Headers = Vec<(String, String)>;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // In earnest: std::env::var("BULLA_KEYS")?.parse()? or a file.
+    let sessions = Sessions::<Account>::new(KeyRing::generate()?, Policy::default());
+    let listener = TcpListener::bind("127.0.0.1:3000")?;
+    println!("http://{}", listener.local_addr()?);
+    for stream in listener.incoming() {
+        if let Err(error) = serve(&sessions, stream?) {
+            println!("{error}");
+        }
+    }
+    Ok(())
+}
+
+fn serve(
+    sessions: &Sessions<Account>,
+    mut stream: TcpStream,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let (path, headers) = read(&stream)?;
+
+    // 1. The session of the request, from its header lines.
+    let session = sessions.load(|name| {
+        let lines = headers.iter().filter(|(line, _)| line.eq_ignore_ascii_case(name));
+        lines.map(|(_, value)| value.as_bytes()).collect::<Vec<_>>()
+    });
+    // 2. What the application does with it.
+    let (status, text) = answer(&session, &path).unwrap_or_else(|error| {
+        println!("{error}");
+        ("500 Internal Server Error", "sorry\n".to_owned())
+    });
+    if status.starts_with('5') {
+        session.discard_changes();
+    }
+    // 3. What goes back. This server sets no header of the same names, or it
+    // would have to ask each line for its `rule`.
+    let mut head: Headers = vec![("content-length".to_owned(), text.len().to_string())];
+    head.extend(session.commit()?.into_iter().map(|line| (line.name.into_owned(), line.value)));
+    write!(stream, "HTTP/1.1 {status}\r\n")?;
+    for (name, value) in head {
+        write!(stream, "{name}: {value}\r\n")?;
+    }
+    write!(stream, "connection: close\r\n\r\n{text}")?;
+    Ok(())
+}
+
+fn answer(session: &Session<Account>, path: &str) -> Result<(&'static str, String), SessionError> {
+    if let Some(name) = path.strip_prefix("/login/") {
+        session.start(Account { name: name.to_owned() })?;
+        return Ok(("200 OK", "welcome\n".to_owned()));
+    }
+    if path == "/logout" {
+        session.end()?;
+        return Ok(("200 OK", "goodbye\n".to_owned()));
+    }
+    Ok(match session.get() {
+        Some(account) => ("200 OK", format!("{} is rich\n", account.name)),
+        None => ("401 Unauthorized", "sign in first\n".to_owned()),
+    })
+}
+
+/// The path and the header lines, of 16 KiB at most.
+fn read(stream: &TcpStream) -> Result<(String, Headers), Box<dyn std::error::Error>> {
+    let mut lines = BufReader::new(stream.take(1 << 14)).lines();
+    let first = lines.next().ok_or("no request")??;
+    let path = first.split(' ').nth(1).ok_or("no path")?.to_owned();
+    let mut headers = Vec::new();
+    for line in lines {
+        let line = line?;
+        let Some((name, value)) = line.split_once(':') else { break };
+        headers.push((name.to_owned(), value.trim().to_owned()));
+    }
+    Ok((path, headers))
+}
