@@ -111,14 +111,11 @@ impl Cookie {
     /// 9110), does not begin with `__`, and does not end like the names of the
     /// renewal cookie or of pieces: `-renewal`, `-1`, `-2`, `-3`.
     pub fn new(name: &str) -> Result<Cookie, CookieError> {
-        let token_char =
-            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         let taken = [RENEWAL_SUFFIX, "-1", "-2", "-3"].iter().any(|suffix| name.ends_with(suffix));
-        let fits = (1..=64).contains(&name.len()) && name.bytes().all(token_char);
-        if !fits || taken || name.starts_with("__") {
+        if name.len() > 64 || taken || name.starts_with("__") {
             return Err(CookieError::Name);
         }
-        Ok(Cookie::named(name))
+        Ok(Cookie::named(checked_name(name)?))
     }
 
     fn named(base: &str) -> Cookie {
@@ -181,13 +178,7 @@ impl Cookie {
     /// # Errors
     /// [`CookieError::Domain`] unless it is a host name.
     pub fn shared_with_domain(self, domain: &str) -> Result<Cookie, CookieError> {
-        let label = |label: &str| {
-            !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        };
-        if domain.len() > 253 || !domain.contains('.') || !domain.split('.').all(label) {
-            return Err(CookieError::Domain);
-        }
-        Ok(self.reaching(Reach::Domain(domain.to_owned())))
+        Ok(self.reaching(Reach::Domain(checked_domain(domain)?.to_owned())))
     }
 
     /// Sends the cookie only to paths below `path`. The prefix becomes
@@ -198,11 +189,7 @@ impl Cookie {
     /// [`CookieError::Path`] unless it begins with `/`, has at most 1,024
     /// characters, and holds neither control characters nor `;`.
     pub fn below_path(self, path: &str) -> Result<Cookie, CookieError> {
-        let fits = path.bytes().all(|byte| (0x20..0x7f).contains(&byte) && byte != b';');
-        if !path.starts_with('/') || path.len() > 1024 || !fits {
-            return Err(CookieError::Path);
-        }
-        Ok(self.reaching(Reach::Path(path.to_owned())))
+        Ok(self.reaching(Reach::Path(checked_path(path)?.to_owned())))
     }
 
     /// Drops `Secure` and the prefix, for development over plain HTTP on other
@@ -294,9 +281,11 @@ impl Cookie {
     }
 
     fn removal(&self, name: &str) -> String {
-        // Max-Age decides; Expires is for clients that do not know Max-Age.
-        let line = self.line(name, String::new(), Some(Duration::ZERO));
-        format!("{line}; Expires=Thu, 01 Jan 1970 00:00:00 GMT")
+        expired(self.line(name, String::new(), Some(Duration::ZERO)))
+    }
+
+    pub(crate) fn is_secure(&self) -> bool {
+        !matches!(self.reach, Reach::PlainHttp)
     }
 
     fn max_age(&self, age: Duration) -> Option<Duration> {
@@ -307,7 +296,7 @@ impl Cookie {
     }
 
     fn line(&self, name: &str, value: String, max_age: Option<Duration>) -> String {
-        let secure = !matches!(self.reach, Reach::PlainHttp);
+        let secure = self.is_secure();
         let mut line = ::cookie::Cookie::build((name, value))
             .secure(secure)
             .http_only(matches!(self.scripts, Scripts::CannotRead))
@@ -338,7 +327,7 @@ impl Cookie {
         headers: impl Iterator<Item = &'h [u8]>,
         role: Role,
     ) -> Vec<Vec<u8>> {
-        let found = self.values(headers, role);
+        let found = values(headers, self.names(role));
         let mut tokens = pieces::join(&found);
         let plain = found.iter().filter(|(at, value)| *at == 0 && !pieces::is_piece(value));
         tokens.extend(plain.map(|(_, value)| value.to_vec()));
@@ -348,36 +337,65 @@ impl Cookie {
         tokens.truncate(MAX_SAME_NAME);
         tokens
     }
+}
 
-    /// The values of the role's cookies, at most four of each name, with the
-    /// index of the name. Server-side parsing is splitting at `;` and at the
-    /// first `=` (RFC 6265bis section 5.8.3 writes nothing else); it is done on
-    /// bytes, so that another cookie's odd bytes cost nobody a session.
-    fn values<'h>(
-        &self,
-        headers: impl Iterator<Item = &'h [u8]>,
-        role: Role,
-    ) -> Vec<(usize, &'h [u8])> {
-        let names = self.names(role);
-        let mut seen = [0; MAX_PIECES];
-        let mut found = Vec::new();
-        for pair in headers.flat_map(|header| header.split(|byte| *byte == b';')) {
-            let pair = pair.trim_ascii();
-            let Some(equals) = pair.iter().position(|byte| *byte == b'=') else {
-                continue;
-            };
-            let (name, value) =
-                (pair[..equals].trim_ascii_end(), pair[equals + 1..].trim_ascii_start());
-            let Some(at) = names.iter().position(|known| known.as_bytes() == name) else {
-                continue;
-            };
-            if seen[at] < MAX_SAME_NAME && !value.is_empty() {
-                seen[at] += 1;
-                found.push((at, value));
-            }
+/// The values of the cookies with these names, at most four of each name, with
+/// the index of the name. Server-side parsing is splitting at `;` and at the
+/// first `=` (RFC 6265bis section 5.8.3 writes nothing else); it is done on
+/// bytes, so that another cookie's odd bytes cost nobody a session.
+pub(crate) fn values<'h>(
+    headers: impl Iterator<Item = &'h [u8]>,
+    names: &[String],
+) -> Vec<(usize, &'h [u8])> {
+    let mut seen = [0; MAX_PIECES];
+    let mut found = Vec::new();
+    for pair in headers.flat_map(|header| header.split(|byte| *byte == b';')) {
+        let pair = pair.trim_ascii();
+        let Some(equals) = pair.iter().position(|byte| *byte == b'=') else {
+            continue;
+        };
+        let (name, value) =
+            (pair[..equals].trim_ascii_end(), pair[equals + 1..].trim_ascii_start());
+        let Some(at) = names.iter().position(|known| known.as_bytes() == name) else {
+            continue;
+        };
+        if seen[at] < MAX_SAME_NAME && !value.is_empty() {
+            seen[at] += 1;
+            found.push((at, value));
         }
-        found
     }
+    found
+}
+
+/// A line with `Max-Age=0`, for clients that do not know `Max-Age`, too.
+pub(crate) fn expired(line: String) -> String {
+    format!("{line}; Expires=Thu, 01 Jan 1970 00:00:00 GMT")
+}
+
+pub(crate) fn checked_name(name: &str) -> Result<&str, CookieError> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.is_empty() || !name.bytes().all(fits) {
+        return Err(CookieError::Name);
+    }
+    Ok(name)
+}
+
+pub(crate) fn checked_domain(domain: &str) -> Result<&str, CookieError> {
+    let label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    if domain.len() > 253 || !domain.contains('.') || !domain.split('.').all(label) {
+        return Err(CookieError::Domain);
+    }
+    Ok(domain)
+}
+
+pub(crate) fn checked_path(path: &str) -> Result<&str, CookieError> {
+    let fits = path.bytes().all(|byte| (0x20..0x7f).contains(&byte) && byte != b';');
+    if !path.starts_with('/') || path.len() > 1024 || !fits {
+        return Err(CookieError::Path);
+    }
+    Ok(path)
 }
 
 /// `__Host-session`, with every default.

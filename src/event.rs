@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::error::SessionError;
 use crate::judge::Refusal;
 use crate::key::KeyId;
 use crate::record::SessionId;
@@ -14,8 +15,8 @@ use crate::record::SessionId;
 /// event of the target `bulla` at the level `debug`: a scanner that sends
 /// forged tokens fills no disk.
 ///
-/// A request gives at most one of `Opened` and `Refused`, and at most one of
-/// the others.
+/// A request gives at most one of `Opened` and `Refused`, perhaps
+/// `NotAdopted`, and at most one of the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -46,6 +47,14 @@ pub enum Event {
     },
     /// The session was ended by the application.
     Ended,
+    /// A session of the library before goes on. When none does any more, the
+    /// migration is over.
+    Adopted {
+        /// The session.
+        id: SessionId,
+    },
+    /// One could not be sealed: it is past its end, or too large.
+    NotAdopted(SessionError),
 }
 
 impl fmt::Display for Event {
@@ -57,6 +66,8 @@ impl fmt::Display for Event {
             Event::Changed { id } => write!(f, "session {id} changed"),
             Event::Renewed { id } => write!(f, "session {id} renewed"),
             Event::Ended => f.write_str("session ended"),
+            Event::Adopted { id } => write!(f, "session {id} adopted"),
+            Event::NotAdopted(error) => write!(f, "an old session was not adopted: {error}"),
         }
     }
 }

@@ -129,6 +129,11 @@ impl Refusal {
             Refusal::AbsoluteTimeout | Refusal::IdleTimeout => false,
         }
     }
+
+    /// Whether what came does not even look like ours.
+    pub(crate) fn is_another_library(&self) -> bool {
+        matches!(self, Refusal::Token(OpenError::Prefix | OpenError::TooLong { .. }))
+    }
 }
 
 impl fmt::Display for Refusal {

@@ -13,6 +13,7 @@ use crate::event::Event;
 use crate::info::{Info, Status};
 use crate::judge::{Alive, Carried, Judged, Renewal, judge};
 use crate::key::KeyId;
+use crate::migration::{Adopted, Moment, Old};
 use crate::payload::{self, Payload, PayloadError};
 use crate::record::{Record, SessionId};
 use crate::shared::{Channel, Shared};
@@ -44,8 +45,10 @@ struct Inner<T> {
     shared: Arc<Shared>,
     channel: Channel,
     carried: Carried,
+    old: Option<Old<T>>,
     now: OnceLock<UnixTime>,
     judged: OnceLock<Judged<T>>,
+    adopted: OnceLock<Option<Arc<Written<T>>>>,
     pending: Mutex<Pending<T>>,
 }
 
@@ -78,6 +81,8 @@ enum Kind {
     /// A new session, or an old one under a new id.
     Afresh,
     Changed,
+    /// One of another library.
+    Adopted,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -211,8 +216,7 @@ impl<T: Payload> Session<T> {
     /// Whether there is a session, and if not, why.
     #[must_use]
     pub fn status(&self) -> Status {
-        let change = self.pending().change.clone();
-        match change {
+        match self.changed() {
             Change::Written(_) => return Status::Alive,
             Change::Ended => return Status::Ended,
             Change::Untouched => {}
@@ -227,8 +231,7 @@ impl<T: Payload> Session<T> {
     /// Facts about the session, if there is one.
     #[must_use]
     pub fn info(&self) -> Option<Info> {
-        let change = self.pending().change.clone();
-        let (record, last_seen, expires_at, key_id, token_len) = match change {
+        let (record, last_seen, expires_at, key_id, token_len) = match self.changed() {
             Change::Written(w) => {
                 (w.record, self.now(), w.expires_at, w.key_id, w.tokens.state.len())
             }
@@ -289,24 +292,30 @@ impl<T: Payload> Session<T> {
             (pending.change.clone(), pending.activity)
         };
         let (shared, channel) = (&*self.inner.shared, self.inner.channel);
+        let judged = self.inner.judged.get();
+        let change = if judged.is_some() { self.or_adopted(change) } else { change };
         let mut bundle = Bundle::default();
-        match (change, self.inner.judged.get()) {
+        match (change, judged) {
             (Change::Written(written), _) => {
                 let id = written.record.id;
                 shared.emit(match written.kind {
                     Kind::Afresh => Event::Started { id },
                     Kind::Changed => Event::Changed { id },
+                    Kind::Adopted => Event::Adopted { id },
                 });
+                self.remove_old(Moment::Adopted, &mut bundle);
                 answer::write(shared, &written.tokens, self.beside(written.kind), &mut bundle);
             }
             (Change::Ended, _) => {
                 shared.emit(Event::Ended);
+                self.remove_old(Moment::Ended, &mut bundle);
                 answer::remove(shared, channel, self.beside(Kind::Afresh), &mut bundle)
             }
             (Change::Untouched, None) => return Ok(bundle),
             (Change::Untouched, Some(Judged::Absent)) => {}
             (Change::Untouched, Some(Judged::Refused(refusal))) => {
                 if !refusal.may_be_valid_elsewhere() {
+                    self.remove_old(Moment::Ended, &mut bundle);
                     answer::remove(shared, channel, self.beside(Kind::Afresh), &mut bundle);
                 }
             }
@@ -319,6 +328,7 @@ impl<T: Payload> Session<T> {
                 if !bundle.is_empty() {
                     shared.emit(Event::Renewed { id: alive.record.id });
                 }
+                self.remove_old(Moment::Adopted, &mut bundle);
             }
         }
         if !bundle.is_empty() {
@@ -338,7 +348,13 @@ impl<T: Payload> Session<T> {
         let left_alone = || self.alive().is_some_and(|alive| alive.renewal == Renewal::LeftAlone);
         match kind {
             Kind::Changed if left_alone() => Beside::LeftAlone,
-            Kind::Changed | Kind::Afresh => Beside::Stale,
+            Kind::Changed | Kind::Afresh | Kind::Adopted => Beside::Stale,
+        }
+    }
+
+    fn remove_old(&self, moment: Moment, bundle: &mut Bundle) {
+        if let Some(old) = &self.inner.old {
+            old.remove(&self.inner.shared, moment, bundle);
         }
     }
 
@@ -365,10 +381,51 @@ impl<T: Payload> Session<T> {
         }
     }
 
+    /// What this request has done so far.
+    fn changed(&self) -> Change<T> {
+        let change = self.pending().change.clone();
+        self.or_adopted(change)
+    }
+
+    /// A request that has done nothing may have had a session adopted.
+    fn or_adopted(&self, change: Change<T>) -> Change<T> {
+        match change {
+            Change::Untouched => self.adopted().map_or(Change::Untouched, Change::Written),
+            change => change,
+        }
+    }
+
+    /// The session of the library before, if the request has none of ours.
+    fn adopted(&self) -> Option<Arc<Written<T>>> {
+        let old = self.inner.old.as_ref()?;
+        let adopt = || match self.judged() {
+            Judged::Alive(_) => None,
+            Judged::Refused(refusal) if !refusal.is_another_library() => None,
+            Judged::Absent | Judged::Refused(_) => match self.adopt(old.adopt(self.now())?) {
+                Ok(written) => Some(Arc::new(written)),
+                Err(error) => {
+                    self.inner.shared.emit(Event::NotAdopted(error));
+                    None
+                }
+            },
+        };
+        self.inner.adopted.get_or_init(adopt).clone()
+    }
+
+    fn adopt(&self, adopted: Adopted<T>) -> Result<Written<T>, SessionError> {
+        let now = self.now();
+        let record = Record {
+            id: SessionId::new().map_err(SealError::from)?,
+            started_at: adopted.started_at.unwrap_or(now).min(now),
+            reauthenticated_at: adopted.started_at.unwrap_or(UnixTime::EPOCH).min(now),
+            ceiling: adopted.ceiling,
+        };
+        self.sealed(record, Arc::new(adopted.state), self.inner.channel, Kind::Adopted)
+    }
+
     /// The session as this request has left it.
     fn current(&self) -> Option<(Record, Arc<T>)> {
-        let change = self.pending().change.clone();
-        match change {
+        match self.changed() {
             Change::Written(written) => Some((written.record, Arc::clone(&written.state))),
             Change::Ended => None,
             Change::Untouched => self.alive().map(|alive| (alive.record, Arc::clone(&alive.state))),
@@ -376,9 +433,9 @@ impl<T: Payload> Session<T> {
     }
 
     /// Where a change is written to, and as what: a session that this request
-    /// has started stays a started one.
+    /// has started or adopted stays one.
     fn writing(&self) -> (Channel, Kind) {
-        match &self.pending().change {
+        match self.changed() {
             Change::Written(written) => (written.tokens.channel, written.kind),
             _ => (self.inner.channel, Kind::Changed),
         }
@@ -400,8 +457,7 @@ impl<T: Payload> Session<T> {
         Ok(result)
     }
 
-    /// Seals the state now, so that whatever can fail fails on the line that
-    /// sets it, and puts it in place unless another change came between.
+    /// Puts a state in place, unless another change came between.
     fn write(
         &self,
         record: Record,
@@ -410,6 +466,22 @@ impl<T: Payload> Session<T> {
         kind: Kind,
         revision: u64,
     ) -> Result<(), SessionError> {
+        let written = self.sealed(record, state, channel, kind)?;
+        let mut pending = self.pending();
+        if pending.revision != revision {
+            return Err(SessionError::Conflict);
+        }
+        pending.put(Change::Written(Arc::new(written)))
+    }
+
+    /// Seals a state now, so that whatever can fail fails on the line that sets it.
+    fn sealed(
+        &self,
+        record: Record,
+        state: Arc<T>,
+        channel: Channel,
+        kind: Kind,
+    ) -> Result<Written<T>, SessionError> {
         let shared = &self.inner.shared;
         let keys = shared.keys(channel).ok_or(SessionError::NoChannel)?;
         let now = self.now();
@@ -431,13 +503,7 @@ impl<T: Payload> Session<T> {
         };
         let age = expires_at.since(now);
         let tokens = NewTokens { channel, state: text, renewal, age };
-        let written = Written { record, state, key_id, tokens, expires_at, kind };
-
-        let mut pending = self.pending();
-        if pending.revision != revision {
-            return Err(SessionError::Conflict);
-        }
-        pending.put(Change::Written(Arc::new(written)))
+        Ok(Written { record, state, key_id, tokens, expires_at, kind })
     }
 
     /// The number of changes so far; an error once the response has left.
@@ -455,6 +521,7 @@ impl<T> Session<T> {
         shared: Arc<Shared>,
         channel: Channel,
         carried: Carried,
+        old: Option<Old<T>>,
         now: Option<UnixTime>,
     ) -> Session<T> {
         let pending = Pending {
@@ -467,8 +534,10 @@ impl<T> Session<T> {
             shared,
             channel,
             carried,
+            old,
             now: now.map_or_else(OnceLock::new, OnceLock::from),
             judged: OnceLock::new(),
+            adopted: OnceLock::new(),
             pending: Mutex::new(pending),
         };
         Session { inner: Arc::new(inner) }

@@ -1,13 +1,13 @@
 //! What all sessions of one application share: ring, policy, transports.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::bearer::{self, Bearer};
 use crate::cookie::{Cookie, Role};
 use crate::event::Event;
 use crate::judge::{Carried, ChannelKeys};
+use crate::migration::{Adopted, Migration, Old, OldCookie};
 use crate::payload::{self, Payload};
 use crate::policy::Policy;
 use crate::ring::KeyRing;
@@ -43,7 +43,7 @@ use crate::time::UnixTime;
 /// ```
 pub struct Sessions<T> {
     shared: Arc<Shared>,
-    state: PhantomData<fn() -> T>,
+    migrations: Arc<[Migration<T>]>,
 }
 
 impl<T: Payload> Sessions<T> {
@@ -72,8 +72,7 @@ impl<T: Payload> Sessions<T> {
     where
         I: IntoIterator<Item = &'h [u8]>,
     {
-        let (channel, carried) = self.carried(values);
-        Session::new(Arc::clone(&self.shared), channel, carried, None)
+        self.session(None, values)
     }
 
     /// The session of a request as of `now`. See [`load`](Sessions::load).
@@ -81,8 +80,16 @@ impl<T: Payload> Sessions<T> {
     where
         I: IntoIterator<Item = &'h [u8]>,
     {
-        let (channel, carried) = self.carried(values);
-        Session::new(Arc::clone(&self.shared), channel, carried, Some(now))
+        self.session(Some(now), values)
+    }
+
+    fn session<'h, I>(&self, now: Option<UnixTime>, values: impl Fn(&str) -> I) -> Session<T>
+    where
+        I: IntoIterator<Item = &'h [u8]>,
+    {
+        let (channel, carried) = self.carried(&values);
+        let old = Old::of_request(&self.migrations, channel, &carried.states, values);
+        Session::new(Arc::clone(&self.shared), channel, carried, old, now)
     }
 
     fn carried<'h, I>(&self, values: impl Fn(&str) -> I) -> (Channel, Carried)
@@ -113,7 +120,7 @@ impl<T: Payload> Sessions<T> {
 
 impl<T> Clone for Sessions<T> {
     fn clone(&self) -> Sessions<T> {
-        Sessions { shared: Arc::clone(&self.shared), state: PhantomData }
+        Sessions { shared: Arc::clone(&self.shared), migrations: Arc::clone(&self.migrations) }
     }
 }
 
@@ -142,7 +149,7 @@ impl<T> fmt::Debug for Sessions<T> {
 pub struct SessionsBuilder<T> {
     ring: Arc<KeyRing>,
     shared: Shared,
-    state: PhantomData<fn() -> T>,
+    migrations: Vec<Migration<T>>,
 }
 
 impl<T: Payload> SessionsBuilder<T> {
@@ -157,7 +164,7 @@ impl<T: Payload> SessionsBuilder<T> {
             step_up_page: None,
             hook: None,
         };
-        SessionsBuilder { ring: ring.into(), shared, state: PhantomData }
+        SessionsBuilder { ring: ring.into(), shared, migrations: Vec::new() }
     }
 
     /// Carries sessions in this cookie. It is the default when no transport is named.
@@ -199,6 +206,63 @@ impl<T: Payload> SessionsBuilder<T> {
         self
     }
 
+    /// Lets who is signed in with the library before go on, until `until`: when
+    /// a request has no session of ours, `adopt` is given the value of the old
+    /// cookie as it came, and opens it with the old library. What it returns
+    /// goes on as a session of ours, and the response removes the old cookie.
+    ///
+    /// `adopt` must refuse what is expired or forged. `until` ends what it
+    /// cannot: most old libraries know no logout for a copied cookie, so each
+    /// can be exchanged for a new session as long as it is accepted here. Take
+    /// the time in which most users come back, such as a few weeks.
+    ///
+    /// ```
+    /// # use bulla::{Adopted, KeyRing, OldCookie, Payload, Policy, Sessions, UnixTime};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, Payload)]
+    /// # #[payload(purpose = "bank.example/session")]
+    /// # struct Account { id: u64 }
+    /// # fn open_with_the_old_library(value: &str) -> Option<u64> { value.parse().ok() }
+    /// let until: UnixTime = "2099-01-31T00:00:00Z".parse()?;
+    /// let sessions = Sessions::<Account>::builder(KeyRing::generate()?, Policy::default())
+    ///     .adopt_cookie(OldCookie::new("id")?, until, |value| {
+    ///         let id = open_with_the_old_library(value)?;
+    ///         Some(Adopted::new(Account { id }))
+    ///     })
+    ///     .build();
+    ///
+    /// let session = sessions.load(|name| (name == "cookie").then_some(&b"id=7"[..]));
+    /// assert_eq!(session.get().unwrap().id, 7);
+    /// let lines: Vec<_> = session.commit()?.into_iter().collect();
+    /// assert!(lines[0].value.starts_with("id=; "));
+    /// assert!(lines[1].value.starts_with("__Host-session=b1."));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn adopt_cookie(
+        mut self,
+        old: OldCookie,
+        until: UnixTime,
+        adopt: impl Fn(&str) -> Option<Adopted<T>> + Send + Sync + 'static,
+    ) -> SessionsBuilder<T> {
+        self.migrations.push(Migration::cookie(old, until, Box::new(adopt)));
+        self
+    }
+
+    /// The same for a token that comes as `Authorization: Bearer`, such as a
+    /// JWT. The response carries the new tokens (see [`Bearer`], which this
+    /// switches on); a client that does not know them goes on with its old one,
+    /// and each of its requests is a session of its own, until `until`.
+    #[must_use]
+    pub fn adopt_bearer(
+        mut self,
+        until: UnixTime,
+        adopt: impl Fn(&str) -> Option<Adopted<T>> + Send + Sync + 'static,
+    ) -> SessionsBuilder<T> {
+        self.migrations.push(Migration::bearer(until, Box::new(adopt)));
+        self
+    }
+
     /// Another clock than the system's, for tests. It is read at most once per request.
     #[must_use]
     pub fn clock(
@@ -215,7 +279,10 @@ impl<T: Payload> SessionsBuilder<T> {
         if self.shared.cookie.is_none() && self.shared.bearer.is_none() {
             return self.cookie(Cookie::default()).build();
         }
-        Sessions { shared: Arc::new(self.shared), state: PhantomData }
+        if self.shared.bearer.is_none() && self.migrations.iter().any(Migration::is_bearer) {
+            return self.bearer(Bearer::default()).build();
+        }
+        Sessions { shared: Arc::new(self.shared), migrations: self.migrations.into() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The facts that bulla promises, as tests. One binary; time comes in as an argument.
 
 mod cookie;
+mod migration;
 mod overlap;
 mod ring;
 mod schema;

@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["signer", "judge"],
     &["info", "tokens", "event"],
     &["shared"],
-    &["answer", "start"],
+    &["answer", "start", "migration"],
     &["session"],
     &["sessions", "guard"],
     &["testing"],

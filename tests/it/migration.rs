@@ -1,0 +1,236 @@
+//! Sessions of another library go on as ours.
+
+use std::sync::{Arc, Mutex};
+
+use bulla::{
+    Adopted, Event, OldCookie, Policy, Session, SessionError, Sessions, SessionsBuilder, Status,
+    UnixTime,
+};
+
+use crate::support::{Account, Client, STATE, T0, ada, alan, key_text, ring, secs};
+
+/// The cookie of the library before, which holds a name and, perhaps, a year.
+const OLD: &str = "old";
+
+fn until() -> UnixTime {
+    T0 + secs(1000)
+}
+
+fn recognize(value: &str) -> Option<Adopted<Account>> {
+    let (name, since) = value.split_once('@').unwrap_or((value, ""));
+    let adopted = Adopted::new(match name {
+        "ada" => ada(),
+        "alan" => alan(),
+        "huge" => Account { id: 1, name: "x".repeat(5000) },
+        _ => return None,
+    });
+    match since {
+        "" => Some(adopted),
+        since => Some(adopted.started_at(UnixTime::from_secs(since.parse().ok()?))),
+    }
+}
+
+fn builder(key: &str) -> SessionsBuilder<Account> {
+    Sessions::builder(ring(&[key]), Policy::default())
+}
+
+fn sessions() -> Sessions<Account> {
+    builder(&key_text()).adopt_cookie(OldCookie::new(OLD).unwrap(), until(), recognize).build()
+}
+
+fn browser_with(value: &str) -> Client {
+    let mut browser = Client::browser();
+    browser.kept.insert(OLD.to_owned(), value.to_owned());
+    browser
+}
+
+fn id(session: &Session<Account>) -> Option<u64> {
+    session.with(|account| account.map(|account| account.id))
+}
+
+#[test]
+fn an_old_session_goes_on_as_ours_and_its_cookie_is_removed() {
+    let sessions = sessions();
+    let mut browser = browser_with("ada");
+    assert_eq!(browser.visit(&sessions, T0, id), Some(1815));
+    assert_eq!(browser.kept.keys().collect::<Vec<_>>(), [STATE]);
+
+    let first = browser.visit(&sessions, T0 + secs(5), |session| session.info().unwrap());
+    let second = browser.visit(&sessions, T0 + secs(6), |session| session.info().unwrap());
+    assert_eq!(first.id, second.id);
+    assert_eq!(first.started_at, T0);
+}
+
+#[test]
+fn a_request_that_does_not_look_adopts_nothing() {
+    let mut browser = browser_with("ada");
+    let lines = browser.receive(&browser.send(&sessions(), T0));
+    assert!(lines.is_empty());
+}
+
+#[test]
+fn an_adopted_session_can_be_changed_and_ended_at_once() {
+    let sessions = sessions();
+    let mut browser = browser_with("ada");
+    browser.visit(&sessions, T0, |session| {
+        session.update(|account| account.name = "Augusta".to_owned()).unwrap();
+        assert_eq!(session.status(), Status::Alive);
+    });
+    assert_eq!(
+        browser.visit(&sessions, T0, |session| session.get().unwrap().name.clone()),
+        "Augusta"
+    );
+
+    let mut browser = browser_with("ada");
+    browser.visit(&sessions, T0, |session| session.end().unwrap());
+    assert!(browser.kept.is_empty());
+}
+
+#[test]
+fn what_the_old_library_does_not_know_is_left_alone() {
+    let sessions = sessions();
+    let mut browser = browser_with("eve");
+    assert_eq!(browser.visit(&sessions, T0, id), None);
+    assert_eq!(browser, browser_with("eve"));
+}
+
+#[test]
+fn signing_in_replaces_the_old_session() {
+    let sessions = sessions();
+    let mut browser = browser_with("ada");
+    browser.visit(&sessions, T0, |session| session.start(alan()).unwrap());
+    assert_eq!(browser.kept.keys().collect::<Vec<_>>(), [STATE]);
+    assert_eq!(browser.visit(&sessions, T0, id), Some(1912));
+}
+
+#[test]
+fn a_session_of_ours_outweighs_the_old_one_which_is_removed() {
+    let sessions = sessions();
+    let mut browser = Client::browser().signed_in(&sessions, T0, alan());
+    browser.kept.insert(OLD.to_owned(), "ada".to_owned());
+    assert_eq!(browser.visit(&sessions, T0, id), Some(1912));
+    assert_eq!(browser.kept.keys().collect::<Vec<_>>(), [STATE]);
+}
+
+#[test]
+fn an_expired_session_of_ours_is_not_revived_by_an_old_cookie() {
+    let sessions = sessions();
+    let mut browser = Client::browser().signed_in(&sessions, T0, ada());
+    browser.kept.insert(OLD.to_owned(), "ada".to_owned());
+    assert_eq!(browser.visit(&sessions, T0 + secs(1800), id), None);
+    assert!(browser.kept.is_empty());
+}
+
+#[test]
+fn an_unknown_key_is_left_alone_and_adopts_nothing() {
+    let mut browser = Client::browser().signed_in(&sessions(), T0, ada());
+    browser.kept.insert(OLD.to_owned(), "ada".to_owned());
+    let before = browser.clone();
+    assert_eq!(browser.visit(&sessions(), T0, id), None);
+    assert_eq!(browser, before);
+}
+
+#[test]
+fn nothing_is_adopted_once_the_migration_has_ended() {
+    let sessions = sessions();
+    let before_the_end = T0 + secs(999);
+    assert_eq!(browser_with("ada").visit(&sessions, before_the_end, id), Some(1815));
+    assert_eq!(browser_with("ada").visit(&sessions, until(), id), None);
+}
+
+#[test]
+fn an_adopted_session_is_fresh_only_since_its_known_sign_in() {
+    let sessions = sessions();
+    let fresh = |session: &Session<Account>| session.require_fresh(secs(300)).is_ok();
+    assert!(!browser_with("ada").visit(&sessions, T0, fresh));
+    let at = |since: UnixTime| browser_with(&format!("ada@{}", since.as_secs()));
+    assert!(at(UnixTime::from_secs(T0.as_secs() - 300)).visit(&sessions, T0, fresh));
+    assert!(!at(UnixTime::from_secs(T0.as_secs() - 301)).visit(&sessions, T0, fresh));
+    let info = at(T0 + secs(900)).visit(&sessions, T0, |session| session.info().unwrap());
+    assert_eq!((info.started_at, info.reauthenticated_at), (T0, T0));
+}
+
+#[test]
+fn old_servers_keep_their_cookie_until_the_session_ends() {
+    let old = OldCookie::new(OLD).unwrap().while_old_servers_run();
+    let sessions = builder(&key_text()).adopt_cookie(old, until(), recognize).build();
+    let mut browser = browser_with("ada");
+    assert_eq!(browser.visit(&sessions, T0, id), Some(1815));
+    assert_eq!(browser.kept.keys().collect::<Vec<_>>(), [STATE, OLD]);
+    assert_eq!(browser.visit(&sessions, T0, id), Some(1815));
+    assert_eq!(browser.kept.keys().collect::<Vec<_>>(), [STATE, OLD]);
+    browser.visit(&sessions, T0, |session| session.end().unwrap());
+    assert!(browser.kept.is_empty());
+}
+
+#[test]
+fn an_old_cookie_is_removed_by_its_own_path_and_domain() {
+    let table = [
+        (OldCookie::new(OLD), "old=; Path=/; Secure; Max-Age=0"),
+        (
+            OldCookie::new(OLD).and_then(|old| old.with_path("/app")?.with_domain("bank.example")),
+            "old=; Path=/app; Domain=bank.example; Secure; Max-Age=0",
+        ),
+    ];
+    for (old, want) in table {
+        let sessions = builder(&key_text()).adopt_cookie(old.unwrap(), until(), recognize).build();
+        let session = browser_with("ada").send(&sessions, T0);
+        assert_eq!(id(&session), Some(1815));
+        let lines: Vec<_> = session.commit().unwrap().into_iter().collect();
+        let mut got: Vec<_> = lines[0].value.split("; ").collect();
+        assert_eq!(got.pop(), Some("Expires=Thu, 01 Jan 1970 00:00:00 GMT"));
+        let mut want: Vec<_> = want.split("; ").collect();
+        got.sort_unstable();
+        want.sort_unstable();
+        assert_eq!(got, want);
+    }
+}
+
+#[test]
+fn an_old_bearer_token_is_exchanged_for_new_ones() {
+    let sessions = builder(&key_text()).adopt_bearer(until(), recognize).build();
+    let mut phone = Client::mobile();
+    phone.kept.insert("session-token".to_owned(), "ada".to_owned());
+    let old = phone.clone();
+    assert_eq!(phone.visit(&sessions, T0, id), Some(1815));
+    assert!(phone.kept["session-token"].starts_with("b1."));
+    assert_eq!(phone.visit(&sessions, T0 + secs(1), id), Some(1815));
+
+    // A client that ignores the new ones goes on with the old, in sessions of their own.
+    let ids = [0, 1].map(|_| old.clone().visit(&sessions, T0, |s| s.info().unwrap().id));
+    assert_ne!(ids[0], ids[1]);
+}
+
+#[test]
+fn a_cookie_that_ours_takes_over_by_name_is_adopted() {
+    let sessions = builder(&key_text())
+        .cookie(bulla::Cookie::new(OLD).unwrap().over_plain_http())
+        .adopt_cookie(OldCookie::new(OLD).unwrap(), until(), recognize)
+        .build();
+    let mut browser = browser_with("ada");
+    assert_eq!(browser.visit(&sessions, T0, id), Some(1815));
+    assert!(browser.kept[OLD].starts_with("b1."));
+    assert_eq!(browser.visit(&sessions, T0, id), Some(1815));
+}
+
+#[test]
+fn events_tell_what_was_adopted_and_what_was_not() {
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&events);
+    let sessions = builder(&key_text())
+        .adopt_cookie(OldCookie::new(OLD).unwrap(), until(), recognize)
+        .on_event(move |event| seen.lock().unwrap().push(*event))
+        .build();
+    for value in ["ada", "eve", "huge", "ada@1"] {
+        browser_with(value).visit(&sessions, T0, |session| session.get());
+    }
+    let events = events.lock().unwrap();
+    assert!(matches!(
+        events[..],
+        [
+            Event::Adopted { .. },
+            Event::NotAdopted(SessionError::TooLarge { .. }),
+            Event::NotAdopted(SessionError::CeilingPassed),
+        ]
+    ));
+}
