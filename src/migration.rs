@@ -244,17 +244,18 @@ impl<T> Old<T> {
         })
     }
 
-    /// Removes the old cookies that the request carries. It goes before what is
-    /// set: a cookie of ours may have the name of the old one.
+    /// Removes the old cookies that the request carries; but not when a cookie of
+    /// ours has taken over the name.
     pub(crate) fn remove(&self, shared: &Shared, moment: Moment, bundle: &mut Bundle) {
-        let secure = match &shared.cookie {
-            Some((cookie, _)) if !cookie.is_secure() => Secure::No,
-            _ => Secure::Yes,
-        };
+        let Some((ours, _)) = &shared.cookie else { return };
+        let secure = if ours.is_secure() { Secure::Yes } else { Secure::No };
         for (index, migration) in self.migrations.iter().enumerate() {
             let Source::Cookie(old) = &migration.source else { continue };
             let stays = moment == Moment::Adopted && old.servers == OldServers::Running;
-            if !stays && self.values.iter().any(|(of, _)| *of == index) {
+            if stays || old.name == ours.name() {
+                continue;
+            }
+            if self.values.iter().any(|(of, _)| *of == index) {
                 bundle.set_cookies(vec![old.removal(secure)]);
             }
         }

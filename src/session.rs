@@ -303,8 +303,8 @@ impl<T: Payload> Session<T> {
                     Kind::Changed => Event::Changed { id },
                     Kind::Adopted => Event::Adopted { id },
                 });
-                self.remove_old(Moment::Adopted, &mut bundle);
                 answer::write(shared, &written.tokens, self.beside(written.kind), &mut bundle);
+                self.remove_old(Moment::Adopted, &mut bundle);
             }
             (Change::Ended, _) => {
                 shared.emit(Event::Ended);

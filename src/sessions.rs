@@ -234,8 +234,8 @@ impl<T: Payload> SessionsBuilder<T> {
     /// let session = sessions.load(|name| (name == "cookie").then_some(&b"id=7"[..]));
     /// assert_eq!(session.get().unwrap().id, 7);
     /// let lines: Vec<_> = session.commit()?.into_iter().collect();
-    /// assert!(lines[0].value.starts_with("id=; "));
-    /// assert!(lines[1].value.starts_with("__Host-session=b1."));
+    /// assert!(lines[0].value.starts_with("__Host-session=b1."));
+    /// assert!(lines[1].value.starts_with("id=; "));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
