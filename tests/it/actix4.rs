@@ -96,6 +96,43 @@ impl MessageBody for Late {
     }
 }
 
+async fn events(session: Session<Account>) -> Result<HttpResponse, SessionError> {
+    session.update(|account| account.name = "streamed".to_owned())?;
+    let mut response = HttpResponse::Ok();
+    Ok(response.content_type("text/event-stream").body(Events { session, left: 2 }))
+}
+
+/// Server-sent events, each made when it is sent.
+struct Events {
+    session: Session<Account>,
+    left: u8,
+}
+
+impl MessageBody for Events {
+    type Error = std::convert::Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let Some(left) = self.left.checked_sub(1) else { return Poll::Ready(None) };
+        self.left = left;
+        let name = self.session.with(|account| account.unwrap().name.clone());
+        Poll::Ready(Some(Ok(format!("data: {name}\n\n").into())))
+    }
+}
+
+async fn socket(session: Session<Account>) -> Result<HttpResponse, SessionError> {
+    let was =
+        session.update(|account| std::mem::replace(&mut account.name, "upgraded".to_owned()))?;
+    let mut response = HttpResponse::SwitchingProtocols();
+    Ok(response.upgrade("websocket").insert_header(("x-was", was)).finish())
+}
+
 /// actix-web's applications cannot leave their thread, so each request makes one.
 struct Actix(Sessions<Account>);
 
@@ -119,7 +156,9 @@ impl App for Actix {
                         .route("/required", web::get().to(required))
                         .route("/fresh", web::get().to(fresh))
                         .route("/cached", web::get().to(cached))
-                        .route("/late", web::get().to(late)),
+                        .route("/late", web::get().to(late))
+                        .route("/events", web::get().to(events))
+                        .route("/socket", web::get().to(socket)),
                 ),
             )
             .await;

@@ -33,6 +33,8 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
         .route("/fresh", get(fresh))
         .route("/cached", get(cached))
         .route("/late", get(late))
+        .route("/events", get(events))
+        .route("/socket", get(socket))
         .layer(SessionLayer::from(sessions))
         .route("/missing", get(look));
     Box::new(Axum(app))
@@ -106,6 +108,40 @@ impl HttpBody for Late {
         let said = self.0.take().map(|session| format!("{:?}", session.start(Account::new("ada"))));
         Poll::Ready(said.map(|said| Ok(Frame::data(said.into()))))
     }
+}
+
+async fn events(session: Session<Account>) -> Result<impl IntoResponse, SessionError> {
+    session.update(|account| account.name = "streamed".to_owned())?;
+    let body = Body::new(Events { session, left: 2 });
+    Ok(([(header::CONTENT_TYPE, "text/event-stream")], body))
+}
+
+/// Server-sent events, each made when it is sent.
+struct Events {
+    session: Session<Account>,
+    left: u8,
+}
+
+impl HttpBody for Events {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let Some(left) = self.left.checked_sub(1) else { return Poll::Ready(None) };
+        self.left = left;
+        let name = self.session.with(|account| account.unwrap().name.clone());
+        Poll::Ready(Some(Ok(Frame::data(format!("data: {name}\n\n").into()))))
+    }
+}
+
+async fn socket(session: Session<Account>) -> Result<impl IntoResponse, SessionError> {
+    let was =
+        session.update(|account| std::mem::replace(&mut account.name, "upgraded".to_owned()))?;
+    let headers = [("connection", "upgrade".to_owned()), ("upgrade", "websocket".to_owned())];
+    Ok((StatusCode::SWITCHING_PROTOCOLS, headers, [("x-was", was)]))
 }
 
 struct Axum(Router);

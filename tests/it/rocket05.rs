@@ -5,9 +5,9 @@ use std::task::{Context, Poll};
 
 use bulla::{Channel, Fresh, Required, Session, SessionError, SessionFairing, Sessions, Start};
 use bulla_conformance::{Account, App, Request, Response, conformance};
-use rocket::http::{Header, Method, Status};
+use rocket::http::{ContentType, Header, Method, Status};
 use rocket::local::blocking::Client;
-use rocket::response::stream::ReaderStream;
+use rocket::response::stream::{ReaderStream, TextStream};
 use rocket::tokio::io::{AsyncRead, ReadBuf};
 use rocket::{Build, Config, Responder, Rocket, get, post, routes};
 
@@ -29,7 +29,9 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
             required,
             fresh,
             cached,
-            late
+            late,
+            events,
+            socket
         ],
     );
     let without = rocket().mount("/", routes![missing]);
@@ -143,6 +145,39 @@ impl AsyncRead for Late {
         }
         Poll::Ready(Ok(()))
     }
+}
+
+#[get("/events")]
+fn events(session: Session<Account>) -> Result<(ContentType, TextStream![String]), SessionError> {
+    session.update(|account| account.name = "streamed".to_owned())?;
+    let events = TextStream! {
+        for _ in 0..2 {
+            let name = session.with(|account| account.unwrap().name.clone());
+            yield format!("data: {name}\n\n");
+        }
+    };
+    Ok((ContentType::EventStream, events))
+}
+
+#[derive(Responder)]
+#[response(status = 101)]
+struct Socket {
+    body: (),
+    connection: Header<'static>,
+    upgrade: Header<'static>,
+    was: Header<'static>,
+}
+
+#[get("/socket")]
+fn socket(session: Session<Account>) -> Result<Socket, SessionError> {
+    let was =
+        session.update(|account| std::mem::replace(&mut account.name, "upgraded".to_owned()))?;
+    Ok(Socket {
+        body: (),
+        connection: Header::new("connection", "upgrade"),
+        upgrade: Header::new("upgrade", "websocket"),
+        was: Header::new("x-was", was),
+    })
 }
 
 /// The application, and one without the fairing.

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use bulla::{Bearer, Cookie, KeyRing, Payload, Policy, Sessions, SessionsBuilder, UnixTime};
 use serde::{Deserialize, Serialize};
+use tracing::Level;
 
 use crate::client::Client;
+use crate::logs::logged;
 use crate::{Account, Build, Clock, Response};
 
 const STATE: &str = "__Host-session";
@@ -175,8 +177,10 @@ pub fn a_state_too_large_is_an_opaque_500_and_the_old_session_stays(build: Build
     let mut client = Client::new();
     client.post(&*app, "/start/ada");
     for len in [4000, 20_000] {
-        let response = client.post(&*app, &format!("/large/{len}"));
+        let (response, log) = logged(Level::INFO, || client.post(&*app, &format!("/large/{len}")));
         assert_eq!(response.status, 500);
+        assert_eq!(log.lines().count(), 1, "{log}");
+        assert!(log.contains("ERROR") && log.contains("octets") && !log.contains("xxx"), "{log}");
         sets_nothing(&response);
         for word in ["4096", "octets", "session", "xxx"] {
             assert!(!response.body.contains(word), "{}", response.body);
@@ -253,6 +257,50 @@ pub fn a_change_after_the_head_has_left_is_an_error(build: Build) {
     let response = Client::new().get(&*app, "/late");
     assert_eq!(response.body, "Err(ResponseSent)");
     sets_nothing(&response);
+}
+
+pub fn a_stream_begins_when_its_session_is_written_and_reads_it(build: Build) {
+    let app = build(any());
+    let mut client = Client::new();
+    client.post(&*app, "/start/ada");
+    let response = client.get(&*app, "/events");
+    assert_eq!(response.body, "data: streamed\n\ndata: streamed\n\n");
+    assert_eq!(response.all("set-cookie").count(), 1);
+    assert_eq!(response.one("cache-control"), Some("no-store"));
+    assert_eq!(client.get(&*app, "/look").body, "streamed");
+}
+
+pub fn an_upgrade_reads_and_writes_its_session(build: Build) {
+    let app = build(any());
+    let mut client = Client::new();
+    client.post(&*app, "/start/ada");
+    let mut request = client.request("GET", "/socket");
+    for (name, value) in [
+        ("connection", "Upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ("sec-websocket-version", "13"),
+    ] {
+        request.headers.push((name.to_owned(), value.to_owned()));
+    }
+    let response = app.send(&request);
+    assert_eq!((response.status, response.one("upgrade")), (101, Some("websocket")));
+    assert_eq!(response.one("x-was"), Some("ada"));
+    client.receive(&response);
+    assert_eq!(client.get(&*app, "/look").body, "upgraded");
+}
+
+pub fn a_scanner_s_tokens_fill_no_log(build: Build) {
+    let app = build(any());
+    let mut scanner = Client::new();
+    let token = format!("b1.{}", "A".repeat(120));
+    scanner.kept.insert(STATE.to_owned(), token.clone());
+    let (_, log) = logged(Level::INFO, || scanner.get(&*app, "/required"));
+    assert_eq!(log, "");
+    let (_, log) = logged(Level::DEBUG, || scanner.get(&*app, "/required"));
+    let ours: Vec<&str> = log.lines().filter(|line| line.contains("bulla")).collect();
+    assert_eq!(ours.len(), 1, "{log}");
+    assert!(ours[0].contains("no session: ") && !log.contains(&token), "{log}");
 }
 
 /// The answer or, where the framework writes it, the log names the layer.

@@ -19,10 +19,13 @@
 //! | `GET /fresh` | the name, through the guard that asks for a sign-in within 300 seconds |
 //! | `GET /cached` | starts a session of `ada`, with `Cache-Control: private` and `Vary: Accept` |
 //! | `GET /late` | a body that, when it is streamed, starts a session and says what came of it |
+//! | `GET /events` | renames the account to `streamed`; then server-sent events, `data: ` and the name, twice, each read as it is sent |
+//! | `GET /socket` | renames the account to `upgraded` and answers 101 `Upgrade: websocket`, with the name before in `x-was` |
 //! | `GET /missing` | as `/look`, outside the layer; may be another application |
 
 mod behaviours;
 mod client;
+mod logs;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -128,6 +131,9 @@ macro_rules! conformance {
             a_newer_schema_and_an_unknown_key_are_left_alone,
             a_token_is_not_cached_unless_the_application_says_so,
             a_change_after_the_head_has_left_is_an_error,
+            a_stream_begins_when_its_session_is_written_and_reads_it,
+            an_upgrade_reads_and_writes_its_session,
+            a_scanner_s_tokens_fill_no_log,
             a_missing_layer_is_a_500,
             split_cookies_grow_and_shrink,
             the_bearer_channel_uses_headers_and_no_cookie,

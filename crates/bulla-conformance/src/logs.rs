@@ -1,0 +1,40 @@
+//! What a piece of code logs.
+
+use std::io::{self, Write};
+use std::sync::{Arc, LazyLock, Mutex};
+
+use tracing::{Dispatch, Level};
+
+/// Runs `code` and gives what its thread logged at `level` and above.
+pub(crate) fn logged<R>(level: Level, code: impl FnOnce() -> R) -> (R, String) {
+    LazyLock::force(&BYSTANDERS);
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let result = tracing::subscriber::with_default(subscriber, code);
+    let bytes = lines.0.lock().unwrap().clone();
+    (result, String::from_utf8(bytes).unwrap())
+}
+
+/// With fewer than two subscribers alive, tracing asks only that of the thread
+/// which reaches a log line first, and may switch the line off for all the others.
+static BYSTANDERS: LazyLock<[Dispatch; 2]> =
+    LazyLock::new(|| [0, 1].map(|_| Dispatch::new(tracing_subscriber::registry())));
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
