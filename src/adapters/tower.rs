@@ -48,8 +48,8 @@ use crate::{Bundle, KeyRing, Payload, Policy, Rule, Session, Sessions};
 ///    response gains no header.
 /// 2. The response's head is complete when the inner service answers: from
 ///    then on, while the body streams, the session refuses changes.
-/// 3. A response with a status of 500 or above drops what the request wrote to
-///    the session, but not that it ended it.
+/// 3. A response with a status of 500 or above, or the like of it in gRPC, drops
+///    what the request wrote to the session, but not that it ended it.
 /// 4. Tokens are marked sensitive, so that HTTP/2 does not index them and
 ///    `Debug` does not show them.
 /// 5. A response that carries tokens is `Cache-Control: no-store`, unless the
@@ -160,7 +160,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut response = ready!(this.inner.poll(cx))?;
-        if response.status().is_server_error() {
+        if is_server_error(&response) {
             this.session.discard_changes();
         }
         match this.session.commit() {
@@ -169,6 +169,17 @@ where
         }
         Poll::Ready(Ok(response))
     }
+}
+
+/// gRPC's UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and
+/// DATA_LOSS: the codes that `google.rpc.Code` maps to 500 and above.
+const GRPC_SERVER_ERRORS: [&[u8]; 6] = [b"2", b"4", b"12", b"13", b"14", b"15"];
+
+/// gRPC answers 200, and a unary call that failed has a status of its own in the head.
+fn is_server_error<B>(response: &Response<B>) -> bool {
+    let grpc = response.headers().get("grpc-status").map(HeaderValue::as_bytes);
+    response.status().is_server_error()
+        || grpc.is_some_and(|code| GRPC_SERVER_ERRORS.contains(&code))
 }
 
 fn finish<B>(response: &mut Response<B>, bundle: Bundle) {
