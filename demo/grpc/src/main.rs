@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo run -p grpc
 //! ```
+#![allow(clippy::print_stdout, reason = "a program")]
 
 use grpc::messages::{Nothing, SignIn};
 use grpc::service::bank_client::BankClient;

@@ -18,6 +18,7 @@ pub struct Account {
 ///
 /// # Errors
 /// When an address cannot be listened on.
+#[allow(clippy::print_stdout, reason = "the addresses are the programs' output")]
 pub async fn serve(before: Router, after: Router) -> std::io::Result<()> {
     let mut addresses = std::env::args().skip(1);
     let mut listen = || {
