@@ -48,6 +48,7 @@
 //! | `json` (default) | `Encoding::Json`, for signed tokens that a front end reads |
 //! | `testing` | `TestClock`, `Sessions::signed_in_cookie` and `signed_in_bearer`, for an application's tests |
 //! | `tracing` | events of sessions as events of `tracing`; every adapter brings it |
+//! | `http` | `Sessions::load_headers` and `Bundle::write_headers`, for what serves the types of `http` 1 |
 //! | `tower` | `SessionLayer`, for tower services over `http` 1: hyper, tonic, axum |
 //! | `axum08` | `Session`, `Required` and `Fresh` as extractors of axum 0.8; implies `tower` |
 //! | `actix4` | `SessionMiddleware` and the extractors for actix-web 4 |

@@ -7,6 +7,8 @@ pub(crate) mod actix4;
 pub(crate) mod axum08;
 #[cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05"))]
 pub(crate) mod extract;
+#[cfg(feature = "http")]
+mod http;
 #[cfg(feature = "rocket05")]
 pub(crate) mod rocket05;
 #[cfg(feature = "tower")]

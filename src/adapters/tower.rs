@@ -5,13 +5,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::HeaderValue;
 use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{Bundle, KeyRing, Payload, Policy, Rule, Session, Sessions};
+use crate::{Bundle, KeyRing, Payload, Policy, Session, Sessions};
 
 /// Gives every request of a service a [`Session`], as an extension, and writes
 /// what has become of it to the response.
@@ -127,9 +127,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
-        let headers = request.headers();
-        let session =
-            self.sessions.load(|name| headers.get_all(name).iter().map(HeaderValue::as_bytes));
+        let session = self.sessions.load_headers(request.headers());
         request.extensions_mut().insert(session.clone());
         ResponseFuture { inner: self.inner.call(request), session }
     }
@@ -183,31 +181,11 @@ fn is_server_error<B>(response: &Response<B>) -> bool {
 }
 
 fn finish<B>(response: &mut Response<B>, bundle: Bundle) {
-    if let Err(error) = write(response.headers_mut(), bundle) {
+    if let Err(error) = bundle.write_headers(response.headers_mut()) {
         // Unreachable as far as names and paths are checked when they are
         // configured; a token lost in silence would be the worse answer.
         tracing::error!(%error, "a session's tokens could not be written to the response");
         response.headers_mut().clear();
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     }
-}
-
-fn write(headers: &mut HeaderMap, bundle: Bundle) -> Result<(), http::Error> {
-    for line in bundle {
-        let name = HeaderName::from_bytes(line.name.as_bytes())?;
-        let mut value = HeaderValue::try_from(line.value)?;
-        value.set_sensitive(line.sensitive);
-        match line.rule {
-            Rule::Append => {
-                headers.append(name, value);
-            }
-            Rule::Replace => {
-                headers.insert(name, value);
-            }
-            Rule::IfAbsent => {
-                headers.entry(name).or_insert(value);
-            }
-        }
-    }
-    Ok(())
 }

@@ -97,7 +97,7 @@ fn the_core_knows_no_framework_and_adapters_use_its_public_api_only() {
             assert!(may || !code.contains(word), "src/{name}.rs names {word}");
         }
     }
-    for adapter in ["tower.rs", "extract.rs", "axum08.rs", "actix4.rs", "rocket05.rs"] {
+    for adapter in ["http.rs", "tower.rs", "extract.rs", "axum08.rs", "actix4.rs", "rocket05.rs"] {
         let code = code(&source().join("adapters").join(adapter));
         for used in code.split("use crate::").skip(1) {
             assert!(!used[..used.find(';').unwrap()].contains("::"), "adapters/{adapter}: {used}");

@@ -1,0 +1,71 @@
+//! Requests and responses of the `http` crate, whoever serves them.
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::{Bundle, Payload, Rule, Session, Sessions};
+
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+impl<T: Payload> Sessions<T> {
+    /// The session of a request with these headers. See [`Sessions::load`].
+    ///
+    /// ```
+    /// use bulla::{KeyRing, Payload, Policy, Sessions};
+    /// use http::{Request, Response};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Payload)]
+    /// #[payload(purpose = "bank.example/session")]
+    /// struct Account { id: u64 }
+    ///
+    /// fn handle(
+    ///     sessions: &Sessions<Account>,
+    ///     request: &Request<String>,
+    /// ) -> Result<Response<String>, Box<dyn std::error::Error>> {
+    ///     let session = sessions.load_headers(request.headers());
+    ///     session.start(Account { id: 7 })?;
+    ///     let mut response = Response::new("welcome".to_owned());
+    ///     if response.status().is_server_error() {
+    ///         session.discard_changes();
+    ///     }
+    ///     session.commit()?.write_headers(response.headers_mut())?;
+    ///     Ok(response)
+    /// }
+    ///
+    /// let sessions = Sessions::new(KeyRing::generate()?, Policy::default());
+    /// let response = handle(&sessions, &Request::new(String::new()))?;
+    /// assert!(response.headers().contains_key("set-cookie"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn load_headers(&self, headers: &HeaderMap) -> Session<T> {
+        self.load(|name| headers.get_all(name).iter().map(HeaderValue::as_bytes))
+    }
+}
+
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+impl Bundle {
+    /// Writes the lines to a response's headers, each by its [`Rule`]. Tokens
+    /// are marked sensitive, so that HTTP/2 does not index them and `Debug`
+    /// does not show them.
+    ///
+    /// # Errors
+    /// When a line cannot be a header, which the settings of cookies rule out.
+    pub fn write_headers(self, headers: &mut HeaderMap) -> Result<(), http::Error> {
+        for line in self {
+            let name = HeaderName::from_bytes(line.name.as_bytes())?;
+            let mut value = HeaderValue::try_from(line.value)?;
+            value.set_sensitive(line.sensitive);
+            match line.rule {
+                Rule::Append => {
+                    headers.append(name, value);
+                }
+                Rule::Replace => {
+                    headers.insert(name, value);
+                }
+                Rule::IfAbsent => {
+                    headers.entry(name).or_insert(value);
+                }
+            }
+        }
+        Ok(())
+    }
+}
