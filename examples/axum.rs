@@ -30,7 +30,6 @@ impl From<AccountV1> for Account {
     }
 }
 
-// README: from here
 #[derive(Serialize, Deserialize, Payload)]
 #[payload(purpose = "bank.example/session", version = 2, previous = AccountV1)]
 struct Account {
@@ -82,7 +81,6 @@ async fn logout(session: Session<Account>) -> Result<Redirect, SessionError> {
     session.end()?;
     Ok(Redirect::to("/"))
 }
-// README: to here
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -138,7 +138,14 @@ pub use crate::wire::{CLOCK_SKEW, MAX_TOKEN_LEN};
 #[cfg(feature = "derive")]
 pub use bulla_derive::Payload;
 
-/// Runs the README's examples.
+/// Runs the examples of the README and the guides.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod guides {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/coming-from.md")]
+    struct ComingFrom;
+    #[cfg(all(feature = "http", feature = "testing"))]
+    #[doc = include_str!("../docs/frameworks.md")]
+    struct Frameworks;
+}

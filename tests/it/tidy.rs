@@ -105,12 +105,18 @@ fn the_core_knows_no_framework_and_adapters_use_its_public_api_only() {
     }
 }
 
+/// A block under `<!-- path -->` is shown as it stands in that file.
 #[test]
-fn the_readme_shows_lines_of_an_example_that_compiles() {
+fn the_readme_shows_lines_of_programs_that_compile() {
     let root = source().join("..");
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
-    let example = fs::read_to_string(root.join("examples/axum.rs")).unwrap();
-    let shown = example.split("// README: from here\n").nth(1).unwrap();
-    let shown = shown.split("// README: to here").next().unwrap();
-    assert!(readme.contains(shown), "copy the part between the marks into README.md");
+    let mut shown = 0;
+    for block in readme.split("<!-- ").skip(1) {
+        let (path, block) = block.split_once(" -->\n```rust,ignore\n").unwrap();
+        let block = block.split("```\n").next().unwrap();
+        let program = fs::read_to_string(root.join(path)).unwrap();
+        assert!(program.contains(block), "README.md shows what {path} does not have: {block}");
+        shown += 1;
+    }
+    assert_eq!(shown, readme.matches("```rust,ignore").count(), "a block names no file");
 }
