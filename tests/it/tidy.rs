@@ -120,3 +120,20 @@ fn the_readme_shows_lines_of_programs_that_compile() {
     }
     assert_eq!(shown, readme.matches("```rust,ignore").count(), "a block names no file");
 }
+
+#[test]
+fn every_test_that_security_md_names_exists() {
+    let root = source().join("..");
+    let security = fs::read_to_string(root.join("SECURITY.md")).unwrap();
+    let mut named = 0;
+    for (module, test) in security.split('`').filter_map(|word| word.split_once("::")) {
+        let file = match module {
+            "conformance" => root.join("crates/bulla-conformance/src/behaviours.rs"),
+            module => root.join(format!("tests/it/{module}.rs")),
+        };
+        let code = fs::read_to_string(&file).unwrap();
+        assert!(code.contains(&format!("fn {test}(")), "{module}::{test} does not exist");
+        named += 1;
+    }
+    assert!(named > 20);
+}
