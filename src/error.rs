@@ -67,7 +67,7 @@ impl From<PayloadError> for SealError {
 /// #[payload(purpose = "shop.example/reset-link")]
 /// struct Reset { account: u64 }
 ///
-/// let links = Sealer::<Reset>::new(&KeyRing::generate()?, Duration::from_secs(900));
+/// let links = Sealer::<Reset>::new(KeyRing::generate()?, Duration::from_secs(900));
 /// assert_eq!(links.open("eyJhbGciOiJub25lIn0.e30.").unwrap_err(), OpenError::Prefix);
 /// # Ok::<(), bulla::RandomError>(())
 /// ```

@@ -8,13 +8,13 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::error::OpenError;
+use crate::handle::RingHandle;
 use crate::key::KeyId;
 use crate::payload::{self, Payload, PayloadError};
 use crate::policy::Policy;
 use crate::record::{
     Fingerprint, RENEWAL_SCHEMA, Record, RenewalRecord, SessionId, StateCopy, fingerprint,
 };
-use crate::ring::KeyRing;
 use crate::sealed::Sealing;
 use crate::sealer::check_schema;
 use crate::time::UnixTime;
@@ -30,10 +30,10 @@ pub(crate) struct ChannelKeys {
 
 impl ChannelKeys {
     /// `channel` is that of spec section 9.
-    pub(crate) fn new(ring: &KeyRing, purpose: &str, channel: &[u8]) -> ChannelKeys {
+    pub(crate) fn new(ring: &RingHandle, purpose: &str, channel: &[u8]) -> ChannelKeys {
         let sealing = |role: &[u8]| {
             let purpose = [purpose.as_bytes(), role, channel].join(&0);
-            Sealing::new(ring, &purpose, BUCKET)
+            Sealing::new(ring.clone(), &purpose, BUCKET)
         };
         ChannelKeys { state: sealing(b"state"), renewal: sealing(b"renewal") }
     }

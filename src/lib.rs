@@ -31,6 +31,8 @@
 //! | login sessions anywhere else | [`Sessions`], [`Session`] |
 //! | how long they live | [`Policy`] |
 //! | how they travel | [`Cookie`], [`Bearer`] |
+//! | keys that change while serving | [`RingHandle`] |
+//! | tokens in tools | [`RawTokens`], [`Visible`] |
 //!
 //! The token format is specified in `spec/bulla-v1.md`; what is promised to whom, and
 //! what is not, in `SECURITY.md`.
@@ -64,6 +66,7 @@ mod cookie;
 mod error;
 mod event;
 mod guard;
+mod handle;
 mod info;
 mod judge;
 mod key;
@@ -72,6 +75,7 @@ mod payload;
 mod pieces;
 mod policy;
 mod primitives;
+mod raw;
 mod record;
 mod ring;
 mod sealed;
@@ -115,6 +119,7 @@ pub use crate::cookie::{Cookie, CookieError, MAX_COOKIE_AGE, MAX_COOKIE_LEN, Sam
 pub use crate::error::{OpenError, SealError, SessionError};
 pub use crate::event::Event;
 pub use crate::guard::Denied;
+pub use crate::handle::RingHandle;
 pub use crate::info::{Info, Status};
 pub use crate::judge::Refusal;
 pub use crate::key::{Key, KeyError, KeyId};
@@ -122,6 +127,7 @@ pub use crate::migration::{Adopted, OldCookie};
 pub use crate::payload::{Encoding, NoPrevious, Payload, PayloadError, View};
 pub use crate::policy::Policy;
 pub use crate::primitives::RandomError;
+pub use crate::raw::{RawToken, RawTokens, Visible, read_unverified_raw};
 pub use crate::record::SessionId;
 pub use crate::ring::{KeyRing, MAX_KEYS, MAX_RING_LEN, RingEntry, RingError};
 pub use crate::sealer::{Opened, Sealer};
@@ -134,7 +140,7 @@ pub use crate::start::Start;
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub use crate::testing::TestClock;
 pub use crate::time::{TimeError, UnixTime};
-pub use crate::wire::{CLOCK_SKEW, MAX_TOKEN_LEN};
+pub use crate::wire::{CLOCK_SKEW, MAX_TOKEN_LEN, Mode};
 #[cfg(feature = "derive")]
 pub use bulla_derive::Payload;
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
@@ -49,7 +50,8 @@ pub const MAX_RING_LEN: usize = 65_536;
 /// ```
 #[derive(Debug)]
 pub struct KeyRing {
-    entries: Vec<RingEntry>,
+    // Shared with handles, so that no key is copied.
+    entries: Arc<Vec<RingEntry>>,
 }
 
 impl KeyRing {
@@ -58,7 +60,7 @@ impl KeyRing {
     /// # Errors
     /// [`RandomError`] when the operating system's random generator fails.
     pub fn generate() -> Result<KeyRing, RandomError> {
-        Ok(KeyRing { entries: vec![RingEntry::new(Key::generate()?)] })
+        Ok(KeyRing { entries: Arc::new(vec![RingEntry::new(Key::generate()?)]) })
     }
 
     /// A ring of the given entries, in their order.
@@ -67,14 +69,11 @@ impl KeyRing {
     /// As for parsing, without a line: [`RingError::line`] gives the entry's
     /// number, counted from 1.
     pub fn new(entries: impl IntoIterator<Item = RingEntry>) -> Result<KeyRing, RingError> {
-        let mut ring = KeyRing { entries: Vec::new() };
+        let mut ring = Vec::new();
         for (entry, line) in entries.into_iter().zip(1..) {
-            ring.push(entry, line)?;
+            push(&mut ring, entry, line)?;
         }
-        if ring.entries.is_empty() {
-            return Err(RingError::Empty);
-        }
-        Ok(ring)
+        KeyRing::of(ring)
     }
 
     /// The key that seals at a time, if any: of the keys that are primary by
@@ -95,7 +94,7 @@ impl KeyRing {
     pub fn expose_text(&self) -> Zeroizing<String> {
         // A line is at most 64 + 34 + 32 + 1 characters; growing would leave copies behind.
         let mut text = Zeroizing::new(String::with_capacity(self.entries.len() * 131));
-        for entry in &self.entries {
+        for entry in self.entries() {
             text.push_str(&entry.key.expose_text());
             if entry.schedule.primary_from > UnixTime::EPOCH {
                 text.push_str(&format!(" primary-from={}", entry.schedule.primary_from));
@@ -108,19 +107,31 @@ impl KeyRing {
         text
     }
 
-    fn push(&mut self, entry: RingEntry, line: usize) -> Result<(), RingError> {
-        if self.entries.len() == MAX_KEYS {
-            return Err(RingError::TooManyKeys { line });
-        }
-        if self.entries.iter().any(|other| other.key_id() == entry.key_id()) {
-            return Err(RingError::DuplicateKey { line, key_id: entry.key_id() });
-        }
-        if entry.schedule.open_until.is_some_and(|until| until <= entry.schedule.primary_from) {
-            return Err(RingError::NeverPrimary { line });
-        }
-        self.entries.push(entry);
-        Ok(())
+    /// The same ring once more.
+    pub(crate) fn share(&self) -> KeyRing {
+        KeyRing { entries: Arc::clone(&self.entries) }
     }
+
+    fn of(entries: Vec<RingEntry>) -> Result<KeyRing, RingError> {
+        if entries.is_empty() {
+            return Err(RingError::Empty);
+        }
+        Ok(KeyRing { entries: Arc::new(entries) })
+    }
+}
+
+fn push(ring: &mut Vec<RingEntry>, entry: RingEntry, line: usize) -> Result<(), RingError> {
+    if ring.len() == MAX_KEYS {
+        return Err(RingError::TooManyKeys { line });
+    }
+    if ring.iter().any(|other| other.key_id() == entry.key_id()) {
+        return Err(RingError::DuplicateKey { line, key_id: entry.key_id() });
+    }
+    if entry.schedule.open_until.is_some_and(|until| until <= entry.schedule.primary_from) {
+        return Err(RingError::NeverPrimary { line });
+    }
+    ring.push(entry);
+    Ok(())
 }
 
 /// A key of a ring, and when it is used.
@@ -234,19 +245,16 @@ impl KeyRing {
         if text.starts_with('\u{feff}') {
             return Err(RingError::ByteOrderMark);
         }
-        let mut ring = KeyRing { entries: Vec::new() };
+        let mut ring = Vec::new();
         for (text, line) in lines(text).zip(1..) {
             let text = text.split_once('#').map_or(text, |(before, _)| before);
             let mut words = text.split([' ', '\t']).filter(|word| !word.is_empty());
             let Some(key) = words.next() else { continue };
             let key = Key::from_text(key).map_err(|source| RingError::Key { line, source })?;
             fitness(&key).map_err(|source| RingError::Key { line, source })?;
-            ring.push(RingEntry { schedule: schedule(words, line)?, key }, line)?;
+            push(&mut ring, RingEntry { schedule: schedule(words, line)?, key }, line)?;
         }
-        if ring.entries.is_empty() {
-            return Err(RingError::Empty);
-        }
-        Ok(ring)
+        KeyRing::of(ring)
     }
 }
 

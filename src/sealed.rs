@@ -5,11 +5,11 @@ use std::time::Duration;
 use zeroize::Zeroize as _;
 
 use crate::error::{OpenError, SealError};
+use crate::handle::RingHandle;
 use crate::key::KeyId;
 use crate::payload::{PayloadError, reserve_wiped};
 use crate::primitives::{self, NONCE_LEN, SealingKey, TAG_LEN};
-use crate::ring::KeyRing;
-use crate::subkeys::Subkeys;
+use crate::subkeys::{Subkeys, Timeless};
 use crate::time::UnixTime;
 use crate::wire::{self, Authentic, Body, Claims, KEY_ID_LEN, MAX_TOKEN_LEN, Mode, SEALED_BODY};
 
@@ -22,14 +22,14 @@ pub(crate) struct Sealing {
 }
 
 impl Sealing {
-    pub(crate) fn new(ring: &KeyRing, purpose: &[u8], bucket: u8) -> Sealing {
+    pub(crate) fn new(ring: RingHandle, purpose: &[u8], bucket: u8) -> Sealing {
         let keys = Subkeys::new(ring, "bulla/1/seal", purpose, SealingKey::new);
         Sealing { keys, bucket, limit: MAX_TOKEN_LEN }
     }
 
     /// The key that [`seal`](Sealing::seal) would use.
     pub(crate) fn primary_at(&self, now: UnixTime) -> Result<KeyId, SealError> {
-        self.keys.primary_at(now).map(|key| key.id)
+        self.keys.now().primary_at(now).map(|key| key.id)
     }
 
     /// Characters of a token whose body has `len` bytes before padding.
@@ -71,7 +71,8 @@ impl Sealing {
         buf: &mut Vec<u8>,
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), PayloadError>,
     ) -> Result<KeyId, SealError> {
-        let key = self.keys.primary_at(now)?;
+        let keys = self.keys.now();
+        let key = keys.primary_at(now)?;
         buf.clear();
         reserve_wiped(buf, 512);
         buf.extend_from_slice(&key.id.0);
@@ -95,15 +96,21 @@ impl Sealing {
         longest: Duration,
         buf: &'b mut Vec<u8>,
     ) -> Result<Authentic<'b>, OpenError> {
+        self.authenticate(token, buf)?.at(now(), longest)
+    }
+
+    /// Steps 1 to 7.
+    pub(crate) fn authenticate<'b>(
+        &self,
+        token: &[u8],
+        buf: &'b mut Vec<u8>,
+    ) -> Result<Timeless<'b>, OpenError> {
         wire::decode(Mode::Sealed, token, self.limit, buf)?;
-        let id = wire::key_id(buf);
-        let key = self.keys.get(id)?;
-        let body = self.decrypt(&key.key, id, buf)?;
-        let body = Body::parse(body)?;
-        let now = now();
-        key.check_open(now)?;
-        let expires_at = body.deadline(now, longest)?;
-        Ok(Authentic { key_id: id, body, expires_at })
+        let key_id = wire::key_id(buf);
+        let keys = self.keys.now();
+        let key = self.keys.get(&keys, key_id)?;
+        let body = Body::parse(self.decrypt(&key.key, key_id, buf)?)?;
+        Ok(Timeless { key_id, schedule: key.schedule, body })
     }
 
     /// Step 6.

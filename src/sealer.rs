@@ -7,9 +7,9 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::error::{OpenError, SealError};
+use crate::handle::RingHandle;
 use crate::key::KeyId;
 use crate::payload::{self, Payload, Schema, View};
-use crate::ring::KeyRing;
 use crate::sealed::Sealing;
 use crate::time::UnixTime;
 use crate::wire::{Authentic, Claims, MAX_TOKEN_LEN};
@@ -50,9 +50,9 @@ impl<P: Payload> Sealer<P> {
     /// Opening enforces the smaller of this and the token's own lifetime, so a
     /// shorter setting takes effect at once and a longer one only on new tokens.
     #[must_use]
-    pub fn new(ring: &KeyRing, lifetime: Duration) -> Sealer<P> {
+    pub fn new(ring: impl Into<RingHandle>, lifetime: Duration) -> Sealer<P> {
         const { payload::check::<P>() };
-        let sealing = Sealing::new(ring, P::PURPOSE.as_bytes(), 1);
+        let sealing = Sealing::new(ring.into(), P::PURPOSE.as_bytes(), 1);
         Sealer { sealing, lifetime, payload: PhantomData }
     }
 
@@ -147,7 +147,7 @@ impl<P: Payload> Sealer<P> {
     ///     type Of = Account;
     /// }
     ///
-    /// let sealer = Sealer::<Account>::new(&KeyRing::generate()?, Duration::from_secs(60));
+    /// let sealer = Sealer::<Account>::new(KeyRing::generate()?, Duration::from_secs(60));
     /// let token = sealer.seal(&Account { id: 7, name: "Ada".into() })?;
     /// let mut buf = Vec::new();
     /// let opened = sealer.open_in::<AccountView>(&token, UnixTime::now(), &mut buf)?;

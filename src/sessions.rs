@@ -6,11 +6,11 @@ use std::sync::Arc;
 use crate::bearer::{self, Bearer};
 use crate::cookie::{Cookie, Role};
 use crate::event::Event;
+use crate::handle::RingHandle;
 use crate::judge::{Carried, ChannelKeys};
 use crate::migration::{Adopted, Migration, Old, OldCookie};
 use crate::payload::{self, Payload};
 use crate::policy::Policy;
-use crate::ring::KeyRing;
 use crate::session::Session;
 use crate::shared::{Channel, Shared};
 use crate::time::UnixTime;
@@ -50,13 +50,13 @@ impl<T: Payload> Sessions<T> {
     /// Sessions in the default [`Cookie`]. The state's purpose is that of its
     /// [`Payload`]; two kinds of session in one application need two cookie names.
     #[must_use]
-    pub fn new(ring: impl Into<Arc<KeyRing>>, policy: Policy) -> Sessions<T> {
+    pub fn new(ring: impl Into<RingHandle>, policy: Policy) -> Sessions<T> {
         SessionsBuilder::new(ring, policy).build()
     }
 
     /// Sessions with other transports or settings.
     #[must_use]
-    pub fn builder(ring: impl Into<Arc<KeyRing>>, policy: Policy) -> SessionsBuilder<T> {
+    pub fn builder(ring: impl Into<RingHandle>, policy: Policy) -> SessionsBuilder<T> {
         SessionsBuilder::new(ring, policy)
     }
 
@@ -147,13 +147,13 @@ impl<T> fmt::Debug for Sessions<T> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct SessionsBuilder<T> {
-    ring: Arc<KeyRing>,
+    ring: RingHandle,
     shared: Shared,
     migrations: Vec<Migration<T>>,
 }
 
 impl<T: Payload> SessionsBuilder<T> {
-    fn new(ring: impl Into<Arc<KeyRing>>, policy: Policy) -> SessionsBuilder<T> {
+    fn new(ring: impl Into<RingHandle>, policy: Policy) -> SessionsBuilder<T> {
         const { payload::check::<T>() };
         let shared = Shared {
             policy,

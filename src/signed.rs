@@ -5,10 +5,10 @@ use std::time::Duration;
 use zeroize::Zeroize as _;
 
 use crate::error::{OpenError, SealError};
+use crate::handle::RingHandle;
 use crate::payload::{PayloadError, reserve_wiped};
 use crate::primitives::{MAC_LEN, SigningKey};
-use crate::ring::KeyRing;
-use crate::subkeys::Subkeys;
+use crate::subkeys::{Subkeys, Timeless};
 use crate::time::UnixTime;
 use crate::wire::{self, Authentic, Body, Claims, KEY_ID_LEN, MAX_TOKEN_LEN, Mode};
 
@@ -19,7 +19,7 @@ pub(crate) struct Signing {
 }
 
 impl Signing {
-    pub(crate) fn new(ring: &KeyRing, purpose: &[u8], bucket: u8) -> Signing {
+    pub(crate) fn new(ring: RingHandle, purpose: &[u8], bucket: u8) -> Signing {
         let keys = Subkeys::new(ring, "bulla/1/sign", purpose, SigningKey::new);
         Signing { keys, bucket, limit: MAX_TOKEN_LEN }
     }
@@ -48,7 +48,8 @@ impl Signing {
         buf: &mut Vec<u8>,
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), PayloadError>,
     ) -> Result<(), SealError> {
-        let key = self.keys.primary_at(now)?;
+        let keys = self.keys.now();
+        let key = keys.primary_at(now)?;
         buf.clear();
         reserve_wiped(buf, 512);
         buf.extend_from_slice(&key.id.0);
@@ -71,17 +72,24 @@ impl Signing {
         longest: Duration,
         buf: &'b mut Vec<u8>,
     ) -> Result<Authentic<'b>, OpenError> {
+        self.authenticate(token, buf)?.at(now(), longest)
+    }
+
+    /// Steps 1 to 7.
+    pub(crate) fn authenticate<'b>(
+        &self,
+        token: &[u8],
+        buf: &'b mut Vec<u8>,
+    ) -> Result<Timeless<'b>, OpenError> {
         wire::decode(Mode::Signed, token, self.limit, buf)?;
         let key_id = wire::key_id(buf);
-        let key = self.keys.get(key_id)?;
+        let keys = self.keys.now();
+        let key = self.keys.get(&keys, key_id)?;
         let (message, mac) = split(buf)?;
         let checked = key.key.check(Mode::Signed.prefix(), message, mac);
         checked.map_err(|_| OpenError::BadTag(key_id))?;
         let body = Body::parse(&message[KEY_ID_LEN..])?;
-        let now = now();
-        key.check_open(now)?;
-        let expires_at = body.deadline(now, longest)?;
-        Ok(Authentic { key_id, body, expires_at })
+        Ok(Timeless { key_id, schedule: key.schedule, body })
     }
 }
 

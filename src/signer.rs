@@ -5,9 +5,9 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use crate::error::{OpenError, SealError};
+use crate::handle::RingHandle;
 use crate::key::KeyId;
 use crate::payload::{self, Payload, View};
-use crate::ring::KeyRing;
 use crate::sealer::{Opened, owned, view};
 use crate::signed::{Signing, unverified};
 use crate::time::UnixTime;
@@ -27,7 +27,7 @@ use crate::wire::{Claims, MAX_TOKEN_LEN};
 /// #[payload(purpose = "shop.example/profile", encoding = "json")]
 /// struct Profile { name: String }
 ///
-/// let profiles = Signer::<Profile>::new(&KeyRing::generate()?, Duration::from_secs(3600));
+/// let profiles = Signer::<Profile>::new(KeyRing::generate()?, Duration::from_secs(3600));
 /// let token = profiles.sign(&Profile { name: "Ada".into() })?;    // "s1.n6fA…"
 /// assert_eq!(profiles.verify(&token)?.payload.name, "Ada");
 ///
@@ -49,9 +49,9 @@ impl<P: Payload> Signer<P> {
     /// Tokens live for `lifetime`, in whole seconds, rounded down. Verifying
     /// enforces the smaller of this and the token's own lifetime.
     #[must_use]
-    pub fn new(ring: &KeyRing, lifetime: Duration) -> Signer<P> {
+    pub fn new(ring: impl Into<RingHandle>, lifetime: Duration) -> Signer<P> {
         const { payload::check::<P>() };
-        let signing = Signing::new(ring, P::PURPOSE.as_bytes(), 1);
+        let signing = Signing::new(ring.into(), P::PURPOSE.as_bytes(), 1);
         Signer { signing, lifetime, payload: PhantomData }
     }
 

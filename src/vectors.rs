@@ -100,7 +100,7 @@ fn seal(
     payload: &[u8],
 ) -> String {
     let mut buf = Vec::new();
-    Sealing::new(ring, purpose, bucket)
+    Sealing::new(ring.into(), purpose, bucket)
         .seal_with(claims.issued_at, claims, nonce, &mut buf, |out| {
             out.extend_from_slice(payload);
             Ok(())
@@ -111,7 +111,7 @@ fn seal(
 
 fn sign(ring: &KeyRing, purpose: &[u8], bucket: u8, claims: Claims, payload: &[u8]) -> String {
     let mut token = String::new();
-    Signing::new(ring, purpose, bucket)
+    Signing::new(ring.into(), purpose, bucket)
         .sign(claims.issued_at, claims, &mut token, |out| {
             out.extend_from_slice(payload);
             Ok(())
@@ -200,12 +200,12 @@ fn open(
     let limit = usize::try_from(vector.number("max_length")).unwrap().min(MAX_TOKEN_LEN);
     let Authentic { key_id, body, expires_at } = match vector.text("mode") {
         "sealed" => {
-            let mut sealing = Sealing::new(&ring, &purpose, 1);
+            let mut sealing = Sealing::new((&ring).into(), &purpose, 1);
             sealing.limit = limit;
             sealing.open(token, || now, longest, buf)?
         }
         _ => {
-            let mut signing = Signing::new(&ring, &purpose, 1);
+            let mut signing = Signing::new((&ring).into(), &purpose, 1);
             signing.limit = limit;
             signing.verify(token, || now, longest, buf)?
         }
@@ -325,7 +325,7 @@ fn sessions() {
             return;
         }
         let mut buf = Vec::new();
-        let opened = Sealing::new(&vector.ring(), &purpose, 32);
+        let opened = Sealing::new(vector.ring().into(), &purpose, 32);
         let opened =
             opened.open(token.as_bytes(), || claims.issued_at, Duration::MAX, &mut buf).unwrap();
         let copy =

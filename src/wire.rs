@@ -26,9 +26,12 @@ const MIN_BODY_LEN: usize = 4;
 /// Where the encrypted body begins in a sealed token.
 pub(crate) const SEALED_BODY: usize = KEY_ID_LEN + NONCE_LEN;
 
-#[derive(Clone, Copy)]
-pub(crate) enum Mode {
+/// Whether a token is encrypted or can be read by anybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Encrypted (spec section 5): `b1.`.
     Sealed,
+    /// Readable, and only holders of the key can make one (spec section 6): `s1.`.
     Signed,
 }
 
@@ -41,9 +44,14 @@ impl Mode {
     }
 
     fn min_len(self) -> usize {
+        self.overhead() + MIN_BODY_LEN
+    }
+
+    /// Bytes of a token beside its body.
+    pub(crate) fn overhead(self) -> usize {
         match self {
-            Mode::Sealed => SEALED_BODY + MIN_BODY_LEN + TAG_LEN,
-            Mode::Signed => KEY_ID_LEN + MIN_BODY_LEN + MAC_LEN,
+            Mode::Sealed => SEALED_BODY + TAG_LEN,
+            Mode::Signed => KEY_ID_LEN + MAC_LEN,
         }
     }
 

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::future::{Ready, ready};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use pin_project_lite::pin_project;
 
 use super::extract::OPAQUE;
 use crate::{
-    Bundle, Denied, Fresh, KeyRing, MissingLayer, Payload, Policy, Rejection, Required, Rule,
+    Bundle, Denied, Fresh, MissingLayer, Payload, Policy, Rejection, Required, RingHandle, Rule,
     Session, SessionError, Sessions,
 };
 
@@ -56,7 +55,7 @@ impl<T: Payload> SessionMiddleware<T> {
     /// Sessions in the default [`Cookie`](crate::Cookie). For other transports
     /// and settings: [`Sessions::builder`], then `SessionMiddleware::from`.
     #[must_use]
-    pub fn new(ring: impl Into<Arc<KeyRing>>, policy: Policy) -> SessionMiddleware<T> {
+    pub fn new(ring: impl Into<RingHandle>, policy: Policy) -> SessionMiddleware<T> {
         SessionMiddleware { sessions: Sessions::new(ring, policy) }
     }
 }

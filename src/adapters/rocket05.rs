@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::Cursor;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rocket::fairing::{Fairing, Info, Kind};
@@ -12,7 +12,7 @@ use rocket::response::Responder;
 use rocket::{Data, Request, Response};
 
 use crate::{
-    Bundle, Denied, Fresh, KeyRing, MissingLayer, Payload, Policy, Rejection, Required, Rule,
+    Bundle, Denied, Fresh, MissingLayer, Payload, Policy, Rejection, Required, RingHandle, Rule,
     Session, SessionError, Sessions,
 };
 
@@ -61,7 +61,7 @@ impl<T: Payload> SessionFairing<T> {
     /// Sessions in the default [`Cookie`](crate::Cookie). For other transports
     /// and settings: [`Sessions::builder`], then `SessionFairing::from`.
     #[must_use]
-    pub fn new(ring: impl Into<Arc<KeyRing>>, policy: Policy) -> SessionFairing<T> {
+    pub fn new(ring: impl Into<RingHandle>, policy: Policy) -> SessionFairing<T> {
         SessionFairing { sessions: Sessions::new(ring, policy) }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::header::HeaderValue;
@@ -11,7 +10,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{Bundle, KeyRing, Payload, Policy, Session, Sessions};
+use crate::{Bundle, Payload, Policy, RingHandle, Session, Sessions};
 
 /// Gives every request of a service a [`Session`], as an extension, and writes
 /// what has become of it to the response.
@@ -64,7 +63,7 @@ impl<T: Payload> SessionLayer<T> {
     /// Sessions in the default [`Cookie`](crate::Cookie). For other transports
     /// and settings: [`Sessions::builder`], then `SessionLayer::from`.
     #[must_use]
-    pub fn new(ring: impl Into<Arc<KeyRing>>, policy: Policy) -> SessionLayer<T> {
+    pub fn new(ring: impl Into<RingHandle>, policy: Policy) -> SessionLayer<T> {
         SessionLayer { sessions: Sessions::new(ring, policy) }
     }
 }

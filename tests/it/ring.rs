@@ -29,7 +29,7 @@ fn a_ring_changes_its_primary_key_at_one_instant_and_retires_keys_at_another() {
     assert_eq!(format!("{ring:?}"), format!("{again:?}"));
 
     let before = Sealer::<Account>::new(
-        &KeyRing::new([RingEntry::new(a.parse().unwrap())]).unwrap(),
+        KeyRing::new([RingEntry::new(a.parse().unwrap())]).unwrap(),
         secs(900),
     );
     let sealer = Sealer::<Account>::new(&ring, secs(900));
@@ -44,8 +44,8 @@ fn a_ring_changes_its_primary_key_at_one_instant_and_retires_keys_at_another() {
 fn a_key_published_for_later_opens_already() {
     let [a, b] = [key_text(), key_text()];
     let later = format!("{b} primary-from={}", T0 + secs(100));
-    let ahead = Sealer::<Account>::new(&ring(&[&b]), secs(900));
-    let behind = Sealer::<Account>::new(&ring(&[&a, &later]), secs(900));
+    let ahead = Sealer::<Account>::new(ring(&[&b]), secs(900));
+    let behind = Sealer::<Account>::new(ring(&[&a, &later]), secs(900));
     let token = ahead.seal_at(&ada(), T0).unwrap();
     assert!(behind.open_at(&token, T0).is_ok());
 }
@@ -53,7 +53,7 @@ fn a_key_published_for_later_opens_already() {
 #[test]
 fn a_ring_without_a_primary_key_now_opens_and_does_not_seal() {
     let later = format!("{} primary-from={}", key_text(), T0 + secs(100));
-    let sealer = Sealer::<Account>::new(&ring(&[&later]), secs(900));
+    let sealer = Sealer::<Account>::new(ring(&[&later]), secs(900));
     assert_eq!(sealer.seal_at(&ada(), T0).unwrap_err(), SealError::NoPrimaryKey);
     let token = sealer.seal_at(&ada(), T0 + secs(100)).unwrap();
     assert!(sealer.open_at(token, T0 + secs(99)).is_ok());

@@ -204,19 +204,19 @@ fn a_payload_too_large_names_the_length_and_the_limit_and_makes_nothing() {
 
 #[test]
 fn a_token_longer_than_the_limit_is_refused_before_anything_else() {
-    let sealer = Sealer::<Account>::new(&KeyRing::generate().unwrap(), secs(60));
+    let sealer = Sealer::<Account>::new(KeyRing::generate().unwrap(), secs(60));
     for (len, refused) in [(MAX_TOKEN_LEN + 1, true), (8 << 20, true), (MAX_TOKEN_LEN, false)] {
         let error = sealer.open_at(vec![b'='; len], T0).unwrap_err();
         assert_eq!(matches!(error, OpenError::TooLong { .. }), refused, "{len} characters");
     }
     let token = sealer.seal_at(&ada(), T0).unwrap();
-    let strict = Sealer::<Account>::new(&KeyRing::generate().unwrap(), secs(60)).limited_to(50);
+    let strict = Sealer::<Account>::new(KeyRing::generate().unwrap(), secs(60)).limited_to(50);
     assert!(matches!(strict.open_at(&token, T0), Err(OpenError::TooLong { limit: 50, .. })));
 }
 
 #[test]
 fn sealing_into_a_grown_buffer_keeps_it() {
-    let sealer = Sealer::<Account>::new(&KeyRing::generate().unwrap(), secs(60));
+    let sealer = Sealer::<Account>::new(KeyRing::generate().unwrap(), secs(60));
     let mut token = String::new();
     sealer.seal_into(&ada(), T0, &mut token).unwrap();
     let (at, capacity) = (token.as_ptr(), token.capacity());
@@ -255,7 +255,7 @@ fn a_signed_token_is_read_without_a_key_and_a_sealed_one_is_not() {
 
 #[test]
 fn a_lifetime_past_the_last_second_ends_there() {
-    let sealer = Sealer::<Account>::new(&KeyRing::generate().unwrap(), std::time::Duration::MAX);
+    let sealer = Sealer::<Account>::new(KeyRing::generate().unwrap(), std::time::Duration::MAX);
     let token = sealer.seal_at(&ada(), T0).unwrap();
     assert_eq!(sealer.open_at(&token, T0).unwrap().expires_at, UnixTime::MAX);
 }

@@ -1,0 +1,141 @@
+//! A key ring that may be replaced while it is in use.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::thread::Thread;
+
+use arc_swap::ArcSwap;
+
+use crate::ring::KeyRing;
+
+/// A key ring that many sealers, signers and sessions share, and that can be
+/// replaced while they serve. Clones are the same ring.
+///
+/// Whatever takes a ring takes a handle, too. A ring on its own is a handle
+/// that nobody else has.
+///
+/// ```
+/// use std::time::Duration;
+/// use bulla::{KeyRing, Payload, RingHandle, Sealer};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Payload)]
+/// #[payload(purpose = "shop.example/reset-link")]
+/// struct Reset { account: u64 }
+///
+/// let old = KeyRing::generate()?;
+/// let both = format!("{}{}", old.expose_text().as_str(), KeyRing::generate()?.expose_text().as_str());
+/// let ring = RingHandle::from(old);
+/// let links = Sealer::<Reset>::new(&ring, Duration::from_secs(900));
+/// let token = links.seal(&Reset { account: 42 })?;
+///
+/// ring.replace(both.parse::<KeyRing>()?);
+/// assert_eq!(links.open(&token)?.payload.account, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct RingHandle {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    ring: ArcSwap<KeyRing>,
+    followers: Mutex<Vec<Weak<dyn Follower>>>,
+    /// A token named a key that the ring does not have.
+    missed: AtomicBool,
+    /// Who loads rings, if anybody does.
+    loader: OnceLock<Thread>,
+}
+
+/// What derives something of a ring, and must do it again for another.
+pub(crate) trait Follower: Send + Sync {
+    fn take(&self, ring: &KeyRing);
+}
+
+impl RingHandle {
+    /// The ring as it is now.
+    #[must_use]
+    pub fn ring(&self) -> Arc<KeyRing> {
+        self.inner.ring.load_full()
+    }
+
+    /// Puts another ring in its place. When this returns, everything that was
+    /// made with the handle uses it; what is being opened meanwhile is opened
+    /// with one ring or the other. Opening waits for nothing.
+    pub fn replace(&self, ring: impl Into<Arc<KeyRing>>) {
+        let ring = ring.into();
+        let mut followers = self.followers(); // also keeps replacements in their order
+        self.inner.ring.store(Arc::clone(&ring));
+        followers.retain(|follower| {
+            let follower = follower.upgrade();
+            follower.is_some_and(|follower| {
+                follower.take(&ring);
+                true
+            })
+        });
+        self.inner.missed.store(false, Ordering::Relaxed);
+    }
+
+    /// Gives `follower` each ring from now on, and the present one.
+    pub(crate) fn follow(&self, follower: &Arc<impl Follower + 'static>) {
+        let mut followers = self.followers();
+        follower.take(&self.ring());
+        let weak: Weak<dyn Follower> = Arc::downgrade(follower) as Weak<_>;
+        followers.push(weak);
+    }
+
+    /// Tells whoever loads rings that one may have been missed: once for each ring.
+    pub(crate) fn miss(&self) {
+        // Most are seen here, without a write: forged tokens name any key.
+        if self.inner.missed.load(Ordering::Relaxed)
+            || self.inner.missed.swap(true, Ordering::Relaxed)
+        {
+            return;
+        }
+        if let Some(loader) = self.inner.loader.get() {
+            loader.unpark();
+        }
+    }
+
+    fn followers(&self) -> MutexGuard<'_, Vec<Weak<dyn Follower>>> {
+        self.inner.followers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<Arc<KeyRing>> for RingHandle {
+    fn from(ring: Arc<KeyRing>) -> RingHandle {
+        let inner = Inner {
+            ring: ArcSwap::new(ring),
+            followers: Mutex::default(),
+            missed: AtomicBool::new(false),
+            loader: OnceLock::new(),
+        };
+        RingHandle { inner: Arc::new(inner) }
+    }
+}
+
+impl From<KeyRing> for RingHandle {
+    fn from(ring: KeyRing) -> RingHandle {
+        RingHandle::from(Arc::new(ring))
+    }
+}
+
+/// The keys are shared and not copied.
+impl From<&KeyRing> for RingHandle {
+    fn from(ring: &KeyRing) -> RingHandle {
+        RingHandle::from(ring.share())
+    }
+}
+
+impl From<&RingHandle> for RingHandle {
+    fn from(handle: &RingHandle) -> RingHandle {
+        handle.clone()
+    }
+}
+
+impl fmt::Debug for RingHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RingHandle").field(&self.ring()).finish()
+    }
+}
