@@ -8,6 +8,8 @@ use std::thread::Thread;
 use arc_swap::ArcSwap;
 
 use crate::ring::KeyRing;
+#[cfg(feature = "reload")]
+use crate::time::UnixTime;
 
 /// A key ring that many sealers, signers and sessions share, and that can be
 /// replaced while they serve. Clones are the same ring.
@@ -46,6 +48,8 @@ struct Inner {
     missed: AtomicBool,
     /// Who loads rings, if anybody does.
     loader: OnceLock<Thread>,
+    #[cfg(feature = "reload")]
+    health: Mutex<RingHealth>,
 }
 
 /// What derives something of a ring, and must do it again for another.
@@ -78,7 +82,7 @@ impl RingHandle {
     }
 
     /// Gives `follower` each ring from now on, and the present one.
-    pub(crate) fn follow(&self, follower: &Arc<impl Follower + 'static>) {
+    pub(crate) fn attach(&self, follower: &Arc<impl Follower + 'static>) {
         let mut followers = self.followers();
         follower.take(&self.ring());
         let weak: Weak<dyn Follower> = Arc::downgrade(follower) as Weak<_>;
@@ -103,6 +107,73 @@ impl RingHandle {
     }
 }
 
+#[cfg(feature = "reload")]
+impl RingHandle {
+    /// How the ring's source is doing.
+    #[must_use]
+    pub fn health(&self) -> RingHealth {
+        self.inner.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_health(&self, change: impl FnOnce(&mut RingHealth)) {
+        change(&mut self.inner.health.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(crate) fn set_loader(&self, loader: Thread) {
+        self.inner.loader.get_or_init(|| loader);
+    }
+
+    pub(crate) fn has_missed(&self) -> bool {
+        self.inner.missed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn forget_missed(&self) {
+        self.inner.missed.store(false, Ordering::Relaxed);
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakRingHandle {
+        WeakRingHandle { inner: Arc::downgrade(&self.inner) }
+    }
+}
+
+/// A handle that does not keep its ring.
+#[cfg(feature = "reload")]
+pub(crate) struct WeakRingHandle {
+    inner: Weak<Inner>,
+}
+
+#[cfg(feature = "reload")]
+impl WeakRingHandle {
+    pub(crate) fn upgrade(&self) -> Option<RingHandle> {
+        self.inner.upgrade().map(|inner| RingHandle { inner })
+    }
+}
+
+/// How the source of a ring is doing: for a health page. All of it is `None`
+/// for a ring that has no source.
+#[cfg(feature = "reload")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RingHealth {
+    /// When somebody last looked.
+    pub checked_at: Option<UnixTime>,
+    /// When the present ring came into use.
+    pub replaced_at: Option<UnixTime>,
+    /// Why what the source says is not in use, if it is not.
+    pub failing: Option<Failing>,
+}
+
+/// What is wrong with the source of a ring.
+#[cfg(feature = "reload")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Failing {
+    /// Since when nothing good came of it.
+    pub since: UnixTime,
+    /// What is wrong. It holds no secret.
+    pub error: String,
+}
+
 impl From<Arc<KeyRing>> for RingHandle {
     fn from(ring: Arc<KeyRing>) -> RingHandle {
         let inner = Inner {
@@ -110,6 +181,8 @@ impl From<Arc<KeyRing>> for RingHandle {
             followers: Mutex::default(),
             missed: AtomicBool::new(false),
             loader: OnceLock::new(),
+            #[cfg(feature = "reload")]
+            health: Mutex::default(),
         };
         RingHandle { inner: Arc::new(inner) }
     }

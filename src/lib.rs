@@ -49,6 +49,7 @@
 //! | `derive` (default) | `#[derive(Payload)]` |
 //! | `json` (default) | `Encoding::Json`, for signed tokens that a front end reads |
 //! | `testing` | `TestClock`, `Sessions::signed_in_cookie` and `signed_in_bearer`, for an application's tests |
+//! | `reload` | `RingHandle::watch`: a ring in a file, or elsewhere, that is followed while serving |
 //! | `tracing` | events of sessions as events of `tracing`; every adapter brings it |
 //! | `http` | `Sessions::load_headers` and `Bundle::write_headers`, for what serves the types of `http` 1 |
 //! | `tower` | `SessionLayer`, for tower services over `http` 1: hyper, tonic, axum |
@@ -77,6 +78,8 @@ mod policy;
 mod primitives;
 mod raw;
 mod record;
+#[cfg(feature = "reload")]
+mod reload;
 mod ring;
 mod sealed;
 mod sealer;
@@ -120,6 +123,9 @@ pub use crate::error::{OpenError, SealError, SessionError};
 pub use crate::event::Event;
 pub use crate::guard::Denied;
 pub use crate::handle::RingHandle;
+#[cfg(feature = "reload")]
+#[cfg_attr(docsrs, doc(cfg(feature = "reload")))]
+pub use crate::handle::{Failing, RingHealth};
 pub use crate::info::{Info, Status};
 pub use crate::judge::Refusal;
 pub use crate::key::{Key, KeyError, KeyId};
@@ -129,6 +135,9 @@ pub use crate::policy::Policy;
 pub use crate::primitives::RandomError;
 pub use crate::raw::{RawToken, RawTokens, Visible, read_unverified_raw};
 pub use crate::record::SessionId;
+#[cfg(feature = "reload")]
+#[cfg_attr(docsrs, doc(cfg(feature = "reload")))]
+pub use crate::reload::{Reload, ReloadError, Reloader, RingFile, RingSource, SourceError};
 pub use crate::ring::{KeyRing, MAX_KEYS, MAX_RING_LEN, RingEntry, RingError};
 pub use crate::sealer::{Opened, Sealer};
 pub use crate::session::Session;
@@ -143,6 +152,7 @@ pub use crate::time::{TimeError, UnixTime};
 pub use crate::wire::{CLOCK_SKEW, MAX_TOKEN_LEN, Mode};
 #[cfg(feature = "derive")]
 pub use bulla_derive::Payload;
+pub use zeroize::Zeroizing;
 
 /// Runs the examples of the README and the guides.
 #[cfg(doctest)]

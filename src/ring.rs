@@ -52,6 +52,7 @@ pub const MAX_RING_LEN: usize = 65_536;
 pub struct KeyRing {
     // Shared with handles, so that no key is copied.
     entries: Arc<Vec<RingEntry>>,
+    serial: Option<u64>,
 }
 
 impl KeyRing {
@@ -60,7 +61,7 @@ impl KeyRing {
     /// # Errors
     /// [`RandomError`] when the operating system's random generator fails.
     pub fn generate() -> Result<KeyRing, RandomError> {
-        Ok(KeyRing { entries: Arc::new(vec![RingEntry::new(Key::generate()?)]) })
+        Ok(KeyRing { entries: Arc::new(vec![RingEntry::new(Key::generate()?)]), serial: None })
     }
 
     /// A ring of the given entries, in their order.
@@ -73,7 +74,7 @@ impl KeyRing {
         for (entry, line) in entries.into_iter().zip(1..) {
             push(&mut ring, entry, line)?;
         }
-        KeyRing::of(ring)
+        KeyRing::of(ring, None)
     }
 
     /// The key that seals at a time, if any: of the keys that are primary by
@@ -89,11 +90,22 @@ impl KeyRing {
         self.entries.iter()
     }
 
+    /// The serial number that the text has in a comment, `# serial: 7` alone on
+    /// a line: it counts how often the ring was changed. Servers that follow a
+    /// ring refuse one with a lower number than they have.
+    #[must_use]
+    pub fn serial(&self) -> Option<u64> {
+        self.serial
+    }
+
     /// The secret text form, one key a line. Anyone who has it can make tokens.
     #[must_use]
     pub fn expose_text(&self) -> Zeroizing<String> {
         // A line is at most 64 + 34 + 32 + 1 characters; growing would leave copies behind.
-        let mut text = Zeroizing::new(String::with_capacity(self.entries.len() * 131));
+        let mut text = Zeroizing::new(String::with_capacity(self.entries.len() * 131 + 31));
+        if let Some(serial) = self.serial {
+            text.push_str(&format!("# serial: {serial}\n"));
+        }
         for entry in self.entries() {
             text.push_str(&entry.key.expose_text());
             if entry.schedule.primary_from > UnixTime::EPOCH {
@@ -109,14 +121,14 @@ impl KeyRing {
 
     /// The same ring once more.
     pub(crate) fn share(&self) -> KeyRing {
-        KeyRing { entries: Arc::clone(&self.entries) }
+        KeyRing { entries: Arc::clone(&self.entries), serial: self.serial }
     }
 
-    fn of(entries: Vec<RingEntry>) -> Result<KeyRing, RingError> {
+    fn of(entries: Vec<RingEntry>, serial: Option<u64>) -> Result<KeyRing, RingError> {
         if entries.is_empty() {
             return Err(RingError::Empty);
         }
-        Ok(KeyRing { entries: Arc::new(entries) })
+        Ok(KeyRing { entries: Arc::new(entries), serial })
     }
 }
 
@@ -254,7 +266,7 @@ impl KeyRing {
             fitness(&key).map_err(|source| RingError::Key { line, source })?;
             push(&mut ring, RingEntry { schedule: schedule(words, line)?, key }, line)?;
         }
-        KeyRing::of(ring)
+        KeyRing::of(ring, lines(text).find_map(serial))
     }
 }
 
@@ -281,6 +293,11 @@ fn schedule<'a>(words: impl Iterator<Item = &'a str>, line: usize) -> Result<Sch
         }
     }
     Ok(Schedule { primary_from: primary_from.unwrap_or(UnixTime::EPOCH), open_until })
+}
+
+/// The first `# serial: N` counts.
+fn serial(line: &str) -> Option<u64> {
+    line.trim_ascii().strip_prefix("# serial: ")?.parse().ok()
 }
 
 fn check_len(len: usize) -> Result<(), RingError> {

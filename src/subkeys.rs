@@ -47,7 +47,7 @@ impl<K: Send + Sync + 'static> Subkeys<K> {
     ) -> Subkeys<K> {
         let keys = ArcSwap::from_pointee(Keys { keys: Vec::new() });
         let derived = Arc::new(Derived { keys, label, purpose: purpose.into(), make });
-        handle.follow(&derived);
+        handle.attach(&derived);
         Subkeys { handle, derived }
     }
 

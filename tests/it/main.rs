@@ -15,5 +15,7 @@ mod token;
 mod actix4;
 #[cfg(feature = "axum08")]
 mod axum08;
+#[cfg(all(unix, feature = "reload"))]
+mod reload;
 #[cfg(feature = "rocket05")]
 mod rocket05;

@@ -35,6 +35,7 @@ use bulla::{Payload, Sessions, UnixTime};
 use serde::{Deserialize, Serialize};
 
 pub use crate::behaviours::*;
+pub use crate::logs::logged;
 
 /// The state of the application's sessions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Payload)]

@@ -6,7 +6,10 @@ use std::sync::{Arc, LazyLock, Mutex};
 use tracing::{Dispatch, Level};
 
 /// Runs `code` and gives what its thread logged at `level` and above.
-pub(crate) fn logged<R>(level: Level, code: impl FnOnce() -> R) -> (R, String) {
+///
+/// # Panics
+/// When a log line is not UTF-8.
+pub fn logged<R>(level: Level, code: impl FnOnce() -> R) -> (R, String) {
     LazyLock::force(&BYSTANDERS);
     let lines = Lines::default();
     let writer = lines.clone();

@@ -1,0 +1,375 @@
+//! Where rings come from while a server runs, and what is done with bad ones.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use zeroize::Zeroizing;
+
+use crate::handle::{Failing, RingHandle, WeakRingHandle};
+use crate::primitives;
+use crate::ring::{KeyRing, MAX_RING_LEN, RingError};
+use crate::time::UnixTime;
+
+/// How long a change must stay the same before it counts, so that a file in
+/// the middle of being written is not taken for a ring.
+const SETTLE: Duration = Duration::from_millis(200);
+
+/// What [`RingSource::read`] fails with. Its text goes to the log: it must hold no secret.
+pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A place that keeps the text of a key ring: a file ([`RingFile`]), Redis, a
+/// vault. For one of your own, that is all there is to write:
+///
+/// ```
+/// use bulla::{RingSource, SourceError, Zeroizing};
+///
+/// struct Vault { address: String }
+///
+/// impl RingSource for Vault {
+///     fn name(&self) -> String {
+///         format!("the vault at {}", self.address)
+///     }
+///
+///     fn read(&mut self) -> Result<Zeroizing<Vec<u8>>, SourceError> {
+///         let secret = fetch(&self.address)?;     // with a time-out
+///         Ok(Zeroizing::new(secret))
+///     }
+/// }
+/// # fn fetch(_: &str) -> Result<Vec<u8>, SourceError> { Ok(vec![]) }
+/// ```
+pub trait RingSource: Send + 'static {
+    /// What log lines call it, such as a path.
+    fn name(&self) -> String;
+
+    /// Reads the text as it is now. It may block, and should not for long.
+    ///
+    /// # Errors
+    /// When there is none to be had. The server goes on with the ring it has.
+    fn read(&mut self) -> Result<Zeroizing<Vec<u8>>, SourceError>;
+}
+
+/// A key ring in a file.
+///
+/// Replacing it atomically (write another file, rename it) is best; the
+/// symbolic links that Kubernetes swaps and writing in place are noticed, too.
+#[derive(Debug)]
+pub struct RingFile {
+    path: PathBuf,
+    access: Access,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    Unknown,
+    Private,
+    Public,
+}
+
+impl RingFile {
+    /// The file at `path`, whatever is there at each reading.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> RingFile {
+        RingFile { path: path.into(), access: Access::Unknown }
+    }
+
+    #[cfg(unix)]
+    fn warn_when_public(&mut self, file: &File) -> io::Result<()> {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let mode = file.metadata()?.permissions().mode();
+        let access = if mode & 0o007 == 0 { Access::Private } else { Access::Public };
+        if access == Access::Public && self.access != Access::Public {
+            tracing::warn!(
+                target: "bulla",
+                "{} can be read by everybody on this machine (mode {:o}); chmod 600 it",
+                self.name(),
+                mode & 0o777
+            );
+        }
+        self.access = access;
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    fn warn_when_public(&mut self, _: &File) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl RingSource for RingFile {
+    fn name(&self) -> String {
+        format!("the key ring {}", self.path.display())
+    }
+
+    fn read(&mut self) -> Result<Zeroizing<Vec<u8>>, SourceError> {
+        // Opening a pipe would wait for its other end.
+        if !self.path.metadata()?.is_file() {
+            return Err("not a regular file".into());
+        }
+        let file = File::open(&self.path)?;
+        self.warn_when_public(&file)?;
+        let mut text = Zeroizing::new(Vec::with_capacity(MAX_RING_LEN + 1));
+        file.take(MAX_RING_LEN as u64 + 1).read_to_end(&mut text)?;
+        Ok(text)
+    }
+}
+
+/// Keeps a [`RingHandle`] at what a [`RingSource`] says.
+///
+/// [`RingHandle::watch`] runs one in a thread of its own, which is what most
+/// want. On its own it is for programs with a loop of theirs, and for tests.
+pub struct Reloader<S> {
+    source: S,
+    ring: WeakRingHandle,
+    /// The text of the ring in use.
+    accepted: Seen,
+    /// What was refused and has been said to be.
+    refused: Option<Seen>,
+    /// What the last reading gave, if it was something new.
+    candidate: Option<Seen>,
+}
+
+/// What a reading gave: the digest of a text, or of an error's.
+type Seen = [u8; 32];
+
+/// What a look at the source has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reload {
+    /// The source says what it said before.
+    Unchanged,
+    /// It says something new, which counts when it still says so at the next look.
+    Unsettled,
+    /// There is another ring now.
+    Replaced,
+    /// What it says is no good; the ring stays.
+    Refused,
+    /// Nobody has a handle any more.
+    Abandoned,
+}
+
+impl<S: RingSource> Reloader<S> {
+    /// Loads the first ring.
+    ///
+    /// # Errors
+    /// [`ReloadError`]: there is no ring to begin with.
+    pub fn new(mut source: S) -> Result<(RingHandle, Reloader<S>), ReloadError> {
+        let text = source.read().map_err(ReloadError::Source)?;
+        let now = UnixTime::now();
+        let ring = fit(&text, now)?;
+        let accepted = digest(&text);
+        let handle = RingHandle::from(ring);
+        handle.set_health(|health| {
+            (health.checked_at, health.replaced_at) = (Some(now), Some(now));
+        });
+        tracing::info!(target: "bulla", "{}: {}", source.name(), said(&handle.ring(), now));
+        let reloader =
+            Reloader { source, ring: handle.downgrade(), accepted, refused: None, candidate: None };
+        Ok((handle, reloader))
+    }
+
+    /// Looks at the source. A new text counts when two looks in a row give it.
+    pub fn check(&mut self, now: UnixTime) -> Reload {
+        let Some(handle) = self.ring.upgrade() else { return Reload::Abandoned };
+        let read = self.source.read().map_err(ReloadError::Source);
+        handle.set_health(|health| health.checked_at = Some(now));
+        let seen = match &read {
+            Ok(text) => digest(text),
+            Err(error) => digest(error.to_string().as_bytes()),
+        };
+        if seen == self.accepted {
+            self.settle(&handle, seen);
+            return Reload::Unchanged;
+        }
+        if self.candidate.replace(seen) != Some(seen) {
+            return Reload::Unsettled;
+        }
+        match read.and_then(|text| not_backwards(fit(&text, now)?, &handle.ring())) {
+            Ok(ring) => {
+                handle.replace(ring);
+                handle.set_health(|health| health.replaced_at = Some(now));
+                self.settle(&handle, seen);
+                tracing::info!(
+                    target: "bulla",
+                    "{} has changed: {}",
+                    self.source.name(),
+                    said(&handle.ring(), now)
+                );
+                Reload::Replaced
+            }
+            Err(error) => {
+                self.refuse(&handle, seen, &error, now);
+                Reload::Refused
+            }
+        }
+    }
+
+    /// The source is good and says `seen`.
+    fn settle(&mut self, handle: &RingHandle, seen: Seen) {
+        if self.refused.take().is_some() {
+            tracing::info!(target: "bulla", "{} is good again", self.source.name());
+        }
+        self.accepted = seen;
+        self.candidate = None;
+        handle.set_health(|health| health.failing = None);
+    }
+
+    fn refuse(&mut self, handle: &RingHandle, seen: Seen, error: &ReloadError, now: UnixTime) {
+        if self.refused.replace(seen) == Some(seen) {
+            return; // once is enough for the log
+        }
+        tracing::error!(
+            target: "bulla",
+            "{}: {error}; going on with the ring from before",
+            self.source.name()
+        );
+        handle.set_health(|health| {
+            let since = health.failing.take().map_or(now, |failing| failing.since);
+            health.failing = Some(Failing { since, error: error.to_string() });
+        });
+    }
+
+    /// Looks at the source every so often, until the last handle is gone.
+    fn run(mut self, every: Duration) {
+        let mut next = Instant::now() + every;
+        let mut early = Early::Left;
+        loop {
+            thread::park_timeout(next.saturating_duration_since(Instant::now()));
+            let Some(handle) = self.ring.upgrade() else { return };
+            let missed = handle.has_missed();
+            if Instant::now() >= next {
+                next = Instant::now() + every;
+                early = Early::Left;
+                handle.forget_missed();
+            } else if missed && early == Early::Left {
+                early = Early::Spent;
+            } else {
+                continue;
+            }
+            drop(handle);
+            if self.check(UnixTime::now()) == Reload::Unsettled {
+                thread::sleep(SETTLE);
+                self.check(UnixTime::now());
+            }
+        }
+    }
+}
+
+/// The look that an unknown key may cause between two regular ones.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Early {
+    Left,
+    Spent,
+}
+
+impl RingHandle {
+    /// Loads the ring of a source, and looks there again every so often, such
+    /// as every 60 seconds, in a thread of its own that ends with the last
+    /// handle. A token under an unknown key causes one more look between two.
+    ///
+    /// A ring that cannot be read, is broken, has no primary key now, or has a
+    /// lower serial number than the present one, is not taken: there is one
+    /// line in the log, [`health`](RingHandle::health) says so, and the server
+    /// goes on with what it has.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use bulla::{RingFile, RingHandle};
+    ///
+    /// let ring = RingHandle::watch(RingFile::new("/etc/bank/ring"), Duration::from_secs(60))?;
+    /// // SessionLayer::<Account>::new(&ring, policy), Sealer::<Reset>::new(&ring, lifetime), …
+    /// # Ok::<(), bulla::ReloadError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ReloadError`]: there is no good ring to begin with.
+    pub fn watch(source: impl RingSource, every: Duration) -> Result<RingHandle, ReloadError> {
+        let (handle, reloader) = Reloader::new(source)?;
+        let thread = thread::Builder::new()
+            .name("bulla-ring".to_owned())
+            .spawn(move || reloader.run(every))
+            .map_err(|error| ReloadError::Source(error.into()))?;
+        handle.set_loader(thread.thread().clone());
+        Ok(handle)
+    }
+}
+
+impl<S> fmt::Debug for Reloader<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reloader").finish_non_exhaustive()
+    }
+}
+
+/// Why a source's ring is not taken.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ReloadError {
+    /// The source could not be read.
+    Source(SourceError),
+    /// What it says is no key ring.
+    Ring(RingError),
+    /// No key of it is primary now.
+    NoPrimaryKey,
+    /// Its serial number is lower than that of the ring in use.
+    Backwards {
+        /// The serial number in use.
+        have: u64,
+        /// The one found.
+        found: u64,
+    },
+}
+
+impl fmt::Display for ReloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReloadError::Source(error) => error.fmt(f),
+            ReloadError::Ring(error) => error.fmt(f),
+            ReloadError::NoPrimaryKey => f.write_str(
+                "no key of the ring is primary now; give one a primary-from that has passed",
+            ),
+            ReloadError::Backwards { have, found } => write!(
+                f,
+                "the ring has the serial number {found} and the one in use {have}: it is older"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ReloadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            ReloadError::Source(error) => Some(&**error),
+            ReloadError::Ring(error) => Some(error),
+            ReloadError::NoPrimaryKey | ReloadError::Backwards { .. } => None,
+        }
+    }
+}
+
+fn fit(text: &[u8], now: UnixTime) -> Result<KeyRing, ReloadError> {
+    let ring = KeyRing::try_from(text).map_err(ReloadError::Ring)?;
+    ring.primary_at(now).ok_or(ReloadError::NoPrimaryKey)?;
+    Ok(ring)
+}
+
+fn not_backwards(ring: KeyRing, present: &Arc<KeyRing>) -> Result<KeyRing, ReloadError> {
+    match (present.serial(), ring.serial()) {
+        (Some(have), Some(found)) if found < have => Err(ReloadError::Backwards { have, found }),
+        _ => Ok(ring),
+    }
+}
+
+fn digest(text: &[u8]) -> Seen {
+    primitives::digest(&[text])
+}
+
+/// A ring for the log: ids only.
+fn said(ring: &KeyRing, now: UnixTime) -> String {
+    let ids: Vec<String> = ring.entries().map(|entry| entry.key_id().to_string()).collect();
+    let primary = ring.primary_at(now).map_or("none".to_owned(), |id| id.to_string());
+    format!("keys {}; {primary} is primary", ids.join(" "))
+}

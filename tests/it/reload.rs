@@ -1,0 +1,310 @@
+//! A ring that is followed while it is in use.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bulla::{
+    KeyRing, OpenError, Policy, Reload, ReloadError, Reloader, RingError, RingFile, RingHandle,
+    Sealer, Sessions,
+};
+
+use crate::support::{Account, Client, T0, ada, key_text, ring, secs};
+
+/// A folder of a test's own, removed at its end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let n = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("bulla-{}-{n}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// As the command-line tool does it.
+fn write_atomically(path: &Path, text: &str) {
+    let temporary = path.with_extension("new");
+    fs::write(&temporary, text).unwrap();
+    fs::rename(temporary, path).unwrap();
+}
+
+fn follow(path: &Path) -> (RingHandle, Reloader<RingFile>) {
+    Reloader::new(RingFile::new(path)).unwrap()
+}
+
+/// Two looks: one sees the change, the other that it has settled.
+fn settle(reloader: &mut Reloader<RingFile>) -> Reload {
+    match reloader.check(T0) {
+        Reload::Unsettled => reloader.check(T0),
+        seen => seen,
+    }
+}
+
+fn ids(handle: &RingHandle) -> Vec<String> {
+    handle.ring().entries().map(|entry| entry.key_id().to_string()).collect()
+}
+
+fn id(key: &str) -> String {
+    key.rsplit('.').next().unwrap().to_owned()
+}
+
+#[test]
+fn whatever_holds_the_handle_changes_with_it() {
+    let (old, new) = (key_text(), key_text());
+    let handle = RingHandle::from(ring(&[&old]));
+    let sealer = Sealer::<Account>::new(&handle, secs(900));
+    let sessions = Sessions::<Account>::new(&handle, Policy::default());
+    let token = sealer.seal_at(&ada(), T0).unwrap();
+    let mut browser = Client::browser().signed_in(&sessions, T0, ada());
+
+    handle.replace(ring(&[&new, &old]));
+    assert!(sealer.open_at(&token, T0).is_ok());
+    let moved = sealer.seal_at(&ada(), T0).unwrap();
+    assert_eq!(sealer.open_at(&moved, T0).unwrap().key_id.to_string(), id(&new));
+    assert!(browser.visit(&sessions, T0, |session| session.get().is_some()));
+
+    handle.replace(ring(&[&new]));
+    assert!(matches!(sealer.open_at(&token, T0), Err(OpenError::UnknownKey(_))));
+    assert!(browser.visit(&sessions, T0, |session| session.get().is_some()), "it had moved");
+}
+
+#[test]
+fn every_way_of_changing_a_file_is_noticed() {
+    let folder = Folder::new();
+    let path = folder.file("ring");
+    let keys: Vec<String> = (0..4).map(|_| key_text()).collect();
+
+    // Kubernetes: the file is a link to a link that is swapped.
+    fs::create_dir(folder.file("v1")).unwrap();
+    fs::create_dir(folder.file("v2")).unwrap();
+    fs::write(folder.file("v1/ring"), &keys[0]).unwrap();
+    fs::write(folder.file("v2/ring"), &keys[1]).unwrap();
+    symlink("v1", folder.file("data")).unwrap();
+    symlink("data/ring", &path).unwrap();
+    let (handle, mut reloader) = follow(&path);
+    assert_eq!(ids(&handle), [id(&keys[0])]);
+    assert_eq!(settle(&mut reloader), Reload::Unchanged);
+    symlink("v2", folder.file("data.new")).unwrap();
+    fs::rename(folder.file("data.new"), folder.file("data")).unwrap();
+    assert_eq!(settle(&mut reloader), Reload::Replaced);
+    assert_eq!(ids(&handle), [id(&keys[1])]);
+
+    write_atomically(&path, &keys[2]);
+    assert_eq!(settle(&mut reloader), Reload::Replaced);
+    fs::write(&path, &keys[3]).unwrap(); // in place
+    assert_eq!(settle(&mut reloader), Reload::Replaced);
+    assert_eq!(ids(&handle), [id(&keys[3])]);
+
+    fs::remove_file(&path).unwrap();
+    assert_eq!(settle(&mut reloader), Reload::Refused);
+    assert_eq!(ids(&handle), [id(&keys[3])]);
+    fs::write(&path, &keys[0]).unwrap();
+    assert_eq!(settle(&mut reloader), Reload::Replaced);
+    assert_eq!(ids(&handle), [id(&keys[0])]);
+}
+
+#[test]
+fn a_bad_ring_is_refused_said_to_be_and_the_last_good_one_stays() {
+    let (a, b) = (key_text(), key_text());
+    let table: &[(&str, Vec<u8>, &str)] = &[
+        ("empty", b"".to_vec(), "has no key"),
+        ("cut in a line", a.as_bytes()[..40].to_vec(), "line 1"),
+        ("mistyped", a.replace("bulla-key-1.", "bulla-key-1.A").into(), "line 1"),
+        ("a duplicate", format!("{a}\n{a}").into(), "line 2"),
+        ("a byte order mark", format!("\u{feff}{a}").into(), "byte order mark"),
+        ("not UTF-8", b"# \xff\xfe".to_vec(), "not UTF-8"),
+        ("10 MB", vec![b'#'; 10_000_000], "the limit is"),
+        ("no primary key now", format!("{a} primary-from=9999-01-01T00:00:00Z").into(), "primary"),
+        ("all retired", format!("{a} open-until=1999-01-01T00:00:00Z").into(), "primary"),
+        ("an older one", format!("# serial: 6\n{a}").into(), "serial number 6"),
+    ];
+    for (what, bad, says) in table {
+        let folder = Folder::new();
+        let path = folder.file("ring");
+        fs::write(&path, format!("# serial: 7\n{b}")).unwrap();
+        let (handle, mut reloader) = follow(&path);
+        assert_eq!(handle.health().failing, None);
+
+        fs::write(&path, bad).unwrap();
+        assert_eq!(settle(&mut reloader), Reload::Refused, "{what}");
+        assert_eq!(ids(&handle), [id(&b)], "{what}");
+        let failing = handle.health().failing.unwrap();
+        assert!(failing.error.contains(says), "{what}: {}", failing.error);
+        assert!(!failing.error.contains(&a[12..55]), "{what}");
+
+        fs::write(&path, format!("# serial: 7\n{b}")).unwrap();
+        assert_eq!(settle(&mut reloader), Reload::Unchanged, "{what}");
+        assert_eq!(handle.health().failing, None, "{what}");
+        fs::write(&path, format!("# serial: 8\n{a}")).unwrap();
+        assert_eq!(settle(&mut reloader), Reload::Replaced, "{what}");
+    }
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_without_waiting() {
+    let folder = Folder::new();
+    let refused = |path: &Path| match Reloader::new(RingFile::new(path)) {
+        Err(ReloadError::Source(error)) => error.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused(&folder.0), "not a regular file");
+    let pipe = folder.file("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert_eq!(refused(&pipe), "not a regular file");
+    assert!(refused(&folder.file("absent")).contains("No such file"));
+    let empty = folder.file("empty");
+    fs::write(&empty, "").unwrap();
+    assert!(matches!(
+        Reloader::new(RingFile::new(&empty)),
+        Err(ReloadError::Ring(RingError::Empty))
+    ));
+}
+
+#[test]
+fn a_file_in_the_middle_of_being_written_is_not_taken() {
+    let folder = Folder::new();
+    let path = folder.file("ring");
+    let keys: Vec<String> = (0..3).map(|_| key_text()).collect();
+    fs::write(&path, &keys[0]).unwrap();
+    let (handle, mut reloader) = follow(&path);
+    let whole = keys.join("\n");
+    // Cut after a line, the text is a ring, though not the one that is meant.
+    for end in [0, 30, keys[0].len() + 1 + 64, whole.len()] {
+        fs::write(&path, &whole[..end]).unwrap();
+        assert_eq!(reloader.check(T0), Reload::Unsettled);
+        assert_eq!(ids(&handle), [id(&keys[0])]);
+    }
+    assert_eq!(reloader.check(T0), Reload::Replaced);
+    assert_eq!(ids(&handle).len(), 3);
+}
+
+#[test]
+fn a_clock_that_jumps_loses_no_ring() {
+    let folder = Folder::new();
+    let path = folder.file("ring");
+    let (a, b) = (key_text(), key_text());
+    fs::write(&path, &a).unwrap();
+    let (handle, mut reloader) = follow(&path);
+    let next = format!("{b} primary-from=2026-12-01T00:00:00Z");
+    fs::write(&path, &next).unwrap();
+    let (november, december) =
+        ("2026-11-30T23:59:59Z".parse().unwrap(), "2026-12-01T00:00:00Z".parse().unwrap());
+    for _ in 0..3 {
+        assert_ne!(reloader.check(november), Reload::Replaced, "it would seal nothing");
+    }
+    assert_eq!(ids(&handle), [id(&a)]);
+    assert_eq!(reloader.check(december), Reload::Replaced);
+    // Back again: what is in use stays in use.
+    assert_eq!(reloader.check(november), Reload::Unchanged);
+    assert_eq!(ids(&handle), [id(&b)]);
+}
+
+#[test]
+fn two_threads_open_tokens_through_a_thousand_swaps() {
+    let folder = Folder::new();
+    let path = folder.file("ring");
+    let (a, b) = (key_text(), key_text());
+    let rings = [format!("{a}\n{b}"), format!("{b}\n{a}")];
+    write_atomically(&path, &rings[0]);
+    let (handle, mut reloader) = follow(&path);
+    let sealer = Sealer::<Account>::new(&handle, secs(900));
+    let token = sealer.seal_at(&ada(), T0).unwrap();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let openers = [0, 1].map(|_| {
+            scope.spawn(|| {
+                let mut opened = 0;
+                while !done.load(Ordering::Relaxed) {
+                    sealer.open_at(&token, T0).unwrap();
+                    let fresh = sealer.seal_at(&ada(), T0).unwrap();
+                    sealer.open_at(&fresh, T0).unwrap();
+                    opened += 1;
+                }
+                opened
+            })
+        });
+        for swap in 1..=1000 {
+            write_atomically(&path, &rings[swap % 2]);
+            assert_eq!(settle(&mut reloader), Reload::Replaced);
+        }
+        done.store(true, Ordering::Relaxed);
+        for opener in openers {
+            assert!(opener.join().unwrap() > 100);
+        }
+    });
+}
+
+#[test]
+fn an_unknown_key_brings_the_next_look_forward() {
+    let folder = Folder::new();
+    let path = folder.file("ring");
+    let (a, b) = (key_text(), key_text());
+    fs::write(&path, &a).unwrap();
+    let handle = RingHandle::watch(RingFile::new(&path), Duration::from_secs(3600)).unwrap();
+    let sealer = Sealer::<Account>::new(&handle, secs(900));
+    let elsewhere = Sealer::<Account>::new(ring(&[&b]), secs(900)).seal_at(&ada(), T0).unwrap();
+    write_atomically(&path, &format!("{a}\n{b}"));
+    assert!(sealer.open_at(&elsewhere, T0).is_err());
+    let begun = Instant::now();
+    while sealer.open_at(&elsewhere, T0).is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it was not loaded");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_reloader_ends_with_the_last_handle() {
+    let folder = Folder::new();
+    let path = folder.file("ring");
+    fs::write(&path, key_text()).unwrap();
+    let (handle, mut reloader) = follow(&path);
+    let sealer = Sealer::<Account>::new(&handle, secs(900));
+    drop(handle);
+    assert_eq!(reloader.check(T0), Reload::Unchanged, "the sealer has one");
+    drop(sealer);
+    assert_eq!(reloader.check(T0), Reload::Abandoned);
+}
+
+#[test]
+fn a_serial_number_is_read_from_its_comment() {
+    let key = key_text();
+    for (text, serial) in [
+        (key.clone(), None),
+        (format!("# serial: 7\n{key}"), Some(7)),
+        (format!("{key}\n  # serial: 7  \r\n# serial: 9"), Some(7)),
+        (format!("{key} # serial: 7"), None),
+        (format!("# serial: -7\n{key}"), None),
+        (format!("# serial: 18446744073709551615;{key}"), Some(u64::MAX)),
+    ] {
+        let ring: KeyRing = text.parse().unwrap();
+        assert_eq!(ring.serial(), serial, "{text}");
+        assert_eq!(ring.expose_text().parse::<KeyRing>().unwrap().serial(), serial);
+    }
+}
+
+#[test]
+fn a_ring_that_everybody_can_read_is_taken_with_a_warning() {
+    let folder = Folder::new();
+    let path = folder.file("ring");
+    fs::write(&path, key_text()).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let (_handle, log) = bulla_conformance::logged(tracing::Level::WARN, || follow(&path));
+    assert_eq!(log.lines().count(), 1, "{log}");
+    assert!(log.contains("WARN") && log.contains("chmod 600"), "{log}");
+}
