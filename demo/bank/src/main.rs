@@ -16,7 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use bulla::{Bearer, Cookie, KeyRing, Policy, SessionLayer, Sessions};
+use axum::routing::get;
+use bulla::{Bearer, Cookie, Policy, RingHandle, SessionLayer, Sessions};
 use clap::{Parser, ValueEnum};
 use tokio::net::TcpListener;
 #[cfg(unix)]
@@ -40,6 +41,9 @@ struct Args {
     /// The key ring. Made on the first start, readable by you only (0600).
     #[arg(long, value_name = "FILE", default_value = "bank.ring")]
     ring: PathBuf,
+    /// How often to look whether the key ring has changed.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    reload: Duration,
     /// A session ends when nothing was seen of it for this long.
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = humantime::parse_duration)]
     idle: Duration,
@@ -75,11 +79,11 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let args = Args::parse();
-    let ring = ring_file::load_or_make(&args.ring)?;
+    let ring = ring_file::follow_or_make(&args.ring, args.reload)?;
     let policy = Policy::new(args.idle, args.absolute);
     let app = match args.release {
-        Run::Current => bank::<Customer>(ring, policy),
-        Run::Previous => bank::<CustomerV1>(ring, policy),
+        Run::Current => bank::<Customer>(&ring, policy),
+        Run::Previous => bank::<CustomerV1>(&ring, policy),
     };
     let listener = TcpListener::bind(args.listen)
         .await
@@ -90,17 +94,27 @@ async fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn bank<C: Release>(ring: KeyRing, policy: Policy) -> Router {
+fn bank<C: Release>(ring: &RingHandle, policy: Policy) -> Router {
     let sessions = Sessions::<C>::builder(ring, policy)
         .cookie(Cookie::default())
         .bearer(Bearer::default())
         .build();
     let pages = pages::Pages { policy, release: C::VERSION };
     let ledger = Arc::new(Ledger::open());
+    let health = ring.clone();
     Router::new()
+        .route("/healthz", get(async move || healthy(&health)))
         .merge(web::routes::<C>(Arc::clone(&ledger), pages))
         .nest("/api", api::routes::<C>(ledger))
         .layer(SessionLayer::from(sessions))
+}
+
+/// The bank goes on serving with the ring it has.
+fn healthy(ring: &RingHandle) -> String {
+    match ring.health().failing {
+        None => "ok".to_owned(),
+        Some(failing) => format!("ok, but since {} the key ring: {}", failing.since, failing.error),
+    }
 }
 
 #[allow(clippy::print_stdout, reason = "the address is this program's output")]

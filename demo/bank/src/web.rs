@@ -31,7 +31,6 @@ pub(crate) fn routes<C: Release>(ledger: Arc<Ledger>, pages: Pages) -> Router {
         .route("/balance", get(balance::<C>))
         .route("/transfer", post(transfer::<C>))
         .route("/logout", post(logout::<C>))
-        .route("/healthz", get(|| async { "ok" }))
         .route("/style.css", get(style))
         .layer(from_fn(guard))
         .with_state(Bank { ledger, pages })
