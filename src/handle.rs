@@ -49,6 +49,8 @@ struct Inner {
     /// Who loads rings, if anybody does.
     loader: OnceLock<Thread>,
     #[cfg(feature = "reload")]
+    hinted: AtomicBool,
+    #[cfg(feature = "reload")]
     health: Mutex<RingHealth>,
 }
 
@@ -115,6 +117,25 @@ impl RingHandle {
         self.inner.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Tells the thread of [`watch`](RingHandle::watch) that the source has
+    /// probably changed: it looks at once.
+    pub fn hint(&self) {
+        self.inner.hinted.store(true, Ordering::Relaxed);
+        if let Some(loader) = self.inner.loader.get() {
+            loader.unpark();
+        }
+    }
+
+    /// A handle that does not keep the ring from being dropped.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakRingHandle {
+        WeakRingHandle { inner: Arc::downgrade(&self.inner) }
+    }
+
+    pub(crate) fn take_hint(&self) -> bool {
+        self.inner.hinted.swap(false, Ordering::Relaxed)
+    }
+
     pub(crate) fn set_health(&self, change: impl FnOnce(&mut RingHealth)) {
         change(&mut self.inner.health.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -130,22 +151,29 @@ impl RingHandle {
     pub(crate) fn forget_missed(&self) {
         self.inner.missed.store(false, Ordering::Relaxed);
     }
-
-    pub(crate) fn downgrade(&self) -> WeakRingHandle {
-        WeakRingHandle { inner: Arc::downgrade(&self.inner) }
-    }
 }
 
-/// A handle that does not keep its ring.
+/// A [`RingHandle`] that does not keep its ring from being dropped: for threads
+/// that end when nobody needs the ring any more.
 #[cfg(feature = "reload")]
-pub(crate) struct WeakRingHandle {
+#[derive(Clone)]
+pub struct WeakRingHandle {
     inner: Weak<Inner>,
 }
 
 #[cfg(feature = "reload")]
 impl WeakRingHandle {
-    pub(crate) fn upgrade(&self) -> Option<RingHandle> {
+    /// The handle, if anybody else still has one.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<RingHandle> {
         self.inner.upgrade().map(|inner| RingHandle { inner })
+    }
+}
+
+#[cfg(feature = "reload")]
+impl fmt::Debug for WeakRingHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakRingHandle").finish_non_exhaustive()
     }
 }
 
@@ -181,6 +209,8 @@ impl From<Arc<KeyRing>> for RingHandle {
             followers: Mutex::default(),
             missed: AtomicBool::new(false),
             loader: OnceLock::new(),
+            #[cfg(feature = "reload")]
+            hinted: AtomicBool::new(false),
             #[cfg(feature = "reload")]
             health: Mutex::default(),
         };

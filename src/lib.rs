@@ -125,7 +125,7 @@ pub use crate::guard::Denied;
 pub use crate::handle::RingHandle;
 #[cfg(feature = "reload")]
 #[cfg_attr(docsrs, doc(cfg(feature = "reload")))]
-pub use crate::handle::{Failing, RingHealth};
+pub use crate::handle::{Failing, RingHealth, WeakRingHandle};
 pub use crate::info::{Info, Status};
 pub use crate::judge::Refusal;
 pub use crate::key::{Key, KeyError, KeyId};

@@ -241,14 +241,14 @@ impl<S: RingSource> Reloader<S> {
         loop {
             thread::park_timeout(next.saturating_duration_since(Instant::now()));
             let Some(handle) = self.ring.upgrade() else { return };
-            let missed = handle.has_missed();
+            let (hinted, missed) = (handle.take_hint(), handle.has_missed());
             if Instant::now() >= next {
                 next = Instant::now() + every;
                 early = Early::Left;
                 handle.forget_missed();
             } else if missed && early == Early::Left {
                 early = Early::Spent;
-            } else {
+            } else if !hinted {
                 continue;
             }
             drop(handle);

@@ -1,0 +1,214 @@
+//! Against a real Redis, which each test starts for itself on a socket of its
+//! own. Without `redis-server` on the machine there is nothing to test, unless
+//! `BULLA_NEED_REDIS` says that there must be.
+#![cfg(unix)]
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bulla::{KeyRing, Payload, Policy, RingHandle, Sealer, Sessions};
+use bulla_redis::{RedisRing, RedisRingError};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Payload)]
+#[payload(purpose = "redis.example/session")]
+struct Account {
+    id: u64,
+}
+
+struct Redis {
+    server: Option<Child>,
+    folder: PathBuf,
+}
+
+impl Redis {
+    fn start() -> Option<Redis> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let n = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("bulla-redis-{}-{n}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut redis = Redis { server: None, folder };
+        match redis.run() {
+            Ok(()) => Some(redis),
+            Err(error) if std::env::var_os("BULLA_NEED_REDIS").is_none() => {
+                eprintln!("not tested: redis-server does not start ({error})");
+                None
+            }
+            Err(error) => panic!("redis-server does not start: {error}"),
+        }
+    }
+
+    /// What was written before is there again: it is kept in a file.
+    fn run(&mut self) -> std::io::Result<()> {
+        let server = Command::new("redis-server")
+            .args(["--port", "0", "--appendonly", "yes", "--appendfsync", "always", "--save", ""])
+            .args(["--unixsocket", "socket", "--dir"])
+            .arg(&self.folder)
+            .stdout(Stdio::null())
+            .spawn()?;
+        self.server = Some(server);
+        let begun = Instant::now();
+        while self.ring("ping").load().is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "redis-server does not answer");
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            server.kill().unwrap();
+            server.wait().unwrap();
+        }
+    }
+
+    fn ring(&self, name: &str) -> RedisRing {
+        let url = format!("unix://{}", self.folder.join("socket").display());
+        RedisRing::new(&url, name).unwrap()
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.stop();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn key_text() -> String {
+    KeyRing::generate().unwrap().expose_text().trim().to_owned()
+}
+
+fn put(ring: &mut RedisRing, text: &str) {
+    let before = ring.load().unwrap();
+    ring.store(&before, text.as_bytes()).unwrap();
+}
+
+fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_change_reaches_every_server_at_once_though_none_looks_for_an_hour() {
+    let Some(redis) = Redis::start() else { return };
+    let (a, b) = (key_text(), key_text());
+    put(&mut redis.ring("bank"), &a);
+    let servers = [0, 1, 2].map(|_| redis.ring("bank").watch(Duration::from_secs(3600)).unwrap());
+    put(&mut redis.ring("bank"), &format!("{b}\n{a}"));
+    for server in &servers {
+        eventually("the change arrives", || server.ring().entries().len() == 2);
+    }
+}
+
+#[test]
+fn of_two_changes_at_once_one_is_refused() {
+    let Some(redis) = Redis::start() else { return };
+    let mut ring = redis.ring("bank");
+    put(&mut ring, &key_text());
+    let (mine, theirs) = (ring.load().unwrap(), redis.ring("bank").load().unwrap());
+    redis.ring("bank").store(&theirs, key_text().as_bytes()).unwrap();
+    assert_eq!(ring.store(&mine, b"mine"), Err(RedisRingError::Changed));
+    assert_ne!(&ring.load().unwrap().text[..], b"mine");
+
+    // And with many at once, as many keys arrive as were added.
+    put(&mut ring, &key_text());
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let mut ring = redis.ring("bank");
+                let key = key_text();
+                loop {
+                    let before = ring.load().unwrap();
+                    let text = [&before.text[..], b"\n", key.as_bytes()].concat();
+                    match ring.store(&before, &text) {
+                        Ok(()) => break,
+                        Err(error) => assert_eq!(error, RedisRingError::Changed),
+                    }
+                }
+            });
+        }
+    });
+    let text = ring.load().unwrap().text;
+    assert_eq!(KeyRing::try_from(&text[..]).unwrap().entries().len(), 9);
+}
+
+#[test]
+fn servers_go_on_without_redis_and_follow_it_again() {
+    let Some(mut redis) = Redis::start() else { return };
+    let (a, b) = (key_text(), key_text());
+    put(&mut redis.ring("bank"), &a);
+    let server = redis.ring("bank").watch(Duration::from_millis(50)).unwrap();
+    let sessions = Sessions::<Account>::new(&server, Policy::default());
+    let sealer = Sealer::<Account>::new(&server, Duration::from_secs(60));
+    let token = sealer.seal(&Account { id: 7 }).unwrap();
+
+    redis.stop();
+    eventually("the outage is seen", || server.health().failing.is_some());
+    assert_eq!(sealer.open(&token).unwrap().payload.id, 7);
+    let session = sessions.load(|_| Vec::<&[u8]>::new());
+    session.start(Account { id: 7 }).unwrap();
+
+    redis.run().unwrap();
+    eventually("the end of it, too", || server.health().failing.is_none());
+    put(&mut redis.ring("bank"), &format!("{b}\n{a}"));
+    eventually("the change arrives", || server.ring().entries().len() == 2);
+    assert_eq!(sealer.open(&token).unwrap().payload.id, 7);
+}
+
+#[test]
+fn a_server_that_starts_without_a_ring_says_why() {
+    let Some(mut redis) = Redis::start() else { return };
+    let start =
+        |redis: &Redis| redis.ring("bank").watch(Duration::from_secs(60)).unwrap_err().to_string();
+    assert!(start(&redis).contains("no key"), "{}", start(&redis));
+    redis.stop();
+    assert!(start(&redis).contains("Redis cannot be asked"), "{}", start(&redis));
+}
+
+#[test]
+fn a_wrapped_ring_shows_redis_nothing_and_opens_with_its_keys_and_name_only() {
+    let Some(redis) = Redis::start() else { return };
+    let key = key_text();
+    let (kek, next) = (key_text(), key_text());
+    let with = |keys: &str| RingHandle::from(keys.parse::<KeyRing>().unwrap());
+    put(&mut redis.ring("bank").wrapped_with(with(&kek)), &key);
+
+    let raw = redis.ring("bank").load().unwrap().text;
+    let raw = std::str::from_utf8(&raw).unwrap();
+    assert!(raw.starts_with("b1.") && !raw.contains(&key[12..55]));
+    let unwrapped = redis.ring("bank").wrapped_with(with(&kek)).load().unwrap();
+    assert_eq!(&unwrapped.text[..], key.as_bytes());
+
+    // The wrapping keys change like others.
+    let both = with(&format!("{next}\n{kek}"));
+    assert!(redis.ring("bank").wrapped_with(&both).load().is_ok());
+    put(&mut redis.ring("bank").wrapped_with(&both), &key);
+    assert!(redis.ring("bank").wrapped_with(with(&next)).load().is_ok());
+    let old = redis.ring("bank").wrapped_with(with(&kek)).load().map(|_| ());
+    assert!(matches!(old, Err(RedisRingError::Wrapped(_))));
+
+    // Under another name, it is another's.
+    put(&mut redis.ring("staging"), raw);
+    let moved = redis.ring("staging").wrapped_with(with(&kek)).load().map(|_| ());
+    assert!(matches!(moved, Err(RedisRingError::Wrapped(_))));
+
+    put(&mut redis.ring("bank"), &key);
+    let bare = redis.ring("bank").wrapped_with(with(&kek)).load().map(|_| ());
+    assert_eq!(bare, Err(RedisRingError::NotWrapped));
+}
+
+#[test]
+fn errors_and_debug_hold_neither_keys_nor_the_address() {
+    let ring = RedisRing::new("redis://:password@127.0.0.1:1/", "bank").unwrap();
+    assert!(!format!("{ring:?}").contains("password"));
+    let error = RedisRing::new("redis://:password@127.0.0.1:1/", "bank").unwrap().load();
+    assert!(!error.unwrap_err().to_string().contains("password"));
+    assert!(RedisRing::new("not an address", "bank").is_err());
+}
