@@ -5,7 +5,7 @@ mod api;
 mod ledger;
 mod pages;
 mod release;
-mod ring_file;
+mod ring;
 mod web;
 
 use std::error::Error;
@@ -41,6 +41,10 @@ struct Args {
     /// The key ring. Made on the first start, readable by you only (0600).
     #[arg(long, value_name = "FILE", default_value = "bank.ring")]
     ring: PathBuf,
+    /// A Redis that keeps the key ring, for several banks, instead of the file:
+    /// its value bank:ring. Such as redis://127.0.0.1/.
+    #[arg(long, value_name = "URL", conflicts_with = "ring")]
+    redis: Option<String>,
     /// How often to look whether the key ring has changed.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
     reload: Duration,
@@ -79,7 +83,10 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let args = Args::parse();
-    let ring = ring_file::follow_or_make(&args.ring, args.reload)?;
+    let ring = match &args.redis {
+        Some(url) => ring::of_redis(url, args.reload)?,
+        None => ring::of_file(&args.ring, args.reload)?,
+    };
     let policy = Policy::new(args.idle, args.absolute);
     let app = match args.release {
         Run::Current => bank::<Customer>(&ring, policy),

@@ -1,4 +1,4 @@
-//! The key ring's file.
+//! Where the key ring is: in a file, or in Redis. A bank that finds none makes one.
 
 use std::error::Error;
 use std::fs::OpenOptions;
@@ -7,9 +7,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use bulla::{KeyRing, RingFile, RingHandle};
+use bulla_redis::{RedisRing, RedisRingError};
 
-/// Follows the ring in a file, which is made with one key when there is none yet.
-pub(crate) fn follow_or_make(path: &Path, every: Duration) -> Result<RingHandle, Box<dyn Error>> {
+/// The name of the value in Redis.
+const NAME: &str = "bank:ring";
+
+pub(crate) fn of_file(path: &Path, every: Duration) -> Result<RingHandle, Box<dyn Error>> {
     let shown = path.display();
     if !path.exists() {
         let ring = KeyRing::generate()?;
@@ -19,6 +22,19 @@ pub(crate) fn follow_or_make(path: &Path, every: Duration) -> Result<RingHandle,
     }
     RingHandle::watch(RingFile::new(path), every)
         .map_err(|error| format!("{shown}: {error}").into())
+}
+
+pub(crate) fn of_redis(url: &str, every: Duration) -> Result<RingHandle, Box<dyn Error>> {
+    let mut redis = RedisRing::new(url, NAME)?;
+    let stored = redis.load()?;
+    if stored.text.is_empty() {
+        match redis.store(&stored, KeyRing::generate()?.expose_text().as_bytes()) {
+            Ok(()) => tracing::info!("made a key ring in Redis: {NAME}"),
+            Err(RedisRingError::Changed) => {} // another bank was first
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(redis.watch(every)?)
 }
 
 /// Never over a file that another start has just made.
