@@ -1,0 +1,135 @@
+//! The clients: some ask for all they can, some sign in and sleep.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use bulla::KeyId;
+use hyper::StatusCode;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::client::{Answer, Client, Kind};
+use crate::tally::Tally;
+
+/// A transfer asks for a sign-in within five minutes.
+const SIGN_IN_AGAIN: Duration = Duration::from_secs(240);
+
+/// One request in this many changes the session.
+const TRANSFER_EVERY: u64 = 20;
+
+/// What the clients are told.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Word {
+    pub(crate) stop: bool,
+    /// The sleepers look at their sessions again.
+    pub(crate) wake: bool,
+    /// What hangs on this key alone has ended.
+    pub(crate) revoked: Option<KeyId>,
+}
+
+pub(crate) struct Load {
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) word: watch::Receiver<Word>,
+    pub(crate) bank: SocketAddr,
+}
+
+impl Load {
+    /// A client that asks for all it can.
+    pub(crate) fn busy(&self, number: usize) -> JoinHandle<()> {
+        let mut run = self.run(number);
+        tokio::spawn(async move {
+            while !run.word.borrow().stop {
+                let begun = Instant::now();
+                run.sign_in().await;
+                let mut count = 0;
+                while begun.elapsed() < SIGN_IN_AGAIN && !run.word.borrow().stop {
+                    count += 1;
+                    if !run.ask(count % TRANSFER_EVERY == 0).await {
+                        break;
+                    }
+                }
+            }
+        })
+    }
+
+    /// A client that signs in now, sleeps, and looks once when it is woken.
+    pub(crate) fn sleeper(&self, number: usize) -> JoinHandle<()> {
+        let mut run = self.run(number);
+        tokio::spawn(async move {
+            run.sign_in().await;
+            // The sender lives as long as the run.
+            let _ = run.word.wait_for(|word| word.wake || word.stop).await;
+            run.ask(false).await;
+        })
+    }
+
+    fn run(&self, number: usize) -> Run {
+        let kind = if number.is_multiple_of(2) { Kind::Browser } else { Kind::Phone };
+        Run {
+            number,
+            client: Client::new(kind, self.bank, number),
+            tally: Arc::clone(&self.tally),
+            word: self.word.clone(),
+        }
+    }
+}
+
+struct Run {
+    number: usize,
+    client: Client,
+    tally: Arc<Tally>,
+    word: watch::Receiver<Word>,
+}
+
+impl Run {
+    async fn sign_in(&mut self) {
+        let answer = self.client.sign_in().await;
+        if self.count(answer).is_some_and(|status| !status.is_client_error()) {
+            self.tally.sessions.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// One request within the session; whether there still is one.
+    async fn ask(&mut self, transfer: bool) -> bool {
+        let key = self.client.key();
+        let revoked = self.word.borrow().revoked;
+        let answer =
+            if transfer { self.client.transfer().await } else { self.client.balance().await };
+        let refused = self.count(answer) == Some(StatusCode::UNAUTHORIZED);
+        let ended = revoked.is_some() && key == revoked;
+        match (refused, ended) {
+            (true, true) => {
+                self.tally.revoked.fetch_add(1, Ordering::Relaxed);
+            }
+            (true, false) => {
+                let key = key.map_or("no key".to_owned(), |key| key.to_string());
+                self.tally.lose(format!("client {} lost its session under {key}", self.number));
+            }
+            (false, true) => {
+                self.tally.fail(format!("client {} has a session that was revoked", self.number));
+            }
+            (false, false) => {}
+        }
+        !refused
+    }
+
+    fn count(&mut self, answer: crate::Outcome<Answer>) -> Option<StatusCode> {
+        self.tally.requests.fetch_add(1, Ordering::Relaxed);
+        self.tally.set_key(self.number, self.client.key());
+        match answer {
+            Ok(answer) => {
+                self.tally.tokens.fetch_add(answer.tokens as u64, Ordering::Relaxed);
+                if answer.status.is_server_error() {
+                    self.tally.fail(format!("client {}: {}", self.number, answer.status));
+                }
+                Some(answer.status)
+            }
+            Err(error) => {
+                self.tally.fail(format!("client {}: {error}", self.number));
+                None
+            }
+        }
+    }
+}
