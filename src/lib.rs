@@ -161,6 +161,8 @@ mod guides {
     struct Readme;
     #[doc = include_str!("../docs/coming-from.md")]
     struct ComingFrom;
+    #[doc = include_str!("../docs/operations.md")]
+    struct Operations;
     #[cfg(all(feature = "http", feature = "testing"))]
     #[doc = include_str!("../docs/frameworks.md")]
     struct Frameworks;
