@@ -66,7 +66,7 @@ fn handle(sessions: &Sessions<Account>, event: &Event) -> Result<Answer, Session
         session.discard_changes();
     }
     let mut answer = Answer { status_code, headers: BTreeMap::new(), cookies: Vec::new(), body };
-    for line in session.commit()? {
+    for line in session.commit() {
         match line.name.as_ref() {
             "set-cookie" => answer.cookies.push(line.value),
             name => {

@@ -57,7 +57,7 @@ fn serve(
     // 3. What goes back. This server sets no header of the same names, or it
     // would have to ask each line for its `rule`.
     let mut head: Headers = vec![("content-length".to_owned(), text.len().to_string())];
-    head.extend(session.commit()?.into_iter().map(|line| (line.name.into_owned(), line.value)));
+    head.extend(session.commit().into_iter().map(|line| (line.name.into_owned(), line.value)));
     write!(stream, "HTTP/1.1 {status}\r\n")?;
     for (name, value) in head {
         write!(stream, "{name}: {value}\r\n")?;

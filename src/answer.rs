@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::bundle::Bundle;
 use crate::cookie::Role;
 use crate::error::SealError;
-use crate::judge::{Alive, Copied, Renewal, Source};
+use crate::judge::{Alive, ChannelKeys, Copied, Renewal, Source};
 use crate::shared::{Channel, Shared};
 use crate::time::UnixTime;
 use crate::tokens;
@@ -14,20 +14,19 @@ use crate::tokens;
 pub(crate) struct NewTokens {
     pub(crate) channel: Channel,
     pub(crate) state: String,
-    /// Goes with the state token over the bearer channel.
+    /// Goes with the state token of a new id over the bearer channel.
     pub(crate) renewal: Option<String>,
     /// To the absolute deadline.
     pub(crate) age: Duration,
 }
 
-/// The renewal token that came beside a state token that is replaced or removed.
+/// What is done with the renewal token that came with the request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Beside {
-    Nothing,
-    /// It counts no more.
-    Stale,
-    /// It cannot be judged here, so it is not touched.
-    LeftAlone,
+    /// It stays, or there is none.
+    Stays,
+    /// It is of a session that is no more.
+    Goes,
 }
 
 /// Writes a state token that is new.
@@ -35,13 +34,13 @@ pub(crate) fn write(shared: &Shared, tokens: &NewTokens, beside: Beside, bundle:
     match (tokens.channel, &shared.cookie, &shared.bearer) {
         (Channel::Cookie, Some((cookie, _)), _) => {
             bundle.set_cookies(cookie.store(Role::State, tokens.state.clone(), tokens.age));
-            if beside == Beside::Stale {
+            if beside == Beside::Goes {
                 bundle.set_cookies(cookie.remove(Role::Renewal));
             }
         }
         (Channel::Bearer, _, Some((bearer, _))) => {
             bundle.token(bearer.token_header(), tokens.state.clone());
-            if let Some(renewal) = tokens.renewal.as_ref().filter(|_| beside != Beside::LeftAlone) {
+            if let Some(renewal) = &tokens.renewal {
                 bundle.token(bearer.renewal_header(), renewal.clone());
             }
         }
@@ -54,7 +53,7 @@ pub(crate) fn write(shared: &Shared, tokens: &NewTokens, beside: Beside, bundle:
 pub(crate) fn remove(shared: &Shared, channel: Channel, beside: Beside, bundle: &mut Bundle) {
     match (channel, &shared.cookie, &shared.bearer) {
         (Channel::Cookie, Some((cookie, _)), _) => {
-            if beside != Beside::Nothing {
+            if beside == Beside::Goes {
                 bundle.set_cookies(cookie.remove(Role::Renewal));
             }
             bundle.set_cookies(cookie.remove(Role::State));
@@ -67,21 +66,26 @@ pub(crate) fn remove(shared: &Shared, channel: Channel, beside: Beside, bundle: 
     }
 }
 
-/// Records activity at `seen` and the move to a new primary key, when either
-/// is due, in the renewal token: an overlapping request may be changing the state.
+/// Records the activity of a request at `now` and the move to a new primary
+/// key, when either is due, in the renewal token: an overlapping request may be
+/// changing the state. `leaves` is asked for the time at which the response
+/// leaves, so that a slow one does not put an older time over a newer.
 pub(crate) fn renew<T>(
     shared: &Shared,
     channel: Channel,
     alive: &Alive<T>,
-    seen: UnixTime,
     now: UnixTime,
+    leaves: impl FnOnce() -> UnixTime,
     bundle: &mut Bundle,
 ) -> Result<(), SealError> {
     let Some(keys) = shared.keys(channel) else {
         return Ok(());
     };
-    let Ok(primary) = keys.renewal.primary_at(now) else {
-        return Ok(());
+    let idle = now.since(alive.last_seen);
+    let touches = !idle.is_zero() && idle >= shared.policy.touch_threshold();
+    let primary = match keys.renewal.primary_at(now) {
+        Ok(primary) => primary,
+        Err(error) => return if touches { Err(error) } else { Ok(()) },
     };
     let copy = match alive.token.source {
         Source::Token if alive.token.key_id == primary => Copied::No,
@@ -94,31 +98,62 @@ pub(crate) fn renew<T>(
             key_id != primary || (copy, held) == (Copied::Yes, Copied::No)
         }
     };
-    let idle = seen.since(alive.last_seen);
-    let touches = !idle.is_zero() && idle >= shared.policy.touch_threshold();
-    if !moves && !touches {
-        return Ok(());
-    }
-    let renewal = || tokens::renewal(keys, &shared.policy, alive, copy, seen, now);
+    let due = match (touches, moves) {
+        (true, _) => Due::Touch,
+        (false, true) => Due::Move,
+        (false, false) => return Ok(()),
+    };
+    let seen = leaves();
     match (channel, &shared.cookie, &shared.bearer) {
         (Channel::Cookie, Some((cookie, _)), _) => {
-            let (token, age) = (renewal()?, alive.expires_at.since(now));
-            let (_, limit) = shared.room(channel, Role::Renewal);
-            if token.len() > limit {
-                // Only when the cookie's settings have changed since the state was set.
-                return Err(SealError::TooLong { len: token.len(), limit });
+            let age = alive.expires_at.since(seen);
+            if let Some(token) = fitting_renewal(shared, keys, alive, copy, due, seen)? {
+                bundle.set_cookies(cookie.store(Role::Renewal, token, age));
             }
-            bundle.set_cookies(cookie.store(Role::Renewal, token, age));
         }
         // A client that sends no renewal token keeps only the state token.
         (Channel::Bearer, _, Some((bearer, _))) if alive.renewal == Renewal::Absent => {
-            let token = tokens::state_again(keys, alive, seen, now)?;
-            bundle.token(bearer.token_header(), token);
+            bundle.token(bearer.token_header(), tokens::state_again(keys, alive, seen)?);
         }
         (Channel::Bearer, _, Some((bearer, _))) => {
-            bundle.token(bearer.renewal_header(), renewal()?);
+            let token = tokens::renewal(keys, &shared.policy, alive, copy, seen)?;
+            bundle.token(bearer.renewal_header(), token);
         }
         _ => {}
     }
     Ok(())
+}
+
+/// Why a renewal token is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Due {
+    /// To record activity, and perhaps the move.
+    Touch,
+    /// Only to move to the primary key.
+    Move,
+}
+
+/// A renewal token that fits its cookie. A copy may not when the cookie's
+/// settings have changed since the state was set: activity is recorded without
+/// it then, for as long as the state token opens by itself.
+fn fitting_renewal<T>(
+    shared: &Shared,
+    keys: &ChannelKeys,
+    alive: &Alive<T>,
+    copy: Copied,
+    due: Due,
+    seen: UnixTime,
+) -> Result<Option<String>, SealError> {
+    let (_, limit) = shared.room(Channel::Cookie, Role::Renewal);
+    let token = tokens::renewal(keys, &shared.policy, alive, copy, seen)?;
+    if token.len() <= limit {
+        return Ok(Some(token));
+    }
+    match (alive.token.source, due) {
+        (Source::Token, Due::Move) => Ok(None),
+        (Source::Token, Due::Touch) => {
+            tokens::renewal(keys, &shared.policy, alive, Copied::No, seen).map(Some)
+        }
+        (Source::Copy, _) => Err(SealError::TooLong { len: token.len(), limit }),
+    }
 }

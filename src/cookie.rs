@@ -173,7 +173,9 @@ impl Cookie {
     }
 
     /// Sends the cookie to `domain` and every host below it, each of which can
-    /// then also set it. The prefix becomes `__Secure-`.
+    /// then also set it. The prefix becomes `__Secure-`. Of this, `below_path`
+    /// and `over_plain_http` the last call counts. Changing it later leaves the
+    /// cookies that browsers have under the old one: change the name as well.
     ///
     /// # Errors
     /// [`CookieError::Domain`] unless it is a host name.
@@ -183,7 +185,8 @@ impl Cookie {
 
     /// Sends the cookie only to paths below `path`. The prefix becomes
     /// `__Secure-`. This is no boundary: pages of other paths on the host can
-    /// still act with it.
+    /// still act with it. Of this, `shared_with_domain` and `over_plain_http` the
+    /// last call counts.
     ///
     /// # Errors
     /// [`CookieError::Path`] unless it begins with `/`, has at most 1,024
@@ -194,7 +197,8 @@ impl Cookie {
 
     /// Drops `Secure` and the prefix, for development over plain HTTP on other
     /// names than `localhost`. `SameSite=None` and partitioning need `Secure`:
-    /// they become `Lax` and shared.
+    /// they become `Lax` and shared. Of this, `shared_with_domain` and `below_path`
+    /// the last call counts.
     #[must_use]
     pub fn over_plain_http(self) -> Cookie {
         self.reaching(Reach::PlainHttp)

@@ -199,7 +199,8 @@ impl From<PayloadError> for OpenError {
 pub enum SessionError {
     /// The head of the response has left: nothing can reach the client any more.
     ResponseSent,
-    /// There is no session to change; `start` one.
+    /// There is no session to change; `start` one. As a response it is a 401,
+    /// as for everybody who is not signed in; the others are a 500 and a log line.
     NoSession,
     /// The transport asked for is switched off, or it is the cookie of a
     /// request with a bearer token.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::SessionError;
+use crate::error::{SealError, SessionError};
 use crate::judge::Refusal;
 use crate::key::KeyId;
 use crate::record::SessionId;
@@ -55,6 +55,9 @@ pub enum Event {
     },
     /// One could not be sealed: it is past its end, or too large.
     NotAdopted(SessionError),
+    /// Activity could not be recorded: what is wrong is the ring or the
+    /// cookie's settings. It is logged as an error.
+    NotRenewed(SealError),
 }
 
 impl fmt::Display for Event {
@@ -67,6 +70,7 @@ impl fmt::Display for Event {
             Event::Renewed { id } => write!(f, "session {id} renewed"),
             Event::Ended => f.write_str("session ended"),
             Event::Adopted { id } => write!(f, "session {id} adopted"),
+            Event::NotRenewed(error) => write!(f, "a session could not be renewed: {error}"),
             Event::NotAdopted(error) => write!(f, "an old session was not adopted: {error}"),
         }
     }
@@ -77,7 +81,10 @@ pub(crate) type Hook = Box<dyn Fn(&Event) + Send + Sync>;
 
 pub(crate) fn emit(hook: Option<&Hook>, event: Event) {
     #[cfg(feature = "tracing")]
-    tracing::debug!(target: "bulla", "{event}");
+    match event {
+        Event::NotRenewed(_) => tracing::error!(target: "bulla", "{event}"),
+        _ => tracing::debug!(target: "bulla", "{event}"),
+    }
     if let Some(hook) = hook {
         hook(&event);
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::error::SessionError;
 use crate::payload::Payload;
 use crate::session::Session;
 use crate::shared::Channel;
@@ -83,6 +84,17 @@ impl Denied {
     #[must_use]
     pub fn header(&self) -> Option<(&'static str, &str)> {
         self.header.as_ref().map(|(name, value)| (*name, value.as_str()))
+    }
+}
+
+impl SessionError {
+    /// The answer to a client that has no session to change; `None` for what is
+    /// no fault of the client's: an opaque 500. Adapters answer so by themselves.
+    #[must_use]
+    pub fn denied(&self) -> Option<Denied> {
+        // Which channel it came over is not known here. A browser shows nothing
+        // for the challenge.
+        (*self == SessionError::NoSession).then(|| Denied::sign_in(Channel::Bearer, None))
     }
 }
 

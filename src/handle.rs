@@ -87,6 +87,10 @@ impl RingHandle {
     pub(crate) fn attach(&self, follower: &Arc<impl Follower + 'static>) {
         let mut followers = self.followers();
         follower.take(&self.ring());
+        if followers.len() == followers.capacity() {
+            // Before it grows: those that came and went would fill it otherwise.
+            followers.retain(|follower| follower.strong_count() > 0);
+        }
         let weak: Weak<dyn Follower> = Arc::downgrade(follower) as Weak<_>;
         followers.push(weak);
     }
@@ -240,5 +244,28 @@ impl From<&RingHandle> for RingHandle {
 impl fmt::Debug for RingHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("RingHandle").field(&self.ring()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nobody;
+
+    impl Follower for Nobody {
+        fn take(&self, _: &KeyRing) {}
+    }
+
+    #[test]
+    fn followers_that_are_gone_take_no_room() {
+        let handle = RingHandle::from(KeyRing::generate().unwrap());
+        let stays = Arc::new(Nobody);
+        handle.attach(&stays);
+        for _ in 0..10_000 {
+            handle.attach(&Arc::new(Nobody));
+        }
+        assert!(handle.followers().capacity() < 100);
+        assert!(handle.followers().iter().any(|follower| follower.strong_count() > 0));
     }
 }

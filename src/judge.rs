@@ -11,6 +11,7 @@ use crate::error::OpenError;
 use crate::handle::RingHandle;
 use crate::key::KeyId;
 use crate::payload::{self, Payload, PayloadError};
+use crate::pieces::is_piece;
 use crate::policy::Policy;
 use crate::record::{
     Fingerprint, RENEWAL_SCHEMA, Record, RenewalRecord, SessionId, StateCopy, fingerprint,
@@ -18,7 +19,7 @@ use crate::record::{
 use crate::sealed::Sealing;
 use crate::sealer::check_schema;
 use crate::time::UnixTime;
-use crate::wire::{Body, Claims};
+use crate::wire::{Body, CLOCK_SKEW, Claims, Mode};
 
 const BUCKET: u8 = 32;
 
@@ -46,10 +47,31 @@ pub(crate) struct Carried {
     pub(crate) renewals: Vec<Vec<u8>>,
 }
 
+impl Carried {
+    /// Whether something of it looks like ours, in one cookie or in pieces.
+    pub(crate) fn has_ours(&self) -> bool {
+        let ours = |token: &Vec<u8>| token.starts_with(Mode::Sealed.prefix()) || is_piece(token);
+        self.states.iter().any(ours)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.states.is_empty() && self.renewals.is_empty()
+    }
+}
+
 pub(crate) enum Judged<T> {
     Absent,
-    Refused(Refusal),
+    Refused(Refusal, Fate),
     Alive(Alive<T>),
+}
+
+/// What becomes of tokens that make no session here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// They are dead, on every server.
+    Cleared,
+    /// They may be alive on another.
+    LeftAlone,
 }
 
 /// A session that is alive, as its tokens say.
@@ -120,7 +142,9 @@ pub enum Refusal {
 
 impl Refusal {
     /// Whether another server might accept the session, so that its tokens are
-    /// left alone; the others are cleared.
+    /// left alone; the others are cleared. (After a timeout they are cleared
+    /// once it is past by more than [`CLOCK_SKEW`]: another
+    /// server's clock, or a renewal on its way, may say otherwise until then.)
     #[must_use]
     pub fn may_be_valid_elsewhere(&self) -> bool {
         match self {
@@ -130,9 +154,8 @@ impl Refusal {
         }
     }
 
-    /// Whether what came does not even look like ours.
-    pub(crate) fn is_another_library(&self) -> bool {
-        matches!(self, Refusal::Token(OpenError::Prefix | OpenError::TooLong { .. }))
+    fn fate(&self) -> Fate {
+        if self.may_be_valid_elsewhere() { Fate::LeftAlone } else { Fate::Cleared }
     }
 }
 
@@ -161,10 +184,10 @@ pub(crate) fn judge<T: Payload>(
     for token in &carried.states {
         match open_session(keys, policy, token, &carried.renewals, &now) {
             Ok(alive) => return Judged::Alive(alive),
-            Err(refusal) => match judged {
-                Judged::Refused(earlier) if earlier.may_be_valid_elsewhere() => {}
-                Judged::Refused(_) if !refusal.may_be_valid_elsewhere() => {}
-                _ => judged = Judged::Refused(refusal),
+            Err((refusal, fate)) => match judged {
+                Judged::Refused(_, Fate::LeftAlone) => {}
+                Judged::Refused(..) if fate == Fate::Cleared => {}
+                _ => judged = Judged::Refused(refusal, fate),
             },
         }
     }
@@ -177,14 +200,14 @@ fn open_session<T: Payload>(
     text: &[u8],
     renewal_texts: &[Vec<u8>],
     now: &impl Fn() -> UnixTime,
-) -> Result<Alive<T>, Refusal> {
+) -> Result<Alive<T>, (Refusal, Fate)> {
     let fingerprint = fingerprint(text);
     let mut buf = Zeroizing::new(Vec::new());
     let opened = keys.state.open(text, now, Duration::MAX, &mut buf);
     if let Err(error) = &opened
         && !matches!(error, OpenError::UnknownKey(_) | OpenError::RetiredKey(_))
     {
-        return Err(refused(*error));
+        return Err(refused(*error, now));
     }
 
     // Only now: a forged state token costs no second decryption.
@@ -192,30 +215,32 @@ fn open_session<T: Payload>(
     let (source, key_id, body) = match opened {
         Ok(unsealed) => (Source::Token, unsealed.key_id, unsealed.body),
         Err(error) => {
-            let (key_id, copy) = renewals.copy_of(fingerprint).ok_or(refused(error))?;
-            let body = Body::parse(copy).map_err(refused)?;
-            body.deadline(now(), Duration::MAX).map_err(refused)?;
+            let (key_id, copy) =
+                renewals.copy_of(fingerprint).ok_or_else(|| refused(error, now))?;
+            let body = Body::parse(copy).map_err(|error| refused(error, now))?;
+            body.deadline(now(), Duration::MAX).map_err(|error| refused(error, now))?;
             (Source::Copy, key_id, body)
         }
     };
-    let (record, state) = open_payload(&body).map_err(refused)?;
+    let (record, state) = open_payload(&body).map_err(|error| refused(error, now))?;
 
     let claims = body.claims;
     let lives_until = claims.issued_at + Duration::from_secs(claims.lifetime);
     let expires_at = lives_until.min(policy.deadline(record.started_at, record.ceiling));
     if now() >= expires_at {
-        return Err(Refusal::AbsoluteTimeout);
+        return Err(over(Refusal::AbsoluteTimeout, expires_at, now));
     }
     let renewal = renewals.latest_of(record.id);
     let last_seen = renewal.map_or(claims.issued_at, |found| found.issued_at.max(claims.issued_at));
-    if now() >= last_seen + policy.idle_timeout() {
+    let idle_since = last_seen + policy.idle_timeout();
+    if now() >= idle_since {
         return Err(match renewals.unjudged {
-            0 => Refusal::IdleTimeout,
-            _ => Refusal::UnknownActivity,
+            0 => over(Refusal::IdleTimeout, idle_since, now),
+            _ => (Refusal::UnknownActivity, Fate::LeftAlone),
         });
     }
     let renewal = match renewal {
-        _ if renewals.unjudged > 0 => Renewal::LeftAlone,
+        None if renewals.unjudged > 0 => Renewal::LeftAlone,
         None if renewal_texts.is_empty() => Renewal::Absent,
         None => Renewal::Dead,
         Some(found) => Renewal::Counts {
@@ -238,12 +263,19 @@ fn open_payload<T: Payload>(body: &Body<'_>) -> Result<(Record, T), OpenError> {
     Ok((record, state))
 }
 
-fn refused(error: OpenError) -> Refusal {
+fn refused(error: OpenError, now: &impl Fn() -> UnixTime) -> (Refusal, Fate) {
     match error {
         // A state token lives until the session's absolute deadline.
-        OpenError::Expired { .. } => Refusal::AbsoluteTimeout,
-        error => Refusal::Token(error),
+        OpenError::Expired { expires_at } => over(Refusal::AbsoluteTimeout, expires_at, now),
+        error => (Refusal::Token(error), Refusal::Token(error).fate()),
     }
+}
+
+/// A session that was over at `end`. An overlapping request may have renewed it
+/// just before, or another server's clock be behind: its tokens stay for as long.
+fn over(refusal: Refusal, end: UnixTime, now: &impl Fn() -> UnixTime) -> (Refusal, Fate) {
+    let fate = if now() >= end + CLOCK_SKEW { Fate::Cleared } else { Fate::LeftAlone };
+    (refusal, fate)
 }
 
 /// The renewal tokens of a request that open, and how many may be valid elsewhere.

@@ -88,6 +88,7 @@ mod sessions;
 mod shared;
 mod signed;
 mod signer;
+mod skips;
 mod start;
 mod subkeys;
 #[cfg(feature = "testing")]
@@ -143,7 +144,10 @@ pub use crate::sealer::{Opened, Sealer};
 pub use crate::session::Session;
 pub use crate::sessions::{Sessions, SessionsBuilder};
 pub use crate::shared::Channel;
-pub use crate::signer::{Signer, Unverified, read_unverified};
+pub use crate::signer::Signer;
+#[cfg(feature = "json")]
+#[cfg_attr(docsrs, doc(cfg(feature = "json")))]
+pub use crate::signer::{Unverified, read_unverified};
 pub use crate::start::Start;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]

@@ -29,7 +29,7 @@ pub struct OldCookie {
 
 /// Whether servers that know only the old cookie still answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum OldServers {
+pub(crate) enum OldServers {
     Gone,
     Running,
 }
@@ -63,9 +63,11 @@ impl OldCookie {
         Ok(self)
     }
 
-    /// Leaves the cookie in the browser beside the new one, for as long as a
-    /// rolling deploy also has servers that know nothing else. The end of a
-    /// session still removes it. Take this out in the next release.
+    /// Leaves the cookie where it is for as long as a rolling deploy also has
+    /// servers that know nothing else: a session is adopted for each request
+    /// anew, and becomes one of ours when its state changes. A sign-out on
+    /// either side counts on both until then; signing in or out here removes
+    /// the cookie. Take this out in the next release.
     #[must_use]
     pub fn while_old_servers_run(mut self) -> OldCookie {
         self.servers = OldServers::Running;
@@ -162,8 +164,11 @@ impl<T> Migration<T> {
         Migration { source: Source::Bearer, until, adopt }
     }
 
-    pub(crate) fn is_bearer(&self) -> bool {
-        matches!(self.source, Source::Bearer)
+    pub(crate) fn channel(&self) -> Channel {
+        match self.source {
+            Source::Cookie(_) => Channel::Cookie,
+            Source::Bearer => Channel::Bearer,
+        }
     }
 
     /// What a request carries of this kind. `bearers` are the tokens that the
@@ -208,7 +213,7 @@ pub(crate) struct Old<T> {
 pub(crate) enum Moment {
     /// The session goes on as ours.
     Adopted,
-    /// The session is over.
+    /// It is over, or another one begins.
     Ended,
 }
 
@@ -233,14 +238,19 @@ impl<T> Old<T> {
         Some(Old { migrations: Arc::clone(migrations), values })
     }
 
-    /// The first session that the application recognizes.
-    pub(crate) fn adopt(&self, now: UnixTime) -> Option<Adopted<T>> {
+    /// The first session that the application recognizes, and whether servers
+    /// that know only the old credential still answer.
+    pub(crate) fn adopt(&self, now: UnixTime) -> Option<(Adopted<T>, OldServers)> {
         self.values.iter().find_map(|(index, value)| {
             let migration = &self.migrations[*index];
             if now >= migration.until {
                 return None;
             }
-            (migration.adopt)(value)
+            let servers = match &migration.source {
+                Source::Cookie(old) => old.servers,
+                Source::Bearer => OldServers::Gone,
+            };
+            Some(((migration.adopt)(value)?, servers))
         })
     }
 

@@ -6,6 +6,8 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroize;
 
+use crate::skips::leaves_a_field_out;
+
 /// A type that travels in tokens: what it is for, and which shape it has.
 ///
 /// Usually derived (feature `derive`, on by default):
@@ -48,6 +50,25 @@ use zeroize::Zeroize;
 /// #[derive(Serialize, Deserialize, Payload)]
 /// #[payload(purpose = "bank.example/session", version = 2, previous = Old)]
 /// struct Account { id: u64 }
+/// ```
+///
+/// Postcard writes values one after another and no names, so every field must
+/// be written every time: `skip_serializing_if`, `skip_serializing` and
+/// `skip_deserializing` (without the other), `flatten`, `untagged` and `tag` do
+/// not go with it. The derive refuses them in the type itself; in types within
+/// it, a field left out is a [`PayloadError`] when the value is written, and
+/// debug builds read back what they write.
+///
+/// ```compile_fail
+/// # use bulla::Payload;
+/// # use serde::{Deserialize, Serialize};
+/// #[derive(Serialize, Deserialize, Payload)]
+/// #[payload(purpose = "bank.example/session")]
+/// struct Account {
+///     #[serde(skip_serializing_if = "Option::is_none")]
+///     admin_of: Option<u8>,
+///     name: String,
+/// }
 /// ```
 ///
 /// Values are compared by their encoding. Prefer `BTreeMap` over `HashMap`,
@@ -158,8 +179,23 @@ const fn same(a: &str, b: &str) -> bool {
 }
 
 /// Appends the encoding of `payload` to `out`.
+///
+/// In debug builds, and so in an application's tests, a value that could not
+/// be read back is refused here instead of at its first use.
 pub(crate) fn encode<P: Payload>(payload: &P, out: &mut Vec<u8>) -> Result<(), PayloadError> {
+    let start = out.len();
+    write(payload, out)?;
+    if cfg!(debug_assertions) {
+        decode::<P>(P::VERSION, &out[start..])?;
+    }
+    Ok(())
+}
+
+fn write<P: Payload>(payload: &P, out: &mut Vec<u8>) -> Result<(), PayloadError> {
     match P::ENCODING {
+        Encoding::Postcard if leaves_a_field_out(payload) => Err(PayloadError(
+            "a field was left out (skip_serializing_if): postcard could not read the rest back",
+        )),
         Encoding::Postcard => postcard::serialize_with_flavor(payload, Wiped(out))
             .map_err(|error| PayloadError(postcard_reason(&error))),
         #[cfg(feature = "json")]

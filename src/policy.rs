@@ -13,7 +13,7 @@ const DAY: u64 = 24 * HOUR;
 ///
 /// | preset | idle | absolute | after |
 /// |---|--:|--:|---|
-/// | `default()` | 30 min | 12 h | OWASP session management |
+/// | `default()` | 30 min | 12 h | idle: OWASP session management (15 to 30 min); absolute: within NIST's 24 h (OWASP: 4 to 8 h for office work) |
 /// | `high_value()` | 5 min | 4 h | OWASP, for high-value applications |
 /// | `aal1()` | none | 30 days | NIST SP 800-63B-4, 2.1.3 |
 /// | `aal2()` | 1 h | 24 h | NIST SP 800-63B-4, 2.2.3 |
@@ -34,9 +34,15 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The idle and the absolute timeout, in whole seconds, rounded down.
+    /// The idle and the absolute timeout, in this order, in whole seconds,
+    /// rounded down. For no idle timeout, give the absolute one twice.
+    ///
+    /// # Panics
+    /// When one is below a second: no session could begin.
     #[must_use]
     pub const fn new(idle: Duration, absolute: Duration) -> Policy {
+        assert!(idle.as_secs() > 0, "the idle timeout is at least a second");
+        assert!(absolute.as_secs() > 0, "the absolute timeout is at least a second");
         Policy { idle, absolute, touch: None }
     }
 
@@ -68,18 +74,26 @@ impl Policy {
         Policy::new(Duration::from_secs(idle), Duration::from_secs(absolute))
     }
 
-    /// A session ends when nothing was seen of it for this long.
+    /// A session ends when nothing was seen of it for this long, to within
+    /// [`touch_threshold`](Policy::touch_threshold): activity that soon after
+    /// the last on record is not recorded.
+    ///
+    /// # Panics
+    /// When it is below a second.
     #[must_use]
-    pub const fn with_idle_timeout(mut self, idle: Duration) -> Policy {
-        self.idle = idle;
-        self
+    pub const fn with_idle_timeout(self, idle: Duration) -> Policy {
+        let touch = self.touch;
+        Policy { touch, ..Policy::new(idle, self.absolute) }
     }
 
     /// A session ends this long after sign-in, whatever happens.
+    ///
+    /// # Panics
+    /// When it is below a second.
     #[must_use]
-    pub const fn with_absolute_timeout(mut self, absolute: Duration) -> Policy {
-        self.absolute = absolute;
-        self
+    pub const fn with_absolute_timeout(self, absolute: Duration) -> Policy {
+        let touch = self.touch;
+        Policy { touch, ..Policy::new(self.idle, absolute) }
     }
 
     /// Activity is recorded when the last record is at least this old, so that

@@ -100,6 +100,9 @@ impl<'a> RenewalRecord<'a> {
             return Some(RenewalRecord { id, copy: None });
         }
         let (fingerprint, body) = payload.split_first_chunk()?;
+        if body.is_empty() {
+            return None;
+        }
         Some(RenewalRecord { id, copy: Some(StateCopy { fingerprint: *fingerprint, body }) })
     }
 

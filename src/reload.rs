@@ -19,6 +19,9 @@ use crate::time::UnixTime;
 /// the middle of being written is not taken for a ring.
 const SETTLE: Duration = Duration::from_millis(200);
 
+const MIN_INTERVAL: Duration = Duration::from_millis(10);
+const MAX_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// What [`RingSource::read`] fails with. Its text goes to the log: it must hold no secret.
 pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -134,8 +137,10 @@ pub struct Reloader<S> {
     candidate: Option<Seen>,
 }
 
-/// What a reading gave: the digest of a text, or of an error's.
+/// What a reading gave: the digest of a text, or that there was none.
 type Seen = [u8; 32];
+
+const UNREADABLE: Seen = [0; 32];
 
 /// What a look at the source has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,10 +183,8 @@ impl<S: RingSource> Reloader<S> {
         let Some(handle) = self.ring.upgrade() else { return Reload::Abandoned };
         let read = self.source.read().map_err(ReloadError::Source);
         handle.set_health(|health| health.checked_at = Some(now));
-        let seen = match &read {
-            Ok(text) => digest(text),
-            Err(error) => digest(error.to_string().as_bytes()),
-        };
+        // One error is as good as another: its text may have a time in it.
+        let seen = read.as_ref().map_or(UNREADABLE, |text| digest(text));
         if seen == self.accepted {
             self.settle(&handle, seen);
             return Reload::Unchanged;
@@ -236,6 +239,7 @@ impl<S: RingSource> Reloader<S> {
 
     /// Looks at the source every so often, until the last handle is gone.
     fn run(mut self, every: Duration) {
+        let every = every.clamp(MIN_INTERVAL, MAX_INTERVAL);
         let mut next = Instant::now() + every;
         let mut early = Early::Left;
         loop {
@@ -269,7 +273,7 @@ enum Early {
 
 impl RingHandle {
     /// Loads the ring of a source, and looks there again every so often, such
-    /// as every 60 seconds, in a thread of its own that ends with the last
+    /// as every 60 seconds (at least once a day), in a thread of its own that ends with the last
     /// handle. A token under an unknown key causes one more look between two.
     ///
     /// A ring that cannot be read, is broken, has no primary key now, or has a
@@ -315,12 +319,12 @@ pub enum ReloadError {
     Ring(RingError),
     /// No key of it is primary now.
     NoPrimaryKey,
-    /// Its serial number is lower than that of the ring in use.
+    /// Its serial number is lower than that of the ring in use, or missing.
     Backwards {
         /// The serial number in use.
         have: u64,
         /// The one found.
-        found: u64,
+        found: Option<u64>,
     },
 }
 
@@ -332,9 +336,16 @@ impl fmt::Display for ReloadError {
             ReloadError::NoPrimaryKey => f.write_str(
                 "no key of the ring is primary now; give one a primary-from that has passed",
             ),
-            ReloadError::Backwards { have, found } => write!(
+            ReloadError::Backwards { have, found: Some(found) } => write!(
                 f,
-                "the ring has the serial number {found} and the one in use {have}: it is older"
+                "the ring has the serial number {found} and the one in use {have}: it is older; \
+                 if it is what you want, give it a higher number"
+            ),
+            ReloadError::Backwards { have, found: None } => write!(
+                f,
+                "the ring has no serial number and the one in use has {have}: begin it with \
+                 # serial: {}",
+                have.saturating_add(1)
             ),
         }
     }
@@ -358,7 +369,7 @@ fn fit(text: &[u8], now: UnixTime) -> Result<KeyRing, ReloadError> {
 
 fn not_backwards(ring: KeyRing, present: &Arc<KeyRing>) -> Result<KeyRing, ReloadError> {
     match (present.serial(), ring.serial()) {
-        (Some(have), Some(found)) if found < have => Err(ReloadError::Backwards { have, found }),
+        (Some(have), found) if found < Some(have) => Err(ReloadError::Backwards { have, found }),
         _ => Ok(ring),
     }
 }

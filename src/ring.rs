@@ -297,7 +297,8 @@ fn schedule<'a>(words: impl Iterator<Item = &'a str>, line: usize) -> Result<Sch
 
 /// The first `# serial: N` counts.
 fn serial(line: &str) -> Option<u64> {
-    line.trim_ascii().strip_prefix("# serial: ")?.parse().ok()
+    let digits = line.trim_ascii().strip_prefix("# serial: ")?;
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
 fn check_len(len: usize) -> Result<(), RingError> {

@@ -11,9 +11,9 @@ use crate::bundle::Bundle;
 use crate::error::{SealError, SessionError};
 use crate::event::Event;
 use crate::info::{Info, Status};
-use crate::judge::{Alive, Carried, Judged, Renewal, judge};
+use crate::judge::{Alive, Carried, Fate, Judged, judge};
 use crate::key::KeyId;
-use crate::migration::{Adopted, Moment, Old};
+use crate::migration::{Adopted, Moment, Old, OldServers};
 use crate::payload::{self, Payload, PayloadError};
 use crate::record::{Record, SessionId};
 use crate::shared::{Channel, Shared};
@@ -37,6 +37,23 @@ use crate::tokens;
 ///
 /// A session that cannot be judged here (an unknown key, a newer schema) is
 /// none, and stays in the client untouched unless `start` or `end` is called.
+/// So do not start sessions for guests without a look at why there is none: in
+/// a rolling deploy that would replace what a newer server has made.
+///
+/// ```
+/// # use bulla::{Payload, Session, SessionError, Status};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize, Payload)]
+/// # #[payload(purpose = "shop.example/cart")]
+/// # struct Cart { items: Vec<u64> }
+/// fn put_in_cart(session: &Session<Cart>, item: u64) -> Result<(), SessionError> {
+///     match session.status() {
+///         Status::Alive => session.update(|cart| cart.items.push(item)),
+///         Status::Refused(why) if why.may_be_valid_elsewhere() => Ok(()), // "try again"
+///         _ => session.start(Cart { items: vec![item] }),
+///     }
+/// }
+/// ```
 pub struct Session<T> {
     inner: Arc<Inner<T>>,
 }
@@ -47,14 +64,25 @@ struct Inner<T> {
     carried: Carried,
     old: Option<Old<T>>,
     now: OnceLock<UnixTime>,
+    clock: Clock,
     judged: OnceLock<Judged<T>>,
     adopted: OnceLock<Option<Arc<Written<T>>>>,
     pending: Mutex<Pending<T>>,
 }
 
+/// Where the time comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Clock {
+    Runs,
+    /// The caller has said what time it is.
+    StandsStill,
+}
+
 /// What this request did to the session.
 struct Pending<T> {
     change: Change<T>,
+    /// It ended the session that it came with, whatever it did afterwards.
+    ended: bool,
     /// Counts changes, so that an update can tell that another came between.
     revision: u64,
     activity: Activity,
@@ -78,11 +106,15 @@ struct Written<T> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// A new session, or an old one under a new id.
-    Afresh,
+    /// A new session.
+    Started,
+    /// The same under a new id.
+    Renamed,
     Changed,
     /// One of another library.
     Adopted,
+    /// One of another library that stays there until it changes.
+    Borrowed,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -158,7 +190,7 @@ impl<T: Payload> Session<T> {
         if (self.inner.channel, channel) == (Channel::Bearer, Channel::Cookie) {
             return Err(SessionError::NoChannel);
         }
-        self.write(record, Arc::new(state), channel, Kind::Afresh, revision)
+        self.write(record, Arc::new(state), channel, Kind::Started, revision)
     }
 
     /// Replaces the state. A state that encodes equal writes nothing.
@@ -195,7 +227,7 @@ impl<T: Payload> Session<T> {
         let id = SessionId::new().map_err(SealError::from)?;
         let record = Record { id, reauthenticated_at: self.now(), ..record };
         let (channel, _) = self.writing();
-        self.write(record, state, channel, Kind::Afresh, revision)
+        self.write(record, state, channel, Kind::Renamed, revision)
     }
 
     /// Ends the session: its tokens are removed from the client. What was
@@ -204,11 +236,14 @@ impl<T: Payload> Session<T> {
     /// # Errors
     /// [`SessionError::ResponseSent`].
     pub fn end(&self) -> Result<(), SessionError> {
-        self.pending().put(Change::Ended)
+        let mut pending = self.pending();
+        pending.put(Change::Ended)?;
+        pending.ended = true;
+        Ok(())
     }
 
     /// This request is no activity of the user: a poll in the background does
-    /// not keep a session alive.
+    /// not keep a session alive. One that changes the state does, all the same.
     pub fn ignore_activity(&self) {
         self.pending().activity = Activity::Ignored;
     }
@@ -223,7 +258,7 @@ impl<T: Payload> Session<T> {
         }
         match self.judged() {
             Judged::Absent => Status::Absent,
-            Judged::Refused(refusal) => Status::Refused(*refusal),
+            Judged::Refused(refusal, _) => Status::Refused(*refusal),
             Judged::Alive(_) => Status::Alive,
         }
     }
@@ -273,82 +308,114 @@ impl<T: Payload> Session<T> {
     pub fn discard_changes(&self) {
         let mut pending = self.pending();
         if matches!(pending.change, Change::Written(_)) {
-            pending.change = Change::Untouched;
+            pending.change = if pending.ended { Change::Ended } else { Change::Untouched };
         }
     }
 
     /// What the response carries. From here on, changes are refused.
     ///
-    /// # Errors
-    /// [`SealError`] when a renewal could not be sealed. The session is as it
-    /// was; a later request will try again.
-    pub fn commit(&self) -> Result<Bundle, SealError> {
+    /// Renewals that cannot be sealed are left for a later request, and are
+    /// an [`Event::NotRenewed`].
+    #[must_use]
+    pub fn commit(&self) -> Bundle {
+        let mut bundle = Bundle::default();
         let (change, activity) = {
             let mut pending = self.pending();
             if pending.response == Response::Sent {
-                return Ok(Bundle::default());
+                return bundle;
             }
             pending.response = Response::Sent;
             (pending.change.clone(), pending.activity)
         };
-        let (shared, channel) = (&*self.inner.shared, self.inner.channel);
-        let judged = self.inner.judged.get();
-        let change = if judged.is_some() { self.or_adopted(change) } else { change };
-        let mut bundle = Bundle::default();
-        match (change, judged) {
-            (Change::Written(written), _) => {
-                let id = written.record.id;
-                shared.emit(match written.kind {
-                    Kind::Afresh => Event::Started { id },
-                    Kind::Changed => Event::Changed { id },
-                    Kind::Adopted => Event::Adopted { id },
-                });
-                answer::write(shared, &written.tokens, self.beside(written.kind), &mut bundle);
-                self.remove_old(Moment::Adopted, &mut bundle);
-            }
+        let shared = &self.inner.shared;
+        match (change, self.inner.judged.get()) {
+            (Change::Written(written), _) => self.send(&written, &mut bundle),
             (Change::Ended, _) => {
                 shared.emit(Event::Ended);
                 self.remove_old(Moment::Ended, &mut bundle);
-                answer::remove(shared, channel, self.beside(Kind::Afresh), &mut bundle)
+                self.remove(&mut bundle);
             }
-            (Change::Untouched, None) => return Ok(bundle),
-            (Change::Untouched, Some(Judged::Absent)) => {}
-            (Change::Untouched, Some(Judged::Refused(refusal))) => {
-                if !refusal.may_be_valid_elsewhere() {
-                    self.remove_old(Moment::Ended, &mut bundle);
-                    answer::remove(shared, channel, self.beside(Kind::Afresh), &mut bundle);
-                }
-            }
-            (Change::Untouched, Some(Judged::Alive(alive))) => {
-                let seen = match activity {
-                    Activity::Counts => self.now(),
-                    Activity::Ignored => alive.last_seen,
-                };
-                answer::renew(shared, channel, alive, seen, self.now(), &mut bundle)?;
-                if !bundle.is_empty() {
-                    shared.emit(Event::Renewed { id: alive.record.id });
-                }
-                self.remove_old(Moment::Adopted, &mut bundle);
-            }
+            (Change::Untouched, None) => return bundle,
+            (Change::Untouched, Some(judged)) => self.send_untouched(judged, activity, &mut bundle),
         }
         if !bundle.is_empty() {
             bundle.no_store();
         }
         bundle.vary(shared.vary());
-        Ok(bundle)
+        bundle
     }
 
-    /// What becomes of the renewal token that came with the request, when the
-    /// state token is written or removed. A change leaves alone what cannot be
-    /// judged here; a new beginning and an end leave nothing.
-    fn beside(&self, kind: Kind) -> Beside {
-        if self.inner.carried.renewals.is_empty() {
-            return Beside::Nothing;
+    fn send(&self, written: &Written<T>, bundle: &mut Bundle) {
+        let Written { record: Record { id, .. }, tokens, kind, .. } = written;
+        let (id, shared, carried) = (*id, &self.inner.shared, &self.inner.carried);
+        shared.emit(match kind {
+            Kind::Started | Kind::Renamed => Event::Started { id },
+            Kind::Changed => Event::Changed { id },
+            Kind::Adopted | Kind::Borrowed => Event::Adopted { id },
+        });
+        if *kind == Kind::Borrowed {
+            return;
         }
-        let left_alone = || self.alive().is_some_and(|alive| alive.renewal == Renewal::LeftAlone);
-        match kind {
-            Kind::Changed if left_alone() => Beside::LeftAlone,
-            Kind::Changed | Kind::Afresh | Kind::Adopted => Beside::Stale,
+        if tokens.channel != self.inner.channel && !carried.is_empty() {
+            self.remove(bundle);
+        }
+        // A change leaves the session its last activity, which may be later
+        // than this request. A copy in it stands for the old state only.
+        let beside = match kind {
+            Kind::Changed => Beside::Stays,
+            _ => self.beside(),
+        };
+        answer::write(shared, tokens, beside, bundle);
+        let moment = if *kind == Kind::Started { Moment::Ended } else { Moment::Adopted };
+        self.remove_old(moment, bundle);
+    }
+
+    fn send_untouched(&self, judged: &Judged<T>, activity: Activity, bundle: &mut Bundle) {
+        let shared = &self.inner.shared;
+        match judged {
+            Judged::Alive(alive) => {
+                // A request in the background could put an older time, or an
+                // older copy, over that of one which does count.
+                if activity == Activity::Counts {
+                    let (channel, now) = (self.inner.channel, self.now());
+                    match answer::renew(shared, channel, alive, now, || self.later(), bundle) {
+                        Ok(()) if bundle.is_empty() => {}
+                        Ok(()) => shared.emit(Event::Renewed { id: alive.record.id }),
+                        Err(error) => shared.emit(Event::NotRenewed(error)),
+                    }
+                }
+                self.remove_old(Moment::Adopted, bundle);
+            }
+            Judged::Refused(_, Fate::Cleared) => {
+                self.remove_old(Moment::Ended, bundle);
+                // As long as there is an old cookie, ours stays to say that the
+                // session is over: without it, the old one would be adopted.
+                if self.inner.old.is_none() {
+                    self.remove(bundle);
+                }
+            }
+            Judged::Absent | Judged::Refused(_, Fate::LeftAlone) => {
+                if let Some(written) = self.adopted() {
+                    self.send(&written, bundle);
+                }
+            }
+        }
+    }
+
+    fn remove(&self, bundle: &mut Bundle) {
+        answer::remove(&self.inner.shared, self.inner.channel, self.beside(), bundle);
+    }
+
+    /// A renewal token goes with its session, and with the beginning of another.
+    fn beside(&self) -> Beside {
+        if self.inner.carried.renewals.is_empty() { Beside::Stays } else { Beside::Goes }
+    }
+
+    /// The time now, and not when the request was looked at first.
+    fn later(&self) -> UnixTime {
+        match self.inner.clock {
+            Clock::Runs => (self.inner.shared.clock)().max(self.now()),
+            Clock::StandsStill => self.now(),
         }
     }
 
@@ -365,7 +432,7 @@ impl<T: Payload> Session<T> {
             let judged = judge(keys, &shared.policy, carried, || self.now());
             match &judged {
                 Judged::Absent => {}
-                Judged::Refused(refusal) => shared.emit(Event::Refused(*refusal)),
+                Judged::Refused(refusal, _) => shared.emit(Event::Refused(*refusal)),
                 Judged::Alive(Alive { record, token, .. }) => {
                     shared.emit(Event::Opened { id: record.id, key_id: token.key_id });
                 }
@@ -377,7 +444,7 @@ impl<T: Payload> Session<T> {
     fn alive(&self) -> Option<&Alive<T>> {
         match self.judged() {
             Judged::Alive(alive) => Some(alive),
-            Judged::Absent | Judged::Refused(_) => None,
+            Judged::Absent | Judged::Refused(..) => None,
         }
     }
 
@@ -395,24 +462,32 @@ impl<T: Payload> Session<T> {
         }
     }
 
-    /// The session of the library before, if the request has none of ours.
+    /// The session of the library before, if the request carries none of ours,
+    /// be it alive or not.
     fn adopted(&self) -> Option<Arc<Written<T>>> {
         let old = self.inner.old.as_ref()?;
-        let adopt = || match self.judged() {
-            Judged::Alive(_) => None,
-            Judged::Refused(refusal) if !refusal.is_another_library() => None,
-            Judged::Absent | Judged::Refused(_) => match self.adopt(old.adopt(self.now())?) {
+        let adopt = || {
+            self.judged(); // it is looked at, and what is refused is said to be
+            if self.inner.carried.has_ours() {
+                return None;
+            }
+            let (adopted, servers) = old.adopt(self.now())?;
+            let kind = match servers {
+                OldServers::Gone => Kind::Adopted,
+                OldServers::Running => Kind::Borrowed,
+            };
+            match self.adopt(adopted, kind) {
                 Ok(written) => Some(Arc::new(written)),
                 Err(error) => {
                     self.inner.shared.emit(Event::NotAdopted(error));
                     None
                 }
-            },
+            }
         };
         self.inner.adopted.get_or_init(adopt).clone()
     }
 
-    fn adopt(&self, adopted: Adopted<T>) -> Result<Written<T>, SessionError> {
+    fn adopt(&self, adopted: Adopted<T>, kind: Kind) -> Result<Written<T>, SessionError> {
         let now = self.now();
         let record = Record {
             id: SessionId::new().map_err(SealError::from)?,
@@ -420,7 +495,7 @@ impl<T: Payload> Session<T> {
             reauthenticated_at: adopted.started_at.unwrap_or(UnixTime::EPOCH).min(now),
             ceiling: adopted.ceiling,
         };
-        self.sealed(record, Arc::new(adopted.state), self.inner.channel, Kind::Adopted)
+        self.sealed(record, Arc::new(adopted.state), self.inner.channel, kind)
     }
 
     /// The session as this request has left it.
@@ -436,7 +511,10 @@ impl<T: Payload> Session<T> {
     /// has started or adopted stays one.
     fn writing(&self) -> (Channel, Kind) {
         match self.changed() {
-            Change::Written(written) => (written.tokens.channel, written.kind),
+            Change::Written(written) => match written.kind {
+                Kind::Borrowed => (written.tokens.channel, Kind::Adopted),
+                kind => (written.tokens.channel, kind),
+            },
             _ => (self.inner.channel, Kind::Changed),
         }
     }
@@ -497,9 +575,11 @@ impl<T: Payload> Session<T> {
             sealed => sealed?,
         };
         shared.check_fit(channel, text.len())?;
-        let renewal = match channel {
-            Channel::Cookie => None,
-            Channel::Bearer => Some(tokens::first_renewal(keys, &shared.policy, record.id, now)?),
+        let renewal = match (channel, kind) {
+            (Channel::Cookie, _) | (Channel::Bearer, Kind::Changed) => None,
+            (Channel::Bearer, _) => {
+                Some(tokens::first_renewal(keys, &shared.policy, record.id, now)?)
+            }
         };
         let age = expires_at.since(now);
         let tokens = NewTokens { channel, state: text, renewal, age };
@@ -526,6 +606,7 @@ impl<T> Session<T> {
     ) -> Session<T> {
         let pending = Pending {
             change: Change::Untouched,
+            ended: false,
             revision: 0,
             activity: Activity::Counts,
             response: Response::Open,
@@ -535,6 +616,7 @@ impl<T> Session<T> {
             channel,
             carried,
             old,
+            clock: now.map_or(Clock::Runs, |_| Clock::StandsStill),
             now: now.map_or_else(OnceLock::new, OnceLock::from),
             judged: OnceLock::new(),
             adopted: OnceLock::new(),

@@ -31,7 +31,7 @@ use crate::time::UnixTime;
 /// // A request signs in; its header lines are looked up by lower-case name.
 /// let session = sessions.load(|_| Vec::<&[u8]>::new());
 /// session.start(Account { id: 7 })?;
-/// let lines: Vec<_> = session.commit()?.into_iter().collect();
+/// let lines: Vec<_> = session.commit().into_iter().collect();
 /// assert_eq!(lines[0].name, "set-cookie");
 /// assert!(lines[0].value.starts_with("__Host-session=b1."));
 ///
@@ -110,9 +110,8 @@ impl<T: Payload> Sessions<T> {
             return (Channel::Bearer, Carried::default());
         };
         let states = cookie.find(values("cookie").into_iter(), Role::State);
-        if states.is_empty() {
-            return (Channel::Cookie, Carried::default());
-        }
+        // Also without a state token: one that a late response has left behind
+        // goes with the next sign-in, or it would stand in the way of renewals.
         let renewals = cookie.find(values("cookie").into_iter(), Role::Renewal);
         (Channel::Cookie, Carried { states, renewals })
     }
@@ -167,7 +166,8 @@ impl<T: Payload> SessionsBuilder<T> {
         SessionsBuilder { ring: ring.into(), shared, migrations: Vec::new() }
     }
 
-    /// Carries sessions in this cookie. It is the default when no transport is named.
+    /// Carries sessions in this cookie. It is the default when nothing is said
+    /// of transports.
     #[must_use]
     pub fn cookie(mut self, cookie: Cookie) -> SessionsBuilder<T> {
         let channel = [b"cookie", cookie.name().as_bytes()].join(&0);
@@ -185,16 +185,23 @@ impl<T: Payload> SessionsBuilder<T> {
     }
 
     /// Where a guard sends a browser that has no session, instead of 401.
+    ///
+    /// # Panics
+    /// When it has a character that the header `Location` cannot hold: visible
+    /// ASCII can be.
     #[must_use]
     pub fn sign_in_page(mut self, path: impl Into<String>) -> SessionsBuilder<T> {
-        self.shared.sign_in_page = Some(path.into());
+        self.shared.sign_in_page = Some(page(path.into()));
         self
     }
 
     /// Where a guard sends a browser whose sign-in is not fresh enough, instead of 401.
+    ///
+    /// # Panics
+    /// As for [`sign_in_page`](SessionsBuilder::sign_in_page).
     #[must_use]
     pub fn step_up_page(mut self, path: impl Into<String>) -> SessionsBuilder<T> {
-        self.shared.step_up_page = Some(path.into());
+        self.shared.step_up_page = Some(page(path.into()));
         self
     }
 
@@ -210,6 +217,7 @@ impl<T: Payload> SessionsBuilder<T> {
     /// a request has no session of ours, `adopt` is given the value of the old
     /// cookie as it came, and opens it with the old library. What it returns
     /// goes on as a session of ours, and the response removes the old cookie.
+    /// A [`Cookie`] is on then.
     ///
     /// `adopt` must refuse what is expired or forged. `until` ends what it
     /// cannot: most old libraries know no logout for a copied cookie, so each
@@ -233,7 +241,7 @@ impl<T: Payload> SessionsBuilder<T> {
     ///
     /// let session = sessions.load(|name| (name == "cookie").then_some(&b"id=7"[..]));
     /// assert_eq!(session.get().unwrap().id, 7);
-    /// let lines: Vec<_> = session.commit()?.into_iter().collect();
+    /// let lines: Vec<_> = session.commit().into_iter().collect();
     /// assert!(lines[0].value.starts_with("__Host-session=b1."));
     /// assert!(lines[1].value.starts_with("id=; "));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -250,8 +258,8 @@ impl<T: Payload> SessionsBuilder<T> {
     }
 
     /// The same for a token that comes as `Authorization: Bearer`, such as a
-    /// JWT. The response carries the new tokens (see [`Bearer`], which this
-    /// switches on); a client that does not know them goes on with its old one,
+    /// JWT. The response carries the new tokens (see [`Bearer`], which is on
+    /// then); a client that does not know them goes on with its old one,
     /// and each of its requests is a session of its own, until `until`.
     #[must_use]
     pub fn adopt_bearer(
@@ -276,14 +284,24 @@ impl<T: Payload> SessionsBuilder<T> {
     /// The sessions. Derives four subkeys for each key of the ring and transport.
     #[must_use]
     pub fn build(self) -> Sessions<T> {
-        if self.shared.cookie.is_none() && self.shared.bearer.is_none() {
+        let (cookie, bearer) = (self.shared.cookie.is_some(), self.shared.bearer.is_some());
+        let adopts = |from: Channel| self.migrations.iter().any(|m| m.channel() == from);
+        let nothing_said = !cookie && !bearer && self.migrations.is_empty();
+        if !cookie && (nothing_said || adopts(Channel::Cookie)) {
             return self.cookie(Cookie::default()).build();
         }
-        if self.shared.bearer.is_none() && self.migrations.iter().any(Migration::is_bearer) {
+        if !bearer && adopts(Channel::Bearer) {
             return self.bearer(Bearer::default()).build();
         }
         Sessions { shared: Arc::new(self.shared), migrations: self.migrations.into() }
     }
+}
+
+/// Refused now rather than to each guest.
+fn page(path: String) -> String {
+    let fits = !path.is_empty() && path.bytes().all(|byte| byte.is_ascii_graphic());
+    assert!(fits, "the address of a page is visible ASCII, without spaces");
+    path
 }
 
 impl<T> fmt::Debug for SessionsBuilder<T> {

@@ -6,10 +6,15 @@ use std::time::Duration;
 
 use crate::error::{OpenError, SealError};
 use crate::handle::RingHandle;
+#[cfg(feature = "json")]
 use crate::key::KeyId;
+#[cfg(feature = "json")]
+use crate::payload::Encoding;
 use crate::payload::{self, Payload, View};
 use crate::sealer::{Opened, owned, view};
-use crate::signed::{Signing, unverified};
+use crate::signed::Signing;
+#[cfg(feature = "json")]
+use crate::signed::unverified;
 use crate::time::UnixTime;
 use crate::wire::{Claims, MAX_TOKEN_LEN};
 
@@ -152,6 +157,7 @@ impl<P: Payload> fmt::Debug for Signer<P> {
 ///
 /// Good for showing something to the client's own user, and for nothing that
 /// matters: not the mac, not the deadline, not even the purpose was checked.
+#[cfg(feature = "json")]
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Unverified<P> {
@@ -167,10 +173,15 @@ pub struct Unverified<P> {
 
 /// Reads a signed token without a key and without verifying anything.
 ///
+/// The payload's encoding must be JSON, or it does not compile: anybody can
+/// write what is read here, and JSON alone has a limit to how deep it nests.
+///
 /// # Errors
 /// [`OpenError`] for what is not laid out as a signed token (steps 1 to 4, 7
 /// and 11 to 14 of spec section 7).
+#[cfg(feature = "json")]
 pub fn read_unverified<P: Payload>(token: impl AsRef<[u8]>) -> Result<Unverified<P>, OpenError> {
+    const { assert!(all_json::<P>(), "only JSON is read unverified: encoding = \"json\"") };
     let mut buf = Vec::new();
     let read = owned(unverified(token.as_ref(), &mut buf)?)?;
     Ok(Unverified {
@@ -179,4 +190,10 @@ pub fn read_unverified<P: Payload>(token: impl AsRef<[u8]>) -> Result<Unverified
         unverified_expires_at: read.expires_at,
         unverified_key_id: read.key_id,
     })
+}
+
+/// Whether every shape of the chain is written as JSON.
+#[cfg(feature = "json")]
+const fn all_json<P: Payload>() -> bool {
+    P::VERSION == 0 || (matches!(P::ENCODING, Encoding::Json) && all_json::<P::Previous>())
 }

@@ -106,7 +106,7 @@ impl<T: Payload> Sessions<T> {
     fn signed_in(&self, state: T, over: Channel) -> Result<Vec<(String, String)>, SessionError> {
         let session = self.load(|_| Vec::<&[u8]>::new());
         session.start_with(state, Start::new().over(over))?;
-        let lines = session.commit()?.into_iter();
+        let lines = session.commit().into_iter();
         Ok(lines.map(|line| (line.name.into_owned(), line.value)).collect())
     }
 }

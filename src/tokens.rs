@@ -35,12 +35,11 @@ pub(crate) fn state_again<T>(
     keys: &ChannelKeys,
     alive: &Alive<T>,
     seen: UnixTime,
-    now: UnixTime,
 ) -> Result<String, SealError> {
     let mut token = String::new();
     let claims = Claims::new(seen, alive.expires_at.since(seen), alive.token.claims.schema);
     let payload = Body::parse(&alive.token.body).map(|body| body.payload).unwrap_or_default();
-    keys.state.seal(now, claims, &mut token, |out| {
+    keys.state.seal(seen, claims, &mut token, |out| {
         payload::reserve_wiped(out, payload.len());
         out.extend_from_slice(payload);
         Ok(())
@@ -56,11 +55,10 @@ pub(crate) fn renewal<T>(
     alive: &Alive<T>,
     copy: Copied,
     seen: UnixTime,
-    now: UnixTime,
 ) -> Result<String, SealError> {
     let state = StateCopy { fingerprint: alive.token.fingerprint, body: &alive.token.body };
     let copy = Some(state).filter(|_| copy == Copied::Yes);
-    seal_renewal(keys, policy, &RenewalRecord { id: alive.record.id, copy }, seen, now)
+    seal_renewal(keys, policy, &RenewalRecord { id: alive.record.id, copy }, seen)
 }
 
 /// The renewal token that goes with a new state token over the bearer channel.
@@ -70,7 +68,7 @@ pub(crate) fn first_renewal(
     id: SessionId,
     now: UnixTime,
 ) -> Result<String, SealError> {
-    seal_renewal(keys, policy, &RenewalRecord { id, copy: None }, now, now)
+    seal_renewal(keys, policy, &RenewalRecord { id, copy: None }, now)
 }
 
 fn seal_renewal(
@@ -78,11 +76,10 @@ fn seal_renewal(
     policy: &Policy,
     record: &RenewalRecord<'_>,
     seen: UnixTime,
-    now: UnixTime,
 ) -> Result<String, SealError> {
     let mut token = String::new();
     let claims = Claims::new(seen, policy.idle_timeout(), RENEWAL_SCHEMA);
-    keys.renewal.seal(now, claims, &mut token, |out| {
+    keys.renewal.seal(seen, claims, &mut token, |out| {
         payload::reserve_wiped(out, record.len());
         record.write(out);
         Ok(())

@@ -22,6 +22,10 @@ use crate::{
 /// response: middleware of actix-web 4. It keeps the rules of
 /// [`SessionLayer`](crate::SessionLayer).
 ///
+/// Middleware that answers with `Err` goes outside, wrapped after this one: an
+/// error that comes through here has no response to write to yet. (Errors of
+/// handlers and extractors do: actix-web has made responses of them.)
+///
 /// ```
 /// use actix_web::{App, HttpResponse, web};
 /// use bulla::{KeyRing, Payload, Policy, Required, Session, SessionError, SessionMiddleware};
@@ -153,10 +157,7 @@ where
         if response.status().is_server_error() {
             this.session.discard_changes();
         }
-        match this.session.commit() {
-            Ok(bundle) => finish(&mut response, bundle),
-            Err(error) => tracing::error!(%error, "a session's renewal could not be sealed"),
-        }
+        finish(&mut response, this.session.commit());
         Poll::Ready(Ok(response))
     }
 }
@@ -254,9 +255,13 @@ impl ResponseError for Denied {
     }
 }
 
-/// An opaque 500 and one log line, so that handlers can use `?`.
+/// For handlers that use `?`: a 401 without a session, else an opaque 500 and
+/// one log line.
 impl ResponseError for SessionError {
     fn error_response(&self) -> HttpResponse {
+        if let Some(denied) = self.denied() {
+            return denied.error_response();
+        }
         tracing::error!(error = %self, "a session could not be changed");
         let no_store = ("cache-control", "no-store");
         HttpResponse::InternalServerError().insert_header(no_store).body(OPAQUE)

@@ -88,9 +88,13 @@ impl IntoResponse for Denied {
     }
 }
 
-/// An opaque 500 and one log line, so that handlers can use `?`.
+/// For handlers that use `?`: a 401 without a session, else an opaque 500 and
+/// one log line.
 impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
+        if let Some(denied) = self.denied() {
+            return denied.into_response();
+        }
         tracing::error!(error = %self, "a session could not be changed");
         let headers = [(header::CACHE_CONTROL, "no-store")];
         (StatusCode::INTERNAL_SERVER_ERROR, headers, OPAQUE).into_response()

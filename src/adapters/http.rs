@@ -27,7 +27,7 @@ impl<T: Payload> Sessions<T> {
     ///     if response.status().is_server_error() {
     ///         session.discard_changes();
     ///     }
-    ///     session.commit()?.write_headers(response.headers_mut())?;
+    ///     session.commit().write_headers(response.headers_mut())?;
     ///     Ok(response)
     /// }
     ///

@@ -126,10 +126,7 @@ impl<T: Payload + Send + Sync + 'static> Fairing for SessionFairing<T> {
         if response.status().code >= 500 {
             session.discard_changes();
         }
-        match session.commit() {
-            Ok(bundle) => write(response, bundle),
-            Err(error) => tracing::error!(%error, "a session's renewal could not be sealed"),
-        }
+        write(response, session.commit());
     }
 }
 
@@ -226,9 +223,13 @@ impl<'r> Responder<'r, 'static> for Denied {
     }
 }
 
-/// One log line, and the application's 500 catcher, so that handlers can use `?`.
+/// For handlers that use `?`: a 401 without a session, else one log line and the
+/// application's 500 catcher.
 impl<'r> Responder<'r, 'static> for SessionError {
-    fn respond_to(self, _: &'r Request<'_>) -> rocket::response::Result<'static> {
+    fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'static> {
+        if let Some(denied) = self.denied() {
+            return denied.respond_to(request);
+        }
         tracing::error!(error = %self, "a session could not be changed");
         Err(Status::InternalServerError)
     }

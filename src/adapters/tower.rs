@@ -53,7 +53,8 @@ use crate::{Bundle, Payload, Policy, RingHandle, Session, Sessions};
 ///    `Debug` does not show them.
 /// 5. A response that carries tokens is `Cache-Control: no-store`, unless the
 ///    application said otherwise; one that depends on the session varies with it.
-/// 6. A renewal that cannot be sealed is logged as an error and left for a later
+/// 6. A renewal that cannot be sealed is logged as an error
+///    ([`Event::NotRenewed`](crate::Event::NotRenewed)) and left for a later
 ///    request. A token that cannot be written turns the response into a 500.
 pub struct SessionLayer<T> {
     sessions: Sessions<T>,
@@ -160,10 +161,7 @@ where
         if is_server_error(&response) {
             this.session.discard_changes();
         }
-        match this.session.commit() {
-            Ok(bundle) => finish(&mut response, bundle),
-            Err(error) => tracing::error!(%error, "a session's renewal could not be sealed"),
-        }
+        finish(&mut response, this.session.commit());
         Poll::Ready(Ok(response))
     }
 }

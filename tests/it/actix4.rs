@@ -38,6 +38,11 @@ async fn rename(session: Session<Account>, name: Path<String>) -> HttpResponse {
     }
 }
 
+async fn update_or_fail(session: Session<Account>) -> Result<String, SessionError> {
+    session.update(|account| account.name.push('!'))?;
+    Ok(String::new())
+}
+
 async fn end(session: Session<Account>) -> Result<String, SessionError> {
     session.end()?;
     Ok(String::new())
@@ -149,6 +154,7 @@ impl App for Actix {
                         .route("/start/{name}", web::post().to(start))
                         .route("/start-bearer", web::post().to(start_bearer))
                         .route("/rename/{name}", web::post().to(rename))
+                        .route("/update-or-fail", web::post().to(update_or_fail))
                         .route("/end", web::post().to(end))
                         .route("/start-and-fail", web::post().to(start_and_fail))
                         .route("/end-and-fail", web::post().to(end_and_fail))

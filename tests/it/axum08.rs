@@ -25,6 +25,7 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
         .route("/start/{name}", post(start))
         .route("/start-bearer", post(start_bearer))
         .route("/rename/{name}", post(rename))
+        .route("/update-or-fail", post(update_or_fail))
         .route("/end", post(end))
         .route("/start-and-fail", post(start_and_fail))
         .route("/end-and-fail", post(end_and_fail))
@@ -57,6 +58,10 @@ async fn rename(session: Session<Account>, Path(name): Path<String>) -> StatusCo
         Ok(()) => StatusCode::OK,
         Err(_) => StatusCode::CONFLICT,
     }
+}
+
+async fn update_or_fail(session: Session<Account>) -> Result<(), SessionError> {
+    session.update(|account| account.name.push('!'))
 }
 
 async fn end(session: Session<Account>) -> Result<(), SessionError> {

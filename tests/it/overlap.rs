@@ -3,7 +3,7 @@
 use bulla::{Payload, Policy, Sessions};
 use serde::{Deserialize, Serialize};
 
-use crate::support::{Account, Client, STATE, T0, ada, effect, key_text, ring, secs};
+use crate::support::{Account, Client, RENEWAL, STATE, T0, ada, effect, key_text, ring, secs};
 
 fn sessions(keys: &[&str]) -> Sessions<Account> {
     Sessions::builder(ring(keys), Policy::default())
@@ -175,4 +175,111 @@ fn servers_with_clocks_a_minute_apart_agree() {
             client.visit(&sessions, now + secs(ahead), |session| assert!(session.get().is_some()));
         }
     }
+}
+
+#[test]
+fn what_a_late_renewal_leaves_behind_does_not_stand_in_the_way_of_the_next_session() {
+    let (old, new) = (key_text(), key_text());
+    let (before, after) = (sessions(&[&old]), sessions(&[&new]));
+    let mut client = Client::browser().signed_in(&before, T0, ada());
+    let renewing = client.send(&before, T0 + secs(600));
+    renewing.get().unwrap();
+    client.visit(&before, T0 + secs(600), |session| session.end().unwrap());
+    client.receive(&renewing);
+    assert_eq!(client.kept.keys().collect::<Vec<_>>(), [RENEWAL]);
+
+    let mut client = client.signed_in(&after, T0 + secs(1000), ada());
+    assert_eq!(client.kept.keys().collect::<Vec<_>>(), [STATE]);
+    for minute in 1..60 {
+        let now = T0 + secs(1000 + 60 * minute);
+        assert!(client.visit(&after, now, |session| session.get().is_some()));
+    }
+}
+
+#[test]
+fn a_renewal_cookie_that_somebody_else_has_planted_stops_no_renewal() {
+    let cookie = bulla::Cookie::new("session").unwrap().shared_with_domain("bank.example");
+    let sessions = Sessions::<Account>::builder(ring(&[&key_text()]), Policy::default())
+        .cookie(cookie.unwrap())
+        .build();
+    let mut client = Client::browser().signed_in(&sessions, T0, ada());
+    client.visit(&sessions, T0 + secs(600), |session| assert!(session.get().is_some()));
+    for minute in 11..120 {
+        let pairs = client.kept.iter().map(|(name, value)| format!("{name}={value}"));
+        let planted = "__Secure-session-renewal=x".to_owned();
+        let cookies = pairs.chain([planted]).collect::<Vec<_>>().join("; ");
+        let session = sessions.load_at(T0 + secs(60 * minute), |name| {
+            (name == "cookie").then_some(cookies.as_bytes())
+        });
+        assert!(session.get().is_some(), "minute {minute}");
+        client.receive(&session);
+    }
+}
+
+#[test]
+fn a_slow_change_takes_no_activity_away() {
+    let sessions = Sessions::<Account>::builder(ring(&[&key_text()]), Policy::high_value())
+        .cookie(bulla::Cookie::default())
+        .bearer(bulla::Bearer::default())
+        .build();
+    for client in [Client::browser(), Client::mobile()] {
+        let mut client = client.signed_in(&sessions, T0, ada());
+        let look = |client: &mut Client, at| {
+            client.visit(&sessions, T0 + secs(at), |session| session.get().is_some())
+        };
+        assert!(look(&mut client, 100));
+        let slow = client.send(&sessions, T0 + secs(101));
+        slow.update(|account| account.id += 1).unwrap();
+        assert!(look(&mut client, 200) && look(&mut client, 340));
+        client.receive(&slow);
+        let session = client.send(&sessions, T0 + secs(402)); // 62 s idle, of 300
+        assert_eq!(session.get().unwrap().id, 1816);
+    }
+}
+
+#[test]
+fn a_slow_renewal_records_when_it_leaves() {
+    let clock = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(T0.as_secs()));
+    let reads = std::sync::Arc::clone(&clock);
+    let at = |seconds| clock.store(T0.as_secs() + seconds, std::sync::atomic::Ordering::Relaxed);
+    let sessions = Sessions::<Account>::builder(ring(&[&key_text()]), Policy::high_value())
+        .clock(move || bulla::UnixTime::from_secs(reads.load(std::sync::atomic::Ordering::Relaxed)))
+        .build();
+    let mut client = Client::browser().signed_in(&sessions, T0, ada());
+    at(100);
+    let slow = client.send_now(&sessions);
+    slow.get().unwrap();
+    at(340);
+    let quick = client.send_now(&sessions);
+    assert!(quick.get().is_none(), "nothing was recorded since 0");
+    at(299);
+    client.receive(&slow);
+    at(598);
+    assert!(client.send_now(&sessions).get().is_some());
+}
+
+#[test]
+fn a_poll_in_the_background_puts_no_older_time_over_a_newer() {
+    let (old, new) = (key_text(), key_text());
+    let before = Sessions::<Account>::new(ring(&[&old]), Policy::high_value());
+    let after = Sessions::<Account>::new(ring(&[&new, &old]), Policy::high_value());
+    let mut client = Client::browser().signed_in(&before, T0, ada());
+    let poll = client.send(&after, T0 + secs(240));
+    poll.ignore_activity();
+    poll.get().unwrap();
+    client.visit(&after, T0 + secs(250), |session| session.get().unwrap());
+    client.receive(&poll);
+    assert!(client.send(&after, T0 + secs(301)).get().is_some());
+}
+
+#[test]
+fn two_requests_astride_the_idle_timeout_lose_nothing() {
+    let sessions = sessions(&[&key_text()]);
+    let mut client = Client::browser().signed_in(&sessions, T0, ada());
+    let in_time = client.send(&sessions, T0 + secs(1799));
+    let too_late = client.send(&sessions, T0 + secs(1800));
+    assert!(in_time.get().is_some() && too_late.get().is_none());
+    client.receive(&in_time);
+    client.receive(&too_late);
+    assert!(client.send(&sessions, T0 + secs(1801)).get().is_some());
 }

@@ -133,6 +133,7 @@ fn a_bad_ring_is_refused_said_to_be_and_the_last_good_one_stays() {
         ("no primary key now", format!("{a} primary-from=9999-01-01T00:00:00Z").into(), "primary"),
         ("all retired", format!("{a} open-until=1999-01-01T00:00:00Z").into(), "primary"),
         ("an older one", format!("# serial: 6\n{a}").into(), "serial number 6"),
+        ("one without a number", a.clone().into(), "no serial number"),
     ];
     for (what, bad, says) in table {
         let folder = Folder::new();
@@ -290,6 +291,8 @@ fn a_serial_number_is_read_from_its_comment() {
         (format!("{key}\n  # serial: 7  \r\n# serial: 9"), Some(7)),
         (format!("{key} # serial: 7"), None),
         (format!("# serial: -7\n{key}"), None),
+        (format!("# serial: +7\n{key}"), None),
+        (format!("# serial: \n{key}"), None),
         (format!("# serial: 18446744073709551615;{key}"), Some(u64::MAX)),
     ] {
         let ring: KeyRing = text.parse().unwrap();
@@ -307,4 +310,46 @@ fn a_ring_that_everybody_can_read_is_taken_with_a_warning() {
     let (_handle, log) = bulla_conformance::logged(tracing::Level::WARN, || follow(&path));
     assert_eq!(log.lines().count(), 1, "{log}");
     assert!(log.contains("WARN") && log.contains("chmod 600"), "{log}");
+}
+
+#[test]
+fn a_source_that_fails_in_ever_new_words_is_said_to_fail() {
+    struct Vault(u64);
+    impl bulla::RingSource for Vault {
+        fn name(&self) -> String {
+            "the vault".to_owned()
+        }
+
+        fn read(&mut self) -> Result<bulla::Zeroizing<Vec<u8>>, bulla::SourceError> {
+            self.0 += 1;
+            match self.0 {
+                1 => Ok(bulla::Zeroizing::new(key_text().into_bytes())),
+                n => Err(format!("timed out (request {n})").into()),
+            }
+        }
+    }
+    let (handle, mut reloader) = Reloader::new(Vault(0)).unwrap();
+    let (_, log) = bulla_conformance::logged(tracing::Level::INFO, || {
+        for _ in 0..100 {
+            reloader.check(T0);
+        }
+    });
+    assert_eq!(log.lines().count(), 1, "{log}");
+    assert_eq!(handle.health().failing.unwrap().since, T0);
+}
+
+#[test]
+fn an_interval_without_end_does() {
+    let folder = Folder::new();
+    let path = folder.file("ring");
+    let (a, b) = (key_text(), key_text());
+    fs::write(&path, &a).unwrap();
+    let handle = RingHandle::watch(RingFile::new(&path), Duration::MAX).unwrap();
+    write_atomically(&path, &format!("{a}\n{b}"));
+    let begun = Instant::now();
+    while handle.ring().entries().len() == 1 {
+        handle.hint();
+        assert!(begun.elapsed() < Duration::from_secs(20), "its thread has ended");
+        thread::sleep(Duration::from_millis(20));
+    }
 }

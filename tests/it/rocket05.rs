@@ -22,6 +22,7 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
             start,
             start_bearer,
             rename,
+            update_or_fail,
             end,
             start_and_fail,
             end_and_fail,
@@ -74,6 +75,11 @@ fn rename(session: Session<Account>, name: String) -> Status {
         Ok(()) => Status::Ok,
         Err(_) => Status::Conflict,
     }
+}
+
+#[post("/update-or-fail")]
+fn update_or_fail(session: Session<Account>) -> Result<(), SessionError> {
+    session.update(|account| account.name.push('!'))
 }
 
 #[post("/end")]

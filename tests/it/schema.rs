@@ -104,3 +104,26 @@ fn a_shape_changed_without_its_version_is_refused_when_it_does_not_fit() {
         assert!(matches!(error, Some(OpenError::Payload(_))), "{error:?}");
     }
 }
+
+/// Types within a payload are not seen by the derive.
+#[test]
+fn a_field_left_out_is_refused_before_a_name_can_be_read_as_a_right() {
+    #[derive(Serialize, Deserialize)]
+    struct Rights {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        admin_of: Option<u8>,
+        kind: u8,
+    }
+    #[derive(Serialize, Deserialize, Payload)]
+    #[payload(purpose = "bank.example/session")]
+    struct User {
+        rights: Rights,
+        name: String,
+    }
+    let sealer = sealer::<User>(&bulla::KeyRing::generate().unwrap());
+    let user = |admin_of| User { rights: Rights { admin_of, kind: 1 }, name: "\t\u{3}abc".into() };
+    let refused = sealer.seal_at(&user(None), T0).unwrap_err();
+    assert!(refused.to_string().contains("skip_serializing_if"), "{refused}");
+    let token = sealer.seal_at(&user(Some(5)), T0).unwrap();
+    assert_eq!(sealer.open_at(&token, T0).unwrap().payload.rights.admin_of, Some(5));
+}

@@ -100,6 +100,12 @@ const SET_AND_END: Action = |session| {
     session.set(alan())?;
     session.end()
 };
+const END_START_AND_FAIL: Action = |session| {
+    session.end()?;
+    session.start(alan())?;
+    session.discard_changes();
+    Ok(())
+};
 const START_AND_FAIL: Action = |session| {
     session.start(alan())?;
     session.discard_changes();
@@ -136,12 +142,12 @@ fn what_a_request_carries_and_does_decides_what_leaves() {
         client
     };
     let forged_token = forged(fresh.clone());
-    let idle = browser().signed_in(here, ago(IDLE), ada());
-    let ended_by_absolute = browser().signed_in(
-        &Sessions::new(ring(&[&world.key]), Policy::new(secs(9999), secs(9999))),
-        ago(9999),
-        ada(),
-    );
+    let just_idle = browser().signed_in(here, ago(IDLE + 59), ada());
+    let idle = browser().signed_in(here, ago(IDLE + 60), ada());
+    let long = Policy::new(secs(9999), secs(9999));
+    let long = Sessions::new(ring(&[&world.key]), long);
+    let just_over = browser().signed_in(&long, ago(9999 + 59), ada());
+    let ended_by_absolute = browser().signed_in(&long, ago(9999 + 60), ada());
     let unknown_key = browser().signed_in(&world.elsewhere(), ago(10), ada());
     let newer_schema = browser().signed_in(&world.newer(), ago(10), newer());
     let from_the_future = browser().signed_in(here, now + secs(61), ada());
@@ -177,26 +183,30 @@ fn what_a_request_carries_and_does_decides_what_leaves() {
         ("fresh", &fresh, "set and end", SET_AND_END, Ok(()), "-state"),
         ("fresh", &fresh, "start and fail", START_AND_FAIL, Ok(()), ""),
         ("fresh", &fresh, "end and fail", END_AND_FAIL, Ok(()), "-state"),
+        ("fresh", &fresh, "end, start and fail", END_START_AND_FAIL, Ok(()), "-state"),
         ("seen long ago", &seen, "nothing", NOTHING, Ok(()), ""),
         ("seen long ago", &seen, "look", LOOK, Ok(()), "+renewal"),
         ("seen long ago", &seen, "look, passive", LOOK_PASSIVE, Ok(()), ""),
         ("seen long ago", &seen, "set equal", SET_EQUAL, Ok(()), "+renewal"),
         ("seen long ago", &seen, "set", SET, Ok(()), "+state"),
         ("renewed", &renewed, "look", LOOK, Ok(()), "+renewal"),
-        ("renewed", &renewed, "set", SET, Ok(()), "+state -renewal"),
+        ("renewed", &renewed, "set", SET, Ok(()), "+state"),
+        ("renewed", &renewed, "reauthenticate", REAUTHENTICATE, Ok(()), "+state -renewal"),
         ("renewed", &renewed, "start", START, Ok(()), "+state -renewal"),
         ("renewed", &renewed, "end", END, Ok(()), "-renewal -state"),
         ("old key", &old_key, "nothing", NOTHING, Ok(()), ""),
         ("old key", &old_key, "look", LOOK, Ok(()), "+renewal"),
-        ("old key", &old_key, "look, passive", LOOK_PASSIVE, Ok(()), "+renewal"),
+        ("old key", &old_key, "look, passive", LOOK_PASSIVE, Ok(()), ""),
         ("old key", &old_key, "set", SET, Ok(()), "+state"),
         ("copied", &copied, "look", LOOK, Ok(()), ""),
-        ("copied", &copied, "set", SET, Ok(()), "+state -renewal"),
+        ("copied", &copied, "set", SET, Ok(()), "+state"),
         ("forged", &forged_token, "nothing", NOTHING, Ok(()), ""),
         ("forged", &forged_token, "look", LOOK, Ok(()), "-state"),
         ("forged", &forged_token, "set", SET, no_session, "-state"),
         ("forged", &forged_token, "start", START, Ok(()), "+state"),
+        ("just idle", &just_idle, "look", LOOK, Ok(()), ""),
         ("idle", &idle, "look", LOOK, Ok(()), "-state"),
+        ("just over", &just_over, "look", LOOK, Ok(()), ""),
         ("absolute", &ended_by_absolute, "look", LOOK, Ok(()), "-state"),
         ("unknown key", &unknown_key, "look", LOOK, Ok(()), ""),
         ("unknown key", &unknown_key, "set", SET, no_session, ""),
@@ -220,7 +230,7 @@ fn what_a_request_carries_and_does_decides_what_leaves() {
         assert_eq!(lines.iter().any(|line| line.name == "cache-control"), stores, "{what}: {does}");
         assert_eq!(session.set(alan()), Err(SessionError::ResponseSent), "{what}: {does}");
         assert_eq!(session.end(), Err(SessionError::ResponseSent), "{what}: {does}");
-        assert!(session.commit().unwrap().is_empty(), "{what}: {does}, committed twice");
+        assert!(session.commit().is_empty(), "{what}: {does}, committed twice");
     }
 }
 
@@ -249,7 +259,7 @@ fn activity_is_recorded_from_the_threshold_on() {
         let client = Client::browser().signed_in(&world.sessions, T0, ada());
         let session = client.send(&world.sessions, T0 + secs(age));
         let _ = session.get();
-        let lines: Vec<_> = session.commit().unwrap().into_iter().collect();
+        let lines: Vec<_> = session.commit().into_iter().collect();
         assert_eq!(effect(&lines) == "+renewal", recorded, "after {age} seconds");
     }
     let threshold = |idle, absolute| Policy::new(secs(idle), secs(absolute)).touch_threshold();
@@ -397,7 +407,7 @@ fn channels_do_not_mix() {
         });
         let (alive, channel) = (session.get().is_some(), session.channel());
         let refused = session.start_with(alan(), Start::new().over(Channel::Cookie)).is_err();
-        let lines: Vec<_> = session.commit().unwrap().into_iter().collect();
+        let lines: Vec<_> = session.commit().into_iter().collect();
         (alive, channel, refused, lines.iter().any(|line| line.name == "set-cookie"))
     };
     assert_eq!(both(&bearer), (true, Channel::Bearer, true, false));
@@ -464,4 +474,86 @@ fn a_hook_sees_what_becomes_of_sessions() {
     client.kept.insert(STATE.into(), "b1.forged".into());
     client.visit(&after, T0, LOOK).unwrap();
     assert!(matches!(said()[..], [Event::Refused(Refusal::Token(_))]));
+}
+
+#[test]
+fn a_session_over_the_other_channel_replaces_the_one_that_came() {
+    let world = World::new();
+    let mut client = Client::browser().signed_in(&world.sessions, T0, ada());
+    let over = Start::new().over(Channel::Bearer);
+    client.visit(&world.sessions, T0, |session| session.start_with(alan(), over).unwrap());
+    assert!(!client.kept.contains_key(STATE));
+}
+
+#[test]
+fn what_cannot_be_renewed_is_said_and_the_response_still_varies() {
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&events);
+    let key = key_text();
+    let later = format!("{key} primary-from=2099-01-01T00:00:00Z");
+    let here = sessions(&[&key]);
+    let no_primary = Sessions::<Account>::builder(ring(&[&later]), Policy::default())
+        .on_event(move |event| seen.lock().unwrap().push(*event))
+        .build();
+    let session = Client::browser().signed_in(&here, T0, ada()).send(&no_primary, T0 + secs(600));
+    assert!(session.get().is_some());
+    let lines: Vec<_> = session.commit().into_iter().collect();
+    assert_eq!(lines.iter().map(|line| &*line.name).collect::<Vec<_>>(), ["vary"]);
+    assert!(matches!(events.lock().unwrap()[..], [Event::Opened { .. }, Event::NotRenewed(_)]));
+}
+
+/// The cookie may hold less than it did when the state was set.
+#[test]
+fn a_copy_that_does_not_fit_is_left_out_and_activity_is_recorded() {
+    let (old, new) = (key_text(), key_text());
+    let build = |keys: &[&str], cookie| {
+        Sessions::<Account>::builder(ring(keys), Policy::default()).cookie(cookie).build()
+    };
+    let before = build(&[&old], Cookie::default().split());
+    let after = build(&[&new, &old], Cookie::default());
+    // From a copy that fits to a state that takes two cookies.
+    let mut left_out = 0;
+    for len in (2800..3000).step_by(8) {
+        let state = Account { id: 1, name: "x".repeat(len) };
+        let mut client = Client::browser().signed_in(&before, T0, state);
+        if client.kept.len() > 1 {
+            continue;
+        }
+        for at in [1, 1000, 2000, 3000, 4000] {
+            let alive = client.visit(&after, T0 + secs(at), |session| session.get().is_some());
+            assert!(alive, "{len} {at}");
+            left_out += usize::from(at == 1 && !client.kept.contains_key(RENEWAL));
+        }
+    }
+    assert!((1..20).contains(&left_out), "{left_out}");
+}
+
+#[test]
+#[should_panic(expected = "at least a second")]
+fn a_timeout_of_nothing_is_refused() {
+    let _ = Policy::new(std::time::Duration::ZERO, secs(3600));
+}
+
+#[test]
+#[should_panic(expected = "visible ASCII")]
+fn a_page_that_no_header_can_hold_is_refused() {
+    let ring = ring(&[&key_text()]);
+    let _ = Sessions::<Account>::builder(ring, Policy::default()).sign_in_page("/sign in\r\n");
+}
+
+#[test]
+fn a_renewal_token_holds_an_id_or_a_whole_copy() {
+    let world = World::new();
+    let purpose = format!("bank.example/session\0renewal\0cookie\0{STATE}");
+    let tokens = bulla::RawTokens::new(ring(&[&world.key]), bulla::Mode::Sealed, purpose);
+    let client = Client::browser().signed_in(&world.sessions, T0, ada());
+    let id = client.send(&world.sessions, T0).info().unwrap().id;
+    for (extra, counts) in [(0, true), (1, false), (16, false), (17, true)] {
+        let payload = [&id.as_bytes()[..], &vec![0; extra]].concat();
+        let renewal = tokens.make(&payload, 1, secs(IDLE), T0 + secs(1700)).unwrap();
+        let mut client = client.clone();
+        client.kept.insert(RENEWAL.to_owned(), renewal);
+        let session = client.send(&world.sessions, T0 + secs(1900));
+        assert_eq!(session.get().is_some(), counts, "{extra}");
+    }
 }

@@ -64,20 +64,37 @@ impl Client {
 
     /// The session of a request that leaves now with what the client keeps now.
     pub(crate) fn send<T: Payload>(&self, sessions: &Sessions<T>, now: UnixTime) -> Session<T> {
-        let cookies: Vec<String> = self.kept.iter().map(|(k, v)| format!("{k}={v}")).collect();
-        let cookies = cookies.join("; ");
-        let bearer = self.kept.get("session-token").map(|token| format!("Bearer {token}"));
-        sessions.load_at(now, |name| match (self.over, name) {
-            (Over::Cookies, "cookie") => Some(cookies.as_bytes()).filter(|c| !c.is_empty()),
-            (Over::Headers, "authorization") => bearer.as_deref().map(str::as_bytes),
-            (Over::Headers, name) => self.kept.get(name).map(String::as_bytes),
-            _ => None,
-        })
+        let headers = self.headers();
+        sessions.load_at(now, |name| headers.get(name).map(|value| value.as_bytes()))
+    }
+
+    /// The same, with the clock of the sessions.
+    pub(crate) fn send_now<T: Payload>(&self, sessions: &Sessions<T>) -> Session<T> {
+        let headers = self.headers();
+        sessions.load(|name| headers.get(name).map(|value| value.as_bytes()))
+    }
+
+    fn headers(&self) -> BTreeMap<String, String> {
+        let mut headers = BTreeMap::new();
+        match self.over {
+            Over::Cookies if self.kept.is_empty() => {}
+            Over::Cookies => {
+                let pairs: Vec<_> = self.kept.iter().map(|(k, v)| format!("{k}={v}")).collect();
+                headers.insert("cookie".to_owned(), pairs.join("; "));
+            }
+            Over::Headers => {
+                headers = self.kept.clone();
+                if let Some(token) = headers.remove("session-token") {
+                    headers.insert("authorization".to_owned(), format!("Bearer {token}"));
+                }
+            }
+        }
+        headers
     }
 
     /// Takes in a response.
     pub(crate) fn receive<T: Payload>(&mut self, session: &Session<T>) -> Vec<Line> {
-        let lines: Vec<Line> = session.commit().unwrap().into_iter().collect();
+        let lines: Vec<Line> = session.commit().into_iter().collect();
         for line in &lines {
             self.take(line);
         }

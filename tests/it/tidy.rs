@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// From the bottom up (ARCHITECTURE.md). A file uses only layers below its own.
 const LAYERS: &[&[&str]] = &[
-    &["time", "primitives"],
+    &["time", "primitives", "skips"],
     &["key", "payload"],
     &["error", "policy"],
     &["wire", "ring", "bearer", "bundle", "pieces"],

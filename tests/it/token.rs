@@ -250,7 +250,7 @@ fn a_signed_token_is_read_without_a_key_and_a_sealed_one_is_not() {
     assert_eq!(read.unverified_expires_at, T0 + secs(60));
     assert_eq!(Some(read.unverified_key_id), ring.primary_at(T0));
     let sealed = Sealer::<Account>::new(&ring, secs(60)).seal_at(&ada(), T0).unwrap();
-    assert_eq!(read_unverified::<Account>(&sealed).unwrap_err(), OpenError::Prefix);
+    assert_eq!(read_unverified::<Profile>(&sealed).unwrap_err(), OpenError::Prefix);
 }
 
 #[test]
@@ -281,7 +281,7 @@ proptest! {
             let token = [prefix.as_bytes(), rest].concat();
             prop_assert!(both.read(&token, T0).is_err());
             prop_assert!(both.sealer.open_at(&token, T0).is_err());
-            let _ = read_unverified::<Account>(&token);
+            let _ = read_unverified::<Profile>(&token);
         }
     }
 }

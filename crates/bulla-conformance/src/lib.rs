@@ -11,6 +11,7 @@
 //! | `POST /start/{name}` | starts a session |
 //! | `POST /start-bearer` | starts a session of `ada` over the bearer channel |
 //! | `POST /rename/{name}` | changes the name |
+//! | `POST /update-or-fail` | changes the name; errors with `?` |
 //! | `POST /end` | ends the session |
 //! | `POST /start-and-fail` | starts a session of `ada` and answers 500 |
 //! | `POST /end-and-fail` | ends the session and answers 500 |
@@ -122,6 +123,7 @@ macro_rules! conformance {
             starting_sets_a_cookie_with_every_attribute,
             a_session_comes_back_and_an_unchanged_one_is_silent,
             a_change_is_written,
+            a_change_without_a_session_is_a_401_and_no_error,
             an_ended_session_is_removed_with_the_same_attributes,
             forged_expired_and_malformed_tokens_look_alike,
             a_session_moves_to_the_new_primary_key,

@@ -16,7 +16,11 @@
 
 use proc_macro::TokenStream;
 use quote::quote;
-use syn::{DeriveInput, Error, LitInt, LitStr, Path, Type, parse_macro_input};
+use syn::punctuated::Punctuated;
+use syn::{
+    Attribute, Data, DeriveInput, Error, Field, LitInt, LitStr, Meta, Path, Token, Type,
+    parse_macro_input,
+};
 
 /// Implements `bulla::Payload`; see the crate's front page for the keys.
 #[proc_macro_derive(Payload, attributes(payload))]
@@ -62,6 +66,9 @@ fn expand(input: &DeriveInput) -> syn::Result<proc_macro2::TokenStream> {
             }
         },
     };
+    if encoding.to_string() == "Postcard" {
+        refuse_what_postcard_cannot_read(input)?;
+    }
     let (previous, upgraded) = match keys.previous {
         Some(previous) => (quote!(#previous), quote!(::core::convert::From::from(previous))),
         None => (quote!(#bulla::NoPrevious), quote!(match previous {})),
@@ -105,4 +112,44 @@ fn read(input: &DeriveInput) -> syn::Result<Keys> {
         })?;
     }
     Ok(keys)
+}
+
+/// Postcard writes no names, so a field is written every time or never.
+fn refuse_what_postcard_cannot_read(input: &DeriveInput) -> syn::Result<()> {
+    let fields: Vec<&Field> = match &input.data {
+        Data::Struct(data) => data.fields.iter().collect(),
+        Data::Enum(data) => data.variants.iter().flat_map(|variant| &variant.fields).collect(),
+        Data::Union(_) => Vec::new(),
+    };
+    let variants = match &input.data {
+        Data::Enum(data) => data.variants.iter().map(|variant| &variant.attrs).collect(),
+        _ => Vec::new(),
+    };
+    let attributes = fields.into_iter().map(|field| &field.attrs).chain(variants);
+    for attributes in attributes.chain([&input.attrs]) {
+        let metas = serde_metas(attributes)?;
+        let has = |name: &str| metas.iter().any(|meta| meta.path().is_ident(name));
+        let both = has("skip_serializing") && has("skip_deserializing");
+        for meta in &metas {
+            let refused = ["skip_serializing_if", "flatten", "untagged", "tag", "content"];
+            let one_sided = ["skip_serializing", "skip_deserializing"];
+            let is_one_of = |names: &[&str]| names.iter().any(|name| meta.path().is_ident(name));
+            if is_one_of(&refused) || (is_one_of(&one_sided) && !both) {
+                return Err(Error::new_spanned(
+                    meta,
+                    "postcard writes no names, so every field is written every time: leave this \
+                     out, or take encoding = \"json\"",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn serde_metas(attributes: &[Attribute]) -> syn::Result<Vec<Meta>> {
+    let mut metas = Vec::new();
+    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("serde")) {
+        metas.extend(attribute.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)?);
+    }
+    Ok(metas)
 }
