@@ -1,0 +1,153 @@
+//! What happens to a ring's file.
+#![cfg(unix)]
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+use std::process::{Command, Output};
+
+use bulla::KeyRing;
+
+fn bulla(ring: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bulla"));
+    command.arg("ring").args(arguments).arg("--ring").arg(ring).output().unwrap()
+}
+
+fn done(ring: &Path, arguments: &[&str]) -> String {
+    let output = bulla(ring, arguments);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn refused(ring: &Path, arguments: &[&str]) -> String {
+    let output = bulla(ring, arguments);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+    assert!(output.stdout.is_empty());
+    String::from_utf8(output.stderr).unwrap()
+}
+
+const PUBLISH: [&str; 5] = ["publish", "--spread", "10m", "--longest", "12h"];
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn twenty_who_publish_at_once_lose_no_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let ring = folder.path().join("ring");
+    done(&ring, &["new"]);
+    std::thread::scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| done(&ring, &PUBLISH));
+        }
+    });
+    let text = fs::read(&ring).unwrap();
+    let read = KeyRing::try_from(&text[..]).unwrap();
+    assert_eq!((read.entries().len(), read.serial()), (21, Some(21)));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left over");
+}
+
+#[test]
+fn modes_and_links_stay_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ring, link) = (folder.path().join("ring"), folder.path().join("link"));
+    done(&ring, &["new"]);
+    assert_eq!(mode(&ring), 0o600);
+    symlink("ring", &link).unwrap();
+    done(&link, &PUBLISH);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(mode(&ring), 0o600);
+    assert!(done(&ring, &["list"]).contains("waits"));
+
+    fs::set_permissions(&ring, fs::Permissions::from_mode(0o640)).unwrap();
+    let output = bulla(&ring, &PUBLISH);
+    assert!(String::from_utf8(output.stderr).unwrap().contains("chmod 600"));
+    assert_eq!(mode(&ring), 0o640);
+}
+
+#[test]
+fn comments_order_and_the_rest_stay_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let ring = folder.path().join("ring");
+    let keys: Vec<String> =
+        (0..2).map(|_| KeyRing::generate().unwrap().expose_text().trim().to_owned()).collect();
+    let before = format!(
+        "# the bank's keys\r\n\r\n{}\t primary-from=2026-01-01T00:00:00Z # by Ada\n\n  {} # spare\n",
+        keys[0], keys[1]
+    );
+    fs::write(&ring, before).unwrap();
+    let spare = keys[1].rsplit('.').next().unwrap();
+    done(&ring, &["promote", spare, "--at", "2026-12-01T00:00:00Z"]);
+    let after = fs::read_to_string(&ring).unwrap();
+    let expected = format!(
+        "# serial: 1\n# the bank's keys\n\n{}\t primary-from=2026-01-01T00:00:00Z # by Ada\n\n\
+         {} primary-from=2026-12-01T00:00:00Z  # spare\n",
+        keys[0], keys[1]
+    );
+    assert_eq!(after, expected);
+}
+
+#[test]
+fn what_is_no_ring_is_refused_with_the_line_and_without_its_content() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ring");
+    let key = KeyRing::generate().unwrap().expose_text().trim().to_owned();
+    let secret = &key[12..55];
+    let other = if key.ends_with('0') { '1' } else { '0' };
+    let mistyped = format!("{}{other}", &key[..key.len() - 1]);
+    let table: Vec<(&str, Vec<u8>, &str)> = vec![
+        ("a duplicate", format!("{key}\n{key}").into(), "line 2"),
+        ("a bad checksum", mistyped.into(), "line 1"),
+        (
+            "a retirement before",
+            format!("{key} primary-from=2027-01-01T00:00:00Z open-until=2026-01-01T00:00:00Z")
+                .into(),
+            "after primary-from",
+        ),
+        (
+            "an impossible date",
+            format!("# x\n{key} primary-from=2026-02-30T00:00:00Z").into(),
+            "line 2",
+        ),
+        ("a byte order mark", format!("\u{feff}{key}").into(), "byte order mark"),
+        ("10 MB", vec![b'#'; 10_000_000], "the limit is 65536"),
+        ("not UTF-8", vec![0xff, 0xfe], "line 1"),
+        ("an empty file", vec![], "bulla ring new"),
+    ];
+    for (what, text, says) in table {
+        fs::write(&path, &text).unwrap();
+        for command in [&["list"][..], &PUBLISH] {
+            let said = refused(&path, command);
+            assert!(said.contains(says), "{what}: {said}");
+            assert!(!said.contains(secret), "{what}: {said}");
+            assert_eq!(fs::read(&path).unwrap(), text, "{what}");
+        }
+    }
+    fs::write(&path, format!("  {key}  \t \r\n\r\n")).unwrap();
+    done(&path, &["list"]);
+
+    assert!(refused(folder.path(), &["list"]).contains("not a regular file"));
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert!(refused(&pipe, &["list"]).contains("not a regular file"));
+    assert!(refused(&folder.path().join("absent"), &["list"]).contains("bulla ring new"));
+}
+
+#[test]
+fn a_ring_always_keeps_a_key_that_seals() {
+    let folder = tempfile::tempdir().unwrap();
+    let ring = folder.path().join("ring");
+    let id = done(&ring, &["new"]);
+    let id = id.split(' ').next().unwrap();
+    let before = fs::read(&ring).unwrap();
+    for command in [&["revoke", id][..], &["retire", id]] {
+        assert!(refused(&ring, command).contains("no key would seal"));
+    }
+    assert!(refused(&ring, &["promote", "00000000"]).contains(id));
+    assert_eq!(fs::read(&ring).unwrap(), before);
+    let said = done(&ring, &["compromise", id]);
+    assert!(said.contains("seals now"));
+    assert!(!fs::read_to_string(&ring).unwrap().contains(id));
+}
