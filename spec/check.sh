@@ -43,3 +43,20 @@ for here, there in zip(made, sealed, strict=True):
     print(json.dumps(here | there))
 END
 interop open "$dir/ring" <"$dir/remade"
+
+# The command-line tool and Python, as scripts would use them.
+cargo build --quiet -p bulla-cli
+bulla() { target/debug/bulla "$@"; }
+unset BULLA_RING
+bulla ring new --ring "$dir/tool" >/dev/null 2>&1
+purpose=shop.example/reset-link
+for mode in sealed signed; do
+  payload="account 4711, $mode"
+  printf %s "$payload" | bulla seal --ring "$dir/tool" --purpose $purpose --mode $mode --lifetime 15m >"$dir/token"
+  opened=$(py open --ring "$dir/tool" --purpose $purpose --mode $mode <"$dir/token")
+  [ "$opened" = "$payload" ] || { echo "Python does not open what the tool has $mode: $opened" >&2; exit 1; }
+  printf %s "$payload" | py seal --ring "$dir/tool" --purpose $purpose --mode $mode --lifetime 900 >"$dir/token"
+  opened=$(bulla open --ring "$dir/tool" --purpose $purpose <"$dir/token")
+  [ "$opened" = "$payload" ] || { echo "the tool does not open what Python has $mode: $opened" >&2; exit 1; }
+done
+echo "the tool and Python open each other's tokens, sealed and signed"

@@ -98,6 +98,10 @@ impl Run {
         let answer =
             if transfer { self.client.transfer().await } else { self.client.balance().await };
         let refused = self.count(answer) == Some(StatusCode::UNAUTHORIZED);
+        if refused {
+            // It keeps the token, which no bank can open.
+            self.tally.set_key(self.number, None);
+        }
         let ended = revoked.is_some() && key == revoked;
         match (refused, ended) {
             (true, true) => {

@@ -39,7 +39,7 @@ pub(crate) fn draw(samples: &[Sample], seconds: &Duration, svg: &Path) -> Outcom
         .margin(12)
         .x_label_area_size(36)
         .y_label_area_size(44)
-        .build_cartesian_2d(0.0..seconds.as_secs_f64(), 0.0..most as f64 * 1.05)?;
+        .build_cartesian_2d(0.0..seconds.as_secs_f64(), 0.0..most as f64 * 1.25)?;
     chart.configure_mesh().disable_mesh().x_desc("seconds").y_desc("clients").draw()?;
     // From the whole stack down, so that each area covers the ones above it.
     for (at, key) in keys.iter().enumerate().rev() {

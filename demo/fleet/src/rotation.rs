@@ -48,7 +48,7 @@ async fn play(
     clients: usize,
 ) -> Outcome<Vec<tokio::task::JoinHandle<()>>> {
     let spread = format!("{}s", (stage.seconds.as_secs() / 12).max(2));
-    let publish = ["publish", "--spread", &spread, "--longest", "30m"];
+    let publish = ["publish", "--spread", &spread, "--longest", "30m", "--skew", "1s"];
     let mut sleepers = Vec::new();
 
     stage.until(0.08).await;
