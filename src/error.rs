@@ -205,6 +205,8 @@ pub enum SessionError {
     /// The transport asked for is switched off, or it is the cookie of a
     /// request with a bearer token.
     NoChannel,
+    /// The sessions know no revocations, or not whose they are.
+    NoRevocations,
     /// The session would be past its ceiling at once.
     CeilingPassed,
     /// The state could not be encoded or sealed.
@@ -231,6 +233,9 @@ impl fmt::Display for SessionError {
             SessionError::NoChannel => {
                 f.write_str("this request cannot carry a session over that channel")
             }
+            SessionError::NoRevocations => f.write_str(
+                "these sessions were built without revocations, or without saying whose they are",
+            ),
             SessionError::CeilingPassed => f.write_str("the session's ceiling has passed"),
             SessionError::Seal(error) => error.fmt(f),
             SessionError::TooLarge { size, limit } => write!(

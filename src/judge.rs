@@ -131,6 +131,8 @@ pub(crate) enum Copied {
 pub enum Refusal {
     /// The state token does not open.
     Token(OpenError),
+    /// It was revoked: see [`Revocations`](crate::Revocations).
+    Revoked,
     /// The absolute timeout or the ceiling has passed.
     AbsoluteTimeout,
     /// Nothing was seen of the session for the idle timeout.
@@ -150,7 +152,7 @@ impl Refusal {
         match self {
             Refusal::Token(error) => error.may_be_valid_elsewhere(),
             Refusal::UnknownActivity => true,
-            Refusal::AbsoluteTimeout | Refusal::IdleTimeout => false,
+            Refusal::Revoked | Refusal::AbsoluteTimeout | Refusal::IdleTimeout => false,
         }
     }
 
@@ -163,6 +165,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refusal::Token(error) => error.fmt(f),
+            Refusal::Revoked => f.write_str("the session was revoked"),
             Refusal::AbsoluteTimeout => f.write_str("the absolute timeout has passed"),
             Refusal::IdleTimeout => f.write_str("the idle timeout has passed"),
             Refusal::UnknownActivity => {
@@ -174,15 +177,18 @@ impl fmt::Display for Refusal {
 
 /// Opens the tokens of a request. The first state token that makes a living
 /// session counts; if none does, one that may live elsewhere outweighs the dead.
+///
+/// `is_revoked` is asked of what is authentic, before its timeouts.
 pub(crate) fn judge<T: Payload>(
     keys: &ChannelKeys,
     policy: &Policy,
     carried: &Carried,
     now: impl Fn() -> UnixTime,
+    is_revoked: impl Fn(&Record, &T, &StateToken) -> bool,
 ) -> Judged<T> {
     let mut judged = Judged::Absent;
     for token in &carried.states {
-        match open_session(keys, policy, token, &carried.renewals, &now) {
+        match open_session(keys, policy, token, &carried.renewals, &now, &is_revoked) {
             Ok(alive) => return Judged::Alive(alive),
             Err((refusal, fate)) => match judged {
                 Judged::Refused(_, Fate::LeftAlone) => {}
@@ -200,6 +206,7 @@ fn open_session<T: Payload>(
     text: &[u8],
     renewal_texts: &[Vec<u8>],
     now: &impl Fn() -> UnixTime,
+    is_revoked: &impl Fn(&Record, &T, &StateToken) -> bool,
 ) -> Result<Alive<T>, (Refusal, Fate)> {
     let fingerprint = fingerprint(text);
     let mut buf = Zeroizing::new(Vec::new());
@@ -225,6 +232,11 @@ fn open_session<T: Payload>(
     let (record, state) = open_payload(&body).map_err(|error| refused(error, now))?;
 
     let claims = body.claims;
+    let body = Zeroizing::new(body.unpadded.to_vec());
+    let token = StateToken { key_id, source, len: text.len(), fingerprint, claims, body };
+    if is_revoked(&record, &state, &token) {
+        return Err((Refusal::Revoked, Fate::Cleared));
+    }
     let lives_until = claims.issued_at + Duration::from_secs(claims.lifetime);
     let expires_at = lives_until.min(policy.deadline(record.started_at, record.ceiling));
     if now() >= expires_at {
@@ -248,8 +260,6 @@ fn open_session<T: Payload>(
             copy: found.copy_of(fingerprint).map_or(Copied::No, |_| Copied::Yes),
         },
     };
-    let body = Zeroizing::new(body.unpadded.to_vec());
-    let token = StateToken { key_id, source, len: text.len(), fingerprint, claims, body };
     Ok(Alive { record, state: Arc::new(state), token, renewal, last_seen, expires_at })
 }
 

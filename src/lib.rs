@@ -32,6 +32,7 @@
 //! | how long they live | [`Policy`] |
 //! | how they travel | [`Cookie`], [`Bearer`] |
 //! | keys that change while serving | [`RingHandle`] |
+//! | sessions that end before their time | [`Revocations`] |
 //! | tokens in tools | [`RawTokens`], [`Visible`] |
 //!
 //! The token format is specified in `spec/bulla-v1.md`; what is promised to whom, and
@@ -80,6 +81,7 @@ mod raw;
 mod record;
 #[cfg(feature = "reload")]
 mod reload;
+mod revocation;
 mod ring;
 mod sealed;
 mod sealer;
@@ -139,6 +141,7 @@ pub use crate::record::SessionId;
 #[cfg(feature = "reload")]
 #[cfg_attr(docsrs, doc(cfg(feature = "reload")))]
 pub use crate::reload::{Reload, ReloadError, Reloader, RingFile, RingSource, SourceError};
+pub use crate::revocation::{Revocation, RevocationError, Revocations, Subject};
 pub use crate::ring::{KeyRing, MAX_KEYS, MAX_RING_LEN, RingEntry, RingError};
 pub use crate::sealer::{Opened, Sealer};
 pub use crate::session::Session;

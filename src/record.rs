@@ -25,6 +25,12 @@ impl SessionId {
         primitives::random().map(SessionId)
     }
 
+    /// An id that was written down, such as in a log.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; ID_LEN]) -> SessionId {
+        SessionId(bytes)
+    }
+
     /// The 16 bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; ID_LEN] {

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -11,15 +12,17 @@ use crate::bundle::Bundle;
 use crate::error::{SealError, SessionError};
 use crate::event::Event;
 use crate::info::{Info, Status};
-use crate::judge::{Alive, Carried, Fate, Judged, judge};
+use crate::judge::{Alive, Carried, Fate, Judged, StateToken, judge};
 use crate::key::KeyId;
 use crate::migration::{Adopted, Moment, Old, OldServers};
 use crate::payload::{self, Payload, PayloadError};
 use crate::record::{Record, SessionId};
+use crate::revocation::{Asked, Revocation, Subject};
 use crate::shared::{Channel, Shared};
 use crate::start::Start;
 use crate::time::UnixTime;
 use crate::tokens;
+use crate::wire::CLOCK_SKEW;
 
 /// The session of one request, whose state is a `T`.
 ///
@@ -58,8 +61,12 @@ pub struct Session<T> {
     inner: Arc<Inner<T>>,
 }
 
+/// Whose a session is.
+pub(crate) type SubjectOf<T> = Arc<dyn Fn(&T) -> String + Send + Sync>;
+
 struct Inner<T> {
     shared: Arc<Shared>,
+    subject: Option<SubjectOf<T>>,
     channel: Channel,
     carried: Carried,
     old: Option<Old<T>>,
@@ -182,7 +189,7 @@ impl<T: Payload> Session<T> {
         let now = self.now();
         let record = Record {
             id: SessionId::new().map_err(SealError::from)?,
-            started_at: now,
+            started_at: self.start_of(&state),
             reauthenticated_at: now,
             ceiling: options.ceiling,
         };
@@ -231,15 +238,95 @@ impl<T: Payload> Session<T> {
     }
 
     /// Ends the session: its tokens are removed from the client. What was
-    /// copied before stays valid until its deadline (SECURITY.md).
+    /// copied before is revoked, if there are
+    /// [`revocations`](crate::SessionsBuilder::revocations); otherwise it stays
+    /// valid until its deadline (SECURITY.md).
     ///
     /// # Errors
     /// [`SessionError::ResponseSent`].
     pub fn end(&self) -> Result<(), SessionError> {
+        if let Some(revocations) = &self.inner.shared.revocations
+            && let Some(Alive { record, expires_at, .. }) = self.alive()
+        {
+            // Another server's clock may be behind.
+            let until = *expires_at + CLOCK_SKEW;
+            revocations.add(Revocation::Session { id: record.id, until });
+        }
         let mut pending = self.pending();
         pending.put(Change::Ended)?;
         pending.ended = true;
         Ok(())
+    }
+
+    /// Ends this session and all others of its subject, wherever they are.
+    ///
+    /// # Errors
+    /// As [`end`](Session::end); [`SessionError::NoSession`];
+    /// [`SessionError::NoRevocations`] when the sessions were built without
+    /// [`revocations`](crate::SessionsBuilder::revocations) or
+    /// [`subject`](crate::SessionsBuilder::subject): nothing has ended then.
+    pub fn end_everywhere(&self) -> Result<(), SessionError> {
+        self.revision()?;
+        self.revoke_subject()?;
+        self.end()
+    }
+
+    /// Ends all other sessions of this one's subject: "sign out my other
+    /// devices". This one gets a new id; its clocks go on, though it says that
+    /// it started now.
+    ///
+    /// # Errors
+    /// As [`set`](Session::set), and [`SessionError::NoRevocations`]: nothing
+    /// has ended then.
+    pub fn end_others(&self) -> Result<(), SessionError> {
+        let revision = self.revision()?;
+        let (record, state) = self.current().ok_or(SessionError::NoSession)?;
+        let before = self.revoke_subject()?;
+        let deadline = self.inner.shared.policy.deadline(record.started_at, record.ceiling);
+        let id = SessionId::new().map_err(SealError::from)?;
+        let record = Record { id, started_at: before, ceiling: Some(deadline), ..record };
+        let (channel, _) = self.writing();
+        self.write(record, state, channel, Kind::Renamed, revision)
+    }
+
+    /// All sessions of this one's subject that were started in this second or
+    /// before. Those that start at the instant given, and later, live.
+    fn revoke_subject(&self) -> Result<UnixTime, SessionError> {
+        let (_, state) = self.current().ok_or(SessionError::NoSession)?;
+        let subject = self.subject_of(&state).ok_or(SessionError::NoRevocations)?;
+        let shared = &self.inner.shared;
+        let revocations = shared.revocations.as_ref().ok_or(SessionError::NoRevocations)?;
+        let now = self.now();
+        let before = (now + Duration::from_secs(1)).max(self.start_of(&state));
+        let until = now + shared.policy.absolute_timeout() + CLOCK_SKEW;
+        revocations.add(Revocation::Subject { subject, before, until });
+        Ok(before)
+    }
+
+    /// When a session that starts now begins. Whoever signs in after a
+    /// revocation is not meant by it, though it covers this second, and the
+    /// clock of the server that made it may be ahead.
+    fn start_of(&self, state: &T) -> UnixTime {
+        let now = self.now();
+        let Some(revocations) = &self.inner.shared.revocations else { return now };
+        let earliest = revocations.earliest_start(self.subject_of(state));
+        if earliest <= now + CLOCK_SKEW { now.max(earliest) } else { now }
+    }
+
+    fn subject_of(&self, state: &T) -> Option<Subject> {
+        let subject = self.inner.subject.as_ref()?;
+        Some(Subject::of(T::PURPOSE, &subject(state)))
+    }
+
+    fn is_revoked(&self, record: &Record, state: &T, token: &StateToken) -> bool {
+        let Some(revocations) = &self.inner.shared.revocations else { return false };
+        revocations.has(&Asked {
+            id: record.id,
+            subject: self.subject_of(state),
+            started_at: record.started_at,
+            key_id: token.key_id,
+            issued_at: token.claims.issued_at,
+        })
     }
 
     /// This request is no activity of the user: a poll in the background does
@@ -429,7 +516,10 @@ impl<T: Payload> Session<T> {
         let Inner { shared, channel, carried, judged, .. } = &*self.inner;
         judged.get_or_init(|| {
             let Some(keys) = shared.keys(*channel) else { return Judged::Absent };
-            let judged = judge(keys, &shared.policy, carried, || self.now());
+            let is_revoked = |record: &Record, state: &T, token: &StateToken| {
+                self.is_revoked(record, state, token)
+            };
+            let judged = judge(keys, &shared.policy, carried, || self.now(), is_revoked);
             match &judged {
                 Judged::Absent => {}
                 Judged::Refused(refusal, _) => shared.emit(Event::Refused(*refusal)),
@@ -602,6 +692,7 @@ impl<T> Session<T> {
         channel: Channel,
         carried: Carried,
         old: Option<Old<T>>,
+        subject: Option<SubjectOf<T>>,
         now: Option<UnixTime>,
     ) -> Session<T> {
         let pending = Pending {
@@ -613,6 +704,7 @@ impl<T> Session<T> {
         };
         let inner = Inner {
             shared,
+            subject,
             channel,
             carried,
             old,

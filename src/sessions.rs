@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::bearer::{self, Bearer};
 use crate::cookie::{Cookie, Role};
@@ -11,9 +12,14 @@ use crate::judge::{Carried, ChannelKeys};
 use crate::migration::{Adopted, Migration, Old, OldCookie};
 use crate::payload::{self, Payload};
 use crate::policy::Policy;
-use crate::session::Session;
+use crate::record::SessionId;
+use crate::revocation::{Revocation, Revocations, Subject};
+use crate::session::{Session, SubjectOf};
 use crate::shared::{Channel, Shared};
 use crate::time::UnixTime;
+use crate::wire::CLOCK_SKEW;
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// The sessions of an application, whose state is a `T`: made once, shared by
 /// all requests. Framework adapters wrap it; without one, it is used like this:
@@ -44,6 +50,7 @@ use crate::time::UnixTime;
 pub struct Sessions<T> {
     shared: Arc<Shared>,
     migrations: Arc<[Migration<T>]>,
+    subject: Option<SubjectOf<T>>,
 }
 
 impl<T: Payload> Sessions<T> {
@@ -89,7 +96,42 @@ impl<T: Payload> Sessions<T> {
     {
         let (channel, carried) = self.carried(&values);
         let old = Old::of_request(&self.migrations, channel, &carried.states, values);
-        Session::new(Arc::clone(&self.shared), channel, carried, old, now)
+        let subject = self.subject.clone();
+        Session::new(Arc::clone(&self.shared), channel, carried, old, subject, now)
+    }
+
+    /// Ends all sessions of a subject that were started until now, wherever
+    /// they are: the password was changed, the account closed. The name is
+    /// what [`subject`](SessionsBuilder::subject) gives. Without
+    /// [`revocations`](SessionsBuilder::revocations) nothing happens.
+    pub fn revoke_subject(&self, name: &str) {
+        let (before, until) = self.until_now();
+        let subject = Subject::of(T::PURPOSE, name);
+        self.revoke(Revocation::Subject { subject, before, until });
+    }
+
+    /// Ends one session, wherever it is: from a list of devices.
+    pub fn revoke_session(&self, id: SessionId) {
+        let (_, until) = self.until_now();
+        self.revoke(Revocation::Session { id, until });
+    }
+
+    /// Ends every session that was started until now: the panic button.
+    pub fn revoke_all(&self) {
+        let (before, until) = self.until_now();
+        self.revoke(Revocation::All { before, until });
+    }
+
+    fn revoke(&self, revocation: Revocation) {
+        if let Some(revocations) = &self.shared.revocations {
+            revocations.add(revocation);
+        }
+    }
+
+    /// All that was started in this second, too; and until when it could live.
+    fn until_now(&self) -> (UnixTime, UnixTime) {
+        let now = (self.shared.clock)();
+        (now + SECOND, now + self.shared.policy.absolute_timeout() + CLOCK_SKEW)
     }
 
     fn carried<'h, I>(&self, values: impl Fn(&str) -> I) -> (Channel, Carried)
@@ -119,7 +161,11 @@ impl<T: Payload> Sessions<T> {
 
 impl<T> Clone for Sessions<T> {
     fn clone(&self) -> Sessions<T> {
-        Sessions { shared: Arc::clone(&self.shared), migrations: Arc::clone(&self.migrations) }
+        Sessions {
+            shared: Arc::clone(&self.shared),
+            migrations: Arc::clone(&self.migrations),
+            subject: self.subject.clone(),
+        }
     }
 }
 
@@ -149,6 +195,7 @@ pub struct SessionsBuilder<T> {
     ring: RingHandle,
     shared: Shared,
     migrations: Vec<Migration<T>>,
+    subject: Option<SubjectOf<T>>,
 }
 
 impl<T: Payload> SessionsBuilder<T> {
@@ -162,8 +209,9 @@ impl<T: Payload> SessionsBuilder<T> {
             sign_in_page: None,
             step_up_page: None,
             hook: None,
+            revocations: None,
         };
-        SessionsBuilder { ring: ring.into(), shared, migrations: Vec::new() }
+        SessionsBuilder { ring: ring.into(), shared, migrations: Vec::new(), subject: None }
     }
 
     /// Carries sessions in this cookie. It is the default when nothing is said
@@ -210,6 +258,27 @@ impl<T: Payload> SessionsBuilder<T> {
     #[must_use]
     pub fn on_event(mut self, hook: impl Fn(&Event) + Send + Sync + 'static) -> SessionsBuilder<T> {
         self.shared.hook = Some(Box::new(hook));
+        self
+    }
+
+    /// Asks this list whether a session is over before its time. Signing out
+    /// then ends the copies of a session, too. One list may serve several kinds
+    /// of session.
+    #[must_use]
+    pub fn revocations(mut self, revocations: &Revocations) -> SessionsBuilder<T> {
+        self.shared.revocations = Some(revocations.clone());
+        self
+    }
+
+    /// Says whose a session is, such as the account's number, so that all of
+    /// one subject can be ended: [`Sessions::revoke_subject`],
+    /// [`Session::end_everywhere`], [`Session::end_others`].
+    #[must_use]
+    pub fn subject(
+        mut self,
+        subject: impl Fn(&T) -> String + Send + Sync + 'static,
+    ) -> SessionsBuilder<T> {
+        self.subject = Some(Arc::new(subject));
         self
     }
 
@@ -293,7 +362,11 @@ impl<T: Payload> SessionsBuilder<T> {
         if !bearer && adopts(Channel::Bearer) {
             return self.bearer(Bearer::default()).build();
         }
-        Sessions { shared: Arc::new(self.shared), migrations: self.migrations.into() }
+        Sessions {
+            shared: Arc::new(self.shared),
+            migrations: self.migrations.into(),
+            subject: self.subject,
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::error::SessionError;
 use crate::event::{self, Event, Hook};
 use crate::judge::ChannelKeys;
 use crate::policy::Policy;
+use crate::revocation::Revocations;
 use crate::time::UnixTime;
 use crate::tokens;
 use crate::wire::MAX_TOKEN_LEN;
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) sign_in_page: Option<String>,
     pub(crate) step_up_page: Option<String>,
     pub(crate) hook: Option<Hook>,
+    pub(crate) revocations: Option<Revocations>,
 }
 
 impl Shared {

@@ -3,6 +3,7 @@
 mod cookie;
 mod migration;
 mod overlap;
+mod revocation;
 mod ring;
 mod schema;
 mod secrets;

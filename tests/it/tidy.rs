@@ -10,7 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["error", "policy"],
     &["wire", "ring", "bearer", "bundle", "pieces"],
     &["handle", "cookie", "record"],
-    &["subkeys", "reload"],
+    &["subkeys", "reload", "revocation"],
     &["sealed", "signed"],
     &["sealer", "raw"],
     &["signer", "judge"],

@@ -1,0 +1,458 @@
+//! Sessions that are over before their time.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use arc_swap::ArcSwap;
+
+use crate::key::KeyId;
+use crate::primitives;
+use crate::record::SessionId;
+use crate::time::UnixTime;
+
+const SUBJECT_LEN: usize = 16;
+
+/// Recent revocations are copied with each new one; from this many on they
+/// join the others.
+const MAX_RECENT: usize = 1024;
+
+/// Sessions that are over before their time: a list in memory that is asked
+/// whenever one is opened. Clones are the same list.
+///
+/// Each revocation says until when anything that it is about can be alive, and
+/// is dropped then, so the list is as long as there were recent sign-outs.
+/// Asking takes the same time however long it is, and waits for nobody.
+///
+/// ```
+/// use bulla::{KeyRing, Payload, Policy, Revocations, Sessions};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Clone, Serialize, Deserialize, Payload)]
+/// #[payload(purpose = "bank.example/session")]
+/// struct Account { id: u64 }
+///
+/// let revocations = Revocations::new();
+/// let sessions = Sessions::<Account>::builder(KeyRing::generate()?, Policy::default())
+///     .revocations(&revocations)
+///     .subject(|account| account.id.to_string())
+///     .build();
+///
+/// let session = sessions.load(|_| Vec::<&[u8]>::new());
+/// session.start(Account { id: 7 })?;
+/// let line = session.commit().into_iter().next().unwrap().value;
+/// let cookie = line.split(';').next().unwrap();
+/// let opens = || sessions.load(|name| (name == "cookie").then_some(cookie.as_bytes())).get().is_some();
+///
+/// assert!(opens());
+/// sessions.revoke_subject("7");       // the password was changed
+/// assert!(!opens());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// By itself the list is this process's. `bulla-redis` spreads it over a fleet.
+#[derive(Clone)]
+pub struct Revocations {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    list: ArcSwap<List>,
+    /// Held by whoever changes the list.
+    writing: Mutex<()>,
+    spread: OnceLock<Spread>,
+}
+
+type Spread = Box<dyn Fn(&Revocation) + Send + Sync>;
+
+/// Two parts, so that adding one does not copy a million.
+struct List {
+    settled: Arc<Set>,
+    recent: Set,
+}
+
+#[derive(Clone, Default)]
+struct Set {
+    sessions: HashMap<SessionId, UnixTime>,
+    subjects: HashMap<Subject, Span>,
+    keys: HashMap<KeyId, Span>,
+    all: Option<Span>,
+}
+
+/// What is revoked: all that began before an instant; and until when any of it
+/// could be alive.
+#[derive(Clone, Copy)]
+struct Span {
+    before: UnixTime,
+    until: UnixTime,
+}
+
+/// One revocation. Its text form is a line, such as
+/// `session 6f0c…e1 until=2026-12-01T12:00:00Z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Revocation {
+    /// One session.
+    Session {
+        /// Which.
+        id: SessionId,
+        /// When it would have ended in any case.
+        until: UnixTime,
+    },
+    /// The sessions of one subject that were started before an instant.
+    Subject {
+        /// Whose.
+        subject: Subject,
+        /// Those started before this.
+        before: UnixTime,
+        /// When the last of them would have ended in any case.
+        until: UnixTime,
+    },
+    /// The state tokens under one key that were issued before an instant.
+    Key {
+        /// Which key.
+        id: KeyId,
+        /// Those issued before this.
+        before: UnixTime,
+        /// When the last of them would have expired in any case.
+        until: UnixTime,
+    },
+    /// All sessions that were started before an instant: the panic button.
+    All {
+        /// Those started before this.
+        before: UnixTime,
+        /// When the last of them would have ended in any case.
+        until: UnixTime,
+    },
+}
+
+/// Whose sessions: a digest of 16 bytes of the purpose and the subject's name,
+/// so that a list of revocations names nobody.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Subject([u8; SUBJECT_LEN]);
+
+impl Subject {
+    /// The subject of sessions of one purpose.
+    #[must_use]
+    pub fn of(purpose: &str, name: &str) -> Subject {
+        let digest =
+            primitives::digest(&[b"bulla/1/subject\0", purpose.as_bytes(), b"\0", name.as_bytes()]);
+        let mut subject = [0; SUBJECT_LEN];
+        subject.copy_from_slice(&digest[..SUBJECT_LEN]);
+        Subject(subject)
+    }
+}
+
+/// What is asked of a session.
+pub(crate) struct Asked {
+    pub(crate) id: SessionId,
+    pub(crate) subject: Option<Subject>,
+    pub(crate) started_at: UnixTime,
+    pub(crate) key_id: KeyId,
+    pub(crate) issued_at: UnixTime,
+}
+
+impl Revocations {
+    /// An empty list.
+    #[must_use]
+    pub fn new() -> Revocations {
+        let list = List { settled: Arc::default(), recent: Set::default() };
+        let inner = Inner {
+            list: ArcSwap::from_pointee(list),
+            writing: Mutex::new(()),
+            spread: OnceLock::new(),
+        };
+        Revocations { inner: Arc::new(inner) }
+    }
+
+    /// Adds a revocation, which holds at once, and passes it on to whoever
+    /// spreads them. Whether it was news.
+    pub fn add(&self, revocation: Revocation) -> bool {
+        let news = self.learn([revocation]);
+        if news && let Some(spread) = self.inner.spread.get() {
+            spread(&revocation);
+        }
+        news
+    }
+
+    /// Takes in revocations that came from elsewhere, and passes none on.
+    /// Whether any was news.
+    pub fn learn(&self, revocations: impl IntoIterator<Item = Revocation>) -> bool {
+        let _writing = self.writing();
+        let list = self.inner.list.load();
+        let mut recent = list.recent.clone();
+        let mut news = false;
+        for revocation in revocations {
+            news |= !list.settled.has(&revocation) && recent.insert(revocation);
+        }
+        if !news {
+            return false;
+        }
+        let mut settled = Arc::clone(&list.settled);
+        if recent.len() > MAX_RECENT {
+            let mut joined = (*settled).clone();
+            recent.revocations().for_each(|revocation| {
+                joined.insert(revocation);
+            });
+            (settled, recent) = (Arc::new(joined), Set::default());
+        }
+        self.inner.list.store(Arc::new(List { settled, recent }));
+        true
+    }
+
+    /// Drops what can be about nothing alive at `now`.
+    pub fn prune(&self, now: UnixTime) {
+        let _writing = self.writing();
+        let list = self.inner.list.load();
+        let mut kept = Set::default();
+        for revocation in list.settled.revocations().chain(list.recent.revocations()) {
+            if revocation.until() > now {
+                kept.insert(revocation);
+            }
+        }
+        self.inner.list.store(Arc::new(List { settled: Arc::new(kept), recent: Set::default() }));
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let list = self.inner.list.load();
+        list.settled.len() + list.recent.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All of them, in no order.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<Revocation> {
+        let list = self.inner.list.load();
+        list.settled.revocations().chain(list.recent.revocations()).collect()
+    }
+
+    /// Has `spread` called with each revocation that is [added](Revocations::add)
+    /// here, once and for all. It runs within the request: it passes on, and returns.
+    pub fn on_add(&self, spread: impl Fn(&Revocation) + Send + Sync + 'static) {
+        self.inner.spread.get_or_init(|| Box::new(spread));
+    }
+
+    pub(crate) fn has(&self, asked: &Asked) -> bool {
+        let list = self.inner.list.load();
+        list.recent.revokes(asked) || list.settled.revokes(asked)
+    }
+
+    /// The earliest start of a session of `subject` that is not revoked.
+    pub(crate) fn earliest_start(&self, subject: Option<Subject>) -> UnixTime {
+        let list = self.inner.list.load();
+        list.recent.earliest_start(subject).max(list.settled.earliest_start(subject))
+    }
+
+    fn writing(&self) -> MutexGuard<'_, ()> {
+        self.inner.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Revocations {
+    fn default() -> Revocations {
+        Revocations::new()
+    }
+}
+
+impl fmt::Debug for Revocations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Revocations").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl Set {
+    fn len(&self) -> usize {
+        self.sessions.len()
+            + self.subjects.len()
+            + self.keys.len()
+            + usize::from(self.all.is_some())
+    }
+
+    fn revokes(&self, asked: &Asked) -> bool {
+        let started_before = |span: &Span| asked.started_at < span.before;
+        self.all.as_ref().is_some_and(started_before)
+            || self.sessions.contains_key(&asked.id)
+            || asked.subject.is_some_and(|s| self.subjects.get(&s).is_some_and(started_before))
+            || self.keys.get(&asked.key_id).is_some_and(|span| asked.issued_at < span.before)
+    }
+
+    fn earliest_start(&self, subject: Option<Subject>) -> UnixTime {
+        let of_subject = subject.and_then(|subject| self.subjects.get(&subject));
+        let spans = of_subject.into_iter().chain(&self.all);
+        spans.map(|span| span.before).max().unwrap_or(UnixTime::EPOCH)
+    }
+
+    fn has(&self, revocation: &Revocation) -> bool {
+        let covers = |held: Option<&Span>, span: Span| {
+            held.is_some_and(|held| held.before >= span.before && held.until >= span.until)
+        };
+        match *revocation {
+            Revocation::Session { id, until } => {
+                self.sessions.get(&id).is_some_and(|held| *held >= until)
+            }
+            Revocation::Subject { subject, before, until } => {
+                covers(self.subjects.get(&subject), Span { before, until })
+            }
+            Revocation::Key { id, before, until } => {
+                covers(self.keys.get(&id), Span { before, until })
+            }
+            Revocation::All { before, until } => covers(self.all.as_ref(), Span { before, until }),
+        }
+    }
+
+    /// Whether it was news. Of two about the same, what either revokes stays revoked.
+    fn insert(&mut self, revocation: Revocation) -> bool {
+        if self.has(&revocation) {
+            return false;
+        }
+        match revocation {
+            Revocation::Session { id, until } => {
+                let held = self.sessions.entry(id).or_insert(until);
+                *held = until.max(*held);
+            }
+            Revocation::Subject { subject, before, until } => {
+                widen(self.subjects.entry(subject), Span { before, until });
+            }
+            Revocation::Key { id, before, until } => {
+                widen(self.keys.entry(id), Span { before, until });
+            }
+            Revocation::All { before, until } => {
+                let span = Span { before, until };
+                self.all = Some(self.all.map_or(span, |held| held.or(span)));
+            }
+        }
+        true
+    }
+
+    fn revocations(&self) -> impl Iterator<Item = Revocation> {
+        let sessions = self.sessions.iter();
+        let sessions = sessions.map(|(&id, &until)| Revocation::Session { id, until });
+        let subjects = self.subjects.iter();
+        let subjects = subjects.map(|(&subject, &Span { before, until })| Revocation::Subject {
+            subject,
+            before,
+            until,
+        });
+        let keys = self.keys.iter();
+        let keys = keys.map(|(&id, &Span { before, until })| Revocation::Key { id, before, until });
+        let all = self.all.map(|Span { before, until }| Revocation::All { before, until });
+        sessions.chain(subjects).chain(keys).chain(all)
+    }
+}
+
+fn widen<K>(entry: Entry<'_, K, Span>, span: Span) {
+    let held = entry.or_insert(span);
+    *held = held.or(span);
+}
+
+impl Span {
+    fn or(self, other: Span) -> Span {
+        Span { before: self.before.max(other.before), until: self.until.max(other.until) }
+    }
+}
+
+impl Revocation {
+    /// After this it is about nothing that could be alive.
+    #[must_use]
+    pub fn until(&self) -> UnixTime {
+        match *self {
+            Revocation::Session { until, .. }
+            | Revocation::Subject { until, .. }
+            | Revocation::Key { until, .. }
+            | Revocation::All { until, .. } => until,
+        }
+    }
+}
+
+impl fmt::Display for Revocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Revocation::Session { id, until } => write!(f, "session {id} until={until}"),
+            Revocation::Subject { subject, before, until } => {
+                write!(f, "subject {subject} before={before} until={until}")
+            }
+            Revocation::Key { id, before, until } => {
+                write!(f, "key {id} before={before} until={until}")
+            }
+            Revocation::All { before, until } => write!(f, "all before={before} until={until}"),
+        }
+    }
+}
+
+impl FromStr for Revocation {
+    type Err = RevocationError;
+
+    fn from_str(line: &str) -> Result<Revocation, RevocationError> {
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        let instant = |word: &str, name: &str| -> Result<UnixTime, RevocationError> {
+            let value = word.strip_prefix(name).ok_or(RevocationError)?;
+            value.parse().map_err(|_| RevocationError)
+        };
+        match words[..] {
+            ["session", id, until] => {
+                let id = SessionId::from_bytes(hex(id)?);
+                Ok(Revocation::Session { id, until: instant(until, "until=")? })
+            }
+            ["subject", subject, before, until] => Ok(Revocation::Subject {
+                subject: Subject(hex(subject)?),
+                before: instant(before, "before=")?,
+                until: instant(until, "until=")?,
+            }),
+            ["key", id, before, until] => Ok(Revocation::Key {
+                id: id.parse().map_err(|_| RevocationError)?,
+                before: instant(before, "before=")?,
+                until: instant(until, "until=")?,
+            }),
+            ["all", before, until] => Ok(Revocation::All {
+                before: instant(before, "before=")?,
+                until: instant(until, "until=")?,
+            }),
+            _ => Err(RevocationError),
+        }
+    }
+}
+
+/// A line is no revocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RevocationError;
+
+impl fmt::Display for RevocationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "not a revocation: session ID until=INSTANT, or subject DIGEST, key ID or all, with \
+             before=INSTANT until=INSTANT",
+        )
+    }
+}
+
+impl std::error::Error for RevocationError {}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// 32 hexadecimal digits, in lower case.
+fn hex(text: &str) -> Result<[u8; 16], RevocationError> {
+    let lower = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if text.len() != 32 || !text.bytes().all(lower) {
+        return Err(RevocationError);
+    }
+    u128::from_str_radix(text, 16).map(u128::to_be_bytes).map_err(|_| RevocationError)
+}

@@ -1,0 +1,232 @@
+//! Sessions that are over before their time.
+
+use bulla::{
+    Policy, Refusal, Revocation, Revocations, Session, SessionError, SessionId, Sessions, Status,
+    Subject, UnixTime,
+};
+
+use crate::support::{Account, Client, T0, ada, alan, key_text, ring, secs};
+
+const ABSOLUTE: u64 = 43_200;
+
+/// Two servers that share a list, and a clock that the test moves.
+struct World {
+    revocations: Revocations,
+    sessions: Sessions<Account>,
+    now: std::sync::Arc<std::sync::atomic::AtomicU64>,
+}
+
+impl World {
+    fn new() -> World {
+        let now = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(T0.as_secs()));
+        let clock = std::sync::Arc::clone(&now);
+        let revocations = Revocations::new();
+        let sessions = Sessions::builder(ring(&[&key_text()]), Policy::default())
+            .cookie(bulla::Cookie::default())
+            .bearer(bulla::Bearer::default())
+            .revocations(&revocations)
+            .subject(|account: &Account| account.id.to_string())
+            .clock(move || UnixTime::from_secs(clock.load(std::sync::atomic::Ordering::Relaxed)))
+            .build();
+        World { revocations, sessions, now }
+    }
+
+    fn at(&self, seconds: u64) -> &World {
+        self.now.store(T0.as_secs() + seconds, std::sync::atomic::Ordering::Relaxed);
+        self
+    }
+
+    fn signed_in(&self, client: Client, account: Account) -> Client {
+        let now = UnixTime::from_secs(self.now.load(std::sync::atomic::Ordering::Relaxed));
+        client.signed_in(&self.sessions, now, account)
+    }
+
+    fn visit<R>(&self, client: &mut Client, handler: impl FnOnce(&Session<Account>) -> R) -> R {
+        let session = client.send_now(&self.sessions);
+        let result = handler(&session);
+        client.receive(&session);
+        result
+    }
+
+    fn alive(&self, client: &Client) -> bool {
+        client.send_now(&self.sessions).get().is_some()
+    }
+}
+
+#[test]
+fn signing_out_ends_the_copies_too() {
+    for client in [Client::browser(), Client::mobile()] {
+        let world = World::new();
+        let mut client = world.signed_in(client, ada());
+        let copy = client.clone();
+        let other = world.signed_in(client.clone(), ada());
+        world.visit(&mut client, |session| session.end().unwrap());
+        assert!(!world.alive(&copy));
+        assert_eq!(copy.send_now(&world.sessions).status(), Status::Refused(Refusal::Revoked));
+        assert!(world.alive(&other), "another session of the same user");
+    }
+}
+
+#[test]
+fn a_failing_handler_still_ends_the_copies() {
+    let world = World::new();
+    let client = world.signed_in(Client::browser(), ada());
+    let session = client.send_now(&world.sessions);
+    session.end().unwrap();
+    session.discard_changes();
+    assert!(!world.alive(&client));
+}
+
+#[test]
+fn every_level_ends_what_it_says_and_nothing_else() {
+    type Revoke = fn(&World, &Client);
+    let table: &[(&str, Revoke, [bool; 3])] = &[
+        ("nothing", |_, _| {}, [true, true, true]),
+        (
+            "one session",
+            |world, client| {
+                let id = client.send_now(&world.sessions).info().unwrap().id;
+                world.sessions.revoke_session(id);
+            },
+            [false, true, true],
+        ),
+        ("a subject", |world, _| world.sessions.revoke_subject("1815"), [false, false, true]),
+        ("a subject that nobody is", |world, _| world.sessions.revoke_subject("7"), [true; 3]),
+        ("everybody", |world, _| world.sessions.revoke_all(), [false, false, false]),
+        (
+            "a key",
+            |world, client| {
+                let id = client.send_now(&world.sessions).info().unwrap().key_id;
+                let (before, until) = (T0 + secs(1), T0 + secs(ABSOLUTE));
+                world.revocations.add(Revocation::Key { id, before, until });
+            },
+            [false, false, false],
+        ),
+        (
+            "end everywhere",
+            |world, client| client.send_now(&world.sessions).end_everywhere().unwrap(),
+            [false, false, true],
+        ),
+    ];
+    for (what, revoke, expected) in table {
+        let world = World::new();
+        let clients = [ada(), ada(), alan()].map(|a| world.signed_in(Client::browser(), a));
+        revoke(&world, &clients[0]);
+        assert_eq!(clients.clone().map(|client| world.alive(&client)), *expected, "{what}");
+        // Whoever signs in afterwards, were it in the same second, is not meant.
+        let again = clients.map(|client| world.signed_in(client, ada()));
+        let meant = *what == "a key";
+        assert_eq!(again.map(|client| world.alive(&client)), [!meant; 3], "{what}");
+        world.at(1);
+        assert!(world.alive(&world.signed_in(Client::browser(), ada())), "{what}");
+    }
+}
+
+#[test]
+fn ending_the_others_keeps_this_one_and_its_clocks() {
+    for client in [Client::browser(), Client::mobile()] {
+        let world = World::new();
+        let mut here = world.signed_in(client.clone(), ada());
+        let there = world.signed_in(client.clone(), ada());
+        let alans = world.signed_in(client, alan());
+        let before = here.send_now(&world.sessions).info().unwrap();
+        world.at(600);
+        world.visit(&mut here, |session| session.end_others().unwrap());
+        assert!(world.alive(&here) && !world.alive(&there) && world.alive(&alans));
+        let after = here.send_now(&world.sessions).info().unwrap();
+        assert_ne!(after.id, before.id);
+        assert_eq!(after.expires_at, before.expires_at, "nothing moves the absolute clock");
+        assert_eq!(after.reauthenticated_at, before.reauthenticated_at, "it is no fresher");
+
+        world.at(1200);
+        world.visit(&mut here, |session| session.end_others().unwrap());
+        assert!(world.alive(&here));
+    }
+}
+
+#[test]
+fn without_revocations_there_is_an_error_and_nothing_ends() {
+    let sessions = Sessions::<Account>::builder(ring(&[&key_text()]), Policy::default())
+        .revocations(&Revocations::new())
+        .build(); // whose they are is not said
+    let client = Client::browser().signed_in(&sessions, T0, ada());
+    for end in [Session::end_everywhere, Session::end_others] {
+        let session = client.send(&sessions, T0);
+        assert_eq!(end(&session), Err(SessionError::NoRevocations));
+        assert!(session.get().is_some() && session.commit().into_iter().all(|l| !l.sensitive));
+    }
+    let guest = Client::browser().send(&sessions, T0);
+    assert_eq!(guest.end_others(), Err(SessionError::NoSession));
+}
+
+#[test]
+fn a_server_whose_clock_is_ahead_revokes_no_later_sign_in() {
+    let world = World::new();
+    let (subject, until) = (Subject::of("bank.example/session", "1815"), T0 + secs(ABSOLUTE));
+    let revoke = |before| {
+        world.revocations.add(Revocation::Subject { subject, before, until });
+    };
+    let old = world.signed_in(Client::browser(), ada());
+    revoke(T0 + secs(60));
+    assert!(!world.alive(&old));
+    assert!(world.alive(&world.signed_in(Client::browser(), ada())));
+    revoke(T0 + secs(61));
+    assert!(!world.alive(&world.signed_in(Client::browser(), ada())), "further than clocks differ");
+}
+
+fn session(n: u128, until: UnixTime) -> Revocation {
+    Revocation::Session { id: SessionId::from_bytes(n.to_be_bytes()), until }
+}
+
+#[test]
+fn the_list_is_as_long_as_there_were_recent_ones() {
+    let revocations = Revocations::new();
+    for n in 0..5000 {
+        assert!(revocations.add(session(n, T0 + secs(n as u64))));
+    }
+    assert!(!revocations.add(session(7, T0 + secs(7))), "no news");
+    assert!(revocations.add(session(7, T0 + secs(9000))), "but this is");
+    assert_eq!(revocations.to_vec().len(), revocations.len());
+    for (at, left) in [(0, 4999), (1000, 4000), (4998, 2), (4999, 1), (9000, 0)] {
+        revocations.prune(T0 + secs(at));
+        assert_eq!(revocations.len(), left, "{at}");
+    }
+    assert!(revocations.is_empty());
+}
+
+#[test]
+fn what_is_passed_on_is_what_was_added_here() {
+    let revocations = Revocations::new();
+    let passed = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let sink = std::sync::Arc::clone(&passed);
+    revocations.on_add(move |revocation| sink.lock().unwrap().push(*revocation));
+    revocations.learn([session(1, T0)]);
+    revocations.add(session(1, T0));
+    revocations.add(session(2, T0));
+    assert_eq!(*passed.lock().unwrap(), [session(2, T0)]);
+}
+
+#[test]
+fn a_line_reads_back_and_anything_else_is_refused() {
+    let id = SessionId::from_bytes(*b"0123456789abcdef");
+    let subject = Subject::of("bank.example/session", "ada");
+    let key_id = ring(&[&key_text()]).primary_at(T0).unwrap();
+    let (before, until) = (T0, T0 + secs(60));
+    for revocation in [
+        Revocation::Session { id, until },
+        Revocation::Subject { subject, before, until },
+        Revocation::Key { id: key_id, before, until },
+        Revocation::All { before, until },
+    ] {
+        let line = revocation.to_string();
+        assert_eq!(line.parse(), Ok(revocation), "{line}");
+        for bad in [line.replace("until=", ""), format!("{line} x"), line.to_uppercase()] {
+            assert!(bad.parse::<Revocation>().is_err(), "{bad}");
+        }
+    }
+    assert_eq!(
+        session(1, until).to_string(),
+        "session 00000000000000000000000000000001 until=2026-12-01T12:01:00Z"
+    );
+    assert_ne!(subject, Subject::of("bank.example/sessio", "nada"));
+}
