@@ -1,4 +1,4 @@
-//! A bulla key ring in Redis (or Valkey): one value that a whole fleet shares.
+//! A bulla key ring, and revocations, in Redis (or Valkey), for a whole fleet.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -17,6 +17,9 @@
 //! once do not undo each other: [`RedisRing::load`], edit the text,
 //! [`RedisRing::store`]. The command-line tool does so with `bulla ring --redis URL`.
 //!
+//! Sessions that end before their time are spread in the same way:
+//! [`SharedRevocations`].
+//!
 //! # Wrapping
 //!
 //! Redis often has weaker walls than the servers: dumps, replicas, a shared
@@ -32,8 +35,10 @@
 //! somebody who can write to Redis is refused by the serial number that the
 //! text has inside; a server that starts has none to compare with.
 
+mod revocations;
 mod source;
 mod watch;
 mod wrap;
 
+pub use crate::revocations::{Health, SharedRevocations};
 pub use crate::source::{RedisRing, RedisRingError, Stored};

@@ -114,7 +114,7 @@ impl RedisRing {
     }
 }
 
-fn connect(client: &Client) -> Result<Connection, RedisRingError> {
+pub(crate) fn connect(client: &Client) -> Result<Connection, RedisRingError> {
     let connection = client.get_connection_with_timeout(TIMEOUT).map_err(RedisRingError::of)?;
     connection.set_read_timeout(Some(TIMEOUT)).map_err(RedisRingError::of)?;
     connection.set_write_timeout(Some(TIMEOUT)).map_err(RedisRingError::of)?;

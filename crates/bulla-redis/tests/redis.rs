@@ -9,8 +9,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bulla::{KeyRing, Payload, Policy, RingHandle, Sealer, Sessions};
-use bulla_redis::{RedisRing, RedisRingError};
+use bulla::{
+    KeyRing, Payload, Policy, Revocation, RingHandle, Sealer, SessionId, Sessions, UnixTime,
+};
+use bulla_redis::{RedisRing, RedisRingError, SharedRevocations};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize, Payload)]
@@ -202,6 +204,64 @@ fn a_wrapped_ring_shows_redis_nothing_and_opens_with_its_keys_and_name_only() {
     put(&mut redis.ring("bank"), &key);
     let bare = redis.ring("bank").wrapped_with(with(&kek)).load().map(|_| ());
     assert_eq!(bare, Err(RedisRingError::NotWrapped));
+}
+
+impl Redis {
+    fn revocations(&self) -> SharedRevocations {
+        let url = format!("unix://{}", self.folder.join("socket").display());
+        SharedRevocations::join(&url, "bank:revocations").unwrap()
+    }
+}
+
+fn revocation(n: u8) -> Revocation {
+    let until = UnixTime::now() + Duration::from_secs(3600);
+    Revocation::Session { id: SessionId::from_bytes([n; 16]), until }
+}
+
+#[test]
+fn what_one_server_revokes_is_revoked_on_all_and_on_those_that_start_later() {
+    let Some(redis) = Redis::start() else { return };
+    let servers = [0, 1, 2].map(|_| redis.revocations());
+    servers[0].list().add(revocation(1));
+    servers[1].list().add(revocation(2));
+    for server in &servers {
+        eventually("it is heard", || server.list().len() == 2);
+    }
+    assert!(servers[0].flush(Duration::from_secs(5)));
+    assert_eq!(redis.revocations().list().len(), 2);
+}
+
+#[test]
+fn without_redis_nothing_revoked_comes_back_and_afterwards_all_know_it() {
+    let Some(mut redis) = Redis::start() else { return };
+    let (here, there) = (redis.revocations(), redis.revocations());
+    here.list().add(revocation(1));
+    eventually("it is heard", || there.list().len() == 1);
+    assert!(here.flush(Duration::from_secs(5)));
+
+    redis.stop();
+    here.list().add(revocation(2));
+    assert!(!here.flush(Duration::from_millis(200)));
+    assert_eq!((here.list().len(), there.list().len()), (2, 1));
+    assert_eq!(here.health().pending, 1);
+
+    redis.run().unwrap();
+    for server in [&here, &there] {
+        eventually("it is passed on", || server.list().len() == 2);
+    }
+    assert!(here.flush(Duration::from_secs(5)));
+    eventually("all is well", || here.health().heard_at + Duration::from_secs(2) > UnixTime::now());
+}
+
+#[test]
+fn what_is_over_leaves_redis() {
+    let Some(redis) = Redis::start() else { return };
+    let server = redis.revocations();
+    let until = UnixTime::from_secs(UnixTime::now().as_secs() - 1);
+    server.list().add(Revocation::Session { id: SessionId::from_bytes([1; 16]), until });
+    server.list().add(revocation(2));
+    assert!(server.flush(Duration::from_secs(5)));
+    assert_eq!(redis.revocations().list().len(), 1);
 }
 
 #[test]

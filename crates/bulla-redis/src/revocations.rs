@@ -1,0 +1,265 @@
+//! Revocations that a whole fleet shares.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bulla::{Revocation, Revocations, UnixTime};
+use redis::{Client, Connection};
+
+use crate::source::{RedisRingError, connect};
+
+/// Every server says so often that it is there, and so sees whether it hears.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// Who has heard nothing for this long connects anew.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// Between two tries to reach Redis.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// A heartbeat, which is no revocation.
+const ALIVE: &str = ".";
+
+/// A list of revocations that every server of a fleet has in memory, and that
+/// Redis keeps and passes on.
+///
+/// ```no_run
+/// use bulla::{KeyRing, Payload, Policy, Sessions};
+/// use bulla_redis::SharedRevocations;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Payload)]
+/// #[payload(purpose = "bank.example/session")]
+/// struct Account { id: u64 }
+///
+/// let shared = SharedRevocations::join("redis://127.0.0.1/", "bank:revocations")?;
+/// let sessions = Sessions::<Account>::builder(KeyRing::generate()?, Policy::default())
+///     .revocations(shared.list())
+///     .subject(|account| account.id.to_string())
+///     .build();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// No request asks Redis. What is revoked here holds here at once, is written
+/// to Redis by a thread of its own, and reaches the other servers as fast as
+/// the network. While Redis is away, each server keeps refusing what it knows,
+/// and what it revokes waits until it can be passed on; if the server itself
+/// ends before that, it is lost: [`flush`](SharedRevocations::flush) first.
+/// [`health`](SharedRevocations::health) tells how long a server has heard
+/// nothing, for routes that would rather refuse than miss a revocation.
+///
+/// In Redis it is a sorted set: each member the line of a [`Revocation`], its
+/// score the second after which it is about nothing alive, and is removed.
+#[derive(Clone)]
+pub struct SharedRevocations {
+    list: Revocations,
+    state: Arc<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    inner: Mutex<Health>,
+    changed: Condvar,
+}
+
+/// How a server's list of revocations is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Health {
+    /// When something was last heard over Redis. Every server says something
+    /// each second, so this is a second ago at most, or the server is cut off.
+    pub heard_at: UnixTime,
+    /// Revocations of this server that are not in Redis yet.
+    pub pending: usize,
+}
+
+#[derive(Clone)]
+struct Place {
+    client: Client,
+    name: String,
+}
+
+impl SharedRevocations {
+    /// Loads the list from the Redis at `url`, and keeps up with it in two
+    /// threads that end with the last clone.
+    ///
+    /// # Errors
+    /// [`RedisRingError::Redis`] when Redis cannot be asked: a server that
+    /// began without the list would accept what was revoked.
+    pub fn join(url: &str, name: impl Into<String>) -> Result<SharedRevocations, RedisRingError> {
+        let client = Client::open(url).map_err(RedisRingError::of)?;
+        let place = Place { client, name: name.into() };
+        let list = Revocations::new();
+        list.learn(place.load(&mut connect(&place.client)?)?);
+        let health = Health { heard_at: UnixTime::now(), pending: 0 };
+        let state = Arc::new(State { inner: Mutex::new(health), changed: Condvar::new() });
+
+        let (queue, added) = mpsc::channel();
+        pass_on(&list, queue, Arc::downgrade(&state));
+        let (to_write, to_hear) = (place.clone(), place);
+        let (weak, listens, hears) = (Arc::downgrade(&state), list.clone(), Arc::downgrade(&state));
+        spawn("bulla-revoke", move || write(&to_write, &added, &weak))?;
+        spawn("bulla-revoked", move || hear(&to_hear, &listens, &hears))?;
+        Ok(SharedRevocations { list, state })
+    }
+
+    /// The list, for [`SessionsBuilder::revocations`](bulla::SessionsBuilder::revocations).
+    #[must_use]
+    pub fn list(&self) -> &Revocations {
+        &self.list
+    }
+
+    /// How the list is doing.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        *lock(&self.state)
+    }
+
+    /// Waits until all that was revoked here is in Redis, or `timeout` is over.
+    /// Whether it is.
+    #[must_use]
+    pub fn flush(&self, timeout: Duration) -> bool {
+        let health = lock(&self.state);
+        let waited =
+            self.state.changed.wait_timeout_while(health, timeout, |health| health.pending > 0);
+        let (health, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        health.pending == 0
+    }
+}
+
+impl fmt::Debug for SharedRevocations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedRevocations").field("list", &self.list).finish_non_exhaustive()
+    }
+}
+
+fn pass_on(list: &Revocations, queue: Sender<Revocation>, state: Weak<State>) {
+    let queue = Mutex::new(queue);
+    list.on_add(move |revocation| {
+        let Some(state) = state.upgrade() else { return };
+        lock(&state).pending += 1;
+        // The writer ends after the state does.
+        let queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = queue.send(*revocation);
+    });
+}
+
+/// Writes what is added, and a heartbeat when there is nothing to write.
+fn write(place: &Place, added: &mpsc::Receiver<Revocation>, state: &Weak<State>) {
+    let mut connection: Option<Connection> = None;
+    let mut waiting: VecDeque<Revocation> = VecDeque::new();
+    while state.strong_count() > 0 {
+        if waiting.is_empty() {
+            match added.recv_timeout(HEARTBEAT) {
+                Ok(revocation) => waiting.push_back(revocation),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+        waiting.extend(added.try_iter());
+        let mut redis = match connection.take().map_or_else(|| connect(&place.client), Ok) {
+            Ok(redis) => redis,
+            Err(_) => {
+                thread::sleep(PATIENCE);
+                continue;
+            }
+        };
+        if place.add(&mut redis, &waiting).is_err() {
+            thread::sleep(PATIENCE);
+            continue; // adding once more what is there already changes nothing
+        }
+        connection = Some(redis);
+        if let Some(state) = state.upgrade() {
+            lock(&state).pending -= waiting.len();
+            state.changed.notify_all();
+        }
+        waiting.clear();
+    }
+}
+
+/// Takes in what the other servers revoke.
+fn hear(place: &Place, list: &Revocations, state: &Weak<State>) {
+    while state.strong_count() > 0 {
+        if let Err(error) = place.listen(list, state) {
+            tracing::warn!(target: "bulla", "revocations {} are not heard: {error}", place.name);
+            thread::sleep(PATIENCE);
+        }
+    }
+}
+
+impl Place {
+    fn load(&self, redis: &mut Connection) -> Result<Vec<Revocation>, RedisRingError> {
+        let now = UnixTime::now().as_secs();
+        let lines: Vec<String> = redis::cmd("ZRANGEBYSCORE")
+            .arg(&self.name)
+            .arg(now)
+            .arg("+inf")
+            .query(redis)
+            .map_err(RedisRingError::of)?;
+        // A line of a newer release is no reason to refuse the others.
+        Ok(lines.iter().filter_map(|line| line.parse().ok()).collect())
+    }
+
+    fn add(
+        &self,
+        redis: &mut Connection,
+        revocations: &VecDeque<Revocation>,
+    ) -> Result<(), RedisRingError> {
+        let mut pipe = redis::pipe();
+        pipe.atomic();
+        for revocation in revocations {
+            let line = revocation.to_string();
+            let until = revocation.until().as_secs();
+            pipe.cmd("ZADD").arg(&self.name).arg(until).arg(&line).ignore();
+            pipe.cmd("PUBLISH").arg(self.channel()).arg(line).ignore();
+        }
+        if revocations.is_empty() {
+            pipe.cmd("PUBLISH").arg(self.channel()).arg(ALIVE).ignore();
+        } else {
+            let over = format!("({}", UnixTime::now().as_secs());
+            pipe.cmd("ZREMRANGEBYSCORE").arg(&self.name).arg("-inf").arg(over).ignore();
+        }
+        pipe.query(redis).map_err(RedisRingError::of)
+    }
+
+    fn listen(&self, list: &Revocations, state: &Weak<State>) -> Result<(), RedisRingError> {
+        let mut connection = connect(&self.client)?;
+        let mut messages = connection.as_pubsub();
+        messages.set_read_timeout(Some(SILENCE)).map_err(RedisRingError::of)?;
+        messages.subscribe(self.channel()).map_err(RedisRingError::of)?;
+        // What was said before is in the list; what is said from now on is heard.
+        list.learn(self.load(&mut connect(&self.client)?)?);
+        let mut pruned = Instant::now();
+        loop {
+            let message = messages.get_message().map_err(RedisRingError::of)?;
+            let Some(state) = state.upgrade() else { return Ok(()) };
+            let now = UnixTime::now();
+            lock(&state).heard_at = now;
+            let line: String = message.get_payload().unwrap_or_default();
+            if let Ok(revocation) = line.parse::<Revocation>() {
+                list.learn([revocation]);
+            }
+            if pruned.elapsed() > Duration::from_secs(60) {
+                list.prune(now);
+                pruned = Instant::now();
+            }
+        }
+    }
+
+    fn channel(&self) -> String {
+        format!("{}:added", self.name)
+    }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), RedisRingError> {
+    let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
+    spawned.map(|_| ()).map_err(|error| RedisRingError::Redis(error.to_string()))
+}
+
+fn lock(state: &State) -> MutexGuard<'_, Health> {
+    state.inner.lock().unwrap_or_else(PoisonError::into_inner)
+}
