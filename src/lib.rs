@@ -33,6 +33,7 @@
 //! | how they travel | [`Cookie`], [`Bearer`] |
 //! | keys that change while serving | [`RingHandle`] |
 //! | sessions that end before their time | [`Revocations`] |
+//! | tokens that open once | [`Sealer::open_once`] |
 //! | tokens in tools | [`RawTokens`], [`Visible`] |
 //!
 //! The token format is specified in `spec/bulla-v1.md`; what is promised to whom, and
@@ -73,6 +74,7 @@ mod info;
 mod judge;
 mod key;
 mod migration;
+mod once;
 mod payload;
 mod pieces;
 mod policy;
@@ -133,6 +135,7 @@ pub use crate::info::{Info, Status};
 pub use crate::judge::Refusal;
 pub use crate::key::{Key, KeyError, KeyId};
 pub use crate::migration::{Adopted, OldCookie};
+pub use crate::once::{ClaimError, OnceError, UsedHere, UsedTokens};
 pub use crate::payload::{Encoding, NoPrevious, Payload, PayloadError, View};
 pub use crate::policy::Policy;
 pub use crate::primitives::RandomError;

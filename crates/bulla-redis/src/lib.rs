@@ -37,8 +37,10 @@
 
 mod revocations;
 mod source;
+mod used;
 mod watch;
 mod wrap;
 
 pub use crate::revocations::{Health, SharedRevocations};
 pub use crate::source::{RedisRing, RedisRingError, Stored};
+pub use crate::used::UsedInRedis;

@@ -10,9 +10,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bulla::{
-    KeyRing, Payload, Policy, Revocation, RingHandle, Sealer, SessionId, Sessions, UnixTime,
+    KeyRing, OnceError, Payload, Policy, Revocation, RingHandle, Sealer, SessionId, Sessions,
+    UnixTime,
 };
-use bulla_redis::{RedisRing, RedisRingError, SharedRevocations};
+use bulla_redis::{RedisRing, RedisRingError, SharedRevocations, UsedInRedis};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize, Payload)]
@@ -251,6 +252,39 @@ fn without_redis_nothing_revoked_comes_back_and_afterwards_all_know_it() {
     }
     assert!(here.flush(Duration::from_secs(5)));
     eventually("all is well", || here.health().heard_at + Duration::from_secs(2) > UnixTime::now());
+}
+
+#[test]
+fn a_token_that_two_servers_are_given_at_once_opens_once() {
+    let Some(mut redis) = Redis::start() else { return };
+    let url = format!("unix://{}", redis.folder.join("socket").display());
+    let ring = KeyRing::generate().unwrap();
+    let servers = [0, 1].map(|_| {
+        let links = Sealer::<Account>::new(&ring, Duration::from_secs(60));
+        (links, UsedInRedis::new(&url, "bank:used").unwrap())
+    });
+    for id in 0..1000 {
+        let token = servers[0].0.seal(&Account { id }).unwrap();
+        let begin = std::sync::Barrier::new(2);
+        let opened = thread::scope(|scope| {
+            let tries = servers.each_ref().map(|(links, used)| {
+                scope.spawn(|| {
+                    begin.wait();
+                    match links.open_once(&token, used) {
+                        Ok(opened) => u64::from(opened.payload.id == id),
+                        Err(OnceError::Used) => 0,
+                        Err(error) => panic!("{error}"),
+                    }
+                })
+            });
+            tries.map(|opening| opening.join().unwrap()).iter().sum::<u64>()
+        });
+        assert_eq!(opened, 1, "{id}");
+    }
+    redis.stop();
+    let token = servers[0].0.seal(&Account { id: 1 }).unwrap();
+    let refused = servers[0].0.open_once(&token, &servers[0].1);
+    assert!(matches!(refused, Err(OnceError::Claim(_))));
 }
 
 #[test]
