@@ -46,6 +46,9 @@ struct Args {
     /// A session ends this long after sign-in, whatever happens.
     #[arg(long, value_name = "TIME", default_value = "12h", value_parser = humantime::parse_duration)]
     absolute: Duration,
+    /// A transfer asks for a PIN not older than this.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
+    fresh: Duration,
     /// Which release of the bank to be: run both at once on one key ring to
     /// watch a rolling deploy.
     #[arg(long, value_enum, default_value_t = Run::Current)]
@@ -78,8 +81,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let ring = ring_file::load_or_make(&args.ring)?;
     let policy = Policy::new(args.idle, args.absolute);
     let app = match args.release {
-        Run::Current => bank::<Customer>(ring, policy),
-        Run::Previous => bank::<CustomerV1>(ring, policy),
+        Run::Current => bank::<Customer>(ring, policy, args.fresh),
+        Run::Previous => bank::<CustomerV1>(ring, policy, args.fresh),
     };
     let listener = TcpListener::bind(args.listen)
         .await
@@ -90,12 +93,12 @@ async fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn bank<C: Release>(ring: KeyRing, policy: Policy) -> Router {
+fn bank<C: Release>(ring: KeyRing, policy: Policy, fresh: Duration) -> Router {
     let sessions = Sessions::<C>::builder(ring, policy)
         .cookie(Cookie::default())
         .bearer(Bearer::default())
         .build();
-    let pages = pages::Pages { policy, release: C::VERSION };
+    let pages = pages::Pages { policy, fresh, release: C::VERSION };
     let ledger = Arc::new(Ledger::open());
     Router::new()
         .merge(web::routes::<C>(Arc::clone(&ledger), pages))
