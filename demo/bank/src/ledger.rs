@@ -121,6 +121,11 @@ impl Money {
     pub(crate) fn pence(self) -> u64 {
         self.0
     }
+
+    /// As it is typed into a form, and parsed.
+    pub(crate) fn plain(self) -> String {
+        format!("{}.{:02}", self.0 / 100, self.0 % 100)
+    }
 }
 
 #[cfg(test)]
@@ -136,6 +141,7 @@ mod tests {
             assert!(text.parse::<Money>().is_err(), "{text}");
         }
         assert_eq!(Money(184_305).to_string(), "£1,843.05");
+        assert_eq!(Money(184_305).plain().parse().map(Money::pence), Ok(184_305));
     }
 
     #[test]

@@ -54,6 +54,9 @@ struct Args {
     /// A session ends this long after sign-in, whatever happens.
     #[arg(long, value_name = "TIME", default_value = "12h", value_parser = humantime::parse_duration)]
     absolute: Duration,
+    /// A transfer asks for a PIN not older than this.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
+    fresh: Duration,
     /// Which release of the bank to be: run both at once on one key ring to
     /// watch a rolling deploy.
     #[arg(long, value_enum, default_value_t = Run::Current)]
@@ -89,8 +92,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
     };
     let policy = Policy::new(args.idle, args.absolute);
     let app = match args.release {
-        Run::Current => bank::<Customer>(&ring, policy),
-        Run::Previous => bank::<CustomerV1>(&ring, policy),
+        Run::Current => bank::<Customer>(&ring, policy, args.fresh),
+        Run::Previous => bank::<CustomerV1>(&ring, policy, args.fresh),
     };
     let listener = TcpListener::bind(args.listen)
         .await
@@ -101,12 +104,12 @@ async fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn bank<C: Release>(ring: &RingHandle, policy: Policy) -> Router {
+fn bank<C: Release>(ring: &RingHandle, policy: Policy, fresh: Duration) -> Router {
     let sessions = Sessions::<C>::builder(ring, policy)
         .cookie(Cookie::default())
         .bearer(Bearer::default())
         .build();
-    let pages = pages::Pages { policy, release: C::VERSION };
+    let pages = pages::Pages { policy, fresh, release: C::VERSION };
     let ledger = Arc::new(Ledger::open());
     let health = ring.clone();
     Router::new()

@@ -5,12 +5,14 @@ use std::time::Duration;
 use bulla::{Info, Policy, UnixTime};
 use maud::{DOCTYPE, Markup, html};
 
-use crate::ledger::Account;
+use crate::ledger::{Account, Money};
 use crate::release::Release;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Pages {
     pub(crate) policy: Policy,
+    /// How old the last PIN may be when money leaves.
+    pub(crate) fresh: Duration,
     /// The schema version that this release writes.
     pub(crate) release: u32,
 }
@@ -25,7 +27,7 @@ pub(crate) struct Facts {
 
 impl Pages {
     pub(crate) fn sign_in(self, problem: Option<&str>) -> Markup {
-        self.page("Sign in", &html! {
+        self.guest_page("Sign in", &html! {
             section class="card narrow" {
                 h1 { "Sign in" }
                 @if let Some(problem) = problem { p class="problem" role="alert" { (problem) } }
@@ -35,6 +37,44 @@ impl Pages {
                     button { "Sign in" }
                 }
                 p class="hint" { "Try " code { "ada" } " with " code { "1815" } ", or " code { "alan" } " with " code { "1912" } "." }
+            }
+        })
+    }
+
+    pub(crate) fn signed_out(self) -> Markup {
+        self.guest_page("Signed out", &html! {
+            section class="card narrow" {
+                h1 { "You are signed out" }
+                p { "Your browser has removed the cookie that was your session. The bank had nothing to delete." }
+                a class="button" href="/" { "Sign in again" }
+            }
+        })
+    }
+
+    /// Asks for the PIN again, and carries the transfer on.
+    pub(crate) fn step_up(
+        self,
+        to: &str,
+        name: &str,
+        amount: Money,
+        problem: Option<&str>,
+    ) -> Markup {
+        self.page("Confirm the transfer", &html! {
+            section class="card narrow" {
+                h1 { "Confirm it is you" }
+                p { "You are about to send " b { (amount) } " to " b { (name) } "." }
+                @if let Some(problem) = problem { p class="problem" role="alert" { (problem) } }
+                form method="post" action="/transfer" {
+                    input type="hidden" name="to" value=(to);
+                    input type="hidden" name="amount" value=(amount.plain());
+                    label { "PIN" input name="pin" type="password" inputmode="numeric" autocomplete="current-password" required autofocus; }
+                    button { "Send " (amount) }
+                }
+                p class="hint" {
+                    "You are still signed in. Money leaves only within "
+                    (humantime::format_duration(self.fresh)) " of a PIN. "
+                    a href="/balance" { "Back to your account" }
+                }
             }
         })
     }
@@ -71,33 +111,42 @@ impl Pages {
     /// What the session is, all of it in the cookie.
     fn session<C: Release>(self, customer: &C, facts: &Facts) -> Markup {
         let info = &facts.info;
-        let left = |until: UnixTime| {
-            format!("{} left", humantime::format_duration(until.since(facts.now)))
-        };
+        let left = |until: UnixTime| until.since(facts.now);
         html! {
             section class="card" {
                 h2 { "Your session" }
-                p class="quiet" { "It lives in your browser's cookie and nowhere else. The bank keeps the key." }
+                p class="quiet" {
+                    "All of it is in a cookie of your browser, sealed: only the bank can read or change it. "
+                    "Of all this the bank stores nothing but the key."
+                }
+                (clock("Left when idle", left(info.idle_expires_at), self.policy.idle_timeout(), "Begins anew while you use the bank."))
+                (clock("Left in any case", left(info.expires_at), self.policy.absolute_timeout(), "Then you sign in again."))
                 dl {
-                    (fact("Token", &format!("{} characters of at most 4,096", info.token_len)))
-                    (fact("Sealed with key", &info.key_id.to_string()))
+                    (fact("Token", &format!("{} characters; browsers keep 4,096", info.token_len)))
+                    (fact("Sealed with key", &format!("{} of the bank's key ring", info.key_id)))
                     (fact("Schema version written", &self.release.to_string()))
                     (fact("Session id", &info.id.to_string()))
-                    (fact("Signed in", &info.started_at.to_string()))
-                    (fact("Last activity recorded", &info.last_seen.to_string()))
-                    (fact("Ends when idle", &format!("{} ({})", info.idle_expires_at, left(info.idle_expires_at))))
-                    (fact("Ends in any case", &format!("{} ({})", info.expires_at, left(info.expires_at))))
+                    (fact("Signed in", &clear(info.started_at)))
+                    (fact("PIN last given", &clear(info.reauthenticated_at)))
+                    (fact("Activity last recorded", &clear(info.last_seen)))
                     @if let Some(transfers) = customer.transfers() {
                         (fact("Transfers in this session", &transfers.to_string()))
                     }
                 }
-                (meter("Idle time used", facts.now.since(info.last_seen), self.policy.idle_timeout()))
-                (meter("Absolute time used", facts.now.since(info.started_at), self.policy.absolute_timeout()))
             }
         }
     }
 
     fn page(self, title: &str, content: &Markup) -> Markup {
+        self.document(title, &html! {}, content)
+    }
+
+    fn guest_page(self, title: &str, content: &Markup) -> Markup {
+        // Makes the browser forget what it showed to a customer, see web.rs.
+        self.document(title, &html! { link rel="stylesheet" href="/guest.css"; }, content)
+    }
+
+    fn document(self, title: &str, head: &Markup, content: &Markup) -> Markup {
         html! {
             (DOCTYPE)
             html lang="en" {
@@ -106,9 +155,10 @@ impl Pages {
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     title { (title) " · Bank of Bulla" }
                     link rel="stylesheet" href="/style.css";
+                    (head)
                 }
                 body {
-                    header { a href="/" { "Bank of Bulla" } }
+                    header { a href="/" { "Bank of Bulla" } span { "sessions that live in your browser" } }
                     main { (content) }
                     footer {
                         "Idle timeout " (humantime::format_duration(self.policy.idle_timeout()))
@@ -124,8 +174,18 @@ fn fact(name: &str, value: &str) -> Markup {
     html! { dt { (name) } dd { (value) } }
 }
 
-fn meter(name: &str, used: Duration, of: Duration) -> Markup {
+/// Time that runs out, as text and as a bar.
+fn clock(name: &str, left: Duration, of: Duration, what: &str) -> Markup {
     html! {
-        label class="meter" { (name) meter min="0" max=(of.as_secs()) value=(used.as_secs()) {} }
+        div class="clock" {
+            p { (name) b { (humantime::format_duration(left)) " of " (humantime::format_duration(of)) } }
+            meter min="0" max=(of.as_secs()) value=(left.as_secs()) aria-label=(name) {}
+            p class="quiet" { (what) }
+        }
     }
+}
+
+/// `2026-11-23 16:58:16 UTC`
+fn clear(time: UnixTime) -> String {
+    time.to_string().replace('T', " ").replace('Z', " UTC")
 }

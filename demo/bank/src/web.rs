@@ -8,15 +8,12 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use bulla::{Fresh, Rejection, Required, Session, SessionError};
+use bulla::{Rejection, Required, Session, SessionError};
 use serde::Deserialize;
 
-use crate::ledger::{Ledger, Money};
+use crate::ledger::{Ledger, Money, TransferError};
 use crate::pages::{self, Pages};
 use crate::release::Release;
-
-/// A transfer asks for a sign-in not older than this.
-const FRESH_SECONDS: u64 = 5 * 60;
 
 #[derive(Clone)]
 struct Bank {
@@ -31,7 +28,9 @@ pub(crate) fn routes<C: Release>(ledger: Arc<Ledger>, pages: Pages) -> Router {
         .route("/balance", get(balance::<C>))
         .route("/transfer", post(transfer::<C>))
         .route("/logout", post(logout::<C>))
+        .route("/signed-out", get(signed_out))
         .route("/style.css", get(style))
+        .route("/guest.css", get(forget))
         .layer(from_fn(guard))
         .with_state(Bank { ledger, pages })
 }
@@ -82,41 +81,62 @@ async fn balance<C: Release>(
 struct Transfer {
     to: String,
     amount: String,
+    /// From the page that asked for it.
+    pin: Option<String>,
 }
 
+/// Asks for the PIN when the last one is too old, and goes on with it.
 async fn transfer<C: Release>(
     State(bank): State<Bank>,
     session: Session<C>,
-    customer: Result<Fresh<C, FRESH_SECONDS>, Rejection>,
+    customer: Result<Required<C>, Rejection>,
     Form(transfer): Form<Transfer>,
 ) -> Result<Response, SessionError> {
     let customer = match customer {
         Ok(customer) => customer,
-        Err(rejection) => {
-            let text = "A transfer asks for a sign-in within the last five minutes.";
-            return Ok(bank.refuse(&session, rejection, text));
-        }
+        Err(rejection) => return Ok(bank.refuse(&session, rejection, "Sign in first.")),
     };
-    let done = transfer.amount.parse::<Money>().map_err(str::to_owned).and_then(|amount| {
-        let moved = bank.ledger.transfer(customer.user(), &transfer.to, amount);
-        moved.map(|()| amount).map_err(|error| error.to_string())
-    });
-    match done {
-        Err(problem) => {
-            let page = bank.overview(&session, &*customer, Some(&problem));
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
-        }
-        Ok(amount) => {
-            let notice = format!("You sent {amount} to {}.", transfer.to);
-            session.update(|customer| customer.remember_transfer(notice))?;
-            Ok(Redirect::to("/balance").into_response())
+    let problem = |problem: &str| {
+        let page = bank.overview(&session, &*customer, Some(problem));
+        (StatusCode::UNPROCESSABLE_ENTITY, page).into_response()
+    };
+    let amount = match transfer.amount.parse::<Money>() {
+        Ok(amount) => amount,
+        Err(error) => return Ok(problem(error)),
+    };
+    let Some(payee) = bank.ledger.account(&transfer.to) else {
+        return Ok(problem(&TransferError::NoSuchAccount.to_string()));
+    };
+    // `Fresh<C, 300>` does it in one word, where the age need not come from the
+    // command line.
+    if session.require_fresh(bank.pages.fresh).is_err() {
+        let ask = |problem: Option<&str>| {
+            let page = bank.pages.step_up(&transfer.to, payee.name, amount, problem);
+            Ok((StatusCode::UNAUTHORIZED, page).into_response())
+        };
+        match &transfer.pin {
+            None => return ask(None),
+            Some(pin) if bank.ledger.sign_in(customer.user(), pin).is_none() => {
+                return ask(Some("That is another PIN."));
+            }
+            Some(_) => session.reauthenticated()?,
         }
     }
+    if let Err(error) = bank.ledger.transfer(customer.user(), &transfer.to, amount) {
+        return Ok(problem(&error.to_string()));
+    }
+    let notice = format!("You sent {amount} to {}.", payee.name);
+    session.update(|customer| customer.remember_transfer(notice))?;
+    Ok(Redirect::to("/balance").into_response())
 }
 
 async fn logout<C: Release>(session: Session<C>) -> Result<Redirect, SessionError> {
     session.end()?;
-    Ok(Redirect::to("/"))
+    Ok(Redirect::to("/signed-out"))
+}
+
+async fn signed_out(State(bank): State<Bank>) -> impl IntoResponse {
+    bank.pages.signed_out()
 }
 
 impl Bank {
@@ -158,6 +178,14 @@ async fn style() -> impl IntoResponse {
     (headers, include_str!("style.css"))
 }
 
+/// Drops the pages that the browser keeps for its Back button: Chromium 156
+/// keeps those with `no-store`, too, and shows a balance to whoever comes next.
+/// Pages for guests load it as a style sheet, since the header would be too
+/// early on their own response: the page that is left is kept after that.
+async fn forget() -> impl IntoResponse {
+    [("clear-site-data", "\"cache\""), ("content-type", "text/css")]
+}
+
 /// Forms of other sites are refused (SameSite=Lax does it too, in browsers
 /// that know it), and pages may load nothing but the style sheet.
 async fn guard(request: Request, next: Next) -> Response {
@@ -169,7 +197,8 @@ async fn guard(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let policy = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'";
     let headers = response.headers_mut();
-    // Pages show balances: the back button after signing out must not.
+    // Pages show balances: no cache may keep them. For the Back button it takes
+    // `forget`, too.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

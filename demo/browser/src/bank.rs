@@ -1,0 +1,83 @@
+//! The bank: built once, started as often as steps need it.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::Outcome;
+use crate::program::Program;
+
+/// Browsers resolve it to this machine by themselves, trust it like HTTPS, and
+/// see a site of its own in it, which can have siblings.
+pub(crate) const HOST: &str = "bank.localhost";
+
+pub(crate) struct Bank {
+    program: PathBuf,
+}
+
+/// A bank that is open. Dropping it closes it.
+pub(crate) struct Open {
+    pub(crate) port: u16,
+    program: Program,
+    ring: TempDir,
+}
+
+impl Bank {
+    pub(crate) fn build() -> Outcome<Bank> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let built = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+            .args(["build", "--quiet", "--locked", "-p", "bank", "--message-format=json"])
+            .current_dir(root)
+            .stderr(Stdio::inherit())
+            .output()?;
+        let program = String::from_utf8(built.stdout)?
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .find_map(|message| Some(message["executable"].as_str()?.into()))
+            .ok_or("cargo build -p bank made no program")?;
+        Ok(Bank { program })
+    }
+
+    /// Opens a bank with a key ring of its own.
+    pub(crate) fn open(&self, args: &[&str]) -> Outcome<Open> {
+        let ring = TempDir::new()?;
+        let (program, port) = self.start(&ring, 0, args)?;
+        Ok(Open { port, program, ring })
+    }
+
+    /// Closes a bank and opens it again, with the same ring at the same address.
+    pub(crate) fn reopen(&self, open: Open, args: &[&str]) -> Outcome<Open> {
+        let Open { port, program, ring } = open;
+        drop(program);
+        let (program, port) = self.start(&ring, port, args)?;
+        Ok(Open { port, program, ring })
+    }
+
+    fn start(&self, ring: &TempDir, port: u16, args: &[&str]) -> Outcome<(Program, u16)> {
+        let ring = ring.path().join("bank.ring");
+        let mut command = vec![self.program.display().to_string()];
+        command.extend(["--listen".to_owned(), format!("127.0.0.1:{port}")]);
+        command.extend(["--ring".to_owned(), ring.display().to_string()]);
+        command.extend(args.iter().map(|arg| (*arg).to_owned()));
+        let (program, port) = Program::start(&command, "open at http://127.0.0.1:")?;
+        Ok((program, port.trim().parse()?))
+    }
+}
+
+impl Open {
+    pub(crate) fn url(&self, path: &str) -> String {
+        self.url_at(HOST, path)
+    }
+
+    /// The same bank under another of its names.
+    pub(crate) fn url_at(&self, host: &str, path: &str) -> String {
+        format!("http://{host}:{}{path}", self.port)
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.program.said()
+    }
+}

@@ -1,0 +1,101 @@
+//! Chromium, and windows of it that share nothing.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::Outcome;
+use crate::devtools::Devtools;
+use crate::page::Page;
+use crate::program::Program;
+
+pub(crate) struct Chromium {
+    devtools: Rc<Devtools>,
+    // Dropped in this order: the profile is in use until the program has ended.
+    _program: Program,
+    _profile: TempDir,
+}
+
+/// A window with cookies, cache and history of its own.
+pub(crate) struct Window {
+    devtools: Rc<Devtools>,
+    context: Value,
+}
+
+const FLAGS: [&str; 7] = [
+    "--headless",
+    "--remote-debugging-port=0",
+    "--no-first-run",
+    // No calls to Google's servers.
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    // Containers have a small /dev/shm.
+    "--disable-dev-shm-usage",
+];
+
+impl Chromium {
+    pub(crate) fn start(program: &Path) -> Outcome<Chromium> {
+        let profile = TempDir::new()?;
+        let dir = profile.path().display();
+        // It leaves a directory of its own in TMPDIR.
+        let mut command = vec!["env".to_owned(), format!("TMPDIR={dir}")];
+        command.extend([program.display().to_string(), format!("--user-data-dir={dir}")]);
+        command.extend(FLAGS.map(str::to_owned));
+        // Chromium's sandbox refuses to run as root, which containers often are.
+        if std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0) {
+            command.push("--no-sandbox".to_owned());
+        }
+        let (program, address) = Program::start(&command, "DevTools listening on ")?;
+        let devtools = Rc::new(Devtools::connect(address.trim())?);
+        Ok(Chromium { devtools, _program: program, _profile: profile })
+    }
+
+    pub(crate) fn version(&self) -> Outcome<String> {
+        let version = self.devtools.call(None, "Browser.getVersion", &json!({}))?;
+        Ok(version["product"].as_str().unwrap_or_default().to_owned())
+    }
+
+    pub(crate) fn window(&self) -> Outcome<Window> {
+        let made = self.devtools.call(None, "Target.createBrowserContext", &json!({}))?;
+        let context = made["browserContextId"].clone();
+        Ok(Window { devtools: Rc::clone(&self.devtools), context })
+    }
+}
+
+/// Lets it end by itself, with everything that it has started.
+impl Drop for Chromium {
+    fn drop(&mut self) {
+        self.devtools.call(None, "Browser.close", &json!({})).ok();
+    }
+}
+
+impl Window {
+    pub(crate) fn tab(&self) -> Outcome<Page> {
+        let blank = json!({ "url": "about:blank", "browserContextId": self.context });
+        let made = self.devtools.call(None, "Target.createTarget", &blank)?;
+        let target = json!({ "targetId": made["targetId"], "flatten": true });
+        let attached = self.devtools.call(None, "Target.attachToTarget", &target)?;
+        let session = attached["sessionId"].as_str().ok_or("a tab has a session")?;
+        Page::of(Rc::clone(&self.devtools), session.to_owned())
+    }
+
+    /// The names of all cookies that the window keeps, for whatever site.
+    pub(crate) fn cookie_names(&self) -> Outcome<Vec<String>> {
+        let context = json!({ "browserContextId": self.context });
+        let kept = self.devtools.call(None, "Storage.getCookies", &context)?;
+        let kept = kept["cookies"].as_array().ok_or("a list of cookies")?;
+        Ok(kept.iter().map(|one| one["name"].as_str().unwrap_or_default().to_owned()).collect())
+    }
+}
+
+/// Closes its tabs; what is left when that fails goes with the browser.
+impl Drop for Window {
+    fn drop(&mut self) {
+        let context = json!({ "browserContextId": self.context });
+        self.devtools.call(None, "Target.disposeBrowserContext", &context).ok();
+    }
+}

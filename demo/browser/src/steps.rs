@@ -1,0 +1,94 @@
+//! The steps: a window of its own for each, so that none leans on another.
+
+mod cookies;
+mod customers;
+mod endings;
+mod strangers;
+
+use crate::Outcome;
+use crate::bank::{Bank, Open};
+use crate::browser::Chromium;
+use crate::page::Page;
+use crate::shots::Shots;
+
+/// The session's cookie, as the library names it.
+const COOKIE: &str = "__Host-session";
+const RENEWAL: &str = "__Host-session-renewal";
+
+/// What ada has when a bank opens.
+const BALANCE: &str = "£1,843.00";
+
+pub(crate) struct World {
+    pub(crate) bank: Bank,
+    pub(crate) chromium: Chromium,
+    pub(crate) shots: Shots,
+}
+
+type Step = fn(&World) -> Outcome;
+
+pub(crate) const ALL: [(&str, Step); 16] = [
+    ("a guest gets no cookie", cookies::guest),
+    (
+        "signing in shows the balance and sets __Host-, Secure, HttpOnly, SameSite=Lax",
+        cookies::sign_in_form,
+    ),
+    ("the same holds at http://127.0.0.1 and http://localhost", cookies::loopback),
+    ("a script in the page can neither read nor replace the cookie", cookies::scripts),
+    ("a form of another site does not carry the session", strangers::form),
+    ("neither does an image or a frame of another site", strangers::embedded),
+    ("a link of another site does", strangers::link),
+    ("a form of a sibling host carries it, and the bank refuses", strangers::sibling_form),
+    ("a sibling host cannot plant a __Host- cookie", strangers::planted),
+    ("an old sign-in: a transfer asks for the PIN, and goes on", customers::step_up),
+    ("two tabs share a session, its changes and its end", customers::two_tabs),
+    ("the bank restarts, and the customer is still signed in", customers::restart),
+    ("activity renews a session, with a cookie just as strict", endings::renewal),
+    ("an idle session ends, and another can begin", endings::idle),
+    ("signing out removes the cookies", endings::signing_out),
+    ("after signing out, Back shows no balance, online or offline", endings::back),
+];
+
+/// Opens the sign-in page and signs in through its form.
+fn sign_in(page: &Page, bank: &Open) -> Outcome {
+    page.go(&bank.url("/"))?;
+    fill_in_and_sign_in(page)
+}
+
+fn fill_in_and_sign_in(page: &Page) -> Outcome {
+    page.type_into("input[name=user]", "ada")?;
+    page.type_into("input[name=pin]", "1815")?;
+    page.press("form[action='/login'] button")?;
+    shows(page, "Ada Lovelace")
+}
+
+fn transfer(page: &Page, amount: &str) -> Outcome {
+    page.type_into("input[name=amount]", amount)?;
+    page.press("form[action='/transfer'] button")
+}
+
+fn sign_out(page: &Page) -> Outcome {
+    page.press("form[action='/logout'] button")
+}
+
+fn shows(page: &Page, text: &str) -> Outcome {
+    let found = page.text()?;
+    expect(found.contains(text), || format!("{text:?} was expected on the page:\n{found}"))
+}
+
+/// Nothing of a signed-in customer.
+fn shows_nobody(page: &Page) -> Outcome {
+    let found = page.text()?;
+    let private = ["Ada", "£", "Sign out"].iter().any(|text| found.contains(text));
+    expect(!private, || format!("nothing private was expected on the page:\n{found}"))
+}
+
+fn asks_to_sign_in(page: &Page) -> Outcome {
+    shows_nobody(page)?;
+    expect(page.run("!!document.querySelector('input[name=pin]')")? == true, || {
+        "a form to sign in was expected".to_owned()
+    })
+}
+
+fn expect(is_so: bool, what: impl FnOnce() -> String) -> Outcome {
+    if is_so { Ok(()) } else { Err(what().into()) }
+}

@@ -1,0 +1,81 @@
+//! How a session goes on, and how it ends.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::cookies::strict;
+use super::{RENEWAL, World, asks_to_sign_in, expect, shows, shows_nobody, sign_in, sign_out};
+use crate::Outcome;
+use crate::bank::HOST;
+use crate::browser::Window;
+use crate::page::Network;
+
+/// Activity is recorded when half of it has passed. Times are whole seconds, so
+/// that a wait of 3.1 s counts as 3 or 4.
+const IDLE_6S: [&str; 2] = ["--idle", "6s"];
+const MORE_THAN_HALF: Duration = Duration::from_millis(3100);
+
+pub(super) fn renewal(world: &World) -> Outcome {
+    let (bank, window) = (world.bank.open(&IDLE_6S)?, world.chromium.window()?);
+    let page = window.tab()?;
+    sign_in(&page, &bank)?;
+    // Longer than the idle timeout, in all.
+    for _ in 0..2 {
+        sleep(MORE_THAN_HALF);
+        page.reload()?;
+        shows(&page, "Ada Lovelace")?;
+    }
+    strict(&page.cookie(RENEWAL)?, HOST)
+}
+
+pub(super) fn idle(world: &World) -> Outcome {
+    let (bank, window) = (world.bank.open(&["--idle", "3s"])?, world.chromium.window()?);
+    let page = window.tab()?;
+    sign_in(&page, &bank)?;
+    sleep(Duration::from_millis(3100));
+    page.reload()?;
+    asks_to_sign_in(&page)?;
+    expect(page.status()? == 401, || "401 was expected".to_owned())?;
+    // The dead token goes a minute later: another server's clock may be behind.
+    world.shots.take(&page, "5-expired")?;
+    sign_in(&page, &bank)
+}
+
+pub(super) fn signing_out(world: &World) -> Outcome {
+    let (bank, window) = (world.bank.open(&IDLE_6S)?, world.chromium.window()?);
+    let page = window.tab()?;
+    sign_in(&page, &bank)?;
+    sleep(MORE_THAN_HALF);
+    page.reload()?;
+    // Both of them, so that both have to go.
+    page.cookie(RENEWAL)?;
+    sign_out(&page)?;
+    shows(&page, "You are signed out")?;
+    keeps_no_cookie(&window)?;
+    world.shots.take(&page, "6-signed-out")
+}
+
+fn keeps_no_cookie(window: &Window) -> Outcome {
+    let kept = window.cookie_names()?;
+    expect(kept.is_empty(), || format!("no cookies were expected: {kept:?}"))
+}
+
+pub(super) fn back(world: &World) -> Outcome {
+    for network in [Network::Up, Network::Down] {
+        let (bank, window) = (world.bank.open(&[])?, world.chromium.window()?);
+        let page = window.tab()?;
+        sign_in(&page, &bank)?;
+        sign_out(&page)?;
+        // Without a network there is nothing but caches to show.
+        page.network(&network)?;
+        page.back()?;
+        shows_nobody(&page)?;
+        expect(page.run("document.title")? != "Your account · Bank of Bulla", || {
+            "another page was expected".to_owned()
+        })?;
+        page.network(&Network::Up)?;
+        page.reload()?;
+        asks_to_sign_in(&page)?;
+    }
+    Ok(())
+}
