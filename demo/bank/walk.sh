@@ -93,8 +93,18 @@ expect 401 -H "Authorization: Bearer $good" "$bank1/api/balance"
 expect 204 -X POST -H "Authorization: Bearer $bearer" "$bank1/api/logout"
 grep -qi '^session-token: *.$' head || fail "the client was not told to forget its token"
 
-say "sign out: the cookie is gone"
+say "sign out my other devices: this one stays, a copy of its cookie does not"
+browser jar2 303 -d 'user=ada&pin=1815' "$bank1/login"
+copy=$(token jar)
+browser jar 303 -X POST "$bank1/logout-others"
+browser jar 200 "$bank1/balance"
+browser jar2 401 "$bank1/balance"
+expect 401 -b "__Host-session=$copy" "$bank1/balance"
+
+say "sign out: the cookie is gone, and copies of it open nothing"
+copy=$(token jar)
 browser jar 303 -X POST "$bank1/logout"
+expect 401 -b "__Host-session=$copy" "$bank1/balance"
 [ -z "$(token jar)" ] || fail "the cookie is still there"
 browser jar 401 "$bank1/balance"
 stop "$bank1_pid"

@@ -19,6 +19,7 @@ pub(crate) fn routes<C: Release>(ledger: Arc<Ledger>) -> Router {
         .route("/login", post(login::<C>))
         .route("/balance", get(balance::<C>))
         .route("/logout", post(logout::<C>))
+        .route("/logout-others", post(logout_others::<C>))
         .with_state(ledger)
 }
 
@@ -66,5 +67,10 @@ async fn balance<C: Release>(
 
 async fn logout<C: Release>(session: Session<C>) -> Result<StatusCode, SessionError> {
     session.end()?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn logout_others<C: Release>(session: Session<C>) -> Result<StatusCode, SessionError> {
+    session.end_others()?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -5,6 +5,7 @@ mod api;
 mod ledger;
 mod pages;
 mod release;
+mod revocations;
 mod ring;
 mod web;
 
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use bulla::{Bearer, Cookie, Policy, RingHandle, SessionLayer, Sessions};
+use bulla::{Bearer, Cookie, Policy, Revocations, RingHandle, SessionLayer, Sessions};
 use clap::{Parser, ValueEnum};
 use tokio::net::TcpListener;
 #[cfg(unix)]
@@ -41,8 +42,9 @@ struct Args {
     /// The key ring. Made on the first start, readable by you only (0600).
     #[arg(long, value_name = "FILE", default_value = "bank.ring")]
     ring: PathBuf,
-    /// A Redis that keeps the key ring, for several banks, instead of the file:
-    /// its value bank:ring. Such as redis://127.0.0.1/.
+    /// A Redis that keeps the key ring, for several banks, instead of the file,
+    /// and passes on who was signed out: its values bank:ring and
+    /// bank:revocations. Such as redis://127.0.0.1/.
     #[arg(long, value_name = "URL", conflicts_with = "ring")]
     redis: Option<String>,
     /// How often to look whether the key ring has changed.
@@ -90,26 +92,47 @@ async fn run() -> Result<(), Box<dyn Error>> {
         Some(url) => ring::of_redis(url, args.reload)?,
         None => ring::of_file(&args.ring, args.reload)?,
     };
-    let policy = Policy::new(args.idle, args.absolute);
+    let shared = args.redis.as_deref().map(revocations::join).transpose()?;
+    let parts = Parts {
+        ring,
+        revocations: shared.as_ref().map_or_else(Revocations::new, |shared| shared.list().clone()),
+        policy: Policy::new(args.idle, args.absolute),
+        fresh: args.fresh,
+    };
     let app = match args.release {
-        Run::Current => bank::<Customer>(&ring, policy, args.fresh),
-        Run::Previous => bank::<CustomerV1>(&ring, policy, args.fresh),
+        Run::Current => bank::<Customer>(&parts),
+        Run::Previous => bank::<CustomerV1>(&parts),
     };
     let listener = TcpListener::bind(args.listen)
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
     announce(listener.local_addr()?);
     axum::serve(listener, app).with_graceful_shutdown(stopped()).await?;
+    if let Some(shared) = shared {
+        revocations::flush(&shared);
+    }
     tracing::info!("stopped");
     Ok(())
 }
 
-fn bank<C: Release>(ring: &RingHandle, policy: Policy, fresh: Duration) -> Router {
-    let sessions = Sessions::<C>::builder(ring, policy)
+/// What a bank is made of.
+struct Parts {
+    ring: RingHandle,
+    /// Of this process alone, or of all banks with the same Redis.
+    revocations: Revocations,
+    policy: Policy,
+    fresh: Duration,
+}
+
+fn bank<C: Release>(parts: &Parts) -> Router {
+    let Parts { ring, revocations, policy, fresh } = parts;
+    let sessions = Sessions::<C>::builder(ring, *policy)
         .cookie(Cookie::default())
         .bearer(Bearer::default())
+        .revocations(revocations)
+        .subject(|customer| customer.user().to_owned())
         .build();
-    let pages = pages::Pages { policy, fresh, release: C::VERSION };
+    let pages = pages::Pages { policy: *policy, fresh: *fresh, release: C::VERSION };
     let ledger = Arc::new(Ledger::open());
     let health = ring.clone();
     Router::new()

@@ -133,6 +133,9 @@ impl Pages {
                         (fact("Transfers in this session", &transfers.to_string()))
                     }
                 }
+                form method="post" action="/logout-others" class="others" {
+                    button class="plain" { "Sign out my other devices" }
+                }
             }
         }
     }

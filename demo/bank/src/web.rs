@@ -28,6 +28,7 @@ pub(crate) fn routes<C: Release>(ledger: Arc<Ledger>, pages: Pages) -> Router {
         .route("/balance", get(balance::<C>))
         .route("/transfer", post(transfer::<C>))
         .route("/logout", post(logout::<C>))
+        .route("/logout-others", post(logout_others::<C>))
         .route("/signed-out", get(signed_out))
         .route("/style.css", get(style))
         .route("/guest.css", get(forget))
@@ -128,6 +129,11 @@ async fn transfer<C: Release>(
     let notice = format!("You sent {amount} to {}.", payee.name);
     session.update(|customer| customer.remember_transfer(notice))?;
     Ok(Redirect::to("/balance").into_response())
+}
+
+async fn logout_others<C: Release>(session: Session<C>) -> Result<Redirect, SessionError> {
+    session.end_others()?;
+    Ok(Redirect::to("/balance"))
 }
 
 async fn logout<C: Release>(session: Session<C>) -> Result<Redirect, SessionError> {
