@@ -55,7 +55,7 @@ impl<P: Payload> Sealer<P> {
     pub fn open_once(
         &self,
         token: impl AsRef<[u8]>,
-        used: &impl UsedTokens,
+        used: &(impl UsedTokens + ?Sized),
     ) -> Result<Opened<P>, OnceError> {
         self.open_once_at(token, used, UnixTime::now())
     }
@@ -67,7 +67,7 @@ impl<P: Payload> Sealer<P> {
     pub fn open_once_at(
         &self,
         token: impl AsRef<[u8]>,
-        used: &impl UsedTokens,
+        used: &(impl UsedTokens + ?Sized),
         now: UnixTime,
     ) -> Result<Opened<P>, OnceError> {
         let token = token.as_ref();

@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
@@ -12,8 +13,11 @@ use crate::key::KeyId;
 use crate::primitives;
 use crate::record::SessionId;
 use crate::time::UnixTime;
+use crate::wire::CLOCK_SKEW;
 
 const SUBJECT_LEN: usize = 16;
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Recent revocations are copied with each new one; from this many on they
 /// join the others.
@@ -244,6 +248,18 @@ impl Revocations {
     pub(crate) fn has(&self, asked: &Asked) -> bool {
         let list = self.inner.list.load();
         list.recent.revokes(asked) || list.settled.revokes(asked)
+    }
+
+    /// Before when the sessions of a subject were started that end now: in this
+    /// second, too, and those that were put after an earlier revocation.
+    pub(crate) fn before_of_subject(&self, subject: Subject, now: UnixTime) -> UnixTime {
+        now.max(self.earliest_start(Some(subject))) + SECOND
+    }
+
+    /// The same for everybody, of whom some may have been put ahead by as much
+    /// as clocks may differ.
+    pub(crate) fn before_of_all(&self, now: UnixTime) -> UnixTime {
+        (now + CLOCK_SKEW).max(self.earliest_start(None) + SECOND)
     }
 
     /// The earliest start of a session of `subject` that is not revoked.

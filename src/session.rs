@@ -3,7 +3,6 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -297,7 +296,7 @@ impl<T: Payload> Session<T> {
         let shared = &self.inner.shared;
         let revocations = shared.revocations.as_ref().ok_or(SessionError::NoRevocations)?;
         let now = self.now();
-        let before = (now + Duration::from_secs(1)).max(self.start_of(&state));
+        let before = revocations.before_of_subject(subject, now);
         let until = now + shared.policy.absolute_timeout() + CLOCK_SKEW;
         revocations.add(Revocation::Subject { subject, before, until });
         Ok(before)

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::bearer::{self, Bearer};
 use crate::cookie::{Cookie, Role};
@@ -18,8 +17,6 @@ use crate::session::{Session, SubjectOf};
 use crate::shared::{Channel, Shared};
 use crate::time::UnixTime;
 use crate::wire::CLOCK_SKEW;
-
-const SECOND: Duration = Duration::from_secs(1);
 
 /// The sessions of an application, whose state is a `T`: made once, shared by
 /// all requests. Framework adapters wrap it; without one, it is used like this:
@@ -105,33 +102,28 @@ impl<T: Payload> Sessions<T> {
     /// what [`subject`](SessionsBuilder::subject) gives. Without
     /// [`revocations`](SessionsBuilder::revocations) nothing happens.
     pub fn revoke_subject(&self, name: &str) {
-        let (before, until) = self.until_now();
+        let Some(revocations) = &self.shared.revocations else { return };
         let subject = Subject::of(T::PURPOSE, name);
-        self.revoke(Revocation::Subject { subject, before, until });
+        let before = revocations.before_of_subject(subject, (self.shared.clock)());
+        revocations.add(Revocation::Subject { subject, before, until: self.last() });
     }
 
     /// Ends one session, wherever it is: from a list of devices.
     pub fn revoke_session(&self, id: SessionId) {
-        let (_, until) = self.until_now();
-        self.revoke(Revocation::Session { id, until });
+        let Some(revocations) = &self.shared.revocations else { return };
+        revocations.add(Revocation::Session { id, until: self.last() });
     }
 
     /// Ends every session that was started until now: the panic button.
     pub fn revoke_all(&self) {
-        let (before, until) = self.until_now();
-        self.revoke(Revocation::All { before, until });
+        let Some(revocations) = &self.shared.revocations else { return };
+        let before = revocations.before_of_all((self.shared.clock)());
+        revocations.add(Revocation::All { before, until: self.last() });
     }
 
-    fn revoke(&self, revocation: Revocation) {
-        if let Some(revocations) = &self.shared.revocations {
-            revocations.add(revocation);
-        }
-    }
-
-    /// All that was started in this second, too; and until when it could live.
-    fn until_now(&self) -> (UnixTime, UnixTime) {
-        let now = (self.shared.clock)();
-        (now + SECOND, now + self.shared.policy.absolute_timeout() + CLOCK_SKEW)
+    /// When the last session that lives now could still live.
+    fn last(&self) -> UnixTime {
+        (self.shared.clock)() + self.shared.policy.absolute_timeout() + CLOCK_SKEW
     }
 
     fn carried<'h, I>(&self, values: impl Fn(&str) -> I) -> (Channel, Carried)

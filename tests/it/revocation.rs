@@ -145,6 +145,28 @@ fn ending_the_others_keeps_this_one_and_its_clocks() {
 }
 
 #[test]
+fn two_revocations_in_a_second_both_count() {
+    let world = World::new();
+    for _ in 0..5 {
+        let mut here = world.signed_in(Client::browser(), ada());
+        let there = world.signed_in(Client::browser(), ada());
+        world.visit(&mut here, |session| session.end_others().unwrap());
+        assert!(world.alive(&here) && !world.alive(&there));
+        world.sessions.revoke_subject("1815");
+        assert!(!world.alive(&here));
+    }
+    let again = world.signed_in(Client::browser(), ada());
+    world.sessions.revoke_all();
+    assert!(!world.alive(&again));
+    let once_more = world.signed_in(Client::browser(), ada());
+    assert!(world.alive(&once_more));
+    world.sessions.revoke_all();
+    assert!(!world.alive(&once_more));
+    world.at(1);
+    assert!(world.alive(&world.signed_in(Client::browser(), ada())));
+}
+
+#[test]
 fn without_revocations_there_is_an_error_and_nothing_ends() {
     let sessions = Sessions::<Account>::builder(ring(&[&key_text()]), Policy::default())
         .revocations(&Revocations::new())

@@ -3,6 +3,7 @@
 
 mod api;
 mod ledger;
+mod links;
 mod pages;
 mod release;
 mod revocations;
@@ -18,7 +19,10 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use bulla::{Bearer, Cookie, Policy, Revocations, RingHandle, SessionLayer, Sessions};
+use bulla::{
+    Bearer, Cookie, Policy, Revocations, RingHandle, SessionLayer, Sessions, UsedHere, UsedTokens,
+};
+use bulla_redis::UsedInRedis;
 use clap::{Parser, ValueEnum};
 use tokio::net::TcpListener;
 #[cfg(unix)]
@@ -96,6 +100,10 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let parts = Parts {
         ring,
         revocations: shared.as_ref().map_or_else(Revocations::new, |shared| shared.list().clone()),
+        used: match &args.redis {
+            Some(url) => Arc::new(UsedInRedis::new(url, "bank:used")?),
+            None => Arc::new(UsedHere::new()),
+        },
         policy: Policy::new(args.idle, args.absolute),
         fresh: args.fresh,
     };
@@ -120,12 +128,14 @@ struct Parts {
     ring: RingHandle,
     /// Of this process alone, or of all banks with the same Redis.
     revocations: Revocations,
+    /// The links that were used, likewise.
+    used: Arc<dyn UsedTokens + Send + Sync>,
     policy: Policy,
     fresh: Duration,
 }
 
 fn bank<C: Release>(parts: &Parts) -> Router {
-    let Parts { ring, revocations, policy, fresh } = parts;
+    let Parts { ring, revocations, used, policy, fresh } = parts;
     let sessions = Sessions::<C>::builder(ring, *policy)
         .cookie(Cookie::default())
         .bearer(Bearer::default())
@@ -138,7 +148,8 @@ fn bank<C: Release>(parts: &Parts) -> Router {
     Router::new()
         .route("/healthz", get(async move || healthy(&health)))
         .merge(web::routes::<C>(Arc::clone(&ledger), pages))
-        .nest("/api", api::routes::<C>(ledger))
+        .nest("/api", api::routes::<C>(Arc::clone(&ledger)))
+        .nest("/api", links::routes::<C>(ring, Arc::clone(used), ledger))
         .layer(SessionLayer::from(sessions))
 }
 

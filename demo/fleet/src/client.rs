@@ -19,7 +19,7 @@ pub(crate) enum Kind {
 }
 
 pub(crate) struct Client {
-    kind: Kind,
+    pub(crate) kind: Kind,
     bank: SocketAddr,
     user: (&'static str, &'static str),
     state: Option<String>,
@@ -32,6 +32,7 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     /// How many tokens it brought.
     pub(crate) tokens: usize,
+    body: String,
 }
 
 /// What an answer says of one token.
@@ -44,6 +45,47 @@ impl Client {
     pub(crate) fn new(kind: Kind, bank: SocketAddr, number: usize) -> Client {
         let user = if number.is_multiple_of(4) { ("ada", "1815") } else { ("alan", "1912") };
         Client { kind, bank, user, state: None, renewal: None, connection: None }
+    }
+
+    /// Asks this bank from now on, and not whichever nginx takes.
+    pub(crate) fn ask(&mut self, bank: SocketAddr) {
+        self.bank = bank;
+        self.connection = None;
+    }
+
+    /// The same tokens on another machine.
+    pub(crate) fn copy(&self) -> Client {
+        Client {
+            state: self.state.clone(),
+            renewal: self.renewal.clone(),
+            connection: None,
+            ..*self
+        }
+    }
+
+    pub(crate) async fn end_others(&mut self) -> Outcome<Answer> {
+        match self.kind {
+            Kind::Browser => self.post("/logout-others", "").await,
+            Kind::Phone => self.post("/api/logout-others", "{}").await,
+        }
+    }
+
+    pub(crate) async fn sign_out(&mut self) -> Outcome<Answer> {
+        match self.kind {
+            Kind::Browser => self.post("/logout", "").await,
+            Kind::Phone => self.post("/api/logout", "{}").await,
+        }
+    }
+
+    /// A link that signs in once.
+    pub(crate) async fn link(&mut self) -> Outcome<String> {
+        let answer = self.post("/api/link", "{}").await?;
+        let (_, rest) = answer.body.split_once(r#""link":""#).ok_or("no link")?;
+        Ok(rest.split('"').next().unwrap_or_default().to_owned())
+    }
+
+    pub(crate) async fn follow(&mut self, link: &str) -> Outcome<Answer> {
+        self.post("/api/link/use", &format!(r#"{{"link":"{link}"}}"#)).await
     }
 
     /// The key of the newest token that holds the state: what the session hangs on.
@@ -111,9 +153,9 @@ impl Client {
         let request = request.body(Full::from(Bytes::copy_from_slice(body.as_bytes())))?;
         let (head, body) = connection.send_request(request).await?.into_parts();
         let tokens = self.take(&head.headers)?;
-        body.collect().await?;
+        let body = String::from_utf8(body.collect().await?.to_bytes().to_vec())?;
         self.connection = Some(connection);
-        Ok(Answer { status: head.status, tokens })
+        Ok(Answer { status: head.status, tokens, body })
     }
 
     fn tokens(&self) -> Vec<(&'static str, String)> {

@@ -38,20 +38,14 @@ pub(crate) struct Load {
 impl Load {
     /// A client that asks for all it can.
     pub(crate) fn busy(&self, number: usize) -> JoinHandle<()> {
+        busy(self.run(number))
+    }
+
+    /// The same, and never as ada, whose other devices are being signed out.
+    pub(crate) fn busy_as_nobody_else(&self, number: usize) -> JoinHandle<()> {
         let mut run = self.run(number);
-        tokio::spawn(async move {
-            while !run.word.borrow().stop {
-                let begun = Instant::now();
-                run.sign_in().await;
-                let mut count = 0;
-                while begun.elapsed() < SIGN_IN_AGAIN && !run.word.borrow().stop {
-                    count += 1;
-                    if !run.ask(count % TRANSFER_EVERY == 0).await {
-                        break;
-                    }
-                }
-            }
-        })
+        run.client = Client::new(run.client.kind, self.bank, 1); // alan
+        busy(run)
     }
 
     /// A client that signs in now, sleeps, and looks once when it is woken.
@@ -74,6 +68,22 @@ impl Load {
             word: self.word.clone(),
         }
     }
+}
+
+fn busy(mut run: Run) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        while !run.word.borrow().stop {
+            let begun = Instant::now();
+            run.sign_in().await;
+            let mut count = 0;
+            while begun.elapsed() < SIGN_IN_AGAIN && !run.word.borrow().stop {
+                count += 1;
+                if !run.ask(count % TRANSFER_EVERY == 0).await {
+                    break;
+                }
+            }
+        }
+    })
 }
 
 struct Run {

@@ -133,6 +133,20 @@ impl Machines {
         Ok(fs::write(self.folder.join("nginx.conf"), conf)?)
     }
 
+    pub(crate) fn bank(&self, bank: usize) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.bank_ports[bank]))
+    }
+
+    /// How many commands Redis has carried out.
+    pub(crate) async fn redis_commands(&self) -> Outcome<u64> {
+        let port = self.redis_port.to_string();
+        let output =
+            Command::new("redis-cli").args(["-p", &port, "info", "stats"]).output().await?;
+        let text = String::from_utf8(output.stdout)?;
+        let line = text.lines().find_map(|line| line.strip_prefix("total_commands_processed:"));
+        Ok(line.ok_or("Redis does not say how many commands")?.trim().parse()?)
+    }
+
     /// Runs `bulla ring …` on the ring in Redis, as a person would.
     pub(crate) async fn ring(&self, arguments: &[&str]) -> Outcome<String> {
         let output = Command::new(self.bin.join("bulla"))

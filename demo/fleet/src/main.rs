@@ -1,9 +1,10 @@
-//! Three banks behind nginx, one key ring in Redis, and clients at full load,
-//! while the keys change: nobody may notice.
+//! Three banks behind nginx, one Redis, and clients at full load, while keys
+//! change and devices are signed out: nobody else may notice.
 #![allow(clippy::print_stdout, reason = "the table is this program's output")]
 
 mod client;
 mod load;
+mod logout;
 mod machines;
 mod plot;
 mod rotation;
@@ -34,7 +35,7 @@ struct Args {
     /// How many clients, half of them browsers and half mobile.
     #[arg(long, default_value_t = 48)]
     clients: usize,
-    /// Where to draw which keys the clients' tokens are under.
+    /// Where to draw which keys the clients' tokens are under (rotation).
     #[arg(long, value_name = "FILE", default_value = "target/fleet.svg")]
     plot: PathBuf,
 }
@@ -44,6 +45,9 @@ enum Scenario {
     /// Keys are published, promoted, retired and revoked, a bank is restarted,
     /// and Redis is away for a while.
     Rotation,
+    /// Other devices are signed out, on every bank within a second, with and
+    /// without Redis; and links that sign in once are used twice.
+    Logout,
 }
 
 #[tokio::main]
@@ -52,6 +56,7 @@ async fn main() -> ExitCode {
     let seconds = Duration::from_secs(args.seconds);
     let outcome = match args.scenario {
         Scenario::Rotation => rotation::run(seconds, args.clients, &args.plot).await,
+        Scenario::Logout => logout::run(seconds, args.clients).await,
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
