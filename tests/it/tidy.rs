@@ -129,6 +129,9 @@ fn every_test_that_security_md_names_exists() {
     let security = fs::read_to_string(root.join("SECURITY.md")).unwrap();
     let mut named = 0;
     for (module, test) in security.split('`').filter_map(|word| word.split_once("::")) {
+        if module.starts_with(|first: char| first.is_uppercase()) {
+            continue; // a type's method
+        }
         let file = match module {
             "conformance" => root.join("crates/bulla-conformance/src/behaviours.rs"),
             module => root.join(format!("tests/it/{module}.rs")),
