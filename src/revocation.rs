@@ -150,12 +150,13 @@ impl Subject {
 }
 
 /// What is asked of a session.
-pub(crate) struct Asked {
+pub(crate) struct Asked<'a> {
     pub(crate) id: SessionId,
-    pub(crate) subject: Option<Subject>,
+    /// Costs a hash, so it is asked for only if any subject is on the list.
+    pub(crate) subject: &'a dyn Fn() -> Option<Subject>,
     pub(crate) started_at: UnixTime,
-    pub(crate) key_id: KeyId,
-    pub(crate) issued_at: UnixTime,
+    /// That of its state token, and when that was issued.
+    pub(crate) key: Option<(KeyId, UnixTime)>,
 }
 
 impl Revocations {
@@ -245,7 +246,7 @@ impl Revocations {
         self.inner.spread.get_or_init(|| Box::new(spread));
     }
 
-    pub(crate) fn has(&self, asked: &Asked) -> bool {
+    pub(crate) fn has(&self, asked: &Asked<'_>) -> bool {
         let list = self.inner.list.load();
         list.recent.revokes(asked) || list.settled.revokes(asked)
     }
@@ -293,12 +294,18 @@ impl Set {
             + usize::from(self.all.is_some())
     }
 
-    fn revokes(&self, asked: &Asked) -> bool {
+    fn revokes(&self, asked: &Asked<'_>) -> bool {
         let started_before = |span: &Span| asked.started_at < span.before;
         self.all.as_ref().is_some_and(started_before)
             || self.sessions.contains_key(&asked.id)
-            || asked.subject.is_some_and(|s| self.subjects.get(&s).is_some_and(started_before))
-            || self.keys.get(&asked.key_id).is_some_and(|span| asked.issued_at < span.before)
+            || (!self.subjects.is_empty() && self.of(asked).is_some_and(started_before))
+            || asked.key.is_some_and(|(id, issued_at)| {
+                self.keys.get(&id).is_some_and(|span| issued_at < span.before)
+            })
+    }
+
+    fn of(&self, asked: &Asked<'_>) -> Option<&Span> {
+        self.subjects.get(&(asked.subject)()?)
     }
 
     fn earliest_start(&self, subject: Option<Subject>) -> UnixTime {

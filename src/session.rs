@@ -11,12 +11,12 @@ use crate::bundle::Bundle;
 use crate::error::{SealError, SessionError};
 use crate::event::Event;
 use crate::info::{Info, Status};
-use crate::judge::{Alive, Carried, Fate, Judged, StateToken, judge};
+use crate::judge::{Alive, Carried, Fate, Judged, Refusal, StateToken, judge};
 use crate::key::KeyId;
 use crate::migration::{Adopted, Moment, Old, OldServers};
 use crate::payload::{self, Payload, PayloadError};
 use crate::record::{Record, SessionId};
-use crate::revocation::{Asked, Revocation, Subject};
+use crate::revocation::{Asked, Revocation, Revocations, Subject};
 use crate::shared::{Channel, Shared};
 use crate::start::Start;
 use crate::time::UnixTime;
@@ -266,13 +266,16 @@ impl<T: Payload> Session<T> {
     /// [`subject`](crate::SessionsBuilder::subject): nothing has ended then.
     pub fn end_everywhere(&self) -> Result<(), SessionError> {
         self.revision()?;
-        self.revoke_subject()?;
+        let (_, state) = self.current().ok_or(SessionError::NoSession)?;
+        let (revocations, revocation, _) = self.revocation_of_subject(&state)?;
+        revocations.add(revocation);
         self.end()
     }
 
     /// Ends all other sessions of this one's subject: "sign out my other
     /// devices". This one gets a new id; its clocks go on, though it says that
-    /// it started now.
+    /// it started now. If the handler fails afterwards, or the response is
+    /// lost, this one has ended as well.
     ///
     /// # Errors
     /// As [`set`](Session::set), and [`SessionError::NoRevocations`]: nothing
@@ -280,26 +283,29 @@ impl<T: Payload> Session<T> {
     pub fn end_others(&self) -> Result<(), SessionError> {
         let revision = self.revision()?;
         let (record, state) = self.current().ok_or(SessionError::NoSession)?;
-        let before = self.revoke_subject()?;
+        let (revocations, revocation, before) = self.revocation_of_subject(&state)?;
         let deadline = self.inner.shared.policy.deadline(record.started_at, record.ceiling);
         let id = SessionId::new().map_err(SealError::from)?;
         let record = Record { id, started_at: before, ceiling: Some(deadline), ..record };
         let (channel, _) = self.writing();
-        self.write(record, state, channel, Kind::Renamed, revision)
+        self.write(record, state, channel, Kind::Renamed, revision)?;
+        revocations.add(revocation);
+        Ok(())
     }
 
-    /// All sessions of this one's subject that were started in this second or
-    /// before. Those that start at the instant given, and later, live.
-    fn revoke_subject(&self) -> Result<UnixTime, SessionError> {
-        let (_, state) = self.current().ok_or(SessionError::NoSession)?;
-        let subject = self.subject_of(&state).ok_or(SessionError::NoRevocations)?;
+    /// What ends the sessions of this one's subject; and those that start at
+    /// the instant given, and later, live.
+    fn revocation_of_subject(
+        &self,
+        state: &T,
+    ) -> Result<(&Revocations, Revocation, UnixTime), SessionError> {
+        let subject = self.subject_of(state).ok_or(SessionError::NoRevocations)?;
         let shared = &self.inner.shared;
         let revocations = shared.revocations.as_ref().ok_or(SessionError::NoRevocations)?;
         let now = self.now();
         let before = revocations.before_of_subject(subject, now);
         let until = now + shared.policy.absolute_timeout() + CLOCK_SKEW;
-        revocations.add(Revocation::Subject { subject, before, until });
-        Ok(before)
+        Ok((revocations, Revocation::Subject { subject, before, until }, before))
     }
 
     /// When a session that starts now begins. Whoever signs in after a
@@ -321,10 +327,9 @@ impl<T: Payload> Session<T> {
         let Some(revocations) = &self.inner.shared.revocations else { return false };
         revocations.has(&Asked {
             id: record.id,
-            subject: self.subject_of(state),
+            subject: &|| self.subject_of(state),
             started_at: record.started_at,
-            key_id: token.key_id,
-            issued_at: token.claims.issued_at,
+            key: Some((token.key_id, token.claims.issued_at)),
         })
     }
 
@@ -561,6 +566,10 @@ impl<T: Payload> Session<T> {
                 return None;
             }
             let (adopted, servers) = old.adopt(self.now())?;
+            if self.is_revoked_before(&adopted) {
+                self.inner.shared.emit(Event::Refused(Refusal::Revoked));
+                return None;
+            }
             let kind = match servers {
                 OldServers::Gone => Kind::Adopted,
                 OldServers::Running => Kind::Borrowed,
@@ -574,6 +583,18 @@ impl<T: Payload> Session<T> {
             }
         };
         self.inner.adopted.get_or_init(adopt).clone()
+    }
+
+    /// Whoever was signed out everywhere was so with the old library's tokens,
+    /// too; one that does not say how old it is counts as old.
+    fn is_revoked_before(&self, adopted: &Adopted<T>) -> bool {
+        let Some(revocations) = &self.inner.shared.revocations else { return false };
+        revocations.has(&Asked {
+            id: SessionId::from_bytes([0; 16]),
+            subject: &|| self.subject_of(&adopted.state),
+            started_at: adopted.started_at.unwrap_or(UnixTime::EPOCH),
+            key: None,
+        })
     }
 
     fn adopt(&self, adopted: Adopted<T>, kind: Kind) -> Result<Written<T>, SessionError> {

@@ -196,6 +196,34 @@ fn a_server_whose_clock_is_ahead_revokes_no_later_sign_in() {
     assert!(!world.alive(&world.signed_in(Client::browser(), ada())), "further than clocks differ");
 }
 
+#[test]
+fn an_old_credential_of_a_revoked_subject_is_not_adopted() {
+    let revocations = Revocations::new();
+    let until = T0 + secs(9999);
+    let sessions = Sessions::builder(ring(&[&key_text()]), Policy::default())
+        .revocations(&revocations)
+        .subject(|account: &Account| account.id.to_string())
+        .adopt_cookie(bulla::OldCookie::new("old").unwrap(), until, |value| {
+            let adopted = bulla::Adopted::new(ada());
+            match value.parse() {
+                Ok(since) => Some(adopted.started_at(UnixTime::from_secs(since))),
+                Err(_) => Some(adopted),
+            }
+        })
+        .build();
+    let adopted = |value: String| {
+        let mut browser = Client::browser();
+        browser.kept.insert("old".to_owned(), value);
+        browser.send(&sessions, T0 + secs(10)).get().is_some()
+    };
+    assert!(adopted("of-unknown-age".to_owned()));
+    let subject = Subject::of("bank.example/session", "1815");
+    revocations.add(Revocation::Subject { subject, before: T0, until });
+    assert!(!adopted("of-unknown-age".to_owned()));
+    assert!(!adopted((T0.as_secs() - 1).to_string()));
+    assert!(adopted(T0.as_secs().to_string()));
+}
+
 fn session(n: u128, until: UnixTime) -> Revocation {
     Revocation::Session { id: SessionId::from_bytes(n.to_be_bytes()), until }
 }
