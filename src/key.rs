@@ -166,9 +166,9 @@ impl FromStr for KeyId {
     fn from_str(text: &str) -> Result<KeyId, KeyError> {
         let lower_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         if text.len() != 8 || !text.bytes().all(lower_hex) {
-            return Err(KeyError::Malformed);
+            return Err(KeyError::MalformedId);
         }
-        let id = u32::from_str_radix(text, 16).map_err(|_| KeyError::Malformed)?;
+        let id = u32::from_str_radix(text, 16).map_err(|_| KeyError::MalformedId)?;
         Ok(KeyId(id.to_be_bytes()))
     }
 }
@@ -191,6 +191,8 @@ impl fmt::Debug for KeyId {
 pub enum KeyError {
     /// The text is not `bulla-key-1.<43 base64url characters>.<8 hexadecimal digits>`.
     Malformed,
+    /// The text is not a key id: 8 hexadecimal digits in lower case.
+    MalformedId,
     /// The id at its end is not this key's: the text was mistyped or cut.
     IdMismatch,
     /// The bytes repeat, count up, or are all printable: they are not random.
@@ -204,6 +206,10 @@ impl fmt::Display for KeyError {
         f.write_str(match self {
             KeyError::Malformed => {
                 "not a key in the form bulla-key-1.<43 characters>.<8 hexadecimal digits>"
+            }
+            KeyError::MalformedId => {
+                "not a key id, which is 8 hexadecimal digits, such as 04be77d1; `bulla ring list` \
+                 shows them"
             }
             KeyError::IdMismatch => {
                 "the id at the end is not this key's: was the text cut or mistyped?"

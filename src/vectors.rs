@@ -149,7 +149,7 @@ fn key_text() {
             Err(error) => assert_eq!(
                 expected,
                 match error {
-                    KeyError::Malformed => "malformed",
+                    KeyError::Malformed | KeyError::MalformedId => "malformed",
                     KeyError::IdMismatch => "id-mismatch",
                     KeyError::LowEntropy => "low-entropy",
                     KeyError::Example => "example-key",
