@@ -37,6 +37,10 @@ pub(crate) enum Command {
     /// Key rings: make, look at, change and check them.
     #[command(subcommand)]
     Ring(RingCommand),
+    /// Sessions that are over before their time, by the list in Redis that the
+    /// servers follow.
+    #[command(subcommand)]
+    Revoke(RevokeCommand),
     /// Say what a token is: without keys what anybody sees, with them everything.
     Inspect(Inspect),
     /// Make a token of the bytes on standard input.
@@ -143,6 +147,71 @@ pub(crate) enum RingCommand {
         #[command(flatten)]
         clock: Clock,
     },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum RevokeCommand {
+    /// Show what is revoked, the first to be forgotten first.
+    List {
+        #[command(flatten)]
+        place: RevocationPlace,
+        #[command(flatten)]
+        clock: Clock,
+    },
+    /// End one session.
+    Session {
+        /// Its id, from a log or a list of devices.
+        id: String,
+        #[command(flatten)]
+        revoke: Revoke,
+    },
+    /// End the sessions of one subject: the password was changed, the account closed.
+    Subject {
+        /// Whose, as the application names them, such as the account's number.
+        subject: String,
+        /// The purpose of the sessions, such as bank.example/session.
+        #[arg(long)]
+        purpose: String,
+        #[command(flatten)]
+        revoke: Revoke,
+    },
+    /// Refuse the tokens under one key, as `bulla ring revoke` does, but only
+    /// those issued before an instant.
+    Key {
+        /// The key's id.
+        id: KeyId,
+        #[command(flatten)]
+        revoke: Revoke,
+    },
+    /// End everybody's sessions: the panic button.
+    All {
+        #[command(flatten)]
+        revoke: Revoke,
+    },
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Revoke {
+    #[command(flatten)]
+    pub(crate) place: RevocationPlace,
+    /// Only what began before this; without it, all until now.
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) before: Option<UnixTime>,
+    /// The absolute timeout of the sessions: when the list may forget it.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) absolute: Duration,
+    #[command(flatten)]
+    pub(crate) clock: Clock,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct RevocationPlace {
+    /// The Redis that the servers follow.
+    #[arg(long, value_name = "URL")]
+    pub(crate) redis: String,
+    /// The name of the list there.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: String,
 }
 
 /// Where the ring is.

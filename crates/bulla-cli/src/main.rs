@@ -1,4 +1,4 @@
-//! `bulla`: key rings, their rotation, and what is in a token.
+//! `bulla`: key rings, their rotation, revocations, and what is in a token.
 //!
 //! What a command was asked for goes to standard output, what it has to say
 //! beside it to standard error. Status 0: done; 1: the answer is no; 2: it could
@@ -12,6 +12,7 @@ mod edit;
 mod file;
 mod list;
 mod place;
+mod revoke;
 mod ring;
 mod token;
 
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
     let answer = match Args::parse().command {
         Command::Key(KeyCommand::New) => new_key(),
         Command::Ring(command) => ring::run(command),
+        Command::Revoke(command) => revoke::run(command),
         Command::Inspect(inspect) => token::inspect(&inspect),
         Command::Seal(seal) => token::seal(&seal),
         Command::Open(open) => token::open(&open),

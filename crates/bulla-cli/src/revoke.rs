@@ -1,0 +1,88 @@
+//! `bulla revoke`.
+
+use std::time::Duration;
+
+use bulla::{CLOCK_SKEW, Revocation, SessionId, Subject, UnixTime};
+use bulla_redis::SharedRevocations;
+
+use crate::args::{Revoke, RevokeCommand};
+use crate::list::span;
+use crate::{Answer, Failure};
+
+/// Until Redis must have taken it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is revoked, and for how long the list says so.
+struct What {
+    before: UnixTime,
+    until: UnixTime,
+}
+
+pub(crate) fn run(command: RevokeCommand) -> Result<Answer, Failure> {
+    match command {
+        RevokeCommand::List { place, clock } => {
+            let shared = SharedRevocations::join(&place.redis, place.name)?;
+            let now = clock.now();
+            let mut lines: Vec<(UnixTime, String)> = shared
+                .list()
+                .to_vec()
+                .iter()
+                .map(|revocation| (revocation.until(), revocation.to_string()))
+                .collect();
+            lines.sort_unstable();
+            for (until, line) in &lines {
+                println!("{line} (in {})", span(until.since(now)));
+            }
+            eprintln!("{} revocations", lines.len());
+        }
+        RevokeCommand::Session { id, revoke } => {
+            let id = session_id(&id).ok_or("a session's id is 32 hexadecimal digits")?;
+            let until = until(&revoke);
+            add(&revoke, Revocation::Session { id, until })?;
+        }
+        RevokeCommand::Subject { subject, purpose, revoke } => {
+            let subject = Subject::of(&purpose, &subject);
+            let What { before, until } = what(&revoke);
+            add(&revoke, Revocation::Subject { subject, before, until })?;
+        }
+        RevokeCommand::Key { id, revoke } => {
+            let What { before, until } = what(&revoke);
+            add(&revoke, Revocation::Key { id, before, until })?;
+        }
+        RevokeCommand::All { revoke } => {
+            let What { before, until } = what(&revoke);
+            add(&revoke, Revocation::All { before, until })?;
+        }
+    }
+    Ok(Answer::Yes)
+}
+
+fn add(revoke: &Revoke, revocation: Revocation) -> Result<(), Failure> {
+    let shared = SharedRevocations::join(&revoke.place.redis, revoke.place.name.as_str())?;
+    if !shared.list().add(revocation) {
+        eprintln!("that is revoked already");
+        return Ok(());
+    }
+    if !shared.flush(PATIENCE) {
+        return Err("Redis has not taken it; nothing is revoked".into());
+    }
+    println!("{revocation}");
+    eprintln!("every server that listens refuses it now");
+    Ok(())
+}
+
+fn what(revoke: &Revoke) -> What {
+    // A server's clock may be ahead. Who signs in afterwards starts later than this.
+    let now = revoke.clock.now() + CLOCK_SKEW;
+    What { before: revoke.before.unwrap_or(now), until: until(revoke) }
+}
+
+fn until(revoke: &Revoke) -> UnixTime {
+    revoke.clock.now() + revoke.absolute + CLOCK_SKEW
+}
+
+fn session_id(text: &str) -> Option<SessionId> {
+    let hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let id = u128::from_str_radix(text, 16).ok().filter(|_| hex)?;
+    Some(SessionId::from_bytes(id.to_be_bytes()))
+}
