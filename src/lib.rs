@@ -144,7 +144,7 @@ pub use crate::record::SessionId;
 #[cfg(feature = "reload")]
 #[cfg_attr(docsrs, doc(cfg(feature = "reload")))]
 pub use crate::reload::{Reload, ReloadError, Reloader, RingFile, RingSource, SourceError};
-pub use crate::revocation::{Revocation, RevocationError, Revocations, Subject};
+pub use crate::revocation::{Revocation, RevocationError, Revocations, Subject, WeakRevocations};
 pub use crate::ring::{KeyRing, MAX_KEYS, MAX_RING_LEN, RingEntry, RingError};
 pub use crate::sealer::{Opened, Sealer};
 pub use crate::session::Session;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -246,6 +246,13 @@ impl Revocations {
         self.inner.spread.get_or_init(|| Box::new(spread));
     }
 
+    /// A list that does not keep itself: for threads that end when nobody asks
+    /// the list any more.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakRevocations {
+        WeakRevocations { inner: Arc::downgrade(&self.inner) }
+    }
+
     pub(crate) fn has(&self, asked: &Asked<'_>) -> bool {
         let list = self.inner.list.load();
         list.recent.revokes(asked) || list.settled.revokes(asked)
@@ -271,6 +278,26 @@ impl Revocations {
 
     fn writing(&self) -> MutexGuard<'_, ()> {
         self.inner.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// [`Revocations`] that do not keep themselves.
+#[derive(Clone)]
+pub struct WeakRevocations {
+    inner: Weak<Inner>,
+}
+
+impl WeakRevocations {
+    /// The list, if anybody else still has it.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Revocations> {
+        self.inner.upgrade().map(|inner| Revocations { inner })
+    }
+}
+
+impl fmt::Debug for WeakRevocations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakRevocations").finish_non_exhaustive()
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bulla::{Revocation, Revocations, UnixTime};
+use bulla::{Revocation, Revocations, UnixTime, WeakRevocations};
 use redis::{Client, Connection};
 
 use crate::source::{RedisRingError, connect};
@@ -85,7 +85,7 @@ struct Place {
 
 impl SharedRevocations {
     /// Loads the list from the Redis at `url`, and keeps up with it in two
-    /// threads that end with the last clone.
+    /// threads that end when nobody has the list any more.
     ///
     /// # Errors
     /// [`RedisRingError::Redis`] when Redis cannot be asked: a server that
@@ -99,11 +99,11 @@ impl SharedRevocations {
         let state = Arc::new(State { inner: Mutex::new(health), changed: Condvar::new() });
 
         let (queue, added) = mpsc::channel();
-        pass_on(&list, queue, Arc::downgrade(&state));
-        let (to_write, to_hear) = (place.clone(), place);
-        let (weak, listens, hears) = (Arc::downgrade(&state), list.clone(), Arc::downgrade(&state));
-        spawn("bulla-revoke", move || write(&to_write, &added, &weak))?;
-        spawn("bulla-revoked", move || hear(&to_hear, &listens, &hears))?;
+        pass_on(&list, queue, Arc::clone(&state));
+        let (writer, its_state) = (place.clone(), Arc::clone(&state));
+        spawn("bulla-revoke", move || write(&writer, &added, &its_state))?;
+        let (weak, its_state) = (list.downgrade(), Arc::clone(&state));
+        spawn("bulla-revoked", move || hear(&place, &weak, &its_state))?;
         Ok(SharedRevocations { list, state })
     }
 
@@ -137,22 +137,21 @@ impl fmt::Debug for SharedRevocations {
     }
 }
 
-fn pass_on(list: &Revocations, queue: Sender<Revocation>, state: Weak<State>) {
+fn pass_on(list: &Revocations, queue: Sender<Revocation>, state: Arc<State>) {
     let queue = Mutex::new(queue);
     list.on_add(move |revocation| {
-        let Some(state) = state.upgrade() else { return };
         lock(&state).pending += 1;
-        // The writer ends after the state does.
+        // The writer ends after the list, which holds this.
         let queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = queue.send(*revocation);
     });
 }
 
 /// Writes what is added, and a heartbeat when there is nothing to write.
-fn write(place: &Place, added: &mpsc::Receiver<Revocation>, state: &Weak<State>) {
+fn write(place: &Place, added: &Receiver<Revocation>, state: &State) {
     let mut connection: Option<Connection> = None;
     let mut waiting: VecDeque<Revocation> = VecDeque::new();
-    while state.strong_count() > 0 {
+    loop {
         if waiting.is_empty() {
             match added.recv_timeout(HEARTBEAT) {
                 Ok(revocation) => waiting.push_back(revocation),
@@ -161,29 +160,34 @@ fn write(place: &Place, added: &mpsc::Receiver<Revocation>, state: &Weak<State>)
             }
         }
         waiting.extend(added.try_iter());
-        let mut redis = match connection.take().map_or_else(|| connect(&place.client), Ok) {
-            Ok(redis) => redis,
-            Err(_) => {
-                thread::sleep(PATIENCE);
-                continue;
+        let written =
+            connection.take().map_or_else(|| connect(&place.client), Ok).and_then(|mut redis| {
+                place.add(&mut redis, &waiting)?;
+                Ok(redis)
+            });
+        match written {
+            Ok(redis) => {
+                connection = Some(redis);
+                lock(state).pending -= waiting.len();
+                state.changed.notify_all();
+                waiting.clear();
             }
-        };
-        if place.add(&mut redis, &waiting).is_err() {
-            thread::sleep(PATIENCE);
-            continue; // adding once more what is there already changes nothing
+            // Adding once more what is there already changes nothing.
+            Err(_) => thread::sleep(PATIENCE),
         }
-        connection = Some(redis);
-        if let Some(state) = state.upgrade() {
-            lock(&state).pending -= waiting.len();
-            state.changed.notify_all();
+        if connection.is_none() {
+            match added.try_recv() {
+                Ok(revocation) => waiting.push_back(revocation),
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Disconnected) => return, // nobody is left, nor is Redis
+            }
         }
-        waiting.clear();
     }
 }
 
 /// Takes in what the other servers revoke.
-fn hear(place: &Place, list: &Revocations, state: &Weak<State>) {
-    while state.strong_count() > 0 {
+fn hear(place: &Place, list: &WeakRevocations, state: &State) {
+    while list.upgrade().is_some() {
         if let Err(error) = place.listen(list, state) {
             tracing::warn!(target: "bulla", "revocations {} are not heard: {error}", place.name);
             thread::sleep(PATIENCE);
@@ -226,19 +230,22 @@ impl Place {
         pipe.query(redis).map_err(RedisRingError::of)
     }
 
-    fn listen(&self, list: &Revocations, state: &Weak<State>) -> Result<(), RedisRingError> {
+    fn listen(&self, list: &WeakRevocations, state: &State) -> Result<(), RedisRingError> {
         let mut connection = connect(&self.client)?;
         let mut messages = connection.as_pubsub();
         messages.set_read_timeout(Some(SILENCE)).map_err(RedisRingError::of)?;
         messages.subscribe(self.channel()).map_err(RedisRingError::of)?;
         // What was said before is in the list; what is said from now on is heard.
-        list.learn(self.load(&mut connect(&self.client)?)?);
+        let before = self.load(&mut connect(&self.client)?)?;
+        if let Some(list) = list.upgrade() {
+            list.learn(before);
+        }
         let mut pruned = Instant::now();
         loop {
             let message = messages.get_message().map_err(RedisRingError::of)?;
-            let Some(state) = state.upgrade() else { return Ok(()) };
+            let Some(list) = list.upgrade() else { return Ok(()) };
             let now = UnixTime::now();
-            lock(&state).heard_at = now;
+            lock(state).heard_at = now;
             let line: String = message.get_payload().unwrap_or_default();
             if let Ok(revocation) = line.parse::<Revocation>() {
                 list.learn([revocation]);

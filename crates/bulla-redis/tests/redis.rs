@@ -288,6 +288,29 @@ fn a_token_that_two_servers_are_given_at_once_opens_once() {
 }
 
 #[test]
+fn the_list_is_kept_up_for_as_long_as_sessions_ask_it() {
+    let Some(redis) = Redis::start() else { return };
+    let other = redis.revocations();
+    // As in a function that makes the sessions and returns them.
+    let sessions = {
+        let shared = redis.revocations();
+        Sessions::<Account>::builder(KeyRing::generate().unwrap(), Policy::default())
+            .revocations(shared.list())
+            .subject(|account| account.id.to_string())
+            .build()
+    };
+    sessions.revoke_subject("7");
+    eventually("it is passed on", || other.list().len() == 1);
+    let session = sessions.load(|_| Vec::<&[u8]>::new());
+    session.start(Account { id: 8 }).unwrap();
+    let line = session.commit().into_iter().next().unwrap().value;
+    let cookie = line.split(';').next().unwrap();
+    let load = || sessions.load(|name| (name == "cookie").then_some(cookie.as_bytes()));
+    other.list().add(Revocation::Session { id: load().info().unwrap().id, until: UnixTime::MAX });
+    eventually("it is heard", || load().get().is_none());
+}
+
+#[test]
 fn what_is_over_leaves_redis() {
     let Some(redis) = Redis::start() else { return };
     let server = redis.revocations();
