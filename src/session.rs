@@ -1,22 +1,21 @@
-//! The session of one request: read, change, commit. With `judge` the whole
-//! state machine of a session; adapters only plumb.
+//! The session of one request: read it, start it, change it. With `judge`,
+//! `ending` and `closing` the whole state machine of a session; adapters only plumb.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use zeroize::Zeroizing;
 
-use crate::answer::{self, Beside, NewTokens};
-use crate::bundle::Bundle;
+use crate::answer::NewTokens;
 use crate::error::{SealError, SessionError};
 use crate::event::Event;
 use crate::info::{Info, Status};
-use crate::judge::{Alive, Carried, Fate, Judged, Refusal, StateToken, judge};
+use crate::judge::{Alive, Carried, Judged, Refusal, StateToken, judge};
 use crate::key::KeyId;
-use crate::migration::{Adopted, Moment, Old, OldServers};
+use crate::migration::{Adopted, Old, OldServers};
 use crate::payload::{self, Payload, PayloadError};
 use crate::record::{Record, SessionId};
-use crate::revocation::{Asked, Revocation, Revocations, Subject};
+use crate::revocation::{Asked, Subject};
 use crate::shared::{Channel, Shared};
 use crate::start::Start;
 use crate::time::UnixTime;
@@ -57,61 +56,61 @@ use crate::wire::CLOCK_SKEW;
 /// }
 /// ```
 pub struct Session<T> {
-    inner: Arc<Inner<T>>,
+    pub(crate) inner: Arc<Inner<T>>,
 }
 
 /// Whose a session is.
 pub(crate) type SubjectOf<T> = Arc<dyn Fn(&T) -> String + Send + Sync>;
 
-struct Inner<T> {
-    shared: Arc<Shared>,
-    subject: Option<SubjectOf<T>>,
-    channel: Channel,
-    carried: Carried,
-    old: Option<Old<T>>,
-    now: OnceLock<UnixTime>,
-    clock: Clock,
-    judged: OnceLock<Judged<T>>,
-    adopted: OnceLock<Option<Arc<Written<T>>>>,
-    pending: Mutex<Pending<T>>,
+pub(crate) struct Inner<T> {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) subject: Option<SubjectOf<T>>,
+    pub(crate) channel: Channel,
+    pub(crate) carried: Carried,
+    pub(crate) old: Option<Old<T>>,
+    pub(crate) now: OnceLock<UnixTime>,
+    pub(crate) clock: Clock,
+    pub(crate) judged: OnceLock<Judged<T>>,
+    pub(crate) adopted: OnceLock<Option<Arc<Written<T>>>>,
+    pub(crate) pending: Mutex<Pending<T>>,
 }
 
 /// Where the time comes from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Clock {
+pub(crate) enum Clock {
     Runs,
     /// The caller has said what time it is.
     StandsStill,
 }
 
 /// What this request did to the session.
-struct Pending<T> {
-    change: Change<T>,
+pub(crate) struct Pending<T> {
+    pub(crate) change: Change<T>,
     /// It ended the session that it came with, whatever it did afterwards.
-    ended: bool,
+    pub(crate) ended: bool,
     /// Counts changes, so that an update can tell that another came between.
-    revision: u64,
-    activity: Activity,
-    response: Response,
+    pub(crate) revision: u64,
+    pub(crate) activity: Activity,
+    pub(crate) response: Response,
 }
 
-enum Change<T> {
+pub(crate) enum Change<T> {
     Untouched,
     Written(Arc<Written<T>>),
     Ended,
 }
 
-struct Written<T> {
-    record: Record,
-    state: Arc<T>,
-    key_id: KeyId,
-    tokens: NewTokens,
-    expires_at: UnixTime,
-    kind: Kind,
+pub(crate) struct Written<T> {
+    pub(crate) record: Record,
+    pub(crate) state: Arc<T>,
+    pub(crate) key_id: KeyId,
+    pub(crate) tokens: NewTokens,
+    pub(crate) expires_at: UnixTime,
+    pub(crate) kind: Kind,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     /// A new session.
     Started,
     /// The same under a new id.
@@ -124,19 +123,19 @@ enum Kind {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Activity {
+pub(crate) enum Activity {
     Counts,
     Ignored,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Response {
+pub(crate) enum Response {
     Open,
     Sent,
 }
 
 impl<T> Pending<T> {
-    fn put(&mut self, change: Change<T>) -> Result<(), SessionError> {
+    pub(crate) fn put(&mut self, change: Change<T>) -> Result<(), SessionError> {
         if self.response == Response::Sent {
             return Err(SessionError::ResponseSent);
         }
@@ -236,78 +235,6 @@ impl<T: Payload> Session<T> {
         self.write(record, state, channel, Kind::Renamed, revision)
     }
 
-    /// Ends the session: its tokens are removed from the client. What was
-    /// copied before is revoked, if there are
-    /// [`revocations`](crate::SessionsBuilder::revocations); otherwise it stays
-    /// valid until its deadline (SECURITY.md).
-    ///
-    /// # Errors
-    /// [`SessionError::ResponseSent`].
-    pub fn end(&self) -> Result<(), SessionError> {
-        if let Some(revocations) = &self.inner.shared.revocations
-            && let Some(Alive { record, expires_at, .. }) = self.alive()
-        {
-            // Another server's clock may be behind.
-            let until = *expires_at + CLOCK_SKEW;
-            revocations.add(Revocation::Session { id: record.id, until });
-        }
-        let mut pending = self.pending();
-        pending.put(Change::Ended)?;
-        pending.ended = true;
-        Ok(())
-    }
-
-    /// Ends this session and all others of its subject, wherever they are.
-    ///
-    /// # Errors
-    /// As [`end`](Session::end); [`SessionError::NoSession`];
-    /// [`SessionError::NoRevocations`] when the sessions were built without
-    /// [`revocations`](crate::SessionsBuilder::revocations) or
-    /// [`subject`](crate::SessionsBuilder::subject): nothing has ended then.
-    pub fn end_everywhere(&self) -> Result<(), SessionError> {
-        self.revision()?;
-        let (_, state) = self.current().ok_or(SessionError::NoSession)?;
-        let (revocations, revocation, _) = self.revocation_of_subject(&state)?;
-        revocations.add(revocation);
-        self.end()
-    }
-
-    /// Ends all other sessions of this one's subject: "sign out my other
-    /// devices". This one gets a new id; its clocks go on, though it says that
-    /// it started now. If the handler fails afterwards, or the response is
-    /// lost, this one has ended as well.
-    ///
-    /// # Errors
-    /// As [`set`](Session::set), and [`SessionError::NoRevocations`]: nothing
-    /// has ended then.
-    pub fn end_others(&self) -> Result<(), SessionError> {
-        let revision = self.revision()?;
-        let (record, state) = self.current().ok_or(SessionError::NoSession)?;
-        let (revocations, revocation, before) = self.revocation_of_subject(&state)?;
-        let deadline = self.inner.shared.policy.deadline(record.started_at, record.ceiling);
-        let id = SessionId::new().map_err(SealError::from)?;
-        let record = Record { id, started_at: before, ceiling: Some(deadline), ..record };
-        let (channel, _) = self.writing();
-        self.write(record, state, channel, Kind::Renamed, revision)?;
-        revocations.add(revocation);
-        Ok(())
-    }
-
-    /// What ends the sessions of this one's subject; and those that start at
-    /// the instant given, and later, live.
-    fn revocation_of_subject(
-        &self,
-        state: &T,
-    ) -> Result<(&Revocations, Revocation, UnixTime), SessionError> {
-        let subject = self.subject_of(state).ok_or(SessionError::NoRevocations)?;
-        let shared = &self.inner.shared;
-        let revocations = shared.revocations.as_ref().ok_or(SessionError::NoRevocations)?;
-        let now = self.now();
-        let before = revocations.before_of_subject(subject, now);
-        let until = now + shared.policy.absolute_timeout() + CLOCK_SKEW;
-        Ok((revocations, Revocation::Subject { subject, before, until }, before))
-    }
-
     /// When a session that starts now begins. Whoever signs in after a
     /// revocation is not meant by it, though it covers this second, and the
     /// clock of the server that made it may be ahead.
@@ -318,7 +245,7 @@ impl<T: Payload> Session<T> {
         if earliest <= now + CLOCK_SKEW { now.max(earliest) } else { now }
     }
 
-    fn subject_of(&self, state: &T) -> Option<Subject> {
+    pub(crate) fn subject_of(&self, state: &T) -> Option<Subject> {
         let subject = self.inner.subject.as_ref()?;
         Some(Subject::of(T::PURPOSE, &subject(state)))
     }
@@ -393,129 +320,6 @@ impl<T: Payload> Session<T> {
         self.inner.channel
     }
 
-    /// Forgets the changes of this request, but not that it ended the
-    /// session. Adapters call it when the response is a server error: a
-    /// handler that fails has changed nothing.
-    pub fn discard_changes(&self) {
-        let mut pending = self.pending();
-        if matches!(pending.change, Change::Written(_)) {
-            pending.change = if pending.ended { Change::Ended } else { Change::Untouched };
-        }
-    }
-
-    /// What the response carries. From here on, changes are refused.
-    ///
-    /// Renewals that cannot be sealed are left for a later request, and are
-    /// an [`Event::NotRenewed`].
-    #[must_use]
-    pub fn commit(&self) -> Bundle {
-        let mut bundle = Bundle::default();
-        let (change, activity) = {
-            let mut pending = self.pending();
-            if pending.response == Response::Sent {
-                return bundle;
-            }
-            pending.response = Response::Sent;
-            (pending.change.clone(), pending.activity)
-        };
-        let shared = &self.inner.shared;
-        match (change, self.inner.judged.get()) {
-            (Change::Written(written), _) => self.send(&written, &mut bundle),
-            (Change::Ended, _) => {
-                shared.emit(Event::Ended);
-                self.remove_old(Moment::Ended, &mut bundle);
-                self.remove(&mut bundle);
-            }
-            (Change::Untouched, None) => return bundle,
-            (Change::Untouched, Some(judged)) => self.send_untouched(judged, activity, &mut bundle),
-        }
-        if !bundle.is_empty() {
-            bundle.no_store();
-        }
-        bundle.vary(shared.vary());
-        bundle
-    }
-
-    fn send(&self, written: &Written<T>, bundle: &mut Bundle) {
-        let Written { record: Record { id, .. }, tokens, kind, .. } = written;
-        let (id, shared, carried) = (*id, &self.inner.shared, &self.inner.carried);
-        shared.emit(match kind {
-            Kind::Started | Kind::Renamed => Event::Started { id },
-            Kind::Changed => Event::Changed { id },
-            Kind::Adopted | Kind::Borrowed => Event::Adopted { id },
-        });
-        if *kind == Kind::Borrowed {
-            return;
-        }
-        if tokens.channel != self.inner.channel && !carried.is_empty() {
-            self.remove(bundle);
-        }
-        // A change leaves the session its last activity, which may be later
-        // than this request. A copy in it stands for the old state only.
-        let beside = match kind {
-            Kind::Changed => Beside::Stays,
-            _ => self.beside(),
-        };
-        answer::write(shared, tokens, beside, bundle);
-        let moment = if *kind == Kind::Started { Moment::Ended } else { Moment::Adopted };
-        self.remove_old(moment, bundle);
-    }
-
-    fn send_untouched(&self, judged: &Judged<T>, activity: Activity, bundle: &mut Bundle) {
-        let shared = &self.inner.shared;
-        match judged {
-            Judged::Alive(alive) => {
-                // A request in the background could put an older time, or an
-                // older copy, over that of one which does count.
-                if activity == Activity::Counts {
-                    let (channel, now) = (self.inner.channel, self.now());
-                    match answer::renew(shared, channel, alive, now, || self.later(), bundle) {
-                        Ok(()) if bundle.is_empty() => {}
-                        Ok(()) => shared.emit(Event::Renewed { id: alive.record.id }),
-                        Err(error) => shared.emit(Event::NotRenewed(error)),
-                    }
-                }
-                self.remove_old(Moment::Adopted, bundle);
-            }
-            Judged::Refused(_, Fate::Cleared) => {
-                self.remove_old(Moment::Ended, bundle);
-                // As long as there is an old cookie, ours stays to say that the
-                // session is over: without it, the old one would be adopted.
-                if self.inner.old.is_none() {
-                    self.remove(bundle);
-                }
-            }
-            Judged::Absent | Judged::Refused(_, Fate::LeftAlone) => {
-                if let Some(written) = self.adopted() {
-                    self.send(&written, bundle);
-                }
-            }
-        }
-    }
-
-    fn remove(&self, bundle: &mut Bundle) {
-        answer::remove(&self.inner.shared, self.inner.channel, self.beside(), bundle);
-    }
-
-    /// A renewal token goes with its session, and with the beginning of another.
-    fn beside(&self) -> Beside {
-        if self.inner.carried.renewals.is_empty() { Beside::Stays } else { Beside::Goes }
-    }
-
-    /// The time now, and not when the request was looked at first.
-    fn later(&self) -> UnixTime {
-        match self.inner.clock {
-            Clock::Runs => (self.inner.shared.clock)().max(self.now()),
-            Clock::StandsStill => self.now(),
-        }
-    }
-
-    fn remove_old(&self, moment: Moment, bundle: &mut Bundle) {
-        if let Some(old) = &self.inner.old {
-            old.remove(&self.inner.shared, moment, bundle);
-        }
-    }
-
     fn judged(&self) -> &Judged<T> {
         let Inner { shared, channel, carried, judged, .. } = &*self.inner;
         judged.get_or_init(|| {
@@ -535,7 +339,7 @@ impl<T: Payload> Session<T> {
         })
     }
 
-    fn alive(&self) -> Option<&Alive<T>> {
+    pub(crate) fn alive(&self) -> Option<&Alive<T>> {
         match self.judged() {
             Judged::Alive(alive) => Some(alive),
             Judged::Absent | Judged::Refused(..) => None,
@@ -558,7 +362,7 @@ impl<T: Payload> Session<T> {
 
     /// The session of the library before, if the request carries none of ours,
     /// be it alive or not.
-    fn adopted(&self) -> Option<Arc<Written<T>>> {
+    pub(crate) fn adopted(&self) -> Option<Arc<Written<T>>> {
         let old = self.inner.old.as_ref()?;
         let adopt = || {
             self.judged(); // it is looked at, and what is refused is said to be
@@ -609,7 +413,7 @@ impl<T: Payload> Session<T> {
     }
 
     /// The session as this request has left it.
-    fn current(&self) -> Option<(Record, Arc<T>)> {
+    pub(crate) fn current(&self) -> Option<(Record, Arc<T>)> {
         match self.changed() {
             Change::Written(written) => Some((written.record, Arc::clone(&written.state))),
             Change::Ended => None,
@@ -619,7 +423,7 @@ impl<T: Payload> Session<T> {
 
     /// Where a change is written to, and as what: a session that this request
     /// has started or adopted stays one.
-    fn writing(&self) -> (Channel, Kind) {
+    pub(crate) fn writing(&self) -> (Channel, Kind) {
         match self.changed() {
             Change::Written(written) => match written.kind {
                 Kind::Borrowed => (written.tokens.channel, Kind::Adopted),
@@ -646,7 +450,7 @@ impl<T: Payload> Session<T> {
     }
 
     /// Puts a state in place, unless another change came between.
-    fn write(
+    pub(crate) fn write(
         &self,
         record: Record,
         state: Arc<T>,
@@ -697,7 +501,7 @@ impl<T: Payload> Session<T> {
     }
 
     /// The number of changes so far; an error once the response has left.
-    fn revision(&self) -> Result<u64, SessionError> {
+    pub(crate) fn revision(&self) -> Result<u64, SessionError> {
         let pending = self.pending();
         match pending.response {
             Response::Open => Ok(pending.revision),
@@ -742,7 +546,7 @@ impl<T> Session<T> {
     }
 
     /// No code of the application runs while this is held.
-    fn pending(&self) -> MutexGuard<'_, Pending<T>> {
+    pub(crate) fn pending(&self) -> MutexGuard<'_, Pending<T>> {
         self.inner.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -18,7 +18,7 @@ const LAYERS: &[&[&str]] = &[
     &["shared"],
     &["answer", "start", "migration"],
     &["session"],
-    &["sessions", "guard"],
+    &["sessions", "guard", "ending", "closing"],
     &["testing"],
 ];
 
