@@ -87,8 +87,9 @@ pub(crate) fn promote(
         }
     }
     document.change(id, |line| line.primary_from = at);
+    let until = key.open_until.map(|until| format!("{id}  retires {until}\n")).unwrap_or_default();
     let when = if at <= now { "now".to_owned() } else { format!("from {at}") };
-    Ok(format!("{id}  seals {when}\n"))
+    Ok(format!("{id}  seals {when}\n{until}"))
 }
 
 pub(crate) fn retire(document: &mut Document, id: KeyId, at: UnixTime) -> Result<String, Failure> {
@@ -113,12 +114,18 @@ pub(crate) fn compromise(
     document: &mut Document,
     id: KeyId,
     since: Option<UnixTime>,
+    skew: Duration,
     now: UnixTime,
 ) -> Result<String, Failure> {
     let leaked = find(document, id)?;
     document.remove(id);
     let key = Key::generate()?;
-    document.add(&key, now, now);
+    // There may be no other key to seal with, and a server's clock may be behind.
+    let seals = |key: &KeyLine| key.primary_from <= now;
+    let latest = document.keys().filter(seals).map(|key| key.primary_from).max();
+    let behind = UnixTime::from_secs(now.as_secs().saturating_sub(skew.as_secs()));
+    let after = |latest: UnixTime| latest + Duration::from_secs(1);
+    document.add(&key, latest.map_or(behind, |latest| behind.max(after(latest))), now);
     let new = key.id();
     let sealed_from = leaked.primary_from.max(leaked.published.unwrap_or(UnixTime::EPOCH));
     let from =

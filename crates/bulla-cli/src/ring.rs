@@ -46,7 +46,9 @@ pub(crate) fn run(command: RingCommand) -> Result<Answer, Failure> {
             change(&edit, |document, _| edit::revoke(document, id))?
         }
         RingCommand::Compromise { id, since, edit } => {
-            change(&edit, |document, now| edit::compromise(document, id, since, now))?;
+            change(&edit, |document, now| {
+                edit::compromise(document, id, since, edit.skew.skew, now)
+            })?;
         }
         RingCommand::Prune { edit } => {
             change(&edit, |document, now| Ok(edit::prune(document, now)))?

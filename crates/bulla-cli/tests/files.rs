@@ -149,5 +149,9 @@ fn a_ring_always_keeps_a_key_that_seals() {
     assert_eq!(fs::read(&ring).unwrap(), before);
     let said = done(&ring, &["compromise", id]);
     assert!(said.contains("seals now"));
+    // On a server whose clock is behind, too.
+    let text = fs::read(&ring).unwrap();
+    let behind = bulla::UnixTime::from_secs(bulla::UnixTime::now().as_secs() - 55);
+    assert!(KeyRing::try_from(&text[..]).unwrap().primary_at(behind).is_some());
     assert!(!fs::read_to_string(&ring).unwrap().contains(id));
 }

@@ -96,22 +96,24 @@ impl RedisRing {
         format!("{}:changed", self.name)
     }
 
-    /// Asks once more over a new connection when the one from before has died.
     fn ask<R>(
         &mut self,
         question: impl Fn(&mut Connection) -> redis::RedisResult<R>,
     ) -> Result<R, RedisRingError> {
-        if let Some(mut connection) = self.connection.take()
-            && let Ok(answer) = question(&mut connection)
-        {
-            self.connection = Some(connection);
-            return Ok(answer);
-        }
-        let mut connection = connect(&self.client)?;
+        let mut connection = match self.connection.take().and_then(alive) {
+            Some(connection) => connection,
+            None => connect(&self.client)?,
+        };
         let answer = question(&mut connection).map_err(RedisRingError::of)?;
         self.connection = Some(connection);
         Ok(answer)
     }
+}
+
+/// A connection that has died meanwhile is found out before it is used: what
+/// changes something must not be asked twice, for the first may have been heard.
+pub(crate) fn alive(mut connection: Connection) -> Option<Connection> {
+    redis::cmd("PING").exec(&mut connection).is_ok().then_some(connection)
 }
 
 pub(crate) fn connect(client: &Client) -> Result<Connection, RedisRingError> {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use bulla::{ClaimError, UnixTime, UsedTokens};
 use redis::{Client, Connection};
 
-use crate::source::{RedisRingError, connect};
+use crate::source::{RedisRingError, alive, connect};
 
 /// Which tokens have been used, in Redis: of two servers that are given one at
 /// the same instant, one opens it ([`Sealer::open_once`](bulla::Sealer::open_once)).
@@ -52,10 +52,6 @@ impl UsedTokens for UsedInRedis {
         let mut set = redis::cmd("SET");
         set.arg(key).arg("").arg("NX").arg("EXAT").arg(until.as_secs());
         let kept = self.kept().pop();
-        // A connection that has died meanwhile is found out before it is used:
-        // asking twice could find one's own first answer.
-        let alive =
-            |mut redis: Connection| redis::cmd("PING").exec(&mut redis).is_ok().then_some(redis);
         let mut redis = match kept.and_then(alive) {
             Some(redis) => redis,
             None => connect(&self.client)?,
