@@ -95,7 +95,6 @@ impl Machines {
         self.write_nginx_conf(None)?;
         let nginx = self
             .nginx_command()
-            .kill_on_drop(true)
             .spawn()
             .map_err(|error| format!("nginx: {error}; install nginx"))?;
         self.nginx = Some(nginx);
@@ -187,6 +186,17 @@ impl Machines {
 
     fn redis_url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.redis_port)
+    }
+}
+
+/// When a run is broken off. The others are killed, but nginx would leave its
+/// worker behind.
+impl Drop for Machines {
+    fn drop(&mut self) {
+        if let Some(id) = self.nginx.as_ref().and_then(Child::id) {
+            let kill = std::process::Command::new("kill").arg(id.to_string()).status();
+            kill.map_or_else(|error| eprintln!("nginx goes on: {error}"), |_| ());
+        }
     }
 }
 

@@ -54,9 +54,15 @@ enum Scenario {
 async fn main() -> ExitCode {
     let args = Args::parse();
     let seconds = Duration::from_secs(args.seconds);
-    let outcome = match args.scenario {
-        Scenario::Rotation => rotation::run(seconds, args.clients, &args.plot).await,
-        Scenario::Logout => logout::run(seconds, args.clients).await,
+    let run = async {
+        match args.scenario {
+            Scenario::Rotation => rotation::run(seconds, args.clients, &args.plot).await,
+            Scenario::Logout => logout::run(seconds, args.clients).await,
+        }
+    };
+    let outcome = tokio::select! {
+        outcome = run => outcome,
+        _ = tokio::signal::ctrl_c() => Err("broken off".into()),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
