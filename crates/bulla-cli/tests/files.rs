@@ -59,12 +59,12 @@ fn modes_and_links_stay_as_they_are() {
     done(&link, &PUBLISH);
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(mode(&ring), 0o600);
-    assert!(done(&ring, &["list"]).contains("waits"));
+    assert!(done(&ring, &["list"]).contains("waiting until"));
 
-    fs::set_permissions(&ring, fs::Permissions::from_mode(0o640)).unwrap();
+    fs::set_permissions(&ring, fs::Permissions::from_mode(0o644)).unwrap();
     let output = bulla(&ring, &PUBLISH);
     assert!(String::from_utf8(output.stderr).unwrap().contains("chmod 600"));
-    assert_eq!(mode(&ring), 0o640);
+    assert_eq!(mode(&ring), 0o644);
 }
 
 #[test]
@@ -82,8 +82,8 @@ fn comments_order_and_the_rest_stay_as_they_are() {
     done(&ring, &["promote", spare, "--at", "2026-12-01T00:00:00Z"]);
     let after = fs::read_to_string(&ring).unwrap();
     let expected = format!(
-        "# serial: 1\n# the bank's keys\n\n{}\t primary-from=2026-01-01T00:00:00Z # by Ada\n\n\
-         {} primary-from=2026-12-01T00:00:00Z  # spare\n",
+        "# serial: 1\r\n# the bank's keys\r\n\r\n{}\t primary-from=2026-01-01T00:00:00Z # by Ada\n\n  \
+         {} primary-from=2026-12-01T00:00:00Z # spare\n",
         keys[0], keys[1]
     );
     assert_eq!(after, expected);
