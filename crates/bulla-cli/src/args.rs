@@ -245,21 +245,23 @@ pub(crate) struct RevocationPlace {
     pub(crate) name: String,
 }
 
+const WHICH: &str = "Which ring";
+
 /// Where the ring is.
 #[derive(clap::Args)]
 pub(crate) struct Place {
     /// The ring's file [env: BULLA_RING].
     // Read by hand: clap would take the variable for a conflict with --redis.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = WHICH, value_name = "FILE")]
     pub(crate) ring: Option<PathBuf>,
     /// A Redis that keeps the ring, instead of a file.
-    #[arg(long, value_name = "URL", requires = "name", conflicts_with = "ring")]
+    #[arg(long, help_heading = WHICH, value_name = "URL", requires = "name", conflicts_with = "ring")]
     pub(crate) redis: Option<String>,
     /// The name of the value in Redis.
-    #[arg(long, value_name = "NAME", requires = "redis")]
+    #[arg(long, help_heading = WHICH, value_name = "NAME", requires = "redis")]
     pub(crate) name: Option<String>,
     /// The ring of the keys that the value in Redis is wrapped with.
-    #[arg(long, value_name = "FILE", requires = "redis")]
+    #[arg(long, help_heading = WHICH, value_name = "FILE", requires = "redis")]
     pub(crate) wrapped_with: Option<PathBuf>,
 }
 

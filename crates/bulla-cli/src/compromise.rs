@@ -6,7 +6,7 @@ use bulla::{Key, KeyId, UnixTime};
 
 use crate::Failure;
 use crate::document::{Document, KeyLine};
-use crate::edit::{Change, at_once, find, make_room};
+use crate::edit::{Change, at_once, find, make_room, note_undated};
 use crate::timeline::{Sealing, primary_at, sealing, stretches};
 
 /// Takes the key out, and puts a new one in its place that seals at once.
@@ -33,6 +33,7 @@ pub(crate) fn compromise(
     let mut change = Change::default();
     change.say(id, "is out of the ring");
     change.say(new.id(), "opens and seals now");
+    note_undated(document, &mut change);
     change.said.push_str(&meaning(&leaked, &before, since, now));
     Ok(change)
 }

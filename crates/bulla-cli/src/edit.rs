@@ -121,18 +121,15 @@ fn date(document: &mut Document, kept: Kept, now: UnixTime, change: &mut Change)
                 document.set_open_until(key.id, Some(until));
                 change.say(key.id, &format!("retires {until}"));
             }
-            None => change.notes.push(format!(
-                "note: {0} never retires; `bulla ring retire {0} --longest TIME` dates it",
-                key.id
-            )),
             Some(early) if demoted >= now && early < until => change.notes.push(format!(
                 "warning: {0} retires {early}, before its last tokens expire; \
                  `bulla ring retire {0} --at {until}` keeps them",
                 key.id
             )),
-            Some(_) => {}
+            _ => {}
         }
     }
+    note_undated(document, change);
 }
 
 pub(crate) fn promote(
@@ -165,14 +162,21 @@ pub(crate) fn promote(
     let when = if at <= now { "now".to_owned() } else { format!("from {at}") };
     let undated = if key.open_until.is_some() { ", and retires no more" } else { "" };
     change.said.insert_str(0, &format!("{id}  seals {when}{undated}\n"));
-    for other in document.keys().iter().filter(|other| other.open_until.is_none()) {
-        let Sealing::Until(_) = sealing(&document.keys(), other.id) else { continue };
-        change.notes.push(format!(
-            "note: {0} does not retire; `bulla ring retire {0} --longest TIME` dates it",
-            other.id
-        ));
-    }
+    note_undated(document, &mut change);
     Ok(change)
+}
+
+/// Says which keys have been followed and never retire.
+pub(crate) fn note_undated(document: &Document, change: &mut Change) {
+    let keys = document.keys();
+    for key in keys.iter().filter(|key| key.open_until.is_none()) {
+        if matches!(sealing(&keys, key.id), Sealing::Until(_)) {
+            change.notes.push(format!(
+                "note: {0} never retires; `bulla ring retire {0} --longest TIME` dates it",
+                key.id
+            ));
+        }
+    }
 }
 
 /// Whoever seals longer, because the next one takes over later than planned,

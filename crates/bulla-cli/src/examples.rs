@@ -26,6 +26,11 @@ Example:
   bulla key new >>ring      a line for a ring that you write by hand";
 
 pub(crate) const RING: &str = "\
+A ring, as it is in the file:
+  # serial: 7
+  bulla-key-1.….9f3a12c4  open-until=2026-12-02T15:01:00Z
+  bulla-key-1.….04be77d1  primary-from=2026-12-02T03:00:00Z  # published 2026-12-01T09:00:00Z
+
 A key's life, all of which `publish` writes at once:
   published        it opens, on every server that has the ring, and waits
   primary-from     it seals

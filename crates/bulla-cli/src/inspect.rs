@@ -25,7 +25,15 @@ pub(crate) fn inspect(inspect: &Inspect) -> Result<Reply, Failure> {
     let place = Place::if_any(&inspect.place)?;
     if let (Some(mut place), Some(purpose)) = (place, &inspect.purpose) {
         let answer = verified(&mut page, &token, visible, &place.ring()?, purpose, inspect, now);
-        return Ok(page.reply(answer));
+        let mut reply = page.reply(answer);
+        if inspect.cookie.is_some() || inspect.bearer {
+            reply.notes.push(
+                "note: a session also ends when it is idle; it was last seen when the later of \
+                 its two tokens was issued"
+                    .to_owned(),
+            );
+        }
+        return Ok(reply);
     }
     if visible.mode == Mode::Signed {
         page.title("NOT VERIFIED: anybody could have written this");

@@ -9,8 +9,9 @@ use crate::values::shown;
 pub(crate) fn show(document: &Document, now: UnixTime) -> String {
     let keys = document.keys();
     let primary = primary_at(&keys, now);
-    let serial = document.serial().map_or("none".to_owned(), |serial| serial.to_string());
-    let mut text = format!("serial {serial}, at {now}\n\n");
+    let serial = document.serial();
+    let serial = serial.map_or("no serial number".to_owned(), |n| format!("serial number {n}"));
+    let mut text = format!("{serial}, as of {now}\n\n");
     let rows: Vec<[String; 4]> = keys.iter().map(|key| row(key, primary, now)).collect();
     let wide = rows.iter().map(|[_, state, ..]| state.len()).max().unwrap_or(0).max(5);
     let mut add = |[id, state, from, until]: [&str; 4]| {
@@ -30,10 +31,10 @@ pub(crate) fn show(document: &Document, now: UnixTime) -> String {
 
 fn row(key: &KeyLine, primary: Option<KeyId>, now: UnixTime) -> [String; 4] {
     let from = match key.primary_from {
-        UnixTime::EPOCH => "-".to_owned(),
+        UnixTime::EPOCH => "always".to_owned(),
         from => from.to_string(),
     };
-    let until = key.open_until.map_or("-".to_owned(), |until| until.to_string());
+    let until = key.open_until.map_or("no end".to_owned(), |until| until.to_string());
     [key.id.to_string(), state(key, primary, now), from, until]
 }
 

@@ -8,6 +8,8 @@ mod edit;
 mod examples;
 mod file;
 mod inspect;
+#[cfg(test)]
+mod laws;
 mod list;
 mod manual;
 mod place;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use bulla::{KeyRing, RingError, Zeroizing};
+use bulla::{KeyRing, MAX_RING_LEN, RingError, Zeroizing};
 use bulla_redis::{RedisRing, RedisRingError};
 
 use crate::Failure;
@@ -150,15 +150,20 @@ impl fmt::Display for Place {
 /// The error names the line; this adds what to do about it.
 fn refused(shown: &str, error: RingError) -> Failure {
     let advice = match error {
-        RingError::Empty => "; where nothing is, `bulla ring new` makes a ring",
-        RingError::TooLong { .. } => "; is this the right file?",
-        RingError::Key { .. } => {
-            "; put the line right from your copy of the ring, or remove it, which ends its tokens"
+        // What was read stops there, so its length would be wrong.
+        RingError::TooLong { .. } => {
+            return format!("{shown}: too long for a key ring: the limit is {MAX_RING_LEN} bytes")
+                .into();
         }
-        RingError::NotUtf8 { .. } => "; is this the right file?",
-        _ => "",
+        RingError::Empty => "remove it, and `bulla ring new` makes one",
+        RingError::NotUtf8 { .. } => "is it the right file?",
+        RingError::Key { .. } => {
+            "put the line right from your copy of the ring, or remove it, which ends its tokens"
+        }
+        // The others say it themselves.
+        _ => return format!("{shown}: {error}").into(),
     };
-    format!("{shown}: {error}{advice}").into()
+    format!("{shown}: {error}\n       {advice}").into()
 }
 
 fn at(path: &Path, error: &io::Error) -> Failure {

@@ -84,8 +84,11 @@ fn hide_keys(text: &str) -> String {
     for part in parts {
         let of_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         hidden.push_str(KEY_PREFIX);
-        hidden.push('…');
-        hidden.push_str(part.trim_start_matches(of_key));
+        let rest = part.trim_start_matches(of_key);
+        if rest.len() < part.len() {
+            hidden.push('…');
+        }
+        hidden.push_str(rest);
     }
     hidden
 }
@@ -96,7 +99,9 @@ mod tests {
 
     #[test]
     fn keys_are_hidden_and_nothing_else_is() {
-        assert_eq!(hide_keys("ring: no such file"), "ring: no such file");
+        for text in ["ring: no such file", "in the form bulla-key-1.<43 characters>"] {
+            assert_eq!(hide_keys(text), text);
+        }
         let text = "'bulla-key-1.a-_Z0.9f3a12c4' and /x/bulla-key-1.b;bulla-key-1.c";
         let hidden = "'bulla-key-1.…' and /x/bulla-key-1.…;bulla-key-1.…";
         assert_eq!(hide_keys(text), hidden);

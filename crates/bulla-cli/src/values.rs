@@ -34,8 +34,16 @@ pub(crate) fn purpose(text: &str) -> Result<String, String> {
 
 /// To the two largest units: nobody plans a month to the second.
 pub(crate) fn shown(span: Duration) -> String {
-    let text = humantime::format_duration(Duration::from_secs(span.as_secs())).to_string();
-    text.split(' ').take(2).collect::<Vec<_>>().join(" ")
+    let mut rest = span.as_secs();
+    let mut parts = Vec::new();
+    for (unit, secs) in [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)] {
+        if rest >= secs {
+            parts.push(format!("{}{unit}", rest / secs));
+        }
+        rest %= secs;
+    }
+    parts.truncate(2);
+    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
 }
 
 #[cfg(test)]
@@ -47,6 +55,14 @@ mod tests {
         assert_eq!(span("10m"), Ok(Duration::from_secs(600)));
         for text in ["", "10", "10ms", "1s 1ns", "-1s", "ten"] {
             assert!(span(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn spans_are_shown_as_they_are_given() {
+        for (secs, text) in [(0, "0s"), (60, "1m"), (86_461, "1d 1m"), (2_678_400, "31d")] {
+            assert_eq!(shown(Duration::from_secs(secs)), text);
+            assert!(secs == 86_461 || span(text) == Ok(Duration::from_secs(secs)));
         }
     }
 

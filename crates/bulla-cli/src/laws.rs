@@ -1,0 +1,126 @@
+//! What holds whatever is done to a ring, and whenever.
+
+use std::time::Duration;
+
+use bulla::{Key, KeyId, KeyRing, UnixTime};
+
+use crate::check::{Policy, Verdict, rows};
+use crate::compromise::compromise;
+use crate::document::Document;
+use crate::edit::{self, Kept, Retirement};
+use crate::timeline::{gap, primary_at};
+
+const DAY: u64 = 86_400;
+const SPREAD: Duration = Duration::from_secs(600);
+const KEPT: Kept = Kept { longest: Duration::from_secs(DAY), skew: Duration::from_secs(60) };
+
+fn at(secs: u64) -> UnixTime {
+    UnixTime::from_secs(1_793_523_600 + secs)
+}
+
+fn new() -> Document {
+    Document::begin(&Key::generate().unwrap(), at(0))
+}
+
+fn fails(document: &Document, now: UnixTime) -> bool {
+    let policy = Policy { spread: SPREAD, kept: KEPT };
+    rows(&document.keys(), policy, now).iter().any(|row| row.verdict == Verdict::Fail)
+}
+
+#[test]
+fn a_year_of_months_passes_every_check_on_every_day() {
+    let mut ring = new();
+    for day in 0..365 {
+        let now = at(day * DAY);
+        if day % 30 == 0 {
+            edit::publish(&mut ring, Some(SPREAD), None, KEPT, now).unwrap();
+        }
+        assert!(!fails(&ring, now), "day {day}");
+        edit::prune(&mut ring, now);
+        assert!(!fails(&ring, now), "day {day}, pruned");
+        assert!(ring.keys().len() <= 3, "day {day}");
+    }
+}
+
+/// The same from one run to the next.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+#[test]
+fn the_text_reads_as_meant_and_the_library_agrees_who_seals() {
+    let mut dice = Dice(1);
+    for _ in 0..40 {
+        let (mut ring, mut now) = (new(), at(0));
+        for _ in 0..30 {
+            now = now + Duration::from_secs(dice.roll(3) * dice.roll(DAY));
+            let later = now + Duration::from_secs(dice.roll(2 * DAY));
+            let keys = ring.keys();
+            let id = keys[usize::try_from(dice.roll(keys.len() as u64)).unwrap()].id;
+            let spread = Some(Duration::from_secs(dice.roll(2) * 600));
+            // What is refused has changed nothing that is kept: a copy by its text.
+            let before = ring.next().unwrap();
+            let done = match dice.roll(7) {
+                0 | 1 => edit::publish(&mut ring, spread, None, KEPT, now).map(|_| ()),
+                2 => edit::promote(&mut ring, id, Some(later), now).map(|_| ()),
+                3 => edit::retire(&mut ring, id, &Retirement::At(later), now).map(|_| ()),
+                4 => edit::retire(&mut ring, id, &Retirement::Kept(KEPT), now).map(|_| ()),
+                5 => edit::revoke(&mut ring, id).map(|_| ()),
+                _ => compromise(&mut ring, id, None, KEPT.skew, now).map(|_| {
+                    let newest = ring
+                        .keys()
+                        .into_iter()
+                        .find(|key| !keys.iter().any(|old| old.id == key.id));
+                    assert_eq!(newest.map(|key| key.id), primary_at(&ring.keys(), now));
+                    assert!(ring.key(id).is_none());
+                }),
+            };
+            if done.is_err() || gap(&ring.keys(), now).is_some() {
+                ring = Document::parse(before.as_bytes()).unwrap();
+                continue;
+            }
+            let text = ring.next().unwrap();
+            let read: KeyRing = text.parse().unwrap();
+            for probe in [now, later, later + Duration::from_secs(DAY)] {
+                let ours: Option<KeyId> = primary_at(&ring.keys(), probe);
+                assert_eq!(ours, read.primary_at(probe));
+                assert!(ours.is_some());
+            }
+            edit::prune(&mut ring, now);
+        }
+    }
+}
+
+#[test]
+fn a_key_that_seals_elsewhere_keeps_its_line() {
+    // Two regions: this one's key has a primary-from, the other's only opens.
+    let (other, own) = (KeyRing::generate().unwrap(), KeyRing::generate().unwrap());
+    let text = format!(
+        "{}{} primary-from=2020-01-01T00:00:00Z\n",
+        other.expose_text().as_str(),
+        own.expose_text().trim()
+    );
+    let mut ring = Document::parse(text.as_bytes()).unwrap();
+    let change = edit::publish(&mut ring, Some(SPREAD), None, KEPT, at(0)).unwrap();
+    let ends: Vec<bool> = ring.keys().iter().map(|key| key.open_until.is_some()).collect();
+    assert_eq!(ends, [false, true, false]);
+    assert!(change.notes[0].contains("never retires"), "{:?}", change.notes);
+}
+
+#[test]
+fn a_ring_in_a_variable_stays_on_its_line() {
+    let key = KeyRing::generate().unwrap();
+    let text = format!("# ours;{}", key.expose_text().trim());
+    let mut ring = Document::parse(text.as_bytes()).unwrap();
+    edit::publish(&mut ring, Some(SPREAD), None, KEPT, at(0)).unwrap();
+    let text = ring.next().unwrap();
+    assert!(text.starts_with("# serial: 1;# ours;bulla-key-1."), "serial and comment first");
+    assert!(!text.contains('\n'));
+    assert_eq!(text.parse::<KeyRing>().unwrap().entries().len(), 2);
+}
