@@ -48,6 +48,7 @@ pub(crate) fn publish(
     let waiting: Vec<KeyLine> =
         document.keys().into_iter().filter(|key| key.primary_from > now).collect();
     let mut primary_from = takes_over(document, spread, at, kept.skew, now)?;
+    let primary = primary_at(&document.keys(), now);
     let key = Key::generate()?;
     if primary_from <= now {
         make_room(document, primary_from);
@@ -59,13 +60,16 @@ pub(crate) fn publish(
     document.add(&key, primary_from, now);
 
     let mut change = Change::default();
-    let when = if primary_from <= now { "now".to_owned() } else { format!("from {primary_from}") };
-    change.say(key.id(), &format!("opens now, and seals {when}"));
+    if primary_from <= now {
+        change.say(key.id(), "opens and seals now");
+    } else {
+        change.say(key.id(), &format!("opens now, and seals from {primary_from}"));
+    }
     for other in waiting {
         let from = other.primary_from;
         change.notes.push(format!("note: {} waits as well, and seals from {from}", other.id));
     }
-    date(document, kept, now, &mut change);
+    date(document, kept, primary, now, &mut change);
     Ok(change)
 }
 
@@ -109,19 +113,28 @@ pub(crate) fn make_room(document: &mut Document, at: UnixTime) {
     }
 }
 
-/// Gives the key that seals, and any that will and be followed, the earliest
-/// end that loses nobody. Others may seal elsewhere: their ends are people's.
-fn date(document: &mut Document, kept: Kept, now: UnixTime, change: &mut Change) {
+/// Gives the key that was primary, and any that will be and be followed, the
+/// earliest end that loses nobody. Others may seal elsewhere: their ends are people's.
+fn date(
+    document: &mut Document,
+    kept: Kept,
+    primary: Option<KeyId>,
+    now: UnixTime,
+    change: &mut Change,
+) {
     for key in document.keys() {
-        let keys = document.keys();
-        let Sealing::Until(demoted) = sealing(&keys, key.id) else { continue };
-        let until = kept.from(demoted);
+        let Sealing::Until(demoted) = sealing(&document.keys(), key.id) else { continue };
+        if demoted < now && primary != Some(key.id) {
+            continue;
+        }
+        // Who is followed at once has sealed until now, whatever the schedule says.
+        let until = kept.from(demoted.max(now));
         match key.open_until {
-            None if demoted >= now => {
+            None => {
                 document.set_open_until(key.id, Some(until));
                 change.say(key.id, &format!("retires {until}"));
             }
-            Some(early) if demoted >= now && early < until => change.notes.push(format!(
+            Some(early) if early < until => change.notes.push(format!(
                 "warning: {0} retires {early}, before its last tokens expire; \
                  `bulla ring retire {0} --at {until}` keeps them",
                 key.id

@@ -42,6 +42,18 @@ fn a_year_of_months_passes_every_check_on_every_day() {
     }
 }
 
+#[test]
+fn a_hurry_dates_the_key_before_as_well() {
+    let mut ring = new();
+    let first = ring.keys()[0].id;
+    edit::publish(&mut ring, Some(Duration::ZERO), None, KEPT, at(DAY)).unwrap();
+    let [old, new] = ring.keys()[..] else { panic!("two keys") };
+    assert_eq!((old.id, old.open_until), (first, Some(KEPT.from(at(DAY)))));
+    assert_eq!((primary_at(&ring.keys(), at(DAY)), new.open_until), (Some(new.id), None));
+    // Also where a clock is behind by the skew.
+    assert_eq!(primary_at(&ring.keys(), at(DAY - 60)), Some(new.id));
+}
+
 /// The same from one run to the next.
 struct Dice(u64);
 
