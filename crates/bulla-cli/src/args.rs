@@ -79,7 +79,7 @@ pub(crate) enum RingCommand {
     },
     /// Add a new key with its whole schedule: it opens at once, seals after the
     /// spread, and the key before it retires when its last token must have expired.
-    #[command(after_help = examples::PUBLISH)]
+    #[command(after_help = examples::PUBLISH, alias = "rotate")]
     Publish {
         /// How long until every server has the new ring: your deployment, and one reload.
         #[arg(long, value_name = "TIME", value_parser = values::span, required_unless_present = "at")]

@@ -1,7 +1,7 @@
 //! The text of a ring, so that what a change does not concern stays as it was:
 //! comments, order, line ends, and everything else that people write.
 
-use bulla::{Key, KeyId, KeyRing, MAX_RING_LEN, RingError, UnixTime, Zeroizing};
+use bulla::{Key, KeyId, KeyRing, MAX_KEYS, MAX_RING_LEN, RingError, UnixTime, Zeroizing};
 
 use crate::Failure;
 
@@ -112,6 +112,10 @@ impl Document {
 
     /// The text with the next serial number. It reads back as what was meant.
     pub(crate) fn next(&self) -> Result<Zeroizing<String>, Failure> {
+        if self.keys().len() > MAX_KEYS {
+            let full = format!("a ring holds at most {MAX_KEYS} keys; first `bulla ring prune`");
+            return Err(full.into());
+        }
         let next = self.serial.unwrap_or(0).checked_add(1);
         let next = next.ok_or("the serial number can count no further: make a new ring")?;
         let at = self.lines.iter().position(|line| serial(&line.text).is_some());

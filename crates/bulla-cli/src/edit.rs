@@ -16,6 +16,8 @@ pub(crate) struct Change {
     /// A line for each key that it concerns; none when there was nothing to do.
     pub(crate) said: String,
     pub(crate) notes: Vec<String>,
+    /// When every server must have it, if there is time.
+    pub(crate) due: Option<UnixTime>,
 }
 
 impl Change {
@@ -64,6 +66,9 @@ pub(crate) fn publish(
         change.say(key.id(), "opens and seals now");
     } else {
         change.say(key.id(), &format!("opens now, and seals from {primary_from}"));
+        // A clock that is ahead seals earlier.
+        let due = UnixTime::from_secs(primary_from.as_secs().saturating_sub(kept.skew.as_secs()));
+        change.due = Some(due).filter(|due| *due > now);
     }
     for other in waiting {
         let from = other.primary_from;

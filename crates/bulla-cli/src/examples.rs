@@ -35,7 +35,10 @@ A key's life, all of which `publish` writes at once:
   published        it opens, on every server that has the ring, and waits
   primary-from     it seals
   (the next one)   it only opens
-  open-until       it retires, when its last token must have expired; `prune` drops it";
+  open-until       it retires, when its last token must have expired; `prune` drops it
+
+Each command names the ring with --ring FILE, or BULLA_RING does. INSTANT is like
+2026-12-01T00:00:00Z (UTC), TIME like 90s, 10m, 24h or 30d.";
 
 pub(crate) const NEW: &str = "\
 Examples:

@@ -63,18 +63,17 @@ impl Place {
             Place::File(path) => path.symlink_metadata().is_ok(),
             Place::Redis { ring, .. } => !ring.load()?.text.is_empty(),
         };
-        if is_there {
-            return Err(format!("{self} is there already, and stays as it is").into());
-        }
-        Ok(())
+        if is_there { Err(self.taken()) } else { Ok(()) }
+    }
+
+    fn taken(&self) -> Failure {
+        format!("{self} is there already, and stays as it is").into()
     }
 
     pub(crate) fn create(&mut self, text: &str) -> Result<(), Failure> {
-        self.expect_none()?;
         match self {
             Place::File(path) => match file::create(path, text) {
-                // Somebody was faster.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.expect_none(),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(self.taken()),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     Err(format!("{self}: there is no such directory; make it first").into())
                 }
@@ -84,7 +83,7 @@ impl Place {
             Place::Redis { ring, .. } => {
                 let before = ring.load()?;
                 if !before.text.is_empty() {
-                    return self.expect_none();
+                    return Err(self.taken());
                 }
                 Ok(ring.store(&before, text.as_bytes())?)
             }

@@ -97,7 +97,8 @@ fn change(
     reply.notes.push(if edit.dry_run {
         format!("{place} is as it was: this was a dry run")
     } else if matches!(place, Place::File(_)) {
-        format!("{place} is changed; bring it to every server")
+        let before = change.due.map_or(String::new(), |due| format!(" before {due}"));
+        format!("{place} is changed; bring it to every server{before}")
     } else {
         format!("{place} is changed; the servers that follow it know")
     });
