@@ -7,7 +7,7 @@ use bulla::UnixTime;
 
 use crate::document::KeyLine;
 use crate::edit::Kept;
-use crate::timeline::{Sealing, gap, primary_at, sealing};
+use crate::timeline::{Sealing, gaps, primary_at, sealing};
 use crate::values::shown;
 
 /// Who changes keys every month is never told to; who has forgotten is.
@@ -72,7 +72,8 @@ pub(crate) fn rows(keys: &[KeyLine], policy: Policy, now: UnixTime) -> Vec<Row> 
 }
 
 fn always_sealing(keys: &[KeyLine], now: UnixTime) -> Row {
-    let Some(gap) = gap(keys, now) else {
+    let gaps = gaps(keys, now);
+    let Some(gap) = gaps.first() else {
         return pass("a key seals at every time from now on".to_owned());
     };
     let until = gap.until.map_or_else(|| "on".to_owned(), |until| format!("until {until}"));

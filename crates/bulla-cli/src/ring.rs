@@ -11,7 +11,7 @@ use crate::edit::{self, Change, Kept, Retirement};
 use crate::list;
 use crate::place::Place;
 use crate::reply::{Answer, Reply};
-use crate::timeline::gap;
+use crate::timeline::new_gap;
 
 pub(crate) fn run(command: RingCommand) -> Result<Reply, Failure> {
     match command {
@@ -82,10 +82,8 @@ fn change(
         if change.said.is_empty() {
             return Ok((None, change));
         }
-        if let Some(new) = gap(&document.keys(), now)
-            && gap(&before, now).is_none_or(|old| new.from < old.from)
-        {
-            return Err(no_key_seals(new.from, now));
+        if let Some(gap) = new_gap(&before, &document.keys(), now) {
+            return Err(no_key_seals(gap.from, now));
         }
         Ok((Some(document.next()?).filter(|_| !edit.dry_run), change))
     })?;

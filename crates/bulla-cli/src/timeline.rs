@@ -50,11 +50,21 @@ pub(crate) fn stretches(keys: &[KeyLine]) -> Vec<Stretch> {
     stretches
 }
 
-/// The first time from now on in which no key seals.
-pub(crate) fn gap(keys: &[KeyLine], now: UnixTime) -> Option<Stretch> {
+/// The times from now on in which no key seals.
+pub(crate) fn gaps(keys: &[KeyLine], now: UnixTime) -> Vec<Stretch> {
     let to_come = |stretch: &Stretch| stretch.until.is_none_or(|until| until > now);
-    let mut gaps = stretches(keys).into_iter().filter(|stretch| stretch.primary.is_none());
-    gaps.find(to_come).map(|gap| Stretch { from: gap.from.max(now), ..gap })
+    let gaps = stretches(keys).into_iter().filter(|stretch| stretch.primary.is_none());
+    gaps.filter(to_come).map(|gap| Stretch { from: gap.from.max(now), ..gap }).collect()
+}
+
+/// The first time in which no key seals any more, and did before.
+pub(crate) fn new_gap(before: &[KeyLine], after: &[KeyLine], now: UnixTime) -> Option<Stretch> {
+    let before = gaps(before, now);
+    let within = |gap: &Stretch, old: &Stretch| {
+        let ends = old.until.is_none_or(|end| gap.until.is_some_and(|until| until <= end));
+        old.from <= gap.from && ends
+    };
+    gaps(after, now).into_iter().find(|gap| !before.iter().any(|old| within(gap, old)))
 }
 
 /// The end of the last time in which it seals.
@@ -95,8 +105,8 @@ mod tests {
         assert_eq!(starts, [(0, None), (10, named(a)), (20, named(b)), (50, named(a)), (90, None)]);
         assert_eq!(sealing(&keys, keys[0].id), Sealing::Until(at(90)));
         assert_eq!(sealing(&keys, keys[1].id), Sealing::Until(at(50)));
-        assert_eq!(gap(&keys, at(30)).map(|gap| gap.from), Some(at(90)));
-        assert_eq!(gap(&keys, at(95)).map(|gap| gap.from), Some(at(95)));
+        assert_eq!(gaps(&keys, at(30))[0].from, at(90));
+        assert_eq!(gaps(&keys, at(95))[0].from, at(95));
     }
 
     #[test]
@@ -104,6 +114,24 @@ mod tests {
         let keys = [key("aaaaaaaa", 10, None), key("bbbbbbbb", 10, None)];
         assert_eq!(sealing(&keys, keys[0].id), Sealing::ForGood);
         assert_eq!(sealing(&keys, keys[1].id), Sealing::Never);
-        assert_eq!(gap(&keys, UnixTime::from_secs(10)), None);
+        assert_eq!(gaps(&keys, UnixTime::from_secs(10)), []);
+    }
+
+    #[test]
+    fn a_gap_is_new_unless_it_was_there() {
+        let keys = |first: Option<u64>, second: u64, last: Option<u64>| {
+            [key("aaaaaaaa", 0, first), key("bbbbbbbb", second, last)]
+        };
+        let new = |before: &[KeyLine], after: &[KeyLine]| {
+            new_gap(before, after, UnixTime::from_secs(5)).map(|gap| gap.from.as_secs())
+        };
+        let before = keys(Some(10), 20, None);
+        assert_eq!(new(&before, &before), None);
+        assert_eq!(new(&before, &keys(Some(12), 18, None)), None, "shorter");
+        assert_eq!(new(&before, &keys(Some(9), 20, None)), Some(9), "earlier");
+        assert_eq!(new(&before, &keys(Some(10), 21, None)), Some(10), "longer");
+        assert_eq!(new(&before, &keys(Some(10), 20, Some(30))), Some(30), "another");
+        assert_eq!(new(&before, &before[..1]), Some(10), "for good");
+        assert_eq!(new(&before[..1], &before), None, "no more for good");
     }
 }
