@@ -21,9 +21,13 @@ pub(crate) fn compromise(
     let before = document.keys();
     let new = Key::generate()?;
     if primary_at(&before, now) == Some(id) {
-        // With its times, so that the ends of the others stay right, and it
-        // seals also where a clock is behind.
+        // With its times, so that the ends of the others stay right.
         document.exchange(id, &new, now);
+        // There may be no other key to seal with, and a server's clock may be behind.
+        let behind = UnixTime::from_secs(now.as_secs().saturating_sub(skew.as_secs()));
+        if primary_at(&document.keys(), behind).is_none() {
+            document.set_primary_from(new.id(), behind);
+        }
     } else {
         document.remove(id);
         let from = at_once(document, skew, now);

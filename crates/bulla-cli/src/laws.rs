@@ -55,6 +55,18 @@ fn a_hurry_dates_the_key_before_as_well() {
 }
 
 #[test]
+fn the_key_after_a_leak_seals_where_a_clock_is_behind() {
+    let leaked = KeyRing::generate().unwrap();
+    let text = format!("{} primary-from={}", leaked.expose_text().trim(), at(DAY));
+    let mut ring = Document::parse(text.as_bytes()).unwrap();
+    let id = ring.keys()[0].id;
+    compromise(&mut ring, id, None, KEPT.skew, at(DAY + 5)).unwrap();
+    for secs in [DAY - 55, DAY + 5] {
+        assert_eq!(primary_at(&ring.keys(), at(secs)), Some(ring.keys()[0].id));
+    }
+}
+
+#[test]
 fn who_takes_over_at_another_ones_instant_does() {
     let (one, two, three) =
         (KeyRing::generate().unwrap(), KeyRing::generate().unwrap(), KeyRing::generate().unwrap());
