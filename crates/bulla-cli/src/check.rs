@@ -5,9 +5,13 @@ use std::time::Duration;
 
 use bulla::UnixTime;
 
-use crate::document::{Document, KeyLine};
-use crate::edit::{Kept, demoted};
-use crate::list::primary_at;
+use crate::document::KeyLine;
+use crate::edit::Kept;
+use crate::timeline::{Sealing, gaps, primary_at, sealing};
+use crate::values::shown;
+
+/// Who changes keys every month is never told to; who has forgotten is.
+const LONG: Duration = Duration::from_secs(40 * 24 * 60 * 60);
 
 /// What the servers and the tokens are like.
 #[derive(Clone, Copy)]
@@ -17,105 +21,167 @@ pub(crate) struct Policy {
 }
 
 pub(crate) struct Row {
-    verdict: Verdict,
+    pub(crate) verdict: Verdict,
     text: String,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
     Pass,
+    /// Nobody is lost, and yet.
+    Note,
     Fail,
-}
-
-impl Row {
-    fn new(holds: bool, text: String) -> Row {
-        Row { verdict: if holds { Verdict::Pass } else { Verdict::Fail }, text }
-    }
-
-    pub(crate) fn holds(&self) -> bool {
-        self.verdict == Verdict::Pass
-    }
 }
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = match self.verdict {
             Verdict::Pass => "pass",
+            Verdict::Note => "note",
             Verdict::Fail => "FAIL",
         };
         write!(f, "{verdict}  {}", self.text)
     }
 }
 
-pub(crate) fn rows(document: &Document, policy: Policy, now: UnixTime) -> Vec<Row> {
-    let keys: Vec<KeyLine> = document.keys().collect();
-    let mut rows = vec![always_sealing(&keys, now)];
-    for key in &keys {
-        rows.extend(published_in_time(key, policy));
-        rows.push(retires_in_time(document, *key, policy, now));
+fn pass(text: String) -> Row {
+    Row { verdict: Verdict::Pass, text }
+}
+
+fn note(text: String) -> Row {
+    Row { verdict: Verdict::Note, text }
+}
+
+fn fail(text: String) -> Row {
+    Row { verdict: Verdict::Fail, text }
+}
+
+pub(crate) fn rows(keys: &[KeyLine], policy: Policy, now: UnixTime) -> Vec<Row> {
+    let mut rows = vec![always_sealing(keys, now)];
+    rows.extend(not_for_ever(keys, now));
+    for key in keys {
+        if let Some(until) = key.open_until.filter(|until| *until <= now) {
+            let id = key.id;
+            rows.push(note(format!("{id} retired {until}: `bulla ring prune` takes it out")));
+            continue;
+        }
+        rows.extend(published_in_time(key, policy, now));
+        rows.push(retires_in_time(keys, key, policy));
     }
     rows
 }
 
 fn always_sealing(keys: &[KeyLine], now: UnixTime) -> Row {
-    let instants = keys.iter().flat_map(|key| [Some(key.primary_from), key.open_until]);
-    let mut later: Vec<UnixTime> = instants.flatten().filter(|at| *at > now).collect();
-    later.sort_unstable();
-    let gap = [now].into_iter().chain(later).find(|at| primary_at(keys, *at).is_none());
-    match gap {
-        None => Row::new(true, "a key seals at every time from now on".to_owned()),
-        Some(at) => Row::new(false, format!("no key seals at {at}: publish or promote one before")),
-    }
+    let gaps = gaps(keys, now);
+    let Some(gap) = gaps.first() else {
+        return pass("a key seals at every time from now on".to_owned());
+    };
+    let until = gap.until.map_or_else(|| "on".to_owned(), |until| format!("until {until}"));
+    fail(format!("no key seals from {} {until}: publish or promote one before", gap.from))
+}
+
+fn not_for_ever(keys: &[KeyLine], now: UnixTime) -> Option<Row> {
+    let primary = keys.iter().find(|key| Some(key.id) == primary_at(keys, now))?;
+    let since = primary.primary_from.max(primary.published.unwrap_or(UnixTime::EPOCH));
+    let old = since > UnixTime::EPOCH && now.since(since) > LONG;
+    let followed = sealing(keys, primary.id) != Sealing::ForGood;
+    (old && !followed).then(|| {
+        let (id, time) = (primary.id, shown(now.since(since)));
+        note(format!("{id} has sealed for {time}: a new key every month is a good rhythm"))
+    })
 }
 
 /// Every server must have a key before any seals with it.
-fn published_in_time(key: &KeyLine, policy: Policy) -> Option<Row> {
-    let published = key.published?;
-    let needed = published + policy.spread + policy.kept.skew;
-    // The very first key of a ring has no server to wait for.
-    if key.primary_from == UnixTime::EPOCH {
-        return None;
+fn published_in_time(key: &KeyLine, policy: Policy, now: UnixTime) -> Option<Row> {
+    let (id, from) = (key.id, key.primary_from);
+    let is_first = from == UnixTime::EPOCH && key.published.is_none_or(|at| at <= now);
+    if is_first {
+        return None; // a ring's very first key has no server to wait for
     }
-    let holds = key.primary_from >= needed;
-    let text = format!("{} was published {published} and seals from {}", key.id, key.primary_from);
-    Some(Row::new(
-        holds,
-        if holds {
-            text
-        } else {
-            format!("{text}: not before {needed}, or a server may not know it")
-        },
-    ))
+    let Some(published) = key.published else {
+        let needed = now + policy.spread + policy.kept.skew;
+        return (now < from && from < needed).then(|| {
+            note(format!(
+                "{id} seals from {from}, and nothing says when it was published: \
+                 every server must have it before"
+            ))
+        });
+    };
+    let needed = published + policy.spread + policy.kept.skew;
+    let text = format!("{id} was published {published} and seals from {from}");
+    Some(if from >= needed {
+        pass(text)
+    } else if now >= needed {
+        note(format!("{text}, in a hurry; by now every server has it"))
+    } else {
+        fail(format!("{text}: not before {needed}, or a server may not know it"))
+    })
 }
 
-/// A key must open until its last token has expired.
-fn retires_in_time(document: &Document, key: KeyLine, policy: Policy, now: UnixTime) -> Row {
+/// A key must open until its last token has expired, and no longer.
+fn retires_in_time(keys: &[KeyLine], key: &KeyLine, policy: Policy) -> Row {
     let id = key.id;
-    match (demoted(document, key), key.open_until) {
-        (None, None) => Row::new(true, format!("{id} is the newest, and retires with a next one")),
-        (None, Some(until)) => Row::new(
-            false,
-            format!("{id} is the newest and retires {until}: publish another before"),
-        ),
-        (Some(_), None) => Row::new(
-            false,
-            format!("{id} never retires: `bulla ring retire {id}` when its last token has expired"),
-        ),
-        (Some(_), Some(until)) if until <= now => {
-            Row::new(true, format!("{id} has retired: `bulla ring prune` drops it"))
-        }
-        (Some(demoted), Some(until)) => {
+    let dates = format!("`bulla ring retire {id} --longest TIME` dates it");
+    match (sealing(keys, id), key.open_until) {
+        (Sealing::ForGood, _) => pass(format!("{id} is the newest, and retires with a next one")),
+        (_, None) => fail(format!("{id} never retires: {dates}")),
+        (Sealing::Never, Some(until)) => pass(format!("{id} never seals and retires {until}")),
+        (Sealing::Until(demoted), Some(until)) => {
             let needed = policy.kept.from(demoted);
             let text = format!("{id} stops sealing {demoted} and retires {until}");
-            let holds = until >= needed;
-            Row::new(
-                holds,
-                if holds {
-                    text
-                } else {
-                    format!("{text}: not before {needed}, or living tokens are lost")
-                },
-            )
+            if until >= needed {
+                pass(text)
+            } else {
+                fail(format!("{text}: not before {needed}, or living tokens are lost"))
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_000_000;
+
+    fn key(id: &str, published: Option<u64>, from: u64, until: Option<u64>) -> KeyLine {
+        KeyLine {
+            id: id.parse().unwrap(),
+            primary_from: UnixTime::from_secs(from),
+            open_until: until.map(UnixTime::from_secs),
+            published: published.map(UnixTime::from_secs),
+        }
+    }
+
+    /// A minute of spread, 1,000 seconds of life, ten of skew.
+    fn verdicts(keys: &[KeyLine]) -> Vec<Verdict> {
+        let kept = Kept { longest: Duration::from_secs(1_000), skew: Duration::from_secs(10) };
+        let policy = Policy { spread: Duration::from_secs(60), kept };
+        rows(keys, policy, UnixTime::from_secs(NOW)).iter().map(|row| row.verdict).collect()
+    }
+
+    #[test]
+    fn what_loses_people_fails_to_the_second() {
+        use Verdict::{Fail, Note, Pass};
+        let old = |until| key("aaaaaaaa", None, 0, until);
+        let new = |from| key("bbbbbbbb", Some(NOW), from, None);
+        let due = NOW + 70;
+        // always sealing, old retires, new published, new retires
+        let good = [old(Some(due + 1_010)), new(due)];
+        assert_eq!(verdicts(&good), [Pass, Pass, Pass, Pass]);
+        assert_eq!(verdicts(&[old(Some(due + 1_009)), new(due)]), [Pass, Fail, Pass, Pass]);
+        assert_eq!(verdicts(&[old(Some(due + 1_010)), new(due - 1)]), [Pass, Pass, Fail, Pass]);
+        assert_eq!(verdicts(&[old(None), new(due)]), [Pass, Fail, Pass, Pass]);
+        // a gap before the new one seals
+        assert_eq!(verdicts(&[old(Some(due - 1)), new(due)]), [Fail, Fail, Pass, Pass]);
+        // a gap at the end
+        assert_eq!(verdicts(&[old(Some(due))]), [Fail, Fail]);
+        // none seals now
+        assert_eq!(verdicts(&[new(due)]), [Fail, Pass, Pass]);
+        // retired and still there
+        assert_eq!(verdicts(&[old(Some(NOW)), key("bbbbbbbb", None, 9, None)]), [Pass, Note, Pass]);
+        // in a hurry, long ago
+        let hasty = key("bbbbbbbb", Some(NOW - 70), NOW - 70, None);
+        assert_eq!(verdicts(&[hasty]), [Pass, Note, Pass]);
     }
 }

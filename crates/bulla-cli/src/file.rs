@@ -16,7 +16,9 @@ pub(crate) fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
 /// Makes a file, unless there is one.
 pub(crate) fn create(path: &Path, text: &str) -> io::Result<()> {
     let folder = folder(path);
-    write_beside(&folder, text)?.persist_noclobber(path).map_err(|error| error.error)?;
+    let new = write_beside(&folder, text)?;
+    new.as_file().sync_all()?;
+    new.persist_noclobber(path).map_err(|error| error.error)?;
     sync(&folder)
 }
 
@@ -39,7 +41,9 @@ pub(crate) fn replace<R, E: From<io::Error>>(
         if let Some(text) = text {
             let folder = folder(&path);
             let new = write_beside(&folder, &text)?;
+            keep_owner(new.as_file(), &file)?;
             new.as_file().set_permissions(file.metadata()?.permissions())?;
+            new.as_file().sync_all()?;
             new.persist(&path).map_err(|error| error.error)?;
             sync(&folder)?;
         }
@@ -60,6 +64,25 @@ fn is_at(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
+/// An administrator's change must not take the ring away from the server.
+#[cfg(unix)]
+fn keep_owner(new: &File, old: &File) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+    let (new_meta, old) = (new.metadata()?, old.metadata()?);
+    if (new_meta.uid(), new_meta.gid()) == (old.uid(), old.gid()) {
+        return Ok(());
+    }
+    fchown(new, Some(old.uid()), Some(old.gid())).map_err(|_| {
+        let message = "it belongs to another user or group, who would lose it";
+        io::Error::new(io::ErrorKind::PermissionDenied, message)
+    })
+}
+
+#[cfg(not(unix))]
+fn keep_owner(_: &File, _: &File) -> io::Result<()> {
+    Ok(())
+}
+
 /// Opening a pipe would wait for its other end.
 fn refuse_what_is_no_file(path: &Path) -> io::Result<()> {
     if fs::metadata(path)?.is_file() {
@@ -68,16 +91,17 @@ fn refuse_what_is_no_file(path: &Path) -> io::Result<()> {
     Err(io::Error::other("not a regular file"))
 }
 
+/// One byte more than a ring may have, which is refused as too long.
 fn read_open(file: &File) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut text = Zeroizing::new(Vec::with_capacity(MAX_RING_LEN + 1));
     file.take(MAX_RING_LEN as u64 + 1).read_to_end(&mut text)?;
     Ok(text)
 }
 
+/// Mode 0600. If this is killed, the file stays, and its name says what it is.
 fn write_beside(folder: &Path, text: &str) -> io::Result<NamedTempFile> {
-    let mut file = NamedTempFile::new_in(folder)?; // mode 0600
+    let mut file = tempfile::Builder::new().prefix(".bulla-ring-").tempfile_in(folder)?;
     file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
     Ok(file)
 }
 

@@ -1,25 +1,26 @@
 //! A ring as a person reads it: who seals now, who takes over when, who retires when.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use bulla::{KeyId, UnixTime};
 
 use crate::document::{Document, KeyLine};
+use crate::timeline::{primary_at, stretches};
+use crate::values::shown;
 
 pub(crate) fn show(document: &Document, now: UnixTime) -> String {
-    let keys: Vec<KeyLine> = document.keys().collect();
+    let keys = document.keys();
     let primary = primary_at(&keys, now);
-    let mut text = format!("{:<10} {:<11} {:<21} {}\n", "key", "now", "seals from", "opens until");
-    for key in &keys {
-        let from = match key.primary_from {
-            UnixTime::EPOCH => "always".to_owned(),
-            from => from.to_string(),
-        };
-        let until = key.open_until.map_or("no end".to_owned(), |until| until.to_string());
-        let state = state(key, primary, now);
-        text.push_str(&format!("{:<10} {state:<11} {from:<21} {until}\n", key.id.to_string()));
-    }
+    let serial = document.serial();
+    let serial = serial.map_or("no serial number".to_owned(), |n| format!("serial number {n}"));
+    let mut text = format!("{serial}, as of {now}\n\n");
+    let rows: Vec<[String; 4]> = keys.iter().map(|key| row(key, primary, now)).collect();
+    let wide = rows.iter().map(|[_, state, ..]| state.len()).max().unwrap_or(0).max(5);
+    let mut add = |[id, state, from, until]: [&str; 4]| {
+        let line = format!("{id:<8}  {state:<wide$}  {from:<20}  {until}");
+        text.push_str(line.trim_end());
+        text.push('\n');
+    };
+    add(["key id", "state", "primary-from", "open-until"]);
+    rows.iter().for_each(|row| add(row.each_ref().map(String::as_str)));
     text.push('\n');
     for line in timeline(&keys, now) {
         text.push_str(&line);
@@ -28,34 +29,39 @@ pub(crate) fn show(document: &Document, now: UnixTime) -> String {
     text
 }
 
-fn state(key: &KeyLine, primary: Option<KeyId>, now: UnixTime) -> &'static str {
-    if key.open_until.is_some_and(|until| until <= now) {
-        "retired"
-    } else if Some(key.id) == primary {
-        "seals now"
-    } else if key.primary_from > now {
-        "waits"
-    } else {
-        "opens"
+fn row(key: &KeyLine, primary: Option<KeyId>, now: UnixTime) -> [String; 4] {
+    let from = match key.primary_from {
+        UnixTime::EPOCH => "always".to_owned(),
+        from => from.to_string(),
+    };
+    let until = key.open_until.map_or("no end".to_owned(), |until| until.to_string());
+    [key.id.to_string(), state(key, primary, now), from, until]
+}
+
+fn state(key: &KeyLine, primary: Option<KeyId>, now: UnixTime) -> String {
+    match key.open_until {
+        Some(until) if until <= now => format!("retired since {until}"),
+        _ if Some(key.id) == primary => "seals now".to_owned(),
+        _ if key.primary_from > now => format!("waiting until {}", key.primary_from),
+        _ => "opens".to_owned(),
     }
 }
 
 fn timeline(keys: &[KeyLine], now: UnixTime) -> Vec<String> {
-    let mut events: BTreeMap<UnixTime, Vec<String>> = BTreeMap::new();
     let mut sealing = primary_at(keys, now);
     let mut lines = vec![match sealing {
-        Some(id) => format!("now: {id} seals, and every key that has not retired opens its tokens"),
+        Some(id) => format!("now: {id} is primary and seals; every key not retired opens its own"),
         None => "now: NO KEY SEALS; `bulla ring publish --spread 0s` adds one".to_owned(),
     }];
-    for key in keys {
-        for at in [Some(key.primary_from), key.open_until].into_iter().flatten() {
-            if at > now {
-                events.entry(at).or_default();
-            }
-        }
-    }
-    for (at, said) in &mut events {
-        let primary = primary_at(keys, *at);
+    let stretches = stretches(keys);
+    let takes_over = stretches.iter().map(|stretch| stretch.from);
+    let retires = keys.iter().filter_map(|key| key.open_until);
+    let mut instants: Vec<UnixTime> = takes_over.chain(retires).filter(|at| *at > now).collect();
+    instants.sort_unstable();
+    instants.dedup();
+    for at in instants {
+        let mut said = Vec::new();
+        let primary = primary_at(keys, at);
         if primary != sealing {
             said.push(match (sealing, primary) {
                 (Some(before), Some(id)) => format!("{id} takes over from {before}"),
@@ -64,27 +70,12 @@ fn timeline(keys: &[KeyLine], now: UnixTime) -> Vec<String> {
             });
             sealing = primary;
         }
-        let retire = keys.iter().filter(|key| key.open_until == Some(*at));
+        let retire = keys.iter().filter(|key| key.open_until == Some(at));
         said.extend(retire.map(|key| format!("{} retires", key.id)));
-    }
-    for (at, said) in events.iter().filter(|(_, said)| !said.is_empty()) {
-        lines.push(format!("{at} (in {}): {}", span(at.since(now)), said.join(", ")));
+        lines.push(format!("{at}, in {}: {}", shown(at.since(now)), said.join(", ")));
     }
     if let Some(id) = sealing {
         lines.push(format!("then {id} seals until another key is published"));
     }
     lines
-}
-
-/// The rule of `KeyRing::primary_at`, for the lines of a text.
-pub(crate) fn primary_at(keys: &[KeyLine], now: UnixTime) -> Option<KeyId> {
-    let open = |key: &&KeyLine| key.open_until.is_none_or(|until| now < until);
-    let candidates = keys.iter().filter(|key| key.primary_from <= now).filter(open);
-    candidates.rev().max_by_key(|key| key.primary_from).map(|key| key.id)
-}
-
-/// To the two largest units: nobody plans a month to the second.
-pub(crate) fn span(span: Duration) -> String {
-    let text = humantime::format_duration(Duration::from_secs(span.as_secs())).to_string();
-    text.split(' ').take(2).collect::<Vec<_>>().join(" ")
 }

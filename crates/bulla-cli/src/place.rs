@@ -1,15 +1,19 @@
 //! Where a ring is: a file or a value in Redis.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use bulla::{KeyRing, Zeroizing};
+use bulla::{KeyRing, MAX_RING_LEN, RingError, Zeroizing};
 use bulla_redis::{RedisRing, RedisRingError};
 
 use crate::Failure;
 use crate::args;
 use crate::document::Document;
 use crate::file;
+
+const UNNAMED: &str = "which ring? --ring FILE, or BULLA_RING in the environment, \
+                       or --redis URL --name NAME";
 
 pub(crate) enum Place {
     File(PathBuf),
@@ -18,32 +22,60 @@ pub(crate) enum Place {
 
 impl Place {
     pub(crate) fn of(place: &args::Place) -> Result<Place, Failure> {
-        match (&place.ring, &place.redis, &place.name) {
-            (_, Some(url), Some(name)) => {
-                let mut ring = RedisRing::new(url, name.as_str())?;
-                if let Some(keys) = &place.wrapped_with {
-                    ring = ring.wrapped_with(ring_of(keys)?);
-                }
-                Ok(Place::Redis { ring: Box::new(ring), name: name.clone() })
+        Place::if_any(place)?.ok_or_else(|| UNNAMED.into())
+    }
+
+    /// What the command line says comes before the environment.
+    pub(crate) fn if_any(place: &args::Place) -> Result<Option<Place>, Failure> {
+        if let (Some(url), Some(name)) = (&place.redis, &place.name) {
+            let mut ring = RedisRing::new(url, name.as_str())?;
+            if let Some(keys) = &place.wrapped_with {
+                ring = ring.wrapped_with(Place::File(keys.clone()).ring()?);
             }
-            (Some(path), ..) => Ok(Place::File(path.clone())),
-            _ => Err("which ring? --ring FILE, or BULLA_RING, or --redis URL --name NAME".into()),
+            return Ok(Some(Place::Redis { ring: Box::new(ring), name: name.clone() }));
+        }
+        let named = std::env::var_os("BULLA_RING").filter(|path| !path.is_empty());
+        let path = place.ring.clone().or(named.map(PathBuf::from));
+        Ok(path.map(Place::File))
+    }
+
+    fn load(&mut self) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        match self {
+            Place::File(path) => file::read(path).map_err(|error| at(path, &error)),
+            Place::Redis { ring, .. } => Ok(ring.load()?.text),
         }
     }
 
     pub(crate) fn read(&mut self) -> Result<Document, Failure> {
-        let text = match self {
-            Place::File(path) => file::read(path).map_err(|error| at(path, &error))?,
-            Place::Redis { ring, .. } => ring.load()?.text,
+        let text = self.load()?;
+        Document::parse(&text).map_err(|error| refused(&self.to_string(), error))
+    }
+
+    /// The ring itself, for tokens.
+    pub(crate) fn ring(&mut self) -> Result<KeyRing, Failure> {
+        let text = self.load()?;
+        KeyRing::try_from(&text[..]).map_err(|error| refused(&self.to_string(), error))
+    }
+
+    /// Fails when something is there.
+    pub(crate) fn expect_none(&mut self) -> Result<(), Failure> {
+        let is_there = match self {
+            Place::File(path) => path.symlink_metadata().is_ok(),
+            Place::Redis { ring, .. } => !ring.load()?.text.is_empty(),
         };
-        parse(&text, &self.to_string())
+        if is_there { Err(self.taken()) } else { Ok(()) }
+    }
+
+    fn taken(&self) -> Failure {
+        format!("{self} is there already, and stays as it is").into()
     }
 
     pub(crate) fn create(&mut self, text: &str) -> Result<(), Failure> {
         match self {
             Place::File(path) => match file::create(path, text) {
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                    Err(format!("{self} is there already, and stays").into())
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(self.taken()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    Err(format!("{self}: there is no such directory; make it first").into())
                 }
                 Err(error) => Err(at(path, &error)),
                 Ok(()) => Ok(()),
@@ -51,7 +83,7 @@ impl Place {
             Place::Redis { ring, .. } => {
                 let before = ring.load()?;
                 if !before.text.is_empty() {
-                    return Err(format!("{self} is there already, and stays").into());
+                    return Err(self.taken());
                 }
                 Ok(ring.store(&before, text.as_bytes())?)
             }
@@ -66,15 +98,15 @@ impl Place {
     ) -> Result<R, Failure> {
         let shown = self.to_string();
         let mut make = |text: &[u8]| -> Result<(Option<Zeroizing<String>>, R), Failure> {
-            change(parse(text, &shown)?)
+            change(Document::parse(text).map_err(|error| refused(&shown, error))?)
         };
         match self {
-            Place::File(path) => file::replace(path, make).map_err(|failure| match failure
-                .downcast::<std::io::Error>(
-            ) {
-                Ok(error) => at(path, &error),
-                Err(failure) => failure,
-            }),
+            Place::File(path) => {
+                file::replace(path, make).map_err(|failure| match failure.downcast::<io::Error>() {
+                    Ok(error) => at(path, &error),
+                    Err(failure) => failure,
+                })
+            }
             Place::Redis { ring, .. } => loop {
                 let before = ring.load()?;
                 let (text, result) = make(&before.text)?;
@@ -93,8 +125,13 @@ impl Place {
         if let Place::File(path) = self {
             use std::os::unix::fs::PermissionsExt as _;
             let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
-            return (mode & 0o077 != 0)
-                .then(|| format!("others can read {self} (mode {mode:o}): chmod 600 it"));
+            // A group may be how the server reads it; everybody is not.
+            return (mode & 0o007 != 0).then(|| {
+                format!(
+                    "warning: {self} can be read by everybody on this machine (mode {mode:o}); \
+                     chmod 600 it"
+                )
+            });
         }
         None
     }
@@ -109,24 +146,31 @@ impl fmt::Display for Place {
     }
 }
 
-fn parse(text: &[u8], shown: &str) -> Result<Document, Failure> {
-    let document = Document::parse(text).map_err(|error| format!("{shown}: {error}"))?;
-    if document.keys().next().is_none() {
-        return Err(format!("{shown} is empty; remove it, and `bulla ring new` makes it").into());
-    }
-    Ok(document)
+/// The error names the line; this adds what to do about it.
+fn refused(shown: &str, error: RingError) -> Failure {
+    let advice = match error {
+        // What was read stops there, so its length would be wrong.
+        RingError::TooLong { .. } => {
+            return format!("{shown}: too long for a key ring: the limit is {MAX_RING_LEN} bytes")
+                .into();
+        }
+        RingError::Empty => "remove it, and `bulla ring new` makes one",
+        RingError::NotUtf8 { .. } => "is it the right file?",
+        RingError::Key { .. } => {
+            "put the line right from your copy of the ring, or remove it, which ends its tokens"
+        }
+        // The others say it themselves.
+        _ => return format!("{shown}: {error}").into(),
+    };
+    format!("{shown}: {error}\n       {advice}").into()
 }
 
-/// The ring in a file, for tokens.
-pub(crate) fn ring_of(path: &Path) -> Result<KeyRing, Failure> {
-    let text = file::read(path).map_err(|error| at(path, &error))?;
-    KeyRing::try_from(&text[..]).map_err(|error| format!("{}: {error}", path.display()).into())
-}
-
-fn at(path: &Path, error: &std::io::Error) -> Failure {
+fn at(path: &Path, error: &io::Error) -> Failure {
     let advice = match error.kind() {
-        std::io::ErrorKind::NotFound => "; `bulla ring new` makes one",
-        std::io::ErrorKind::PermissionDenied => "; run it as the user who may read and write it",
+        io::ErrorKind::NotFound => "; `bulla ring new` makes one",
+        io::ErrorKind::PermissionDenied => {
+            "; run it as the user whose ring it is, who may also write its directory"
+        }
         _ => "",
     };
     format!("{}: {error}{advice}", path.display()).into()

@@ -5,9 +5,10 @@ use std::time::Duration;
 use bulla::{CLOCK_SKEW, Revocation, SessionId, Subject, UnixTime};
 use bulla_redis::SharedRevocations;
 
+use crate::Failure;
 use crate::args::{Revoke, RevokeCommand};
-use crate::list::span;
-use crate::{Answer, Failure};
+use crate::reply::{Answer, Reply};
+use crate::values::shown;
 
 /// Until Redis must have taken it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -18,7 +19,7 @@ struct What {
     until: UnixTime,
 }
 
-pub(crate) fn run(command: RevokeCommand) -> Result<Answer, Failure> {
+pub(crate) fn run(command: RevokeCommand) -> Result<Reply, Failure> {
     match command {
         RevokeCommand::List { place, clock } => {
             let shared = SharedRevocations::join(&place.redis, place.name)?;
@@ -30,45 +31,43 @@ pub(crate) fn run(command: RevokeCommand) -> Result<Answer, Failure> {
                 .map(|revocation| (revocation.until(), revocation.to_string()))
                 .collect();
             lines.sort_unstable();
-            for (until, line) in &lines {
-                println!("{line} (in {})", span(until.since(now)));
-            }
-            eprintln!("{} revocations", lines.len());
+            let text: String = lines
+                .iter()
+                .map(|(until, line)| format!("{line} (in {})\n", shown(until.since(now))))
+                .collect();
+            Ok(Reply::new(Answer::Yes, text).note(format!("{} revocations", lines.len())))
         }
         RevokeCommand::Session { id, revoke } => {
             let id = session_id(&id).ok_or("a session's id is 32 hexadecimal digits")?;
             let until = until(&revoke);
-            add(&revoke, Revocation::Session { id, until })?;
+            add(&revoke, Revocation::Session { id, until })
         }
         RevokeCommand::Subject { subject, purpose, revoke } => {
             let subject = Subject::of(&purpose, &subject);
             let What { before, until } = what(&revoke);
-            add(&revoke, Revocation::Subject { subject, before, until })?;
+            add(&revoke, Revocation::Subject { subject, before, until })
         }
         RevokeCommand::Key { id, revoke } => {
             let What { before, until } = what(&revoke);
-            add(&revoke, Revocation::Key { id, before, until })?;
+            add(&revoke, Revocation::Key { id, before, until })
         }
         RevokeCommand::All { revoke } => {
             let What { before, until } = what(&revoke);
-            add(&revoke, Revocation::All { before, until })?;
+            add(&revoke, Revocation::All { before, until })
         }
     }
-    Ok(Answer::Yes)
 }
 
-fn add(revoke: &Revoke, revocation: Revocation) -> Result<(), Failure> {
+fn add(revoke: &Revoke, revocation: Revocation) -> Result<Reply, Failure> {
     let shared = SharedRevocations::join(&revoke.place.redis, revoke.place.name.as_str())?;
     if !shared.list().add(revocation) {
-        eprintln!("that is revoked already");
-        return Ok(());
+        return Ok(Reply::new(Answer::Yes, "").note("that is revoked already"));
     }
     if !shared.flush(PATIENCE) {
         return Err("Redis has not taken it; nothing is revoked".into());
     }
-    println!("{revocation}");
-    eprintln!("every server that listens refuses it now");
-    Ok(())
+    let note = "every server that listens refuses it now";
+    Ok(Reply::new(Answer::Yes, format!("{revocation}\n")).note(note))
 }
 
 fn what(revoke: &Revoke) -> What {

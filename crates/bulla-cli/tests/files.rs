@@ -2,15 +2,17 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use bulla::KeyRing;
 
 fn bulla(ring: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bulla"));
-    command.arg("ring").args(arguments).arg("--ring").arg(ring).output().unwrap()
+    command.env_remove("BULLA_RING").arg("ring").args(arguments).arg("--ring").arg(ring);
+    command.output().unwrap()
 }
 
 fn done(ring: &Path, arguments: &[&str]) -> String {
@@ -59,12 +61,12 @@ fn modes_and_links_stay_as_they_are() {
     done(&link, &PUBLISH);
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(mode(&ring), 0o600);
-    assert!(done(&ring, &["list"]).contains("waits"));
+    assert!(done(&ring, &["list"]).contains("waiting until"));
 
-    fs::set_permissions(&ring, fs::Permissions::from_mode(0o640)).unwrap();
+    fs::set_permissions(&ring, fs::Permissions::from_mode(0o644)).unwrap();
     let output = bulla(&ring, &PUBLISH);
     assert!(String::from_utf8(output.stderr).unwrap().contains("chmod 600"));
-    assert_eq!(mode(&ring), 0o640);
+    assert_eq!(mode(&ring), 0o644);
 }
 
 #[test]
@@ -82,8 +84,8 @@ fn comments_order_and_the_rest_stay_as_they_are() {
     done(&ring, &["promote", spare, "--at", "2026-12-01T00:00:00Z"]);
     let after = fs::read_to_string(&ring).unwrap();
     let expected = format!(
-        "# serial: 1\n# the bank's keys\n\n{}\t primary-from=2026-01-01T00:00:00Z # by Ada\n\n\
-         {} primary-from=2026-12-01T00:00:00Z  # spare\n",
+        "# serial: 1\r\n# the bank's keys\r\n\r\n{}\t primary-from=2026-01-01T00:00:00Z # by Ada\n\n  \
+         {} primary-from=2026-12-01T00:00:00Z # spare\n",
         keys[0], keys[1]
     );
     assert_eq!(after, expected);
@@ -154,4 +156,79 @@ fn a_ring_always_keeps_a_key_that_seals() {
     let behind = bulla::UnixTime::from_secs(bulla::UnixTime::now().as_secs() - 55);
     assert!(KeyRing::try_from(&text[..]).unwrap().primary_at(behind).is_some());
     assert!(!fs::read_to_string(&ring).unwrap().contains(id));
+}
+
+#[test]
+fn who_is_killed_leaves_the_ring_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let ring = folder.path().join("ring");
+    done(&ring, &["new"]);
+    for delay in 0..40 {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bulla"));
+        command.arg("ring").args(PUBLISH).arg("--ring").arg(&ring);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(delay * 150));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let text = fs::read(&ring).unwrap();
+        let read = KeyRing::try_from(&text[..]).unwrap();
+        assert_eq!(read.serial(), Some(read.entries().len() as u64));
+        assert_eq!(mode(&ring), 0o600);
+    }
+    // What a killed one has left over is harmless, and nobody else can read it.
+    fs::write(folder.path().join(".bulla-ring-abcdef"), "half a ri").unwrap();
+    done(&ring, &PUBLISH);
+    for entry in fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        assert!(name == "ring" || name.starts_with(".bulla-ring-"), "{name}");
+        assert!(name == ".bulla-ring-abcdef" || mode(&entry.path()) == 0o600, "{name}");
+    }
+}
+
+/// Only an administrator can give a file away: elsewhere this shows nothing.
+#[test]
+fn an_administrators_change_leaves_the_ring_to_its_owner() {
+    let folder = tempfile::tempdir().unwrap();
+    let ring = folder.path().join("ring");
+    done(&ring, &["new"]);
+    if std::os::unix::fs::chown(&ring, Some(4711), Some(4712)).is_err() {
+        return;
+    }
+    done(&ring, &PUBLISH);
+    let meta = fs::metadata(&ring).unwrap();
+    assert_eq!((meta.uid(), meta.gid(), mode(&ring)), (4711, 4712, 0o600));
+}
+
+#[test]
+fn the_command_line_comes_before_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ring, absent) = (folder.path().join("ring"), folder.path().join("absent"));
+    let id = done(&ring, &["new"]);
+    let list = |variable: &Path, arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bulla"));
+        command.env("BULLA_RING", variable).args(["ring", "list"]).args(arguments);
+        let output = command.output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    assert!(list(&ring, &[]).contains(&id[..8]));
+    assert!(list(&absent, &["--ring", ring.to_str().unwrap()]).contains(&id[..8]));
+    // There is no Redis there, and it is the one that is asked.
+    let said = list(&ring, &["--redis", "redis://127.0.0.1:1/", "--name", "bank:ring"]);
+    assert!(said.contains("Redis cannot be asked"), "{said}");
+}
+
+#[test]
+fn output_that_cannot_be_written_is_no_success_and_no_panic() {
+    for (sink, status) in [("/dev/full", Some(2)), ("/dev/null", Some(0))] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bulla"));
+        let output = command.args(["key", "new"]).stdout(fs::File::create(sink).unwrap());
+        let output = output.stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+        assert_eq!(output.status.code(), status);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!said.contains("panicked") && !said.contains("bulla-key"), "{said}");
+    }
+    let mut child = Command::new(env!("CARGO_BIN_EXE_bulla"));
+    let mut child = child.arg("man").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0), "as in `bulla man | head -1`");
 }

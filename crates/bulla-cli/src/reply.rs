@@ -1,0 +1,109 @@
+//! What a command has to say, and where it goes.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use bulla::Zeroizing;
+
+use crate::Failure;
+
+/// What a command has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Yes,
+    No,
+}
+
+/// What was asked for goes to standard output, what is said beside it to
+/// standard error. It is all written at the end, by one who can fail.
+pub(crate) struct Reply {
+    pub(crate) answer: Answer,
+    pub(crate) out: Zeroizing<Vec<u8>>,
+    pub(crate) notes: Vec<String>,
+}
+
+impl Reply {
+    pub(crate) fn new(answer: Answer, out: impl Into<Vec<u8>>) -> Reply {
+        Reply { answer, out: Zeroizing::new(out.into()), notes: Vec::new() }
+    }
+
+    pub(crate) fn note(mut self, note: impl Into<String>) -> Reply {
+        self.notes.push(note.into());
+        self
+    }
+
+    fn write(&self) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        match out.write_all(&self.out).and_then(|()| out.flush()) {
+            // `bulla ring list | head -1` has what it wants.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => written,
+        }
+    }
+}
+
+/// Status 0: done; 1: the answer is no; 2: it could not be asked.
+pub(crate) fn finish(reply: Result<Reply, Failure>) -> ExitCode {
+    let written = reply.and_then(|reply| {
+        reply.write().map_err(|error| format!("writing to standard output: {error}"))?;
+        reply.notes.iter().for_each(|note| say(note));
+        Ok(reply.answer)
+    });
+    match written {
+        Ok(Answer::Yes) => ExitCode::SUCCESS,
+        Ok(Answer::No) => ExitCode::from(1),
+        Err(failure) => {
+            say(&format!("bulla: {failure}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// A wrong command line. clap repeats what it does not understand, and that
+/// may be a key.
+pub(crate) fn misused(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
+    if error.use_stderr() && hide_keys(&text) != text {
+        say(text.trim_end());
+        return ExitCode::from(2);
+    }
+    error.exit()
+}
+
+/// Nobody can be told that standard error is closed.
+fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", hide_keys(text));
+}
+
+const KEY_PREFIX: &str = "bulla-key-1.";
+
+/// Leaves out whatever looks like a key, as in the name of a file that is none.
+fn hide_keys(text: &str) -> String {
+    let mut parts = text.split(KEY_PREFIX);
+    let mut hidden = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let of_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        hidden.push_str(KEY_PREFIX);
+        let rest = part.trim_start_matches(of_key);
+        if rest.len() < part.len() {
+            hidden.push('…');
+        }
+        hidden.push_str(rest);
+    }
+    hidden
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hide_keys;
+
+    #[test]
+    fn keys_are_hidden_and_nothing_else_is() {
+        for text in ["ring: no such file", "in the form bulla-key-1.<43 characters>"] {
+            assert_eq!(hide_keys(text), text);
+        }
+        let text = "'bulla-key-1.a-_Z0.9f3a12c4' and /x/bulla-key-1.b;bulla-key-1.c";
+        let hidden = "'bulla-key-1.…' and /x/bulla-key-1.…;bulla-key-1.…";
+        assert_eq!(hide_keys(text), hidden);
+    }
+}

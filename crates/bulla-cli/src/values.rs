@@ -1,0 +1,76 @@
+//! What stands for spans, key ids and purposes on the command line.
+
+use std::time::Duration;
+
+use bulla::KeyId;
+
+/// `90s`, `10m`, `24h`: whole seconds, since tokens and rings know no less.
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
+    let span = humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; it looks like 90s, 10m, 24h or 30d"))?;
+    if span.subsec_nanos() > 0 {
+        return Err("whole seconds, such as 1s".to_owned());
+    }
+    Ok(span)
+}
+
+pub(crate) fn key_id(text: &str) -> Result<KeyId, String> {
+    if text.starts_with("bulla-key-") {
+        return Err("this is a whole key, and a secret that your shell may have kept; \
+                    the id is the 8 digits at its end"
+            .to_owned());
+    }
+    let shown = "a key id is 8 hexadecimal digits; `bulla ring list` shows those of a ring";
+    text.to_ascii_lowercase().parse().map_err(|_| shown.to_owned())
+}
+
+/// As in the specification's section 3: no zero byte, with which sessions
+/// extend a purpose.
+pub(crate) fn purpose(text: &str) -> Result<String, String> {
+    let fits = (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let shown = "1 to 255 visible ASCII characters without spaces, like shop.example/reset-link";
+    fits.then(|| text.to_owned()).ok_or_else(|| shown.to_owned())
+}
+
+/// To the two largest units: nobody plans a month to the second.
+pub(crate) fn shown(span: Duration) -> String {
+    let mut rest = span.as_secs();
+    let mut parts = Vec::new();
+    for (unit, secs) in [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)] {
+        if rest >= secs {
+            parts.push(format!("{}{unit}", rest / secs));
+        }
+        rest %= secs;
+    }
+    parts.truncate(2);
+    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_whole_seconds() {
+        assert_eq!(span("10m"), Ok(Duration::from_secs(600)));
+        for text in ["", "10", "10ms", "1s 1ns", "-1s", "ten"] {
+            assert!(span(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn spans_are_shown_as_they_are_given() {
+        for (secs, text) in [(0, "0s"), (60, "1m"), (86_461, "1d 1m"), (2_678_400, "31d")] {
+            assert_eq!(shown(Duration::from_secs(secs)), text);
+            assert!(secs == 86_461 || span(text) == Ok(Duration::from_secs(secs)));
+        }
+    }
+
+    #[test]
+    fn purposes_are_those_of_the_specification() {
+        assert!(purpose("shop.example/reset-link").is_ok());
+        for text in ["", "a b", "a\0state", "é", &"x".repeat(256)] {
+            assert!(purpose(text).is_err(), "{text}");
+        }
+    }
+}

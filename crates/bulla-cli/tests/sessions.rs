@@ -1,0 +1,92 @@
+//! What `bulla inspect` says of the tokens of real sessions.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use bulla::{KeyRing, Payload, Policy, Sessions, Start, UnixTime};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Payload)]
+#[payload(purpose = "bank.example/session", encoding = "json", version = 3)]
+struct Account {
+    name: String,
+}
+
+const RING: &str = "tests/cmd/tokens.in/ring";
+
+/// The values of the cookies that a response sets.
+fn cookies(session: &bulla::Session<Account>) -> Vec<(String, String)> {
+    let lines = session.commit().into_iter().filter(|line| line.name == "set-cookie");
+    let pairs = lines.filter_map(|line| {
+        let (name, value) = line.value.split(';').next()?.split_once('=')?;
+        Some((name.to_owned(), value.to_owned()))
+    });
+    pairs.collect()
+}
+
+fn inspect(token: &str, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bulla"));
+    command.args(["inspect", "-", "--ring", RING, "--purpose", "bank.example/session"]);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(token.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[track_caller]
+fn says(text: &str, name: &str, value: &str) {
+    let line = text.lines().find(|line| line.starts_with(name));
+    let line = line.unwrap_or_else(|| panic!("no {name} in:\n{text}"));
+    assert_eq!(line[name.len()..].trim(), value, "{name}");
+}
+
+#[test]
+fn a_sessions_tokens_are_told_apart_and_shown() {
+    let ring: KeyRing = std::fs::read_to_string(RING).unwrap().parse().unwrap();
+    let sessions = Sessions::<Account>::new(&ring, Policy::default());
+    let at = |text: &str| text.parse::<UnixTime>().unwrap();
+    let (nine, later) = (at("2026-11-01T09:00:00Z"), at("2026-11-01T09:10:00Z"));
+
+    let session = sessions.load_at(nine, |_| Vec::<&[u8]>::new());
+    let options = Start::default().with_ceiling(at("2026-11-01T17:00:00Z"));
+    session.start_with(Account { name: "ada".to_owned() }, options).unwrap();
+    let id = session.info().unwrap().id.to_string();
+    let (name, state) = cookies(&session).swap_remove(0);
+    assert_eq!(name, "__Host-session");
+
+    let cookie = ["--cookie", "__Host-session", "--now", "2026-11-01T09:30:00Z"];
+    let (status, text) = inspect(&state, &cookie);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("authentic: a session's state token"));
+    says(&text, "session id", &id);
+    says(&text, "started at", "2026-11-01T09:00:00Z");
+    says(&text, "reauthenticated at", "2026-11-01T09:00:00Z");
+    says(&text, "ceiling", "2026-11-01T17:00:00Z");
+    says(&text, "schema version", "3");
+    says(&text, "state ", "14 bytes 7b226e616d65223a22616461227d");
+    says(&text, "  as JSON", r#"{"name":"ada"}"#);
+    says(&text, "opens", "yes, for 7h 30m");
+
+    let header = format!("{name}={state}");
+    let session = sessions.load_at(later, |name| (name == "cookie").then_some(header.as_bytes()));
+    assert!(session.get().is_some());
+    let (name, renewal) = cookies(&session).swap_remove(0);
+    assert_eq!(name, "__Host-session-renewal");
+    for cookie in ["__Host-session", "__Host-session-renewal"] {
+        let (status, text) =
+            inspect(&renewal, &["--cookie", cookie, "--now", "2026-11-01T09:30:00Z"]);
+        assert_eq!(status, Some(0), "{text}");
+        assert!(text.contains("authentic: a session's renewal token"));
+        says(&text, "session id", &id);
+        says(&text, "issued at", "2026-11-01T09:10:00Z (20m ago)");
+        says(&text, "copy", "none");
+    }
+
+    // Not a header's, not another cookie's, and no token of the bare purpose.
+    for arguments in [&["--bearer"][..], &["--cookie", "session"], &[]] {
+        let (status, text) = inspect(&state, arguments);
+        assert_eq!(status, Some(1));
+        assert!(text.contains("opens                no: not authentic"), "{text}");
+    }
+}
