@@ -61,6 +61,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod about;
 mod adapters;
 mod answer;
 mod bearer;
@@ -85,6 +86,7 @@ mod raw;
 mod record;
 #[cfg(feature = "reload")]
 mod reload;
+mod revalidation;
 mod revocation;
 mod ring;
 mod sealed;
@@ -113,7 +115,7 @@ pub use crate::adapters::actix4::{ActixResponseFuture, ActixSessionService, Sess
     docsrs,
     doc(cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05")))
 )]
-pub use crate::adapters::extract::{Fresh, MissingLayer, Rejection, Required};
+pub use crate::adapters::extract::{Current, Fresh, MissingLayer, Rejection, Required};
 #[cfg(feature = "rocket05")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rocket05")))]
 pub use crate::adapters::rocket05::SessionFairing;
@@ -123,6 +125,7 @@ pub use crate::adapters::tower::{ResponseFuture, SessionLayer, SessionService};
 #[doc(hidden)]
 pub use crate::payload::check as __check_payload;
 
+pub use crate::about::Validity;
 pub use crate::bearer::{Bearer, BearerError};
 pub use crate::bundle::{Bundle, Line, Rule};
 pub use crate::cookie::{Cookie, CookieError, MAX_COOKIE_AGE, MAX_COOKIE_LEN, SameSite};

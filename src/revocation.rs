@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -67,6 +68,8 @@ struct Inner {
     /// Held by whoever changes the list.
     writing: Mutex<()>,
     spread: OnceLock<Spread>,
+    /// Seconds since 1970; 0 as long as nobody spreads the list.
+    confirmed_at: AtomicU64,
 }
 
 type Spread = Box<dyn Fn(&Revocation) + Send + Sync>;
@@ -168,6 +171,7 @@ impl Revocations {
             list: ArcSwap::from_pointee(list),
             writing: Mutex::new(()),
             spread: OnceLock::new(),
+            confirmed_at: AtomicU64::new(0),
         };
         Revocations { inner: Arc::new(inner) }
     }
@@ -244,6 +248,20 @@ impl Revocations {
     /// here, once and for all. It runs within the request: it passes on, and returns.
     pub fn on_add(&self, spread: impl Fn(&Revocation) + Send + Sync + 'static) {
         self.inner.spread.get_or_init(|| Box::new(spread));
+    }
+
+    /// Says that the list had all revocations of the fleet at `at`: for whoever
+    /// spreads them, each time that it hears from the others.
+    pub fn confirm(&self, at: UnixTime) {
+        self.inner.confirmed_at.fetch_max(at.as_secs(), Ordering::Relaxed);
+    }
+
+    /// When the list was last [known](Revocations::confirm) to be complete; `None` if
+    /// nobody spreads it, since a list of one process always is.
+    #[must_use]
+    pub fn confirmed_at(&self) -> Option<UnixTime> {
+        let secs = self.inner.confirmed_at.load(Ordering::Relaxed);
+        Some(UnixTime::from_secs(secs)).filter(|at| *at > UnixTime::EPOCH)
     }
 
     /// A list that does not keep itself: for threads that end when nobody asks

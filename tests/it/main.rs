@@ -3,6 +3,7 @@
 mod cookie;
 mod migration;
 mod overlap;
+mod revalidation;
 mod revocation;
 mod ring;
 mod schema;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// From the bottom up (ARCHITECTURE.md). A file uses only layers below its own.
 const LAYERS: &[&[&str]] = &[
-    &["time", "primitives", "skips"],
+    &["time", "primitives", "skips", "about"],
     &["key", "payload"],
     &["error", "policy"],
     &["wire", "ring", "bearer", "bundle", "pieces"],
@@ -18,7 +18,7 @@ const LAYERS: &[&[&str]] = &[
     &["shared"],
     &["answer", "start", "migration"],
     &["session"],
-    &["sessions", "guard", "ending", "closing"],
+    &["sessions", "guard", "ending", "closing", "revalidation"],
     &["testing"],
 ];
 
