@@ -88,6 +88,8 @@ mod record;
 mod reload;
 mod revalidation;
 mod revocation;
+#[cfg(feature = "reload")]
+mod revocation_file;
 mod ring;
 mod sealed;
 mod sealer;
@@ -150,6 +152,9 @@ pub use crate::record::SessionId;
 #[cfg_attr(docsrs, doc(cfg(feature = "reload")))]
 pub use crate::reload::{Reload, ReloadError, Reloader, RingFile, RingSource, SourceError};
 pub use crate::revocation::{Revocation, RevocationError, Revocations, Subject, WeakRevocations};
+#[cfg(feature = "reload")]
+#[cfg_attr(docsrs, doc(cfg(feature = "reload")))]
+pub use crate::revocation_file::RevocationFile;
 pub use crate::ring::{KeyRing, MAX_KEYS, MAX_RING_LEN, RingEntry, RingError};
 pub use crate::sealer::{Opened, Sealer};
 pub use crate::session::Session;

@@ -5,6 +5,8 @@ mod migration;
 mod overlap;
 mod revalidation;
 mod revocation;
+#[cfg(feature = "reload")]
+mod revocation_file;
 mod ring;
 mod schema;
 mod secrets;
