@@ -81,8 +81,7 @@ pub(crate) struct Alive<T> {
     pub(crate) token: StateToken,
     pub(crate) renewal: Renewal,
     pub(crate) last_seen: UnixTime,
-    /// When the user proved who they are, or the application said that the
-    /// session holds: the later.
+    /// When the application last said that the session holds; 1970 if never.
     pub(crate) validated_at: UnixTime,
     /// The absolute deadline.
     pub(crate) expires_at: UnixTime,
@@ -261,7 +260,6 @@ fn open_session<T: Payload>(
     let renewal = renewals.latest_of(record.id);
     let last_seen = renewal.map_or(claims.issued_at, |found| found.issued_at.max(claims.issued_at));
     let validated_at = renewal.map_or(UnixTime::EPOCH, |found| found.validated_at);
-    let validated_at = validated_at.max(record.reauthenticated_at);
     let idle_since = last_seen + policy.idle_timeout();
     if now() >= idle_since {
         return Err(match renewals.unjudged {

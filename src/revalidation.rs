@@ -37,13 +37,13 @@ impl<T: Payload> Session<T> {
         if self.inner.about.check.is_none() {
             return Ok(());
         }
+        // Whoever proved who they are was known then.
+        let known_at = alive.validated_at.max(alive.record.reauthenticated_at);
         match self.inner.checked.get() {
             Some(Validity::Holds) => Ok(()),
             Some(Validity::Over) => Err(Refusal::Invalidated),
             Some(Validity::Unknown) => Err(Refusal::NotRevalidated),
-            None if self.now().since(alive.validated_at) < self.inner.about.revalidate_after => {
-                Ok(())
-            }
+            None if self.now().since(known_at) < self.inner.about.revalidate_after => Ok(()),
             None => Err(Refusal::NotRevalidated),
         }
     }
