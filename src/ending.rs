@@ -23,7 +23,7 @@ impl<T: Payload> Session<T> {
         {
             // Another server's clock may be behind.
             let until = *expires_at + CLOCK_SKEW;
-            revocations.add(Revocation::Session { id: record.id, until });
+            revocations.add_at(self.now(), Revocation::Session { id: record.id, until });
         }
         let mut pending = self.pending();
         pending.put(Change::Ended)?;
@@ -42,7 +42,7 @@ impl<T: Payload> Session<T> {
         self.revision()?;
         let (_, state) = self.current().ok_or(SessionError::NoSession)?;
         let (revocations, revocation, _) = self.revocation_of_subject(&state)?;
-        revocations.add(revocation);
+        revocations.add_at(self.now(), revocation);
         self.end()
     }
 
@@ -63,7 +63,7 @@ impl<T: Payload> Session<T> {
         let record = Record { started_at: before, ceiling: Some(deadline), ..record };
         let (channel, _) = self.writing();
         self.write(record, state, channel, Kind::Renamed, revision)?;
-        revocations.add(revocation);
+        revocations.add_at(self.now(), revocation);
         Ok(())
     }
 

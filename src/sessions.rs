@@ -104,28 +104,33 @@ impl<T: Payload> Sessions<T> {
     /// what [`subject`](SessionsBuilder::subject) gives. Without
     /// [`revocations`](SessionsBuilder::revocations) nothing happens.
     pub fn revoke_subject(&self, name: &str) {
-        let Some(revocations) = &self.shared.revocations else { return };
-        let subject = Subject::of(T::PURPOSE, name);
-        let before = revocations.before_of_subject(subject, (self.shared.clock)());
-        revocations.add(Revocation::Subject { subject, before, until: self.last() });
+        self.revoke(|revocations, now, until| {
+            let subject = Subject::of(T::PURPOSE, name);
+            let before = revocations.before_of_subject(subject, now);
+            Revocation::Subject { subject, before, until }
+        });
     }
 
     /// Ends one session, wherever it is: from a list of devices.
     pub fn revoke_session(&self, id: SessionId) {
-        let Some(revocations) = &self.shared.revocations else { return };
-        revocations.add(Revocation::Session { id, until: self.last() });
+        self.revoke(|_, _, until| Revocation::Session { id, until });
     }
 
     /// Ends every session that was started until now: the panic button.
     pub fn revoke_all(&self) {
-        let Some(revocations) = &self.shared.revocations else { return };
-        let before = revocations.before_of_all((self.shared.clock)());
-        revocations.add(Revocation::All { before, until: self.last() });
+        self.revoke(|revocations, now, until| {
+            let before = revocations.before_of_all(now);
+            Revocation::All { before, until }
+        });
     }
 
-    /// When the last session that lives now could still live.
-    fn last(&self) -> UnixTime {
-        (self.shared.clock)() + self.shared.policy.absolute_timeout() + CLOCK_SKEW
+    /// `what` is given the list, the time, and when the last session that
+    /// lives now could still live.
+    fn revoke(&self, what: impl FnOnce(&Revocations, UnixTime, UnixTime) -> Revocation) {
+        let Some(revocations) = &self.shared.revocations else { return };
+        let now = (self.shared.clock)();
+        let until = now + self.shared.policy.absolute_timeout() + CLOCK_SKEW;
+        revocations.add_at(now, what(revocations, now, until));
     }
 
     fn carried<'h, I>(&self, values: impl Fn(&str) -> I) -> (Channel, Carried)
