@@ -10,11 +10,13 @@ const REVALIDATE_AFTER: Duration = Duration::from_secs(5 * 60);
 
 pub(crate) struct About<T> {
     /// Whose a session is.
-    pub(crate) subject: Option<Box<dyn Fn(&T) -> String + Send + Sync>>,
+    pub(crate) subject: Option<Box<Subject<T>>>,
     /// Whether it still holds.
     pub(crate) check: Option<Box<Check<T>>>,
     pub(crate) revalidate_after: Duration,
 }
+
+type Subject<T> = dyn Fn(&T) -> String + Send + Sync;
 
 type Check<T> = dyn Fn(Arc<T>) -> Checking + Send + Sync;
 

@@ -72,10 +72,11 @@ impl RevocationFile {
     pub fn append(&self, revocation: &Revocation) -> io::Result<()> {
         self.locked(|file| {
             // The end of a line that a crash has cut off stays a line of its own.
-            let cut = match file.seek(SeekFrom::End(-1)) {
-                Ok(_) => file.bytes().next().transpose()? != Some(b'\n'),
-                Err(_) => false, // it is empty
-            };
+            let mut last = *b"\n";
+            if file.seek(SeekFrom::End(-1)).is_ok() {
+                file.read_exact(&mut last)?;
+            } // else it is empty
+            let cut = last != *b"\n";
             let line = format!("{}{revocation}\n", if cut { "\n" } else { "" });
             file.write_all(line.as_bytes())
         })
