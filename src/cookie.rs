@@ -67,6 +67,15 @@ pub enum SameSite {
     None,
 }
 
+/// What of a cookie is strict.
+pub(crate) struct CookieFacts {
+    pub(crate) secure: bool,
+    pub(crate) one_host: bool,
+    pub(crate) same_site: bool,
+    pub(crate) http_only: bool,
+    pub(crate) ends_with_browser: bool,
+}
+
 #[derive(Clone, Debug)]
 enum Reach {
     /// This host, all paths, `__Host-`.
@@ -149,6 +158,17 @@ impl Cookie {
         self.renewal = names(format!("{prefix}{}{RENEWAL_SUFFIX}", self.base));
         self.reach = reach;
         self
+    }
+
+    /// What an audit looks at.
+    pub(crate) fn facts(&self) -> CookieFacts {
+        CookieFacts {
+            secure: !matches!(self.reach, Reach::PlainHttp),
+            one_host: matches!(self.reach, Reach::Host),
+            same_site: self.same_site != SameSite::None,
+            http_only: matches!(self.scripts, Scripts::CannotRead),
+            ends_with_browser: matches!(self.keep, Keep::UntilBrowserCloses),
+        }
     }
 
     /// The whole name, prefix included.

@@ -64,6 +64,7 @@
 mod about;
 mod adapters;
 mod answer;
+mod audit;
 mod bearer;
 mod bundle;
 mod closing;
@@ -128,6 +129,7 @@ pub use crate::adapters::tower::{ResponseFuture, SessionLayer, SessionService};
 pub use crate::payload::check as __check_payload;
 
 pub use crate::about::Validity;
+pub use crate::audit::{Audit, AuditRow, Verdict};
 pub use crate::bearer::{Bearer, BearerError};
 pub use crate::bundle::{Bundle, Line, Rule};
 pub use crate::cookie::{Cookie, CookieError, MAX_COOKIE_AGE, MAX_COOKIE_LEN, SameSite};

@@ -158,6 +158,12 @@ impl<T: Payload> Sessions<T> {
     }
 }
 
+impl<T> Sessions<T> {
+    pub(crate) fn settings(&self) -> (&Shared, &About<T>) {
+        (&self.shared, &self.about)
+    }
+}
+
 impl<T> Clone for Sessions<T> {
     fn clone(&self) -> Sessions<T> {
         Sessions {
@@ -191,7 +197,6 @@ impl<T> fmt::Debug for Sessions<T> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct SessionsBuilder<T> {
-    ring: RingHandle,
     shared: Shared,
     migrations: Vec<Migration<T>>,
     about: About<T>,
@@ -201,6 +206,7 @@ impl<T: Payload> SessionsBuilder<T> {
     fn new(ring: impl Into<RingHandle>, policy: Policy) -> SessionsBuilder<T> {
         const { payload::check::<T>() };
         let shared = Shared {
+            ring: ring.into(),
             policy,
             cookie: None,
             bearer: None,
@@ -211,7 +217,7 @@ impl<T: Payload> SessionsBuilder<T> {
             revocations: None,
         };
         let about = About::default();
-        SessionsBuilder { ring: ring.into(), shared, migrations: Vec::new(), about }
+        SessionsBuilder { shared, migrations: Vec::new(), about }
     }
 
     /// Carries sessions in this cookie. It is the default when nothing is said
@@ -219,7 +225,7 @@ impl<T: Payload> SessionsBuilder<T> {
     #[must_use]
     pub fn cookie(mut self, cookie: Cookie) -> SessionsBuilder<T> {
         let channel = [b"cookie", cookie.name().as_bytes()].join(&0);
-        let keys = ChannelKeys::new(&self.ring, T::PURPOSE, &channel);
+        let keys = ChannelKeys::new(&self.shared.ring, T::PURPOSE, &channel);
         self.shared.cookie = Some((cookie, keys));
         self
     }
@@ -227,7 +233,7 @@ impl<T: Payload> SessionsBuilder<T> {
     /// Carries sessions in headers: alone, or beside [`cookie`](SessionsBuilder::cookie).
     #[must_use]
     pub fn bearer(mut self, bearer: Bearer) -> SessionsBuilder<T> {
-        let keys = ChannelKeys::new(&self.ring, T::PURPOSE, b"bearer");
+        let keys = ChannelKeys::new(&self.shared.ring, T::PURPOSE, b"bearer");
         self.shared.bearer = Some((bearer, keys));
         self
     }

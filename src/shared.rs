@@ -6,6 +6,7 @@ use crate::bearer::Bearer;
 use crate::cookie::{Cookie, Role};
 use crate::error::SessionError;
 use crate::event::{self, Event, Hook};
+use crate::handle::RingHandle;
 use crate::judge::ChannelKeys;
 use crate::policy::Policy;
 use crate::revocation::Revocations;
@@ -23,6 +24,7 @@ pub enum Channel {
 }
 
 pub(crate) struct Shared {
+    pub(crate) ring: RingHandle,
     pub(crate) policy: Policy,
     pub(crate) cookie: Option<(Cookie, ChannelKeys)>,
     pub(crate) bearer: Option<(Bearer, ChannelKeys)>,

@@ -19,7 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &["answer", "start", "migration"],
     &["session"],
     &["sessions", "guard", "ending", "closing", "revalidation"],
-    &["testing"],
+    &["testing", "audit"],
 ];
 
 fn source() -> PathBuf {

@@ -31,6 +31,10 @@ pub(crate) enum Command {
     /// Redis, that the servers follow.
     #[command(subcommand, after_help = examples::REVOKE_SESSIONS)]
     Revoke(RevokeCommand),
+    /// Hold a ring and the timeouts of sessions against what standards ask.
+    /// Status 1 when something is not met.
+    #[command(after_help = examples::AUDIT)]
+    Audit(Audit),
     /// Say what a token is: without keys what anybody sees, with them everything.
     #[command(after_help = examples::INSPECT)]
     Inspect(Inspect),
@@ -247,6 +251,20 @@ pub(crate) struct RevocationPlace {
     /// The name of the list there.
     #[arg(long, value_name = "NAME", requires = "redis")]
     pub(crate) name: Option<String>,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Audit {
+    /// The idle timeout of the sessions.
+    #[arg(long, value_name = "TIME", value_parser = values::span)]
+    pub(crate) idle: Duration,
+    /// Their absolute timeout.
+    #[arg(long, value_name = "TIME", value_parser = values::span)]
+    pub(crate) absolute: Duration,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) clock: Clock,
 }
 
 const WHICH: &str = "Which ring";

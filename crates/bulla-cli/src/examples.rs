@@ -103,6 +103,13 @@ Examples:
 
 The list forgets a revocation when all that it is about would have ended in any case.";
 
+pub(crate) const AUDIT: &str = "\
+Example:
+  bulla audit --ring ring --idle 30m --absolute 12h
+
+The rest (cookies, revocations, who is asked) is in the application: print
+Sessions::audit there.";
+
 pub(crate) const INSPECT: &str = "\
 Examples:
   bulla inspect b1.n6fA…                                             what anybody sees

@@ -1,6 +1,7 @@
 //! `bulla`: key rings, their rotation, revocations, and what is in a token.
 
 mod args;
+mod audit;
 mod check;
 mod compromise;
 mod document;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Key(KeyCommand::New) => new_key(),
         Command::Ring(command) => ring::run(command),
         Command::Revoke(command) => revoke::run(command),
+        Command::Audit(audit) => audit::run(&audit),
         Command::Inspect(inspect) => inspect::inspect(&inspect),
         Command::Seal(seal) => token::seal(&seal),
         Command::Open(open) => token::open(&open),

@@ -1,0 +1,312 @@
+//! Does a configuration meet what standards ask of sessions?
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::about::About;
+use crate::cookie::Cookie;
+use crate::policy::Policy;
+use crate::ring::KeyRing;
+use crate::sessions::Sessions;
+use crate::shared::Shared;
+use crate::time::UnixTime;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A key seals for so long at most before the audit finds fault: three times
+/// the month that docs/operations.md recommends.
+const LONGEST_PRIMARY: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// What an audit of a configuration came to, requirement by requirement:
+/// [`Sessions::audit`]. As text it is a table.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    rows: Vec<AuditRow>,
+}
+
+/// One requirement of a standard.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AuditRow {
+    /// The standard, and where in it.
+    pub requirement: &'static str,
+    /// What it asks.
+    pub asks: &'static str,
+    /// Whether the configuration meets it.
+    pub verdict: Verdict,
+    /// Why; for a failure, what to do.
+    pub because: String,
+}
+
+/// Whether a configuration meets a requirement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// It does.
+    Pass,
+    /// It does not.
+    Fail,
+    /// The library cannot tell: it is the application's duty.
+    Application,
+}
+
+impl<T> Sessions<T> {
+    /// Holds the settings of these sessions, and their key ring as of `now`,
+    /// against OWASP ASVS 5.0 and NIST SP 800-63B-4. What the library does
+    /// whatever the settings are is in docs/standards.md, with its tests.
+    ///
+    /// ```
+    /// use bulla::{KeyRing, Payload, Policy, Sessions, UnixTime};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, Payload)]
+    /// # #[payload(purpose = "bank.example/session")]
+    /// # struct Account { id: u64 }
+    ///
+    /// let sessions = Sessions::<Account>::new(KeyRing::generate()?, Policy::default());
+    /// let audit = sessions.audit(UnixTime::now());
+    /// println!("{audit}");
+    /// assert!(audit.failures().any(|row| row.requirement == "ASVS 5.0 7.4.1")); // no revocations
+    /// # Ok::<(), bulla::RandomError>(())
+    /// ```
+    #[must_use]
+    pub fn audit(&self, now: UnixTime) -> Audit {
+        let (shared, about) = self.settings();
+        let mut audit = Audit { rows: Vec::new() };
+        audit.clocks(&shared.policy);
+        audit.ends(shared, about);
+        if let Some((cookie, _)) = &shared.cookie {
+            audit.cookie(cookie);
+        }
+        audit.keys(&shared.ring.ring(), now);
+        audit.duties(shared);
+        audit
+    }
+}
+
+impl Policy {
+    /// The rows about the timeouts alone: for a tool that knows no more. See
+    /// [`Sessions::audit`].
+    #[must_use]
+    pub fn audit(&self) -> Audit {
+        let mut audit = Audit { rows: Vec::new() };
+        audit.clocks(self);
+        audit
+    }
+}
+
+impl KeyRing {
+    /// The rows about the keys as of `now` alone. See [`Sessions::audit`].
+    #[must_use]
+    pub fn audit(&self, now: UnixTime) -> Audit {
+        let mut audit = Audit { rows: Vec::new() };
+        audit.keys(self, now);
+        audit
+    }
+}
+
+impl Audit {
+    /// All requirements that were looked at.
+    #[must_use]
+    pub fn rows(&self) -> &[AuditRow] {
+        &self.rows
+    }
+
+    /// Those that the configuration does not meet.
+    pub fn failures(&self) -> impl Iterator<Item = &AuditRow> {
+        self.rows.iter().filter(|row| row.verdict == Verdict::Fail)
+    }
+
+    fn clocks(&mut self, policy: &Policy) {
+        let (idle, absolute) = (policy.idle_timeout(), policy.absolute_timeout());
+        let limits = format!("idle {}, absolute {}", span(idle), span(absolute));
+        self.pass("ASVS 5.0 7.1.1", "idle and absolute limits are stated", limits.clone());
+        self.check(
+            "ASVS 5.0 7.3.1",
+            "inactivity ends a session",
+            idle < absolute,
+            &limits,
+            "the idle timeout is not below the absolute one: Policy::with_idle_timeout",
+        );
+        self.check(
+            "ASVS 5.0 7.3.2",
+            "a session ends whatever happens, within 30 days",
+            absolute <= 30 * DAY,
+            &limits,
+            "the absolute timeout is above 30 days: Policy::with_absolute_timeout",
+        );
+        let level = match (idle, absolute) {
+            (idle, absolute) if idle <= 15 * MINUTE && absolute <= 12 * HOUR => "AAL3 and below",
+            (idle, absolute) if idle <= HOUR && absolute <= DAY => "AAL2 and below",
+            (_, absolute) if absolute <= 30 * DAY => "AAL1",
+            _ => "none",
+        };
+        self.check(
+            "NIST 800-63B-4 2.1.3",
+            "timeouts fit an authenticator assurance level",
+            level != "none",
+            level,
+            "they fit none: AAL1 asks for an absolute timeout of 30 days at most",
+        );
+    }
+
+    fn ends(&mut self, shared: &Shared, about: &About<impl Sized>) {
+        let (list, subject) = (shared.revocations.is_some(), about.subject.is_some());
+        self.check(
+            "ASVS 5.0 7.4.1",
+            "a session that was ended is not used again",
+            list,
+            "revocations end the copies",
+            "a copy of a token lives to its deadline: SessionsBuilder::revocations",
+        );
+        let asked = about.check.is_some();
+        let soon = about.revalidate_after <= 5 * MINUTE;
+        self.check(
+            "ASVS 5.0 7.4.2",
+            "sessions end when an account is disabled",
+            (list && subject) || (asked && soon),
+            if asked { "the application is asked" } else { "Sessions::revoke_subject" },
+            "SessionsBuilder::revocations and subject, or revalidate every 5 minutes",
+        );
+        for (requirement, asks) in [
+            ("ASVS 5.0 7.4.3", "the others can be ended when a password changes"),
+            ("ASVS 5.0 7.4.5", "an administrator can end one user's, or all"),
+        ] {
+            let how = "Session::end_others, Sessions::revoke_subject, Sessions::revoke_all";
+            let todo = "SessionsBuilder::revocations and subject";
+            self.check(requirement, asks, list && subject, how, todo);
+        }
+    }
+
+    fn cookie(&mut self, cookie: &Cookie) {
+        let facts = cookie.facts();
+        let name = cookie.name();
+        let todo = "only for development: leave out Cookie::over_plain_http";
+        self.check("ASVS 5.0 3.3.1", "Secure, with a prefix", facts.secure, name, todo);
+        let strict = "SameSite=Lax or Strict";
+        let todo = "SameSite=None needs a defence of its own against request forgery";
+        self.check("ASVS 5.0 3.3.2", "SameSite fits its purpose", facts.same_site, strict, todo);
+        let todo = "leave out Cookie::shared_with_domain and below_path";
+        self.check("ASVS 5.0 3.3.3", "__Host- unless hosts share it", facts.one_host, name, todo);
+        let todo = "leave out Cookie::readable_by_scripts";
+        self.check("ASVS 5.0 3.3.4", "no script reads it", facts.http_only, "HttpOnly", todo);
+        let todo = "Cookie::persistent is for applications of low value: leave it out";
+        let how = "no Max-Age";
+        let asks = "it does not outlive the browser";
+        self.check("NIST 800-63B-4 5.1", asks, facts.ends_with_browser, how, todo);
+    }
+
+    fn keys(&mut self, ring: &KeyRing, now: UnixTime) {
+        let primary = ring.entries().find(|entry| Some(entry.key_id()) == ring.primary_at(now));
+        let sealing_for = primary.map(|entry| (entry.key_id(), now.since(entry.primary_from())));
+        let (fine, how) = match sealing_for {
+            None => (false, "no key is primary now: bulla ring publish --spread 0s".to_owned()),
+            Some((id, _)) if primary.is_some_and(|e| e.primary_from() == UnixTime::EPOCH) => {
+                (false, format!("key {id} has no date: bulla ring publish dates its successor"))
+            }
+            Some((id, span)) if span > LONGEST_PRIMARY => {
+                let days = span.as_secs() / 86_400;
+                (false, format!("key {id} has sealed for {days} days: bulla ring publish"))
+            }
+            Some((id, span)) => (true, format!("key {id} has sealed for {}", self::span(span))),
+        };
+        self.check("ASVS 5.0 13.3.4", "keys are replaced on a schedule", fine, &how, &how);
+        let newest = ring.entries().map(|entry| entry.primary_from()).max();
+        let mut undated = ring
+            .entries()
+            .filter(|entry| Some(entry.primary_from()) < newest && entry.open_until().is_none())
+            .map(|entry| entry.key_id().to_string());
+        let old = undated.next();
+        self.check(
+            "ASVS 5.0 11.1.1",
+            "a key that was replaced retires",
+            old.is_none(),
+            "every key but the newest has an open-until",
+            &format!("key {} never retires: bulla ring retire", old.clone().unwrap_or_default()),
+        );
+    }
+
+    fn duties(&mut self, shared: &Shared) {
+        let fresh = match (&shared.step_up_page, &shared.sign_in_page) {
+            (Some(page), _) => format!("take Fresh<T, SECONDS>; it leads to {page}"),
+            (None, _) => "take Fresh<T, SECONDS>, or call require_fresh".to_owned(),
+        };
+        for (requirement, asks, because) in [
+            ("ASVS 5.0 7.5.1", "sensitive actions ask for the user again", fresh),
+            (
+                "ASVS 5.0 7.5.2",
+                "users see and end their sessions",
+                "list Info::id at sign-in; end with Sessions::revoke_session".to_owned(),
+            ),
+            (
+                "ASVS 5.0 3.5.1",
+                "requests of other sites change nothing",
+                "SameSite helps; check Sec-Fetch-Site or a token".to_owned(),
+            ),
+            (
+                "ASVS 5.0 13.3.1",
+                "keys are kept in a secret store and not in the source",
+                "the ring's file or its RingSource".to_owned(),
+            ),
+        ] {
+            self.push(requirement, asks, Verdict::Application, because);
+        }
+    }
+
+    fn pass(&mut self, requirement: &'static str, asks: &'static str, because: String) {
+        self.push(requirement, asks, Verdict::Pass, because);
+    }
+
+    fn check(
+        &mut self,
+        requirement: &'static str,
+        asks: &'static str,
+        holds: bool,
+        how: &str,
+        todo: &str,
+    ) {
+        let (verdict, because) = if holds { (Verdict::Pass, how) } else { (Verdict::Fail, todo) };
+        self.push(requirement, asks, verdict, because.to_owned());
+    }
+
+    fn push(
+        &mut self,
+        requirement: &'static str,
+        asks: &'static str,
+        verdict: Verdict,
+        because: String,
+    ) {
+        self.rows.push(AuditRow { requirement, asks, verdict, because });
+    }
+}
+
+impl fmt::Display for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for AuditRow { requirement, asks, verdict, because } in &self.rows {
+            writeln!(f, "{:<4}  {requirement:<20}  {asks}: {because}", verdict.to_string())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Verdict::Pass => "pass",
+            Verdict::Fail => "FAIL",
+            Verdict::Application => "you",
+        })
+    }
+}
+
+/// `12 h`, `30 min`: whole units, the largest that fits.
+fn span(span: Duration) -> String {
+    let secs = span.as_secs();
+    for (unit, name) in [(86_400, "d"), (3_600, "h"), (60, "min")] {
+        if secs >= unit && secs % unit == 0 {
+            return format!("{} {name}", secs / unit);
+        }
+    }
+    format!("{secs} s")
+}

@@ -1,0 +1,101 @@
+//! What an audit of a configuration finds.
+
+use bulla::{
+    Audit, Cookie, Policy, Revocations, SameSite, Sessions, SessionsBuilder, Validity, Verdict,
+};
+
+use crate::support::{Account, T0, key_text, ring, secs};
+
+const DAY: u64 = 86_400;
+
+fn dated() -> String {
+    format!("{} primary-from=2026-11-20T00:00:00Z", key_text())
+}
+
+fn good() -> SessionsBuilder<Account> {
+    Sessions::builder(ring(&[&dated()]), Policy::default())
+        .revocations(&Revocations::new())
+        .subject(|account: &Account| account.id.to_string())
+}
+
+fn failures(audit: &Audit) -> Vec<&str> {
+    audit.failures().map(|row| row.requirement).collect()
+}
+
+#[test]
+fn a_good_configuration_fails_nothing_and_names_the_application_s_duties() {
+    let audit = good().build().audit(T0);
+    assert_eq!(failures(&audit), [""; 0], "{audit}");
+    let duties = audit.rows().iter().filter(|row| row.verdict == Verdict::Application);
+    assert_eq!(duties.count(), 4);
+}
+
+#[test]
+fn each_weakness_is_found() {
+    let bare = |policy| Sessions::<Account>::builder(ring(&[&dated()]), policy);
+    let with_cookie = |cookie: Cookie| good().cookie(cookie);
+    let cookie = || Cookie::new("id").unwrap();
+    let of_ring = |lines: &[&str]| {
+        Sessions::builder(ring(lines), Policy::default())
+            .revocations(&Revocations::new())
+            .subject(|account: &Account| account.id.to_string())
+    };
+    let old = format!("{} primary-from=2026-01-01T00:00:00Z", key_text());
+    let later = format!("{} primary-from=2027-01-01T00:00:00Z", key_text());
+    let long = Policy::new(secs(3_600), secs(31 * DAY));
+    let table: Vec<(&str, SessionsBuilder<Account>, &[&str])> = vec![
+        (
+            "no revocations",
+            bare(Policy::default()),
+            &["ASVS 5.0 7.4.1", "ASVS 5.0 7.4.2", "ASVS 5.0 7.4.3", "ASVS 5.0 7.4.5"],
+        ),
+        (
+            "asked instead",
+            bare(Policy::default()).revalidate(|_| async { Validity::Holds }),
+            &["ASVS 5.0 7.4.1", "ASVS 5.0 7.4.3", "ASVS 5.0 7.4.5"],
+        ),
+        (
+            "asked too rarely",
+            bare(Policy::default())
+                .revalidate(|_| async { Validity::Holds })
+                .revalidate_after(secs(301)),
+            &["ASVS 5.0 7.4.1", "ASVS 5.0 7.4.2", "ASVS 5.0 7.4.3", "ASVS 5.0 7.4.5"],
+        ),
+        (
+            "plain HTTP",
+            with_cookie(cookie().over_plain_http()),
+            &["ASVS 5.0 3.3.1", "ASVS 5.0 3.3.3"],
+        ),
+        (
+            "a cookie for all hosts",
+            with_cookie(cookie().shared_with_domain("bank.example").unwrap()),
+            &["ASVS 5.0 3.3.3"],
+        ),
+        ("any site", with_cookie(cookie().with_same_site(SameSite::None)), &["ASVS 5.0 3.3.2"]),
+        ("scripts", with_cookie(cookie().readable_by_scripts()), &["ASVS 5.0 3.3.4"]),
+        ("kept", with_cookie(cookie().persistent()), &["NIST 800-63B-4 5.1"]),
+        ("an undated key", of_ring(&[&key_text()]), &["ASVS 5.0 13.3.4"]),
+        ("a key of eleven months", of_ring(&[&old]), &["ASVS 5.0 13.3.4"]),
+        ("a key that never retires", of_ring(&[&later, &dated()]), &["ASVS 5.0 11.1.1"]),
+        ("no key now", of_ring(&[&later]), &["ASVS 5.0 13.3.4"]),
+    ];
+    for (what, builder, expected) in table {
+        assert_eq!(failures(&builder.build().audit(T0)), expected, "{what}");
+    }
+    assert_eq!(failures(&long.audit()), ["ASVS 5.0 7.3.2", "NIST 800-63B-4 2.1.3"]);
+    assert_eq!(failures(&Policy::aal1().audit()), ["ASVS 5.0 7.3.1"], "no idle timeout of its own");
+}
+
+#[test]
+fn an_audit_names_the_assurance_level_that_the_timeouts_fit() {
+    for (policy, level) in [
+        (Policy::aal1(), "AAL1"),
+        (Policy::aal2(), "AAL2 and below"),
+        (Policy::aal3(), "AAL3 and below"),
+        (Policy::default(), "AAL2 and below"),
+    ] {
+        let audit = policy.audit();
+        let row = audit.rows().iter().find(|row| row.requirement.starts_with("NIST")).unwrap();
+        assert_eq!(row.because, level);
+    }
+}
