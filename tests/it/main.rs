@@ -2,6 +2,7 @@
 
 mod audit;
 mod cookie;
+mod disasters;
 mod migration;
 mod overlap;
 mod revalidation;

@@ -134,21 +134,28 @@ fn the_readme_shows_lines_of_programs_that_compile() {
 }
 
 #[test]
-fn every_test_that_security_md_names_exists() {
+fn every_test_that_the_documents_name_exists() {
     let root = source().join("..");
-    let security = fs::read_to_string(root.join("SECURITY.md")).unwrap();
-    let mut named = 0;
-    for (module, test) in security.split('`').filter_map(|word| word.split_once("::")) {
-        if module.starts_with(|first: char| first.is_uppercase()) {
-            continue; // a type's method
+    for (document, at_least) in [("SECURITY.md", 20), ("docs/standards.md", 40)] {
+        let text = fs::read_to_string(root.join(document)).unwrap();
+        let mut named = 0;
+        for (module, test) in text.split('`').filter_map(|word| word.split_once("::")) {
+            if module.contains(|c: char| c.is_uppercase() || c.is_whitespace()) || test.is_empty() {
+                continue; // a type's method, or a module as a whole
+            }
+            let file = match module {
+                "conformance" => root.join("crates/bulla-conformance/src/behaviours.rs"),
+                "vectors" => root.join("src/vectors.rs"),
+                module => root.join(format!("tests/it/{module}.rs")),
+            };
+            let code = fs::read_to_string(&file);
+            let code = code.unwrap_or_else(|_| panic!("{document}: {module}::{test} has no file"));
+            assert!(
+                code.contains(&format!("fn {test}(")),
+                "{document}: {module}::{test} does not exist"
+            );
+            named += 1;
         }
-        let file = match module {
-            "conformance" => root.join("crates/bulla-conformance/src/behaviours.rs"),
-            module => root.join(format!("tests/it/{module}.rs")),
-        };
-        let code = fs::read_to_string(&file).unwrap();
-        assert!(code.contains(&format!("fn {test}(")), "{module}::{test} does not exist");
-        named += 1;
+        assert!(named > at_least, "{document} names {named} tests");
     }
-    assert!(named > 20);
 }
