@@ -12,6 +12,7 @@ mod inspect;
 mod laws;
 mod list;
 mod manual;
+mod page;
 mod place;
 mod reply;
 mod revoke;
