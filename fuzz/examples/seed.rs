@@ -1,4 +1,4 @@
-//! Writes the corpus that runs begin with, from the vectors: `cargo run --bin seed`.
+//! Writes the corpus that runs begin with, from the vectors: `cargo run --example seed`.
 
 use std::collections::BTreeMap;
 use std::fs;
