@@ -66,6 +66,38 @@ pub(crate) fn remove(shared: &Shared, channel: Channel, beside: Beside, bundle: 
     }
 }
 
+/// Issues the renewal token anew beside a changed state, when it is dead or under
+/// another key than the primary. It would stay behind else, be judged nowhere once that
+/// key has retired, and keep any other from being written. The state is new, so it
+/// needs no copy.
+pub(crate) fn follow<T>(
+    shared: &Shared,
+    tokens: &NewTokens,
+    alive: &Alive<T>,
+    seen: UnixTime,
+    bundle: &mut Bundle,
+) -> Result<(), SealError> {
+    let Some(keys) = shared.keys(tokens.channel) else {
+        return Ok(());
+    };
+    match alive.renewal {
+        Renewal::Absent | Renewal::LeftAlone => return Ok(()),
+        Renewal::Counts { key_id, .. } if key_id == keys.renewal.primary_at(seen)? => {
+            return Ok(());
+        }
+        Renewal::Counts { .. } | Renewal::Dead => {}
+    }
+    let token = tokens::renewal(keys, &shared.policy, alive, Copied::No, seen)?;
+    match (tokens.channel, &shared.cookie, &shared.bearer) {
+        (Channel::Cookie, Some((cookie, _)), _) => {
+            bundle.set_cookies(cookie.store(Role::Renewal, token, tokens.age));
+        }
+        (Channel::Bearer, _, Some((bearer, _))) => bundle.token(bearer.renewal_header(), token),
+        _ => {}
+    }
+    Ok(())
+}
+
 /// Records the activity of a request at `now` and the move to a new primary
 /// key, when either is due, in the renewal token: an overlapping request may be
 /// changing the state. `leaves` is asked for the time at which the response

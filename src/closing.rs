@@ -69,12 +69,18 @@ impl<T: Payload> Session<T> {
             self.remove(bundle);
         }
         // A change leaves the session its last activity, which may be later
-        // than this request. A copy in it stands for the old state only.
+        // than this request, but not under a key that is to retire. A copy in
+        // it stands for the old state only.
         let beside = match kind {
             Kind::Changed => Beside::Stays,
             _ => self.beside(),
         };
         answer::write(shared, tokens, beside, bundle);
+        if let (Kind::Changed, Some(Judged::Alive(alive))) = (kind, self.inner.judged.get())
+            && let Err(error) = answer::follow(shared, tokens, alive, self.later(), bundle)
+        {
+            shared.emit(Event::NotRenewed(error));
+        }
         let moment = if *kind == Kind::Started { Moment::Ended } else { Moment::Adopted };
         self.remove_old(moment, bundle);
     }
