@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 run() { # run NAME FLAGS…
   local name=$1; shift
   echo "== $name"
-  RUSTFLAGS="$*" cargo test --quiet --locked -p bulla-foreign --target-dir target/backends \
+  RUSTFLAGS="$*" cargo test --quiet --locked -p bulla-foreign --test foreign --target-dir target/backends \
     -- --nocapture --test-threads=1 | grep -v '^$'
 }
 

@@ -3,6 +3,7 @@
 mod cookie;
 mod migration;
 mod overlap;
+mod properties;
 mod revocation;
 mod ring;
 mod schema;
@@ -10,6 +11,7 @@ mod secrets;
 mod session;
 mod support;
 mod tidy;
+mod timelines;
 mod token;
 
 #[cfg(feature = "actix4")]
