@@ -1,5 +1,6 @@
 //! The facts that bulla promises, as tests. One binary; time comes in as an argument.
 
+mod browser;
 mod cookie;
 mod migration;
 mod overlap;
