@@ -7,7 +7,7 @@ run() { # run NAME FLAGS…
   local name=$1; shift
   echo "== $name"
   RUSTFLAGS="$*" cargo test --quiet --locked -p bulla-foreign --test foreign --target-dir target/backends \
-    -- --nocapture --test-threads=1 | grep -v '^$'
+    -- --nocapture --test-threads=1 2>&1 | grep -v '^$'
 }
 
 run "as the machine has it"
