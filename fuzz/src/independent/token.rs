@@ -93,7 +93,7 @@ impl Fields {
         body.extend(varint(self.schema.into()));
         body.extend(varint(self.payload.len() as u64));
         body.extend(&self.payload);
-        while body.len() % bucket != 0 {
+        while !body.len().is_multiple_of(bucket) {
             body.push(0);
         }
         body
