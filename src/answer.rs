@@ -66,6 +66,42 @@ pub(crate) fn remove(shared: &Shared, channel: Channel, beside: Beside, bundle: 
     }
 }
 
+/// Issues the renewal token anew beside a changed state, when it is dead or under
+/// another key than the primary. It would stay behind else, be judged nowhere once that
+/// key has retired, and keep any other from being written. So it is when the session was
+/// validated. The state is new, so it needs no copy.
+pub(crate) fn follow<T>(
+    shared: &Shared,
+    tokens: &NewTokens,
+    alive: &Alive<T>,
+    seen: Seen,
+    bundle: &mut Bundle,
+) -> Result<(), SealError> {
+    let Some(keys) = shared.keys(tokens.channel) else {
+        return Ok(());
+    };
+    let validated = seen.validated_at > alive.validated_at;
+    match alive.renewal {
+        Renewal::LeftAlone => return Ok(()),
+        Renewal::Absent if !(validated && keeps_renewals(tokens.channel, alive)) => return Ok(()),
+        Renewal::Counts { key_id, .. }
+            if !validated && key_id == keys.renewal.primary_at(seen.at)? =>
+        {
+            return Ok(());
+        }
+        Renewal::Absent | Renewal::Counts { .. } | Renewal::Dead => {}
+    }
+    let token = tokens::renewal(keys, &shared.policy, alive, Copied::No, seen)?;
+    match (tokens.channel, &shared.cookie, &shared.bearer) {
+        (Channel::Cookie, Some((cookie, _)), _) => {
+            bundle.set_cookies(cookie.store(Role::Renewal, token, tokens.age));
+        }
+        (Channel::Bearer, _, Some((bearer, _))) => bundle.token(bearer.renewal_header(), token),
+        _ => {}
+    }
+    Ok(())
+}
+
 /// Records the activity of a request, that the session was validated, and the
 /// move to a new primary key, when one is due, in the renewal token: an
 /// overlapping request may be changing the state. `leaves` is asked for the time
@@ -121,31 +157,6 @@ pub(crate) fn renew<T>(
             let token = tokens::renewal(keys, &shared.policy, alive, copy, seen)?;
             bundle.token(bearer.renewal_header(), token);
         }
-        _ => {}
-    }
-    Ok(())
-}
-
-/// Records beside a changed state that the session was validated. No copy is
-/// needed: the new state token is under the primary key.
-pub(crate) fn validated<T>(
-    shared: &Shared,
-    channel: Channel,
-    alive: &Alive<T>,
-    seen: Seen,
-    bundle: &mut Bundle,
-) -> Result<(), SealError> {
-    let Some(keys) = shared.keys(channel) else { return Ok(()) };
-    if alive.renewal == Renewal::LeftAlone || !keeps_renewals(channel, alive) {
-        return Ok(());
-    }
-    let token = tokens::renewal(keys, &shared.policy, alive, Copied::No, seen)?;
-    match (channel, &shared.cookie, &shared.bearer) {
-        (Channel::Cookie, Some((cookie, _)), _) => {
-            let age = alive.expires_at.since(seen.at);
-            bundle.set_cookies(cookie.store(Role::Renewal, token, age));
-        }
-        (Channel::Bearer, _, Some((bearer, _))) => bundle.token(bearer.renewal_header(), token),
         _ => {}
     }
     Ok(())

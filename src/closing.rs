@@ -70,31 +70,21 @@ impl<T: Payload> Session<T> {
             self.remove(bundle);
         }
         // A change leaves the session its last activity, which may be later
-        // than this request. A copy in it stands for the old state only.
+        // than this request, but not under a key that is to retire. A copy in
+        // it stands for the old state only.
         let beside = match kind {
             Kind::Changed => Beside::Stays,
             _ => self.beside(),
         };
         answer::write(shared, tokens, beside, bundle);
-        if *kind == Kind::Changed {
-            self.send_validated(bundle);
+        if let (Kind::Changed, Some(Judged::Alive(alive))) = (kind, self.inner.judged.get()) {
+            let seen = Seen { at: self.later(), validated_at: self.validated_at(alive) };
+            if let Err(error) = answer::follow(shared, tokens, alive, seen, bundle) {
+                shared.emit(Event::NotRenewed(error));
+            }
         }
         let moment = if *kind == Kind::Started { Moment::Ended } else { Moment::Adopted };
         self.remove_old(moment, bundle);
-    }
-
-    /// The check's answer is recorded beside a change, too.
-    fn send_validated(&self, bundle: &mut Bundle) {
-        let Some(Judged::Alive(alive)) = self.inner.judged.get() else { return };
-        let (shared, channel) = (&self.inner.shared, self.inner.channel);
-        let validated_at = self.validated_at(alive);
-        if validated_at == alive.validated_at {
-            return;
-        }
-        let seen = Seen { at: self.later(), validated_at };
-        if let Err(error) = answer::validated(shared, channel, alive, seen, bundle) {
-            shared.emit(Event::NotRenewed(error));
-        }
     }
 
     fn send_untouched(&self, judged: &Judged<T>, activity: Activity, bundle: &mut Bundle) {

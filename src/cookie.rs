@@ -356,7 +356,8 @@ impl Cookie {
         let plain = found.iter().filter(|(at, value)| *at == 0 && !pieces::is_piece(value));
         tokens.extend(plain.map(|(_, value)| value.to_vec()));
         if tokens.is_empty() {
-            tokens.extend(found.first().map(|(_, value)| value.to_vec()));
+            let piece = found.iter().find(|(_, value)| pieces::is_piece(value));
+            tokens.extend(piece.map(|(_, value)| value.to_vec()));
         }
         tokens.truncate(MAX_SAME_NAME);
         tokens

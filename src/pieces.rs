@@ -62,8 +62,8 @@ fn parse(at: usize, value: &[u8]) -> Option<Piece<'_>> {
 }
 
 fn assemble(first: &Piece<'_>, pieces: &[Piece<'_>]) -> Option<Vec<u8>> {
-    let mut token = Vec::new();
-    for index in 0..first.count {
+    let mut token = first.chunk.to_vec();
+    for index in 1..first.count {
         let next = pieces.iter().find(|piece| {
             piece.index == index && piece.count == first.count && piece.digest == first.digest
         })?;

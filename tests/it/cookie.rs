@@ -269,3 +269,29 @@ fn pieces_are_read_all_or_nothing_and_left_alone_otherwise() {
     let session = sessions.load_at(T0, |name| (name == "cookie").then_some(header.as_bytes()));
     assert!(session.get().unwrap().0.starts_with('a'));
 }
+
+#[test]
+fn a_whole_token_under_the_name_of_a_piece_is_no_session() {
+    let sessions = texts(Cookie::default().split());
+    let client = Client::browser().signed_in(&sessions, T0, Text("x".to_owned()));
+    let token = &client.kept[STATE];
+    for index in 1..4 {
+        let header = format!("{STATE}-{index}={token}");
+        let session = sessions.load_at(T0, |name| (name == "cookie").then_some(header.as_bytes()));
+        assert!(session.get().is_none(), "{STATE}-{index}");
+        assert_eq!(session.status(), Status::Absent);
+        assert!(!session.commit().into_iter().any(|line| line.name == "set-cookie"));
+    }
+}
+
+#[test]
+fn a_damaged_first_piece_hides_no_good_one_behind_it() {
+    let sessions = texts(Cookie::default().split());
+    let client = Client::browser().signed_in(&sessions, T0, Text("x".repeat(5000)));
+    let pairs: Vec<String> = client.kept.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    let damaged = pairs[0].replacen(".b1.", ".b2.", 1);
+    assert_ne!(damaged, pairs[0]);
+    let header = [&[damaged], &pairs[..]].concat().join("; ");
+    let session = sessions.load_at(T0, |name| (name == "cookie").then_some(header.as_bytes()));
+    assert!(session.get().is_some());
+}

@@ -1,10 +1,12 @@
 //! The facts that bulla promises, as tests. One binary; time comes in as an argument.
 
 mod audit;
+mod browser;
 mod cookie;
 mod disasters;
 mod migration;
 mod overlap;
+mod properties;
 mod revalidation;
 mod revocation;
 #[cfg(feature = "reload")]
@@ -15,6 +17,7 @@ mod secrets;
 mod session;
 mod support;
 mod tidy;
+mod timelines;
 mod token;
 
 #[cfg(feature = "actix4")]

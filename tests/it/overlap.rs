@@ -283,3 +283,30 @@ fn two_requests_astride_the_idle_timeout_lose_nothing() {
     client.receive(&too_late);
     assert!(client.send(&sessions, T0 + secs(1801)).get().is_some());
 }
+
+/// Otherwise it would be judged nowhere once its key has retired, and no activity would be
+/// recorded over it any more.
+#[test]
+fn a_change_leaves_no_renewal_token_behind_under_the_old_key() {
+    let (old, new) = (key_text(), key_text());
+    let before = sessions(&[&old]);
+    let retires = format!("{old} open-until={}", T0 + secs(2000));
+    let after = sessions(&[&new, &retires]);
+    for client in [Client::browser(), Client::mobile()] {
+        let mut client = client.signed_in(&before, T0, ada());
+        client.visit(&before, T0 + secs(90), |session| session.get().unwrap());
+        let session = client.send(&after, T0 + secs(1500));
+        session.update(|account| account.id += 1).unwrap();
+        assert_eq!(effect(&client.receive(&session)), "+state +renewal");
+        // The old key has retired; what was seen last counts, and not the change.
+        for at in [2100, 3500, 5000] {
+            client.visit(&after, T0 + secs(at), |session| {
+                assert_eq!(session.get().expect("it was seen").id, 1816, "{at}");
+            });
+        }
+        // And now that all is under the new key, a change leaves the renewal token alone.
+        let session = client.send(&after, T0 + secs(5100));
+        session.update(|account| account.id += 1).unwrap();
+        assert_eq!(effect(&client.receive(&session)), "+state");
+    }
+}

@@ -1,13 +1,13 @@
 //! `bulla inspect`: what a token is.
 
-use bulla::{KeyRing, Mode, OpenError, RawToken, RawTokens, UnixTime, Visible, Zeroizing};
+use bulla::{OpenError, Visible};
 
 use crate::Failure;
 use crate::args::Inspect;
+use crate::page::{self, Carrier};
 use crate::place::Place;
 use crate::reply::{Answer, Reply};
 use crate::token::given;
-use crate::values::shown;
 
 pub(crate) fn inspect(inspect: &Inspect) -> Result<Reply, Failure> {
     let token = given(&inspect.token)?;
@@ -16,35 +16,31 @@ pub(crate) fn inspect(inspect: &Inspect) -> Result<Reply, Failure> {
         Ok(visible) => visible,
         Err(error) => return Ok(no_token(&token, error)),
     };
-    let mut page = Page::default();
-    page.line("mode", mode(visible.mode));
-    page.line("key id", &format!("{} (as it says)", visible.unverified_key_id));
-    let (len, body) = (token.len(), visible.body_len);
-    page.line("size", &format!("{len} characters, with a body of {body} bytes"));
-
+    let carrier = match (&inspect.cookie, inspect.bearer) {
+        (Some(name), _) => Carrier::Cookie(name),
+        (None, true) => Carrier::Bearer,
+        (None, false) => Carrier::Alone,
+    };
     let place = Place::if_any(&inspect.place)?;
-    if let (Some(mut place), Some(purpose)) = (place, &inspect.purpose) {
-        let answer = verified(&mut page, &token, visible, &place.ring()?, purpose, inspect, now);
-        let mut reply = page.reply(answer);
-        if inspect.cookie.is_some() || inspect.bearer {
-            reply.notes.push(
-                "note: a session also ends when it is idle; it was last seen when the later of \
-                 its two tokens was issued"
-                    .to_owned(),
-            );
-        }
-        return Ok(reply);
-    }
-    if visible.mode == Mode::Signed {
-        page.title("NOT VERIFIED: anybody could have written this");
-        match bulla::read_unverified_raw(&*token) {
-            Ok(claims) => page.claims(&claims, now),
-            Err(error) => page.line("body", &error.to_string()),
-        }
-    }
-    let advice = "--ring FILE and --purpose P verify it and show what is inside; with \
-                  --cookie NAME or --bearer a session's";
-    Ok(page.reply(Answer::Yes).note(advice))
+    let ring = match (place, &inspect.purpose) {
+        (Some(mut place), Some(purpose)) => Some((place.ring()?, purpose)),
+        _ => None,
+    };
+    let verifying = ring.as_ref().map(|(ring, purpose)| (ring, purpose.as_str(), carrier));
+    let shown = page::of_token(&token, visible, verifying, now);
+    let answer = if shown.opens == Some(false) { Answer::No } else { Answer::Yes };
+    let reply = Reply::new(answer, shown.text.as_bytes());
+    Ok(match (shown.opens, carrier) {
+        (None, _) => reply.note(
+            "--ring FILE and --purpose P verify it and show what is inside; with \
+             --cookie NAME or --bearer a session's",
+        ),
+        (Some(_), Carrier::Alone) => reply,
+        (Some(_), Carrier::Cookie(_) | Carrier::Bearer) => reply.note(
+            "note: a session also ends when it is idle; it was last seen when the later of \
+             its two tokens was issued",
+        ),
+    })
 }
 
 fn no_token(token: &str, error: OpenError) -> Reply {
@@ -57,64 +53,6 @@ fn no_token(token: &str, error: OpenError) -> Reply {
     reply.note(advice)
 }
 
-/// What the key tells, under the first purpose that fits.
-fn verified(
-    page: &mut Page,
-    token: &str,
-    visible: Visible,
-    ring: &KeyRing,
-    purpose: &str,
-    inspect: &Inspect,
-    now: UnixTime,
-) -> Answer {
-    let mut refused = None;
-    for (role, purpose) in purposes(purpose, inspect) {
-        let token = match RawTokens::new(ring, visible.mode, purpose).authenticate(token) {
-            Ok(token) => token,
-            Err(error) => {
-                refused = refused.or(Some(error));
-                continue;
-            }
-        };
-        page.title(match role {
-            Role::Plain => "authentic",
-            Role::State => "authentic: a session's state token",
-            Role::Renewal => "authentic: a session's renewal token",
-        });
-        page.claims(&token, now);
-        let entry = ring.entries().find(|entry| entry.key_id() == token.key_id);
-        let retires = entry.and_then(bulla::RingEntry::open_until);
-        page.line("key retires", &retires.map_or("no date".to_owned(), |at| at.to_string()));
-        match role {
-            Role::Plain => {}
-            Role::State => page.state(&token),
-            Role::Renewal => page.renewal(&token),
-        }
-        return page.opens(token.check_at(now), retires.unwrap_or(UnixTime::MAX), &token, now);
-    }
-    page.line("opens", &format!("no: {}", refused.unwrap_or(OpenError::Prefix)));
-    Answer::No
-}
-
-/// What a token is to a session.
-#[derive(Clone, Copy)]
-enum Role {
-    Plain,
-    State,
-    Renewal,
-}
-
-/// What the token may be for (specification, section 9).
-fn purposes(purpose: &str, inspect: &Inspect) -> Vec<(Role, Vec<u8>)> {
-    let channel = match (&inspect.cookie, inspect.bearer) {
-        (Some(name), _) => [b"cookie", name.as_bytes()].join(&0),
-        (None, true) => b"bearer".to_vec(),
-        (None, false) => return vec![(Role::Plain, purpose.as_bytes().to_vec())],
-    };
-    let of = |role: &[u8]| [purpose.as_bytes(), role, &channel].join(&0);
-    vec![(Role::State, of(b"state")), (Role::Renewal, of(b"renewal"))]
-}
-
 /// The renewal token has the name of the state token's cookie in its purpose.
 pub(crate) fn state_cookie(name: &str) -> Result<String, String> {
     match name.strip_suffix("-renewal") {
@@ -124,151 +62,9 @@ pub(crate) fn state_cookie(name: &str) -> Result<String, String> {
     }
 }
 
-fn mode(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Sealed => "sealed: only its key shows what is inside",
-        Mode::Signed => "signed: anybody can read it",
-    }
-}
-
-/// What is written, a name and a value on each line.
-#[derive(Default)]
-struct Page {
-    text: Zeroizing<String>,
-}
-
-impl Page {
-    fn title(&mut self, title: &str) {
-        self.text.push_str(&format!("\n{title}\n"));
-    }
-
-    fn line(&mut self, name: &str, value: &str) {
-        self.text.push_str(&format!("{name:<19}  {value}\n"));
-    }
-
-    fn reply(&self, answer: Answer) -> Reply {
-        Reply::new(answer, self.text.as_bytes())
-    }
-
-    fn claims(&mut self, token: &RawToken, now: UnixTime) {
-        self.line("key id", &token.key_id.to_string());
-        self.line("issued at", &relative(token.issued_at, now));
-        self.line("expires at", &relative(token.expires_at, now));
-        self.line("schema version", &token.schema.to_string());
-        self.bytes("payload", &token.payload);
-    }
-
-    fn bytes(&mut self, name: &str, bytes: &[u8]) {
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.line(name, format!("{} bytes {hex}", bytes.len()).trim_end());
-        if let Ok(json) = serde_json::from_slice::<&serde_json::value::RawValue>(bytes) {
-            self.line("  as JSON", &harmless(json.get()));
-        }
-    }
-
-    /// A session's id and clocks stand before its state.
-    fn state(&mut self, token: &RawToken) {
-        let Some((id, mut rest)) = token.payload.split_at_checked(16) else { return };
-        self.id("session id", id);
-        for name in ["started at", "reauthenticated at"] {
-            let Some(seconds) = take_varint(&mut rest) else { return };
-            self.instant(name, seconds);
-        }
-        let Some(limit) = take_varint(&mut rest) else { return };
-        self.instant("ceiling", limit / 2);
-        if limit % 2 == 1 {
-            let Some((origin, state)) = rest.split_at_checked(16) else { return };
-            self.id("origin", origin);
-            rest = state;
-        }
-        self.bytes("state", rest);
-    }
-
-    fn renewal(&mut self, token: &RawToken) {
-        let Some((id, mut copy)) = token.payload.split_at_checked(16) else { return };
-        self.id("session id", id);
-        let Some(seconds) = take_varint(&mut copy) else { return };
-        self.instant("validated at", seconds);
-        let copy = if copy.is_empty() { "none" } else { "the state, moved to this key" };
-        self.line("copy", copy);
-    }
-
-    fn id(&mut self, name: &str, id: &[u8]) {
-        let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.line(name, &id);
-    }
-
-    fn instant(&mut self, name: &str, seconds: u64) {
-        match seconds {
-            0 => self.line(name, "none"),
-            _ => self.line(name, &UnixTime::from_secs(seconds).to_string()),
-        }
-    }
-
-    fn opens(
-        &mut self,
-        opens: Result<(), OpenError>,
-        retires: UnixTime,
-        token: &RawToken,
-        now: UnixTime,
-    ) -> Answer {
-        match opens {
-            Ok(()) => {
-                let until = token.expires_at.min(retires);
-                self.line("opens", &format!("yes, for {}", shown(until.since(now))));
-                Answer::Yes
-            }
-            Err(error) => {
-                self.line("opens", &format!("no: {error}"));
-                Answer::No
-            }
-        }
-    }
-}
-
-fn relative(at: UnixTime, now: UnixTime) -> String {
-    if at > now {
-        format!("{at} (in {})", shown(at.since(now)))
-    } else {
-        format!("{at} ({} ago)", shown(now.since(at)))
-    }
-}
-
-/// The text may be anybody's: nothing in it may steer a terminal or turn the
-/// direction of writing.
-fn harmless(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for c in json.chars() {
-        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        match c {
-            '\t' | '\n' | '\r' => text.push(' '), // between values; strings have them escaped
-            c if c.is_control() || turns => text.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => text.push(c),
-        }
-    }
-    text
-}
-
-/// As in the specification's section 4. The token is authentic.
-fn take_varint(rest: &mut &[u8]) -> Option<u64> {
-    let len = rest.iter().position(|byte| byte & 0x80 == 0)? + 1;
-    let (bytes, tail) = rest.split_at_checked(len)?;
-    *rest = tail;
-    let mut groups = bytes.iter().rev();
-    groups.try_fold(0_u64, |value, byte| value.checked_mul(128)?.checked_add((byte & 0x7f).into()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_anybody_wrote_steers_no_terminal() {
-        assert_eq!(
-            harmless("{\n\"a\": \"\u{9b}2J\u{202e}\u{7f}é\"}"),
-            "{ \"a\": \"\\u009b2J\\u202e\\u007fé\"}"
-        );
-    }
 
     #[test]
     fn a_renewal_cookie_leads_to_its_state_cookie() {

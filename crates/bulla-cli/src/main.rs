@@ -13,6 +13,7 @@ mod inspect;
 mod laws;
 mod list;
 mod manual;
+mod page;
 mod place;
 mod reply;
 mod revoke;

@@ -1,0 +1,201 @@
+//! Writes the corpus that runs begin with, from the vectors: `cargo run --example seed`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use bulla_fuzz::fixed::{T0, key_text, ring_text};
+use bulla_fuzz::independent::{Key, Mode, from_base64url, open_body};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+/// No seed is longer: short ones are changed faster.
+const LONGEST: usize = 2_500;
+
+type Seeds = Vec<Vec<u8>>;
+
+fn main() -> io::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let vectors = |file: &str| -> io::Result<Vec<Value>> {
+        let text = fs::read(root.join("../spec/vectors").join(file))?;
+        let json: Value = serde_json::from_slice(&text)?;
+        Ok(json["vectors"].as_array().cloned().unwrap_or_default())
+    };
+    let all = vectors("open.json")?;
+    let opening = one_of_each(&all, |vector| format!("{} {}", vector["mode"], vector["expect"]));
+    // The body is the same in both modes; after step 6 there is no other difference.
+    let bodies = one_of_each(&all, |vector| match vector["expect"].as_str() {
+        Some("malformed-body" | "padding") if vector["mode"] == "sealed" => {
+            vector["name"].to_string()
+        }
+        _ => format!("{} {}", vector["mode"], vector["expect"]),
+    });
+    let rings = one_of_each(&vectors("ring.json")?, |vector| {
+        let keys = vector["keys"].as_array().map(Vec::len);
+        format!("{} {} {keys:?}", vector["expect"], vector["line"])
+    });
+    let tokens: Seeds = opening.iter().map(|vector| text(vector, "token")).collect();
+    let corpus = [
+        ("token", tokens.clone()),
+        ("open", changes(&[0, 3, 0, 0, 100, 0])),
+        ("ring", rings.iter().map(ring).chain(own_rings()).collect()),
+        ("cookie", cookies()),
+        ("pieces", pieces()),
+        ("payload", payloads()),
+        ("inspect", inspected(&tokens)),
+        ("differential", differing(&bodies)),
+    ];
+    for (target, seeds) in corpus {
+        let dir = root.join("corpus").join(target);
+        fs::create_dir_all(&dir)?;
+        for (seed, number) in seeds.iter().filter(|seed| seed.len() <= LONGEST).zip(1..) {
+            fs::write(dir.join(format!("seed-{number:02}")), seed)?;
+        }
+    }
+    Ok(())
+}
+
+fn one_of_each(vectors: &[Value], kind: impl Fn(&Value) -> String) -> Vec<Value> {
+    let short = vectors.iter().filter(|vector| vector.to_string().len() < 2 * LONGEST);
+    let kinds: BTreeMap<String, &Value> = short.map(|vector| (kind(vector), vector)).collect();
+    kinds.into_values().cloned().collect()
+}
+
+fn text(vector: &Value, field: &str) -> Vec<u8> {
+    vector[field].as_str().unwrap_or_default().as_bytes().to_vec()
+}
+
+fn bytes(vector: &Value, field: &str) -> Vec<u8> {
+    let digits = text(vector, field);
+    let digit = |c: u8| (c as char).to_digit(16).unwrap_or_default() as u8;
+    digits.chunks(2).map(|pair| digit(pair[0]) * 16 + digit(pair[1])).collect()
+}
+
+/// The vectors' keys are examples, which are refused: others take their place.
+fn ring(vector: &Value) -> Vec<u8> {
+    let Some(text) = vector["text"].as_str() else { return bytes(vector, "text_hex") };
+    let mut text = text.to_owned();
+    for number in 1..=16 {
+        let example: [u8; 32] = Sha256::digest(format!("bulla/1 example key {number}")).into();
+        let id: String =
+            Key::new(&example, b"").id.iter().map(|byte| format!("{byte:02x}")).collect();
+        let encoded = bulla_fuzz::independent::to_base64url(&example);
+        text = text.replace(&format!("bulla-key-1.{encoded}.{id}"), &key_text(number));
+    }
+    text.into_bytes()
+}
+
+/// What the vectors have only of keys that are replaced here.
+fn own_rings() -> Seeds {
+    let (one, two) = (key_text(1), key_text(2));
+    let day = "2026-12-01T00:00:00Z";
+    let wrong = format!("{}{}", &one[..one.len() - 8], &two[two.len() - 8..]);
+    let own = [
+        ring_text(),
+        wrong,
+        format!("{one} primary-from={day} open-until={day}"),
+        format!("{one} primary-from={day}\n{two} primary-from={day}"),
+        format!("# serial: 7\r\n{one};{one}"),
+        format!("{one} open-until=2026-02-29T00:00:00Z"),
+        format!("{one} open-until=2028-02-29T23:59:59Z # \u{e9}"),
+    ];
+    own.map(String::into_bytes).to_vec()
+}
+
+/// One of every change, after `head`, of a short payload.
+fn changes(head: &[u8]) -> Seeds {
+    let none = [head, &[7, 0], b"payload"].concat();
+    let one = |kind: u8| [head, &[7, 1, kind, kind.wrapping_mul(9), 0, b'x'], b"payload"].concat();
+    [none].into_iter().chain((0..16).map(one)).collect()
+}
+
+fn cookies() -> Seeds {
+    [
+        &b"\x03=\x01"[..],
+        b"a=b; \x03=\x02; c=d",
+        b"\x03=x; \x03=\x01",
+        b"\x03=; \x03=\x02",
+        b"\x03=x; \x03=x; \x03=x; \x03=x; \x03=\x01",
+        b"\x03=\"\x01\"",
+        b";;; ;\x03=\x01;;",
+        b"\x03 = \x01 ",
+        b"name=Andr\xe9; \x03=\x01",
+        b"\x04=1; \x04 = 2 ;\x04=\"3\";\x04=; \x04=b1.x; \x04=5=6",
+        b"\x03-renewal=\x02; \x03=\x01",
+    ]
+    .map(<[u8]>::to_vec)
+    .to_vec()
+}
+
+/// Number of cookies; of each: which token, which piece, what becomes of it.
+fn pieces() -> Seeds {
+    [
+        &[2, 1, 0, 0, 1, 1, 0][..],
+        &[2, 1, 1, 0, 1, 0, 0],
+        &[3, 3, 2, 0, 3, 1, 0, 3, 0, 0],
+        &[4, 1, 0, 0, 2, 0, 0, 1, 1, 0, 2, 1, 0],
+        &[2, 1, 0, 0, 2, 1, 0],
+        &[3, 0, 0, 0, 1, 0, 0, 1, 1, 0],
+        &[2, 1, 0, 4, 3, b'1', 1, 1, 0],
+        &[2, 1, 0, 0, 1, 1, 5, 200, 0, b'x'],
+        &[2, 1, 0, 0, 1, 1, 6, 200, 0],
+        &[2, 1, 0, 0, 1, 1, 7, 2],
+        &[0xff, 200, 20],
+        &[0xff, 0, 2],
+    ]
+    .map(<[u8]>::to_vec)
+    .to_vec()
+}
+
+fn payloads() -> Seeds {
+    let json = br#"{"small":1,"signed":-2,"name":"Ada","list":[1,2],"kinds":["Unit",{"Tuple":[1,"x"]},{"Struct":{"name":"n","left":null}},{"Nested":["Unit"]}],"map":{"7":"seven"}}"#;
+    let postcard = b"\x01\x03\x03Ada\x01\x02\x01\x02\x04\x00\x01\x01\x01x\x02\x01n\x00\x03\x01\x00\x01\x01a\x01\x01\x02\x01\x02\x03\x04\x05";
+    let mut seeds = vec![[&[3], &json[..]].concat(), [&[2], &postcard[..]].concat()];
+    for kind in 0..2 {
+        let varied = (0..200_u8).map(|at| at.wrapping_mul(37) ^ 0x55);
+        seeds.push([kind].into_iter().chain(varied).collect());
+    }
+    seeds
+}
+
+fn inspected(tokens: &Seeds) -> Seeds {
+    let mut seeds = Vec::new();
+    for payload in [&b"{\"a\": \"\xe2\x80\xae\"}"[..], b"\x01\x02", &[7; 24]] {
+        for (kind, role) in [(0, 0), (1, 0), (0, 1), (0, 2)] {
+            seeds.push([&[kind, role, 5, 0, 200, 0, 0], payload].concat());
+        }
+    }
+    let given = tokens.iter().map(|token| [&[3, 0, 5, 0, 200, 0], &token[..]].concat());
+    seeds.extend(given.step_by(3));
+    seeds
+}
+
+/// The bodies of the vectors that can be opened at all, and every change of a good token.
+fn differing(opening: &[Value]) -> Seeds {
+    let mut seeds = Vec::new();
+    for (vector, signed) in opening.iter().map(|vector| (vector, vector["mode"] == "signed")) {
+        let mode = if signed { Mode::Signed } else { Mode::Sealed };
+        let ring = text(vector, "ring");
+        let purpose = bytes(vector, "purpose");
+        let keys: Vec<Key> = String::from_utf8_lossy(&ring)
+            .split("bulla-key-1.")
+            .filter_map(|rest| from_base64url(rest.as_bytes().get(..43)?)?.try_into().ok())
+            .map(|key: [u8; 32]| Key::new(&key, &purpose))
+            .collect();
+        let Ok((_, body)) = open_body(mode, &keys, 8_192, &text(vector, "token")) else { continue };
+        let now = vector["now"].as_u64().unwrap_or(T0).to_le_bytes();
+        seeds.push([&[8 + u8::from(signed), 0, 0, 0, 7, 0], &now[..], &body].concat());
+    }
+    for (signed, key) in [(0, 0), (1, 0), (0, 1), (1, 2), (0, 3), (2, 0), (3, 0), (4, 0)] {
+        let fields = [100, 0, 200, 0, 3, 0, 5, 0];
+        seeds.push([&[signed, key, 120, 0, 7, 0], &fields[..], b"abc"].concat());
+    }
+    // A byte more and a byte less than the type has.
+    for payload in [&b"abcd"[..], b"ab"] {
+        seeds.push([&[0, 0, 120, 0, 7, 0, 100, 0, 200, 0, 3, 0, 5, 0], payload].concat());
+    }
+    seeds.extend(changes(&[0, 0, 120, 0]));
+    seeds.retain(|seed| seed.len() < 300);
+    seeds
+}

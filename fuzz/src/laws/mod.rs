@@ -1,0 +1,35 @@
+//! The laws, one a file.
+
+mod cookie;
+mod differential;
+mod inspect;
+mod open;
+mod payload;
+mod pieces;
+mod ring;
+mod sessions;
+mod token;
+
+pub use cookie::cookie;
+pub use differential::differential;
+pub use inspect::inspect;
+pub use open::open;
+pub use payload::payload;
+pub use pieces::pieces;
+pub use ring::ring;
+pub use token::token;
+
+/// A law.
+pub type Law = fn(&[u8]);
+
+/// All of them, by the names of their targets.
+pub const ALL: [(&str, Law); 8] = [
+    ("token", token),
+    ("open", open),
+    ("ring", ring),
+    ("cookie", cookie),
+    ("pieces", pieces),
+    ("payload", payload),
+    ("inspect", inspect),
+    ("differential", differential),
+];

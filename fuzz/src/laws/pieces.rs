@@ -1,0 +1,122 @@
+//! A token that was split is joined to itself, and pieces never to what was not split.
+
+use std::sync::LazyLock;
+
+use arbitrary::Unstructured;
+use bulla::{Cookie, Policy, Sessions};
+
+use super::sessions::{Planted, State, planted};
+use crate::fixed::{T0, at, ring};
+use crate::independent::{Found, find, split};
+
+const NAME: &str = "__Host-session";
+
+struct World {
+    sessions: Sessions<State>,
+    planted: Vec<Planted>,
+    /// The cookies of each.
+    cookies: Vec<Vec<(String, String)>>,
+}
+
+static WORLD: LazyLock<World> = LazyLock::new(|| {
+    // In one cookie, in two (twice), in three.
+    let all = [(1, 10), (2, 4_000), (3, 4_000), (4, 5_800)];
+    let planted: Vec<Planted> =
+        all.iter().map(|(number, len)| planted(NAME, *number, *len)).collect();
+    let cookies = planted.iter().map(|planted| split(NAME, &planted.token).expect("it fits"));
+    World {
+        sessions: Sessions::builder(ring(), Policy::default())
+            .cookie(Cookie::default().split())
+            .build(),
+        cookies: cookies.collect(),
+        planted,
+    }
+});
+
+/// `data` says which pieces come in which order under which names, and what is changed.
+///
+/// # Panics
+/// When the session that is found is not the first whose pieces are all there.
+pub fn pieces(data: &[u8]) {
+    let mut input = Unstructured::new(data);
+    let header = header(&mut input).unwrap_or_default();
+    let world = &*WORLD;
+    let session =
+        world.sessions.load_at(at(T0 + 1), |name| (name == "cookie").then_some(header.as_slice()));
+    let Found(tokens) = find(&header, NAME);
+    let expected = tokens.iter().find_map(|token| {
+        world.planted.iter().find(|planted| planted.token.as_bytes() == &token[..])
+    });
+    assert_eq!(session.info().map(|info| info.id), expected.map(|planted| planted.id));
+    if tokens.is_empty() {
+        // Another server may know what to do with the pieces.
+        let writes = session.commit().into_iter().any(|line| line.name == "set-cookie");
+        assert!(!writes, "without a whole set or token all is left alone");
+    }
+
+    if data.len() >= 2 && data[0] == 0xff {
+        let len = usize::from(u16::from_le_bytes([data[1], data.get(2).copied().unwrap_or(0)]));
+        splits_and_joins(len % 5_900);
+    }
+}
+
+/// What the library splits, here and there.
+fn splits_and_joins(len: usize) {
+    let world = &*WORLD;
+    let session = world.sessions.load_at(at(T0), |_| None::<&[u8]>);
+    session.start(State { text: "x".repeat(len) }).expect("it fits");
+    let cookies: Vec<(String, String)> = session
+        .commit()
+        .into_iter()
+        .filter(|line| line.name == "set-cookie")
+        .map(|line| {
+            let (name, rest) = line.value.split_once('=').expect("a pair");
+            (name.to_owned(), rest.split(';').next().unwrap_or_default().to_owned())
+        })
+        .filter(|(_, value)| !value.is_empty())
+        .collect();
+    let pairs: Vec<String> =
+        cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let header = pairs.join("; ");
+    let Found(tokens) = find(header.as_bytes(), NAME);
+    let token = String::from_utf8(tokens[0].clone()).expect("a token is ASCII");
+    assert_eq!(tokens.len(), 1);
+    assert_eq!(split(NAME, &token), Some(cookies));
+    let session =
+        world.sessions.load_at(at(T0), |name| (name == "cookie").then_some(header.as_bytes()));
+    assert_eq!(session.get().map(|state| state.text.len()), Some(len));
+}
+
+fn header(input: &mut Unstructured<'_>) -> arbitrary::Result<Vec<u8>> {
+    let world = &*WORLD;
+    let mut header = Vec::new();
+    for _ in 0..input.arbitrary::<u8>()? % 12 {
+        let (which, index, kind): (u8, u8, u8) = input.arbitrary()?;
+        let set = &world.cookies[usize::from(which) % world.cookies.len()];
+        let (name, value) = &set[usize::from(index) % set.len()];
+        let (mut name, mut value) = (name.clone(), value.clone().into_bytes());
+        match kind % 8 {
+            0..=3 => {}
+            // In the head, where every byte counts.
+            4 => {
+                let (at, byte): (u8, u8) = input.arbitrary()?;
+                value[usize::from(at) % 16] = byte;
+            }
+            5 => {
+                let (at, byte): (u16, u8) = input.arbitrary()?;
+                let at = usize::from(at) % value.len();
+                value[at] = byte;
+            }
+            6 => value.truncate(usize::from(input.arbitrary::<u16>()?) % value.len()),
+            _ => {
+                let other = input.arbitrary::<u8>()? % 4;
+                name = if other == 0 { NAME.to_owned() } else { format!("{NAME}-{other}") };
+            }
+        }
+        header.extend_from_slice(name.as_bytes());
+        header.push(b'=');
+        header.extend(value);
+        header.extend_from_slice(b"; ");
+    }
+    Ok(header)
+}

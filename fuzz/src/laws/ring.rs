@@ -1,0 +1,78 @@
+//! A ring's text is read as the specification says, written back as the same ring, and
+//! never repeated by an error.
+
+use std::sync::LazyLock;
+
+use bulla::{KeyRing, RingError};
+
+use crate::fixed::{at, key_text};
+use crate::independent::read_ring;
+
+/// Those that the seeds are made of, without prefix and id.
+static SECRETS: LazyLock<Vec<String>> =
+    LazyLock::new(|| (1..=6).map(|number| key_text(number)[12..55].to_owned()).collect());
+
+/// `data` is a ring's text.
+///
+/// # Panics
+/// When the two implementations differ, when the text that is written is another
+/// ring's, or when an error holds a part of a key.
+pub fn ring(data: &[u8]) {
+    let (here, there) = (KeyRing::try_from(data), read_ring(data));
+    let (ring, there) = match (here, there) {
+        (Err(error), Err(line)) => {
+            assert_eq!(error.line(), line, "{error}");
+            return tells_no_secret(error);
+        }
+        (Ok(here), Ok(there)) => (here, there),
+        (here, there) => panic!("{here:?} here, {there:?} there"),
+    };
+    assert_eq!(ring.serial(), there.serial);
+    let shown: Vec<_> = ring
+        .entries()
+        .map(|entry| (entry.key_id().to_string(), entry.primary_from(), entry.open_until()))
+        .collect();
+    let expected: Vec<_> = there
+        .entries
+        .iter()
+        .map(|entry| {
+            (hex(&entry.id), at(entry.primary_from.unwrap_or(0)), entry.open_until.map(at))
+        })
+        .collect();
+    assert_eq!(shown, expected);
+
+    let text = ring.expose_text();
+    let again: KeyRing = text.parse().expect("a ring's own text is read");
+    assert_eq!(again.expose_text(), text);
+    assert_eq!(format!("{again:?}"), format!("{ring:?}"));
+    // At every instant at which something changes, and just before it.
+    let changes = there.entries.iter().flat_map(|entry| [entry.primary_from, entry.open_until]);
+    for change in changes.flatten() {
+        for now in [change.saturating_sub(1), change] {
+            let primary = there.primary_at(now).map(|id| hex(&id));
+            assert_eq!(ring.primary_at(at(now)).map(|id| id.to_string()), primary);
+            assert_eq!(again.primary_at(at(now)), ring.primary_at(at(now)));
+        }
+    }
+    let debug = format!("{ring:?}");
+    assert!(SECRETS.iter().all(|secret| !debug.contains(&secret[..8])));
+}
+
+/// An error is `Copy` and `'static`, so that no text can be in it; what it shows is held
+/// against the keys that the input may have.
+fn tells_no_secret<E: Copy + 'static + std::fmt::Display + std::fmt::Debug>(error: E) {
+    let shown = format!("{error} {error:?}");
+    for secret in &*SECRETS {
+        assert!(
+            secret.as_bytes().windows(8).all(|part| {
+                !shown.contains(std::str::from_utf8(part).expect("keys are ASCII"))
+            })
+        );
+    }
+}
+
+const _: fn(RingError) = tells_no_secret::<RingError>;
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,251 @@
+//! Sessions over random timelines, against models that are simpler than they are.
+
+use std::time::Duration;
+
+use bulla::{Bearer, CLOCK_SKEW, Channel, Cookie, Policy, Sessions, Start, UnixTime};
+use proptest::prelude::*;
+
+use crate::support::{Account, Client, T0, ada, key_text, ring, secs};
+
+fn sessions(keys: &[&str], policy: Policy) -> Sessions<Account> {
+    Sessions::builder(ring(keys), policy)
+        .cookie(Cookie::default())
+        .bearer(Bearer::default())
+        .build()
+}
+
+fn over_both() -> impl Strategy<Value = (Channel, Client)> {
+    prop_oneof![
+        Just((Channel::Cookie, Client::browser())),
+        Just((Channel::Bearer, Client::mobile())),
+    ]
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Nothing,
+    Look,
+    /// A request that does not count as activity.
+    Poll,
+    Change,
+    Reauthenticate,
+    SignIn,
+    SignOut,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        1 => Just(Act::Nothing),
+        6 => Just(Act::Look),
+        2 => Just(Act::Poll),
+        3 => Just(Act::Change),
+        1 => Just(Act::Reauthenticate),
+        1 => Just(Act::SignIn),
+        1 => Just(Act::SignOut),
+    ]
+}
+
+/// What a session is, to a server with a store.
+#[derive(Clone, Debug, PartialEq)]
+struct Model {
+    id: u64,
+    started_at: UnixTime,
+    reauthenticated_at: UnixTime,
+    last_seen: UnixTime,
+}
+
+impl Model {
+    fn new(now: UnixTime) -> Model {
+        Model { id: ada().id, started_at: now, reauthenticated_at: now, last_seen: now }
+    }
+
+    /// When it is over.
+    fn ends(&self, policy: &Policy) -> UnixTime {
+        let idle = self.last_seen + policy.idle_timeout();
+        idle.min(self.started_at + policy.absolute_timeout())
+    }
+
+    fn seen(&mut self, policy: &Policy, now: UnixTime) {
+        let since = now.since(self.last_seen);
+        if !since.is_zero() && since >= policy.touch_threshold() {
+            self.last_seen = now;
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_session_lives_as_long_as_a_record_in_a_store_would(
+        (channel, client) in over_both(),
+        idle in 1_u64..4_000,
+        absolute in 1_u64..20_000,
+        steps in prop::collection::vec((0_u64..2_500, act()), 1..40),
+    ) {
+        let policy = Policy::new(secs(idle), secs(absolute));
+        let sessions = sessions(&[&key_text()], policy);
+        let mut client = client.signed_in(&sessions, T0, ada());
+        let (mut now, mut model) = (T0, Some(Model::new(T0)));
+        for (after, act) in steps {
+            now = now + secs(after);
+            let over = model.as_ref().map(|model| model.ends(&policy)).filter(|end| now >= *end);
+            let session = client.send(&sessions, now);
+            if !matches!(act, Act::Nothing | Act::SignIn | Act::SignOut) {
+                let alive = model.as_ref().filter(|_| over.is_none());
+                let shown = session.info().map(|info| {
+                    prop_assert_eq!(info.expires_at, info.started_at + secs(absolute));
+                    Ok(Model {
+                        id: session.get().map_or(0, |account| account.id),
+                        started_at: info.started_at,
+                        reauthenticated_at: info.reauthenticated_at,
+                        last_seen: info.last_seen,
+                    })
+                });
+                prop_assert_eq!(shown.transpose()?, alive.cloned());
+            }
+            let living = model.as_mut().filter(|_| over.is_none());
+            match (act, living) {
+                (Act::SignIn, _) => {
+                    session.start_with(ada(), Start::new().over(channel)).unwrap();
+                    model = Some(Model::new(now));
+                }
+                (Act::SignOut, _) => {
+                    session.end().unwrap();
+                    model = None;
+                }
+                (Act::Poll, _) => session.ignore_activity(),
+                (Act::Nothing | Act::Look, None) => {}
+                (Act::Change | Act::Reauthenticate, None) => {
+                    prop_assert!(session.update(|account| account.id += 1).is_err());
+                    prop_assert!(session.reauthenticated().is_err());
+                }
+                (Act::Nothing, Some(_)) => {}
+                (Act::Look, Some(model)) => model.seen(&policy, now),
+                (Act::Change, Some(model)) => {
+                    session.update(|account| account.id += 1).unwrap();
+                    (model.id, model.last_seen) = (model.id + 1, now);
+                }
+                (Act::Reauthenticate, Some(model)) => {
+                    session.reauthenticated().unwrap();
+                    (model.reauthenticated_at, model.last_seen) = (now, now);
+                }
+            }
+            client.receive(&session);
+            let looked = !matches!(act, Act::Nothing | Act::SignIn | Act::SignOut);
+            let absolute = model.as_ref().map(|model| model.started_at + secs(absolute));
+            let just_over = |end: UnixTime| now >= end && now < end + CLOCK_SKEW;
+            if looked && over.is_some_and(|end| ![Some(end), absolute].into_iter().flatten().any(just_over)) {
+                prop_assert!(client.kept.is_empty(), "what is long over is cleared");
+                model = None;
+            }
+        }
+    }
+}
+
+const IDLE: u64 = 1_800;
+/// Activity is recorded to within this.
+const TOUCH: u64 = 90;
+const SKEW: u64 = CLOCK_SKEW.as_secs();
+
+/// Something that happens, so many seconds after what happened before.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// A request to one of two servers.
+    Visit { after: u64, server: usize, changes: bool },
+    /// A new key, `spread` before it is primary; each server has it some time before then.
+    Publish { after: u64, spread: u64, late: [u64; 2] },
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let visit = (0..IDLE - TOUCH - SKEW, 0_usize..2, any::<bool>())
+        .prop_map(|(after, server, changes)| Event::Visit { after, server, changes });
+    let publish = (0_u64..1_000, SKEW..4_000)
+        .prop_flat_map(|(after, spread)| {
+            let late = 0..=spread - SKEW;
+            (Just(after), Just(spread), [late.clone(), late])
+        })
+        .prop_map(|(after, spread, late)| Event::Publish { after, spread, late });
+    prop_oneof![3 => visit, 1 => publish]
+}
+
+/// A key of the operator's ring.
+#[derive(Clone, Debug)]
+struct Dated {
+    text: String,
+    primary_from: UnixTime,
+    open_until: Option<UnixTime>,
+}
+
+/// As `docs/operations.md` has it: the new key after the spread, the one before for as
+/// long as a session that was seen last under it may be idle, and the skew.
+fn publish(ring: &mut Vec<Dated>, spread: u64, now: UnixTime) {
+    let last = ring.last_mut().expect("a ring has a key");
+    let primary_from = (now + secs(spread)).max(last.primary_from + secs(1));
+    last.open_until = Some(primary_from + secs(SKEW + IDLE));
+    ring.retain(|key| key.open_until.is_none_or(|until| until + CLOCK_SKEW > now));
+    ring.push(Dated { text: key_text(), primary_from, open_until: None });
+}
+
+fn served(ring: &[Dated]) -> Sessions<Account> {
+    let lines: Vec<String> = ring
+        .iter()
+        .map(|key| {
+            let until = key.open_until.map_or(String::new(), |at| format!(" open-until={at}"));
+            format!("{} primary-from={}{until}", key.text, key.primary_from)
+        })
+        .collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    sessions(&lines, Policy::new(secs(IDLE), secs(30 * 86_400)))
+}
+
+proptest! {
+    /// Each request goes to either of two servers, whose clocks are apart by up to the
+    /// skew and which get each new ring at times of their own, before it counts.
+    #[test]
+    fn two_servers_that_follow_the_rules_lose_no_session(
+        (_, client) in over_both(),
+        ahead in prop::array::uniform2(0..=SKEW),
+        events in prop::collection::vec(event(), 1..60),
+    ) {
+        let mut ring =
+            vec![Dated { text: key_text(), primary_from: UnixTime::EPOCH, open_until: None }];
+        // From when each server has which ring.
+        let first = served(&ring);
+        let mut rings = [0, 1].map(|_| vec![(T0, first.clone())]);
+        let mut client = client.signed_in(&rings[0][0].1, T0 + secs(ahead[0]), ada());
+        let (mut now, mut seen, mut id) = (T0, T0, ada().id);
+        for event in events {
+            match event {
+                Event::Publish { after, spread, late } => {
+                    now = now + secs(after);
+                    publish(&mut ring, spread, now);
+                    let ring = served(&ring);
+                    for (server, late) in rings.iter_mut().zip(late) {
+                        server.push((now + secs(late), ring.clone()));
+                    }
+                }
+                Event::Visit { after, server, changes } => {
+                    // Within the idle timeout, whatever was published meanwhile.
+                    now = now.max(seen + secs(after)).min(seen + secs(IDLE - TOUCH - SKEW - 1));
+                    seen = now;
+                    // The newest that has come, as with serial numbers.
+                    let has = rings[server].iter().rev().find(|(from, _)| *from <= now);
+                    let (_, sessions) = has.expect("each has the first");
+                    let session = client.send(sessions, now + secs(ahead[server]));
+                    prop_assert_eq!(session.get().map(|account| account.id), Some(id));
+                    if changes {
+                        session.update(|account| account.id += 1).unwrap();
+                        id += 1;
+                    }
+                    client.receive(&session);
+                }
+            }
+        }
+    }
+}
+
+/// The model's figures are the policy's.
+#[test]
+fn the_threshold_of_the_timelines_is_that_of_their_policy() {
+    let policy = Policy::new(secs(IDLE), secs(30 * 86_400));
+    assert_eq!(policy.touch_threshold(), Duration::from_secs(TOUCH));
+}
