@@ -99,10 +99,12 @@ mod start;
 mod subkeys;
 #[cfg(feature = "testing")]
 mod testing;
+mod text;
 mod time;
 mod tokens;
 #[cfg(test)]
 mod vectors;
+mod wipe;
 mod wire;
 
 #[cfg(feature = "actix4")]

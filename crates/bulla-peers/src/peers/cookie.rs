@@ -34,15 +34,26 @@ pub(super) fn private_json<S: State>(_: u64) -> Ways<S> {
             let mut jar = CookieJar::new();
             let value = serde_json::to_string(state).unwrap();
             jar.private_mut(&sealing).add(Cookie::new("s", value));
-            jar.get("s").unwrap().value().to_owned()
+            leaving(&jar)
         },
         move |text| {
-            let mut jar = CookieJar::new();
-            jar.add_original(Cookie::new("s", text.to_owned()));
+            let jar = arriving(text)?;
             let cookie = jar.private(&opening).get("s")?;
             serde_json::from_str(cookie.value()).ok()
         },
     )
+}
+
+/// As axum-extra writes a line and reads one: what a cookie cannot hold is escaped.
+fn leaving(jar: &CookieJar) -> String {
+    let line = jar.get("s").unwrap().encoded().stripped().to_string();
+    line["s=".len()..].to_owned()
+}
+
+fn arriving(text: &str) -> Option<CookieJar> {
+    let mut jar = CookieJar::new();
+    jar.add_original(Cookie::parse_encoded(format!("s={text}")).ok()?);
+    Some(jar)
 }
 
 /// A cookie's value is a string, so the bytes take base64.
@@ -53,11 +64,10 @@ pub(super) fn private_postcard<S: State>(_: u64) -> Ways<S> {
             let mut jar = CookieJar::new();
             let value = URL_SAFE_NO_PAD.encode(postcard::to_allocvec(state).unwrap());
             jar.private_mut(&sealing).add(Cookie::new("s", value));
-            jar.get("s").unwrap().value().to_owned()
+            leaving(&jar)
         },
         move |text| {
-            let mut jar = CookieJar::new();
-            jar.add_original(Cookie::new("s", text.to_owned()));
+            let jar = arriving(text)?;
             let cookie = jar.private(&opening).get("s")?;
             postcard::from_bytes(&URL_SAFE_NO_PAD.decode(cookie.value()).ok()?).ok()
         },
@@ -71,11 +81,10 @@ pub(super) fn signed<S: State>(_: u64) -> Ways<S> {
             let mut jar = CookieJar::new();
             let value = serde_json::to_string(state).unwrap();
             jar.signed_mut(&sealing).add(Cookie::new("s", value));
-            jar.get("s").unwrap().value().to_owned()
+            leaving(&jar)
         },
         move |text| {
-            let mut jar = CookieJar::new();
-            jar.add_original(Cookie::new("s", text.to_owned()));
+            let jar = arriving(text)?;
             let cookie = jar.signed(&opening).get("s")?;
             serde_json::from_str(cookie.value()).ok()
         },
