@@ -52,11 +52,15 @@ pub(crate) fn wipe(buf: &mut Vec<u8>) {
 
 /// Makes room for `more` bytes and wipes what a move leaves behind: a plain
 /// `Vec` would free its old block with plaintext in it.
+#[inline]
 pub(crate) fn reserve_wiped(buf: &mut Vec<u8>, more: usize) {
-    let needed = buf.len().saturating_add(more);
-    if needed <= buf.capacity() {
-        return;
+    if more > buf.capacity() - buf.len() {
+        grow(buf, buf.len().saturating_add(more));
     }
+}
+
+#[cold]
+fn grow(buf: &mut Vec<u8>, needed: usize) {
     let mut larger = Vec::with_capacity(needed.max(buf.capacity().saturating_mul(2)).max(256));
     larger.extend_from_slice(buf);
     wipe(buf);

@@ -132,7 +132,7 @@ impl State for Account {
         Account {
             id: 4_815_162_342,
             name: "Grace Brewster Hopper".into(),
-            mail: "grace.hopper@shop.example".into(),
+            mail: "grace.hopper@shops.example".into(),
             roles: vec![Role::Customer, Role::Editor, Role::Reports],
             tenant: "shop-west-2026".into(),
             locale: "en-US".into(),

@@ -8,9 +8,13 @@ use crate::jobs::{Job, Size, Verb};
 use crate::peers::{Expiry, Kind, Peer, Ways};
 use crate::states::State;
 
+/// Sealed, with the fast backend.
 pub const FAST: &str = "bulla, aws-lc-rs";
+/// Sealed, with the default backend.
 pub const DEFAULT: &str = "bulla";
+/// Signed, built with the fast backend.
 pub const FAST_SIGNED: &str = "bulla signed, aws-lc-rs";
+/// Signed, with the default backend.
 pub const DEFAULT_SIGNED: &str = "bulla signed";
 
 const fn peer(name: &'static str, kind: Kind, suite: &'static str) -> Peer {
@@ -56,7 +60,8 @@ macro_rules! ways {
                 let opened = borrowing.$open_in::<S::View<'_>>(black_box(&text), now, &mut buf);
                 black_box(&opened.unwrap().payload);
             };
-            let more = |verb, run| Job { who: reusing($who), verb, size: Size::Small, chars: 0, run };
+            let more =
+                |verb, run| Job { who: reusing($who), verb, size: Size::Small, chars: 0, run };
             Ways {
                 seal: Box::new(move |state| sealer.$seal(state).unwrap()),
                 open: Box::new(move |text| Some(opener.$open(text).ok()?.payload)),

@@ -20,8 +20,13 @@ pub(super) const PRIVATE_JSON: Peer = PRIVATE;
 pub(super) const PRIVATE_POSTCARD: Peer =
     Peer { name: "cookie private, postcard", encoding: "postcard in base64", ..PRIVATE };
 
-pub(super) const SIGNED: Peer =
+const SIGNED: Peer =
     Peer { name: "cookie signed", kind: Kind::Signs, suite: "HMAC-SHA256", ..PRIVATE };
+
+pub(super) const SIGNED_JSON: Peer = SIGNED;
+
+pub(super) const SIGNED_POSTCARD: Peer =
+    Peer { name: "cookie signed, postcard", encoding: "postcard in base64", ..SIGNED };
 
 fn key() -> Key {
     Key::from(&[super::KEY, super::KEY].concat())
@@ -32,61 +37,76 @@ pub(super) fn private_json<S: State>(_: u64) -> Ways<S> {
     Ways::new(
         move |state: &S| {
             let mut jar = CookieJar::new();
-            let value = serde_json::to_string(state).unwrap();
-            jar.private_mut(&sealing).add(Cookie::new("s", value));
-            leaving(&jar)
+            jar.private_mut(&sealing).add(Cookie::new("s", serde_json::to_string(state).unwrap()));
+            value(&jar)
         },
         move |text| {
-            let jar = arriving(text)?;
-            let cookie = jar.private(&opening).get("s")?;
+            let cookie = with(text).private(&opening).get("s")?;
             serde_json::from_str(cookie.value()).ok()
         },
     )
 }
 
-/// As axum-extra writes a line and reads one: what a cookie cannot hold is escaped.
-fn leaving(jar: &CookieJar) -> String {
-    let line = jar.get("s").unwrap().encoded().stripped().to_string();
-    line["s=".len()..].to_owned()
-}
-
-fn arriving(text: &str) -> Option<CookieJar> {
-    let mut jar = CookieJar::new();
-    jar.add_original(Cookie::parse_encoded(format!("s={text}")).ok()?);
-    Some(jar)
-}
-
-/// A cookie's value is a string, so the bytes take base64.
 pub(super) fn private_postcard<S: State>(_: u64) -> Ways<S> {
     let (sealing, opening) = (key(), key());
     Ways::new(
         move |state: &S| {
             let mut jar = CookieJar::new();
-            let value = URL_SAFE_NO_PAD.encode(postcard::to_allocvec(state).unwrap());
-            jar.private_mut(&sealing).add(Cookie::new("s", value));
-            leaving(&jar)
+            jar.private_mut(&sealing).add(Cookie::new("s", base64_of(state)));
+            value(&jar)
         },
-        move |text| {
-            let jar = arriving(text)?;
-            let cookie = jar.private(&opening).get("s")?;
-            postcard::from_bytes(&URL_SAFE_NO_PAD.decode(cookie.value()).ok()?).ok()
-        },
+        move |text| of_base64(with(text).private(&opening).get("s")?.value()),
     )
 }
 
-pub(super) fn signed<S: State>(_: u64) -> Ways<S> {
+/// JSON has characters that a cookie cannot hold, and this jar leaves it readable: it is
+/// escaped, as axum-extra does.
+pub(super) fn signed_json<S: State>(_: u64) -> Ways<S> {
     let (sealing, opening) = (key(), key());
     Ways::new(
         move |state: &S| {
             let mut jar = CookieJar::new();
-            let value = serde_json::to_string(state).unwrap();
-            jar.signed_mut(&sealing).add(Cookie::new("s", value));
-            leaving(&jar)
+            jar.signed_mut(&sealing).add(Cookie::new("s", serde_json::to_string(state).unwrap()));
+            let line = jar.get("s").unwrap().encoded().stripped().to_string();
+            line["s=".len()..].to_owned()
         },
         move |text| {
-            let jar = arriving(text)?;
+            let mut jar = CookieJar::new();
+            jar.add_original(Cookie::parse_encoded(format!("s={text}")).ok()?);
             let cookie = jar.signed(&opening).get("s")?;
             serde_json::from_str(cookie.value()).ok()
         },
     )
+}
+
+pub(super) fn signed_postcard<S: State>(_: u64) -> Ways<S> {
+    let (sealing, opening) = (key(), key());
+    Ways::new(
+        move |state: &S| {
+            let mut jar = CookieJar::new();
+            jar.signed_mut(&sealing).add(Cookie::new("s", base64_of(state)));
+            value(&jar)
+        },
+        move |text| of_base64(with(text).signed(&opening).get("s")?.value()),
+    )
+}
+
+/// What fits a cookie as it is.
+fn value(jar: &CookieJar) -> String {
+    jar.get("s").unwrap().value().to_owned()
+}
+
+fn with(text: &str) -> CookieJar {
+    let mut jar = CookieJar::new();
+    jar.add_original(Cookie::new("s", text.to_owned()));
+    jar
+}
+
+/// A cookie's value is a string, so the bytes take base64.
+fn base64_of(state: &impl State) -> String {
+    URL_SAFE_NO_PAD.encode(postcard::to_allocvec(state).unwrap())
+}
+
+fn of_base64<S: State>(text: &str) -> Option<S> {
+    postcard::from_bytes(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
 }

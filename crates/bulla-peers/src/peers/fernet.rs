@@ -20,8 +20,6 @@ pub(super) fn ways<S: State>(lifetime: u64) -> Ways<S> {
     let (sealing, opening) = (key(), key());
     Ways::new(
         move |state| sealing.encrypt(&postcard::to_allocvec(state).unwrap()),
-        move |text| {
-            postcard::from_bytes(&opening.decrypt_with_ttl(text, lifetime).ok()?).ok()
-        },
+        move |text| postcard::from_bytes(&opening.decrypt_with_ttl(text, lifetime).ok()?).ok(),
     )
 }

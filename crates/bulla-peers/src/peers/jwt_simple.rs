@@ -14,7 +14,8 @@ pub(super) const PEER: Peer = Peer {
 };
 
 pub(super) fn ways<S: State>(lifetime: u64) -> Ways<S> {
-    let (signing, verifying) = (HS256Key::from_bytes(&super::KEY), HS256Key::from_bytes(&super::KEY));
+    let (signing, verifying) =
+        (HS256Key::from_bytes(&super::KEY), HS256Key::from_bytes(&super::KEY));
     let strict = VerificationOptions {
         time_tolerance: Some(Duration::from_secs(0)),
         ..VerificationOptions::default()

@@ -17,9 +17,9 @@ use std::thread;
 use std::time::Duration;
 
 use crate::jobs::{Job, Size, Verb};
-use crate::states::{Account, Visit, LIFETIME, State};
+use crate::states::{Account, LIFETIME, State, Visit};
 
-pub use self::bulla::{DEFAULT, DEFAULT_SIGNED, FAST, FAST_SIGNED};
+pub use self::bulla::{DEFAULT, DEFAULT_SIGNED, FAST, FAST_SIGNED, reusing};
 
 /// What a library's tokens are, as far as the bars ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,19 +42,31 @@ pub enum Expiry {
 /// A library, and what is written about it.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer {
+    /// Its name, and the variant.
     pub name: &'static str,
+    /// What its tokens are.
     pub kind: Kind,
+    /// What it computes.
     pub suite: &'static str,
+    /// How it writes values.
     pub encoding: &'static str,
+    /// Who enforces the deadline.
     pub expiry: Expiry,
 }
 
+impl Peer {
+    /// Whether it is bulla.
+    pub fn is_ours(&self) -> bool {
+        bulla::PEERS.iter().any(|ours| ours.name == self.name)
+    }
+}
+
 /// How a peer carries a state.
-pub struct Ways<S> {
-    pub seal: Box<dyn Fn(&S) -> String>,
-    pub open: Box<dyn Fn(&str) -> Option<S>>,
+struct Ways<S> {
+    seal: Box<dyn Fn(&S) -> String>,
+    open: Box<dyn Fn(&str) -> Option<S>>,
     /// More that only bulla has, under a name of its own.
-    pub more: Vec<Job>,
+    more: Vec<Job>,
 }
 
 impl<S> Ways<S> {
@@ -78,7 +90,8 @@ macro_rules! all {
             bulla::PEERS[3] => bulla::default_signed,
             cookie::PRIVATE_JSON => cookie::private_json,
             cookie::PRIVATE_POSTCARD => cookie::private_postcard,
-            cookie::SIGNED => cookie::signed,
+            cookie::SIGNED_JSON => cookie::signed_json,
+            cookie::SIGNED_POSTCARD => cookie::signed_postcard,
             jsonwebtoken::AWS_LC => jsonwebtoken::aws_lc,
             jsonwebtoken::RUST_CRYPTO => jsonwebtoken::rust_crypto,
             jwt_simple::PEER => jwt_simple::ways,
@@ -160,7 +173,11 @@ fn of<S: State>(peer: Peer, size: Size, ways: Ways<S>) -> Vec<Job> {
     let (chars, who) = (text.len(), peer.name);
     let Ways { seal, open, more } = ways;
     let seal = move || drop(black_box(seal(black_box(&state))));
-    let open = move || drop(black_box(open(black_box(&text)).expect("it was opened before")));
+    let open = move || {
+        drop(black_box(
+            open(black_box(&text)).unwrap_or_else(|| panic!("{who} did not open its own")),
+        ))
+    };
     let mut jobs = vec![
         Job { who, verb: Verb::Seal, size, chars, run: Box::new(seal) },
         Job { who, verb: Verb::Open, size, chars, run: Box::new(open) },
