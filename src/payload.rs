@@ -292,6 +292,7 @@ impl std::error::Error for PayloadError {}
 struct Wiped<'a>(&'a mut Vec<u8>);
 
 impl Wiped<'_> {
+    #[inline]
     fn extend(&mut self, bytes: &[u8]) {
         reserve_wiped(self.0, bytes.len());
         self.0.extend_from_slice(bytes);
@@ -301,11 +302,13 @@ impl Wiped<'_> {
 impl postcard::ser_flavors::Flavor for Wiped<'_> {
     type Output = ();
 
+    #[inline]
     fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
         self.extend(&[byte]);
         Ok(())
     }
 
+    #[inline]
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
         self.extend(bytes);
         Ok(())

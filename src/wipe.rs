@@ -1,22 +1,32 @@
 //! Buffers that held plaintext: wiped when they are let go, and when they grow.
 
+use std::cell::Cell;
+use std::mem;
 use std::ops::{Deref, DerefMut};
 
 use zeroize::Zeroize as _;
 
-/// Bytes that are wiped on drop.
+/// Bytes that are wiped on drop. Their memory serves the thread's next buffer: a token
+/// is opened without an allocation beside those of its value.
 ///
-/// `Zeroizing<Vec<u8>>` does the same one byte at a time: 0.9 µs for 2.4 kB, against
-/// 0.03 µs.
-#[derive(Default)]
+/// `Zeroizing<Vec<u8>>` wipes one byte at a time: 0.9 µs for 2.4 kB, against 0.03 µs.
 pub(crate) struct Buffer(Vec<u8>);
+
+thread_local! {
+    /// Empty and wiped. One is enough: a request opens one token after another.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// The longest token fits; what is larger goes back to the allocator.
+const LARGEST_SPARE: usize = 8192;
 
 impl Buffer {
     pub(crate) fn new() -> Buffer {
-        Buffer::default()
+        // While a thread ends there may be no spare any more.
+        Buffer(SPARE.try_with(Cell::take).unwrap_or_default())
     }
 
-    /// A copy of `bytes`.
+    /// A copy of `bytes`, which is kept for longer and so has memory of its own.
     pub(crate) fn of(bytes: &[u8]) -> Buffer {
         Buffer(bytes.to_vec())
     }
@@ -24,7 +34,17 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        wipe(&mut self.0);
+        if self.0.capacity() == 0 {
+            return;
+        }
+        // What lies beyond the length has been wiped before, or was never written:
+        // nothing takes bytes off the end of one of these.
+        self.0[..].zeroize();
+        self.0.clear();
+        if self.0.capacity() <= LARGEST_SPARE {
+            let buf = mem::take(&mut self.0);
+            SPARE.try_with(|spare| spare.set(buf)).ok();
+        }
     }
 }
 
@@ -70,6 +90,18 @@ fn grow(buf: &mut Vec<u8>, needed: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_buffer_is_wiped_before_it_serves_again() {
+        let mut buf = Buffer::new();
+        buf.extend([7; 300]);
+        drop(buf);
+        let mut again = Buffer::new();
+        assert!(again.is_empty() && again.capacity() >= 300);
+        again.resize(300, 0);
+        assert_eq!(again[..], [0; 300]);
+        assert_eq!(Buffer::new().capacity(), 0, "a second one has no share in it");
+    }
 
     #[test]
     fn a_buffer_that_grows_keeps_its_bytes_and_wiping_keeps_its_room() {

@@ -122,6 +122,9 @@ impl Claims {
     }
 }
 
+/// Bytes kept free for a payload's length.
+const ROOM: usize = 2;
+
 /// Appends a body. `encode` appends the payload; its length goes before it.
 pub(crate) fn write_body(
     buf: &mut Vec<u8>,
@@ -134,16 +137,19 @@ pub(crate) fn write_body(
     write_varint(buf, claims.lifetime);
     write_varint(buf, claims.schema.into());
 
-    // The length is known after encoding; it most often fits the one byte
-    // kept free for it, and the payload moves up when it does not.
+    // The length is known after encoding. Two bytes are kept free for it, which fit
+    // payloads of 128 bytes to 16 kB; a shorter one moves down, which is soon done.
     let at = buf.len();
-    buf.push(0);
+    buf.extend([0; ROOM]);
     encode(buf)?;
-    let payload_len = buf.len() - at - 1;
+    let payload_len = buf.len() - at - ROOM;
     let (length, len) = varint(payload_len as u64);
-    reserve_wiped(buf, len - 1);
-    buf.resize(buf.len() + len - 1, 0);
-    buf.copy_within(at + 1..at + 1 + payload_len, at + len);
+    if len != ROOM {
+        reserve_wiped(buf, len);
+        buf.resize(at + payload_len + len.max(ROOM), 0);
+        buf.copy_within(at + ROOM..at + ROOM + payload_len, at + len);
+        buf.truncate(at + len + payload_len);
+    }
     buf[at..at + len].copy_from_slice(&length[..len]);
 
     let padded = (buf.len() - start).next_multiple_of(usize::from(bucket.max(1)));
