@@ -50,6 +50,7 @@
 //! |---|---|
 //! | `derive` (default) | `#[derive(Payload)]` |
 //! | `json` (default) | `Encoding::Json`, for signed tokens that a front end reads |
+//! | `aws-lc-rs` | the same tokens several times faster, by cryptography in C and assembly; builds with a C compiler |
 //! | `testing` | `TestClock`, `Sessions::signed_in_cookie` and `signed_in_bearer`, for an application's tests |
 //! | `reload` | `RingHandle::watch`: a ring in a file, or elsewhere, that is followed while serving |
 //! | `tracing` | events of sessions as events of `tracing`; every adapter brings it |

@@ -62,3 +62,37 @@ impl SealingKey {
         (LessSafeKey::new(key), Nonce::assume_unique_for_key(short))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::rustcrypto;
+    use super::*;
+
+    #[test]
+    fn both_backends_write_and_read_the_same_bytes() {
+        let (key, nonce) = (Zeroizing::new([0x61; 32]), std::array::from_fn(|n| n as u8 * 11));
+        let (ours, theirs) = (SealingKey::new(&key), rustcrypto::SealingKey::new(&key));
+        for len in (0..300).chain([1024, 6100]) {
+            let plain: Vec<u8> = (0..len).map(|n| n as u8).collect();
+            let (mut a, mut b) = (plain.clone(), plain.clone());
+            let tag = ours.encrypt(&nonce, b"b1.", &mut a);
+            assert_eq!(tag, theirs.encrypt(&nonce, b"b1.", &mut b));
+            assert_eq!(a, b);
+            ours.decrypt(&nonce, b"b1.", &mut a, &tag).unwrap();
+            theirs.decrypt(&nonce, b"b1.", &mut b, &tag).unwrap();
+            assert_eq!((&a, &b), (&plain, &plain));
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_forgery_is_left_in_plain() {
+        let (key, nonce) = (Zeroizing::new([1; 32]), [2; NONCE_LEN]);
+        let key = SealingKey::new(&key);
+        let mut body = *b"what only the server reads";
+        let mut tag = key.encrypt(&nonce, b"", &mut body);
+        tag[15] ^= 1;
+        assert!(key.decrypt(&nonce, b"", &mut body, &tag).is_err());
+        assert_eq!(body, [0; 26]);
+        assert!(key.decrypt(&nonce, b"other", &mut body, &tag).is_err());
+    }
+}

@@ -35,6 +35,9 @@ pub(crate) fn derive<const N: usize>(key: &[u8; 32], info: &[&[u8]]) -> Zeroizin
 }
 
 /// HMAC-SHA256 under one signing key, its key state prepared once; wiped on drop.
+///
+/// RustCrypto's with either backend: with SHA extensions it takes 190 ns for a small
+/// token and 1.35 µs for 2.4 kB, and that of aws-lc-rs 255 ns and 1.41 µs.
 pub(crate) struct SigningKey(Hmac<Sha256>);
 
 impl SigningKey {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::jobs::{Size, Verb};
-use crate::peers::{DEFAULT, DEFAULT_SIGNED, FAST, FAST_SIGNED, Kind, Peer, reusing};
+use crate::peers::{DEFAULT, FAST, Kind, Peer, SIGNED, reusing};
 use crate::primitives::floor;
 use crate::rounds::{Times, median, ratio};
 
@@ -111,11 +111,9 @@ impl Results {
             let found = self.nearest(FAST, Seal, size, encrypting());
             faster(FAST, Seal, size, limit, found, "who encrypts");
         }
-        for ours in [FAST_SIGNED, DEFAULT_SIGNED] {
-            for verb in [Seal, Open] {
-                let found = self.nearest(ours, verb, Small, self.theirs(Kind::Signs));
-                faster(ours, verb, Small, 2.2, found, "who signs");
-            }
+        for verb in [Seal, Open] {
+            let found = self.nearest(SIGNED, verb, Small, self.theirs(Kind::Signs));
+            faster(SIGNED, verb, Small, 2.2, found, "who signs");
         }
         for verb in [Seal, Open] {
             for size in [Small, Large] {
@@ -124,7 +122,7 @@ impl Results {
             }
         }
 
-        for ours in [FAST, DEFAULT] {
+        for ours in [FAST, DEFAULT, SIGNED] {
             for (who, borrowing) in [(ours, false), (reusing(ours), true)] {
                 for verb in [Seal, Open] {
                     for size in [Small, Large] {
@@ -142,7 +140,7 @@ impl Results {
             }
         }
 
-        for ours in [FAST, DEFAULT, FAST_SIGNED, DEFAULT_SIGNED] {
+        for ours in [FAST, DEFAULT, SIGNED] {
             for verb in [Seal, Open] {
                 for size in [Small, Large] {
                     bars.push(Bar {

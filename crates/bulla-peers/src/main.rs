@@ -19,7 +19,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let check = match env::args().skip(1).collect::<Vec<_>>() {
         args if args.is_empty() => false,
         args if args == ["--check"] => true,
-        _ => return Err("usage: cargo peers [-- --check]".into()),
+        _ => return Err("usage: cargo peers [--check]".into()),
     };
     peers::check();
 

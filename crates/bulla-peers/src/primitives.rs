@@ -37,11 +37,10 @@ pub const HMAC_FAST: &str = "HMAC-SHA256 of aws-lc-rs";
 
 /// What each verb of bulla needs, in each mode: the sum is the floor.
 pub fn floor(who: &str, verb: Verb, borrowing: bool) -> Vec<&'static str> {
-    use crate::peers::{DEFAULT, FAST, FAST_SIGNED};
+    use crate::peers::{DEFAULT, FAST};
     let cipher = match who {
         FAST => XCHACHA_FAST,
         DEFAULT => XCHACHA,
-        FAST_SIGNED => HMAC_FAST,
         _ => HMAC,
     };
     let sealed = who == FAST || who == DEFAULT;

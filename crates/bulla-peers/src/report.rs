@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::bars::{Bar, Results};
 use crate::chart::Row;
 use crate::jobs::{Size, Verb};
-use crate::peers::{DEFAULT, DEFAULT_SIGNED, Expiry, FAST, Kind, Peer, reusing};
+use crate::peers::{DEFAULT, Expiry, FAST, Kind, Peer, SIGNED, reusing};
 use crate::primitives;
 use crate::rounds::{median, ratio, spread};
 use crate::scaling::{self, PAYLOADS, REFUSALS, RINGS};
@@ -16,7 +16,7 @@ const HEAD: &str = "\
 Written by `cargo peers` (crates/bulla-peers), one run, one process. **Ratios are what
 lasts**; nanoseconds are those of one machine on one day: a virtual machine of 2 cores of
 an AMD EPYC with AVX2 and SHA extensions, Linux, the release profile as Cargo has it, no
-flags of the compiler. `cargo peers -- --check` measures again and fails where a bar below
+flags of the compiler. `cargo peers --check` measures again and fails where a bar below
 is missed.
 
 Every library carries the same two typed values, from value to text and back: an account
@@ -71,7 +71,7 @@ fn row(out: &mut String, results: &Results, size: Size, peer: &Peer, who: &str) 
     for verb in [Verb::Seal, Verb::Open] {
         let ns = results.ns(who, verb, size);
         cells.push(format!("{:.0} ± {:.1} %", median(ns), spread(ns) * 100.0));
-        let signed = [DEFAULT_SIGNED, DEFAULT_SIGNED];
+        let signed = [SIGNED, SIGNED];
         let bases = if peer.kind == Kind::Signs { signed } else { [FAST, DEFAULT] };
         cells.extend(bases.map(|base| format!("{:.2}", ratio(ns, results.ns(base, verb, size)))));
     }
@@ -174,7 +174,6 @@ pub fn rows(results: &Results) -> Vec<Row> {
     let mut rows: Vec<Row> = results
         .peers
         .iter()
-        .filter(|peer| peer.name != "bulla signed, aws-lc-rs")
         .map(|peer| Row {
             label: peer.name.to_owned(),
             ns: median(results.ns(peer.name, Verb::Open, Size::Small)),

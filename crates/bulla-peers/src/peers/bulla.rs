@@ -12,20 +12,17 @@ use crate::states::State;
 pub const FAST: &str = "bulla, aws-lc-rs";
 /// Sealed, with the default backend.
 pub const DEFAULT: &str = "bulla";
-/// Signed, built with the fast backend.
-pub const FAST_SIGNED: &str = "bulla signed, aws-lc-rs";
-/// Signed, with the default backend.
-pub const DEFAULT_SIGNED: &str = "bulla signed";
+/// Signed, which is the same code with both backends.
+pub const SIGNED: &str = "bulla signed";
 
 const fn peer(name: &'static str, kind: Kind, suite: &'static str) -> Peer {
     Peer { name, kind, suite, encoding: "postcard", expiry: Expiry::Enforced }
 }
 
-pub(super) const PEERS: [Peer; 4] = [
+pub(super) const PEERS: [Peer; 3] = [
     peer(FAST, Kind::Encrypts, "XChaCha20-Poly1305"),
     peer(DEFAULT, Kind::Encrypts, "XChaCha20-Poly1305"),
-    peer(FAST_SIGNED, Kind::Signs, "HMAC-SHA256"),
-    peer(DEFAULT_SIGNED, Kind::Signs, "HMAC-SHA256"),
+    peer(SIGNED, Kind::Signs, "HMAC-SHA256"),
 ];
 
 /// The name of the variant that reuses its buffers, of one of the above.
@@ -33,7 +30,6 @@ pub fn reusing(name: &str) -> &'static str {
     match name {
         FAST => "bulla, aws-lc-rs, reusing a buffer",
         DEFAULT => "bulla, reusing a buffer",
-        FAST_SIGNED => "bulla signed, aws-lc-rs, reusing a buffer",
         _ => "bulla signed, reusing a buffer",
     }
 }
@@ -76,5 +72,4 @@ macro_rules! ways {
 
 ways! { fast, FAST, bulla, Sealer: seal, seal_into, open, open_in }
 ways! { default, DEFAULT, bulla_default, Sealer: seal, seal_into, open, open_in }
-ways! { fast_signed, FAST_SIGNED, bulla, Signer: sign, sign_into, verify, verify_in }
-ways! { default_signed, DEFAULT_SIGNED, bulla_default, Signer: sign, sign_into, verify, verify_in }
+ways! { signed, SIGNED, bulla_default, Signer: sign, sign_into, verify, verify_in }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use crate::jobs::{Job, Size, Verb};
 use crate::states::{Account, LIFETIME, State, Visit};
 
-pub use self::bulla::{DEFAULT, DEFAULT_SIGNED, FAST, FAST_SIGNED, reusing};
+pub use self::bulla::{DEFAULT, FAST, SIGNED, reusing};
 
 /// What a library's tokens are, as far as the bars ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +86,7 @@ macro_rules! all {
         $use! {
             bulla::PEERS[0] => bulla::fast,
             bulla::PEERS[1] => bulla::default,
-            bulla::PEERS[2] => bulla::fast_signed,
-            bulla::PEERS[3] => bulla::default_signed,
+            bulla::PEERS[2] => bulla::signed,
             cookie::PRIVATE_JSON => cookie::private_json,
             cookie::PRIVATE_POSTCARD => cookie::private_postcard,
             cookie::SIGNED_JSON => cookie::signed_json,
