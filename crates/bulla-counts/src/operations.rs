@@ -63,8 +63,10 @@ const LARGE: u32 = 85;
 
 type Operation = Box<dyn FnMut()>;
 
+type Prepare = fn() -> Operation;
+
 /// Name, and how to prepare it.
-pub(crate) const OPERATIONS: &[(&str, fn() -> Operation)] = &[
+pub(crate) const OPERATIONS: &[(&str, Prepare)] = &[
     ("seal into a buffer, small", || seal_into(SMALL)),
     ("seal into a buffer, large", || seal_into(LARGE)),
     ("seal, small", || seal(SMALL)),

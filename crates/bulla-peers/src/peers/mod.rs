@@ -61,10 +61,13 @@ impl Peer {
     }
 }
 
+type Seal<S> = Box<dyn Fn(&S) -> String>;
+type Open<S> = Box<dyn Fn(&str) -> Option<S>>;
+
 /// How a peer carries a state.
 struct Ways<S> {
-    seal: Box<dyn Fn(&S) -> String>,
-    open: Box<dyn Fn(&str) -> Option<S>>,
+    seal: Seal<S>,
+    open: Open<S>,
     /// More that only bulla has, under a name of its own.
     more: Vec<Job>,
 }
