@@ -47,7 +47,7 @@ fn peers(out: &mut String, results: &Results, size: Size) {
     let what = if size == Size::Small { "Small: 84 bytes" } else { "Large: 2.4 kB" };
     let base = match size {
         Size::Small => "times bulla with aws-lc-rs, and with the default backend",
-        Size::Large => "the same",
+        Size::Large => "as above",
     };
     line(out, &format!("## {what}\n"));
     line(out, &format!("Ratios: {base}; for who signs, to bulla signed.\n"));
