@@ -20,7 +20,7 @@ flags of the compiler. `cargo peers --check` measures again and fails where a ba
 is missed.
 
 Every library carries the same two typed values, from value to text and back: an account
-of 84 bytes in postcard (193 in JSON), and a visit of 2.4 kB (65 strings). Expiry is
+of 84 bytes in postcard (193 in JSON), and a visit of 2.4 kB (82 strings). Expiry is
 enforced where the library can. Before anything is measured, each has to give the value
 back, and to refuse one that was changed or has expired. All have their turn in every
 round, 60 µs at a time; a round's figure is the best of ten turns, since other programs
