@@ -656,12 +656,13 @@ def renewal_purpose(purpose: bytes, channel: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class StatePayload:
-    """The payload of a state token (spec 9). A ceiling of 0 is none."""
+    """The payload of a state token (spec 9). A ceiling of 0 is none, and an empty origin, too."""
 
     session_id: bytes
     started_at: int
     reauthenticated_at: int
     ceiling: int
+    origin: bytes
     state: bytes
 
     def encode(self) -> bytes:
@@ -669,7 +670,8 @@ class StatePayload:
             self.session_id
             + to_varint(self.started_at)
             + to_varint(self.reauthenticated_at)
-            + to_varint(self.ceiling)
+            + to_varint(2 * self.ceiling + (1 if self.origin else 0))
+            + self.origin
             + self.state
         )
 
@@ -679,10 +681,16 @@ class StatePayload:
         try:
             started_at, rest = take_varint(rest)
             reauthenticated_at, rest = take_varint(rest)
-            ceiling, rest = take_varint(rest)
+            limit, rest = take_varint(rest)
         except Malformed:
             raise Refused("payload") from None
-        return cls(session_id, started_at, reauthenticated_at, ceiling, rest)
+        ceiling, has_origin = divmod(limit, 2)
+        origin, state = (
+            (rest[:SESSION_ID_LENGTH], rest[SESSION_ID_LENGTH:]) if has_origin else (b"", rest)
+        )
+        if has_origin and len(origin) < SESSION_ID_LENGTH:
+            raise Refused("payload")
+        return cls(session_id, started_at, reauthenticated_at, ceiling, origin, state)
 
 
 @dataclass(frozen=True)
@@ -702,21 +710,28 @@ class RenewalPayload:
     """The payload of a renewal token (spec 9)."""
 
     session_id: bytes
+    validated_at: int = 0
     copy: StateCopy | None = None
 
     def encode(self) -> bytes:
+        start = self.session_id + to_varint(self.validated_at)
         if self.copy is None:
-            return self.session_id
-        return self.session_id + self.copy.fingerprint + self.copy.body
+            return start
+        return start + self.copy.fingerprint + self.copy.body
 
     @classmethod
     def decode(cls, payload: bytes) -> RenewalPayload:
         session_id, rest = payload[:SESSION_ID_LENGTH], payload[SESSION_ID_LENGTH:]
-        if len(session_id) == SESSION_ID_LENGTH and not rest:
-            return cls(session_id)
+        try:
+            validated_at, rest = take_varint(rest)
+        except Malformed:
+            raise Refused("payload") from None
+        if not rest:
+            return cls(session_id, validated_at)
         if len(rest) <= FINGERPRINT_LENGTH:
             raise Refused("payload")
-        return cls(session_id, StateCopy(rest[:FINGERPRINT_LENGTH], rest[FINGERPRINT_LENGTH:]))
+        copy = StateCopy(rest[:FINGERPRINT_LENGTH], rest[FINGERPRINT_LENGTH:])
+        return cls(session_id, validated_at, copy)
 
 
 def fingerprint(state_token: str) -> bytes:
@@ -920,9 +935,9 @@ def primary_fields(ring: Ring, at: int) -> Vector:
 
 STATE_INPUTS = (
     "purpose", "channel", "state", "session_id", "started_at", "reauthenticated_at",
-    "ceiling", "issued_at", "lifetime", "schema", "key", "nonce",
+    "ceiling", "origin", "issued_at", "lifetime", "schema", "key", "nonce",
 )  # fmt: skip
-RENEWAL_INPUTS = ("key", "nonce", "issued_at", "lifetime", "with_copy")
+RENEWAL_INPUTS = ("key", "nonce", "issued_at", "lifetime", "validated_at", "with_copy")
 
 
 def answer_session(vector: Vector) -> Vector:
@@ -932,6 +947,7 @@ def answer_session(vector: Vector) -> Vector:
         vector["started_at"],
         vector["reauthenticated_at"],
         vector["ceiling"],
+        bytes.fromhex(vector["origin"] or ""),
         bytes.fromhex(vector["state"]),
     ).encode()
     purpose = state_purpose(*purpose_and_channel(vector))
@@ -948,7 +964,8 @@ def answer_renewal(vector: Vector, copy: StateCopy) -> Vector:
     """The renewal of a vector of session.json (spec 9)."""
     renewal = vector["renewal"]
     session_id = bytes.fromhex(vector["session_id"])
-    payload = RenewalPayload(session_id, copy if renewal["with_copy"] else None).encode()
+    held = copy if renewal["with_copy"] else None
+    payload = RenewalPayload(session_id, renewal["validated_at"], held).encode()
     purpose = renewal_purpose(*purpose_and_channel(vector))
     _, token = seal_for_session(renewal, purpose, RENEWAL_SCHEMA, payload)
     return {
@@ -2129,6 +2146,18 @@ def session_vectors() -> Iterator[Vector]:
         "state-ending-in-zeros-with-copy", state=b"cart\0\0\0", renewed_after=60, renewal_key=KEY_B
     )
     yield session_vector("reauthenticated", reauthenticated_after=300, changed_after=300)
+    yield session_vector(
+        "under-a-new-id", origin=octets("origin", SESSION_ID_LENGTH), reauthenticated_after=300
+    )
+    yield session_vector(
+        "under-a-new-id-with-ceiling",
+        origin=octets("origin", SESSION_ID_LENGTH),
+        ceiling=ISSUED_AT + 2 * HOUR,
+    )
+    yield session_vector("validated", renewed_after=600, validated_after=600)
+    yield session_vector(
+        "validated-with-copy", renewed_after=600, validated_after=300, renewal_key=KEY_B
+    )
     yield session_vector("changed-after-12-hours", changed_after=12 * HOUR)
     yield session_vector("changed-and-renewed", changed_after=HOUR, renewed_after=2 * HOUR)
     yield session_vector("ceiling", ceiling=ISSUED_AT + 2 * HOUR)
@@ -2149,7 +2178,9 @@ def session_vector(
     reauthenticated_after: int = 0,
     changed_after: int = 0,
     ceiling: int = 0,
+    origin: bytes = b"",
     renewed_after: int | None = None,
+    validated_after: int | None = None,
     renewal_key: Key = KEY_A,
 ) -> Vector:
     """A session that began at ``ISSUED_AT`` under key A. The renewal token carries a copy when
@@ -2160,6 +2191,7 @@ def session_vector(
         "nonce": nonce_of(f"session {name} renewal").hex(),
         "issued_at": ISSUED_AT + renewed_after,
         "lifetime": IDLE_TIMEOUT,
+        "validated_at": 0 if validated_after is None else ISSUED_AT + validated_after,
         "with_copy": renewal_key != KEY_A,
     }
     inputs = {
@@ -2170,6 +2202,7 @@ def session_vector(
         "started_at": ISSUED_AT,
         "reauthenticated_at": ISSUED_AT + reauthenticated_after,
         "ceiling": ceiling,
+        "origin": origin.hex() or None,
         "issued_at": ISSUED_AT + changed_after,
         "lifetime": absolute_deadline - (ISSUED_AT + changed_after),
         "schema": schema,

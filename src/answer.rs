@@ -8,7 +8,7 @@ use crate::error::SealError;
 use crate::judge::{Alive, ChannelKeys, Copied, Renewal, Source};
 use crate::shared::{Channel, Shared};
 use crate::time::UnixTime;
-use crate::tokens;
+use crate::tokens::{self, Seen};
 
 /// The tokens of a session that was started or changed.
 pub(crate) struct NewTokens {
@@ -66,24 +66,26 @@ pub(crate) fn remove(shared: &Shared, channel: Channel, beside: Beside, bundle: 
     }
 }
 
-/// Records the activity of a request at `now` and the move to a new primary
-/// key, when either is due, in the renewal token: an overlapping request may be
-/// changing the state. `leaves` is asked for the time at which the response
-/// leaves, so that a slow one does not put an older time over a newer.
+/// Records the activity of a request, that the session was validated, and the
+/// move to a new primary key, when one is due, in the renewal token: an
+/// overlapping request may be changing the state. `leaves` is asked for the time
+/// at which the response leaves, so that a slow one does not put an older time
+/// over a newer.
 pub(crate) fn renew<T>(
     shared: &Shared,
     channel: Channel,
     alive: &Alive<T>,
-    now: UnixTime,
+    seen: Seen,
     leaves: impl FnOnce() -> UnixTime,
     bundle: &mut Bundle,
 ) -> Result<(), SealError> {
     let Some(keys) = shared.keys(channel) else {
         return Ok(());
     };
-    let idle = now.since(alive.last_seen);
-    let touches = !idle.is_zero() && idle >= shared.policy.touch_threshold();
-    let primary = match keys.renewal.primary_at(now) {
+    let idle = seen.at.since(alive.last_seen);
+    let touches = !idle.is_zero() && idle >= shared.policy.touch_threshold()
+        || seen.validated_at > alive.validated_at && keeps_renewals(channel, alive);
+    let primary = match keys.renewal.primary_at(seen.at) {
         Ok(primary) => primary,
         Err(error) => return if touches { Err(error) } else { Ok(()) },
     };
@@ -103,17 +105,17 @@ pub(crate) fn renew<T>(
         (false, true) => Due::Move,
         (false, false) => return Ok(()),
     };
-    let seen = leaves();
+    let seen = Seen { at: leaves(), ..seen };
     match (channel, &shared.cookie, &shared.bearer) {
         (Channel::Cookie, Some((cookie, _)), _) => {
-            let age = alive.expires_at.since(seen);
+            let age = alive.expires_at.since(seen.at);
             if let Some(token) = fitting_renewal(shared, keys, alive, copy, due, seen)? {
                 bundle.set_cookies(cookie.store(Role::Renewal, token, age));
             }
         }
         // A client that sends no renewal token keeps only the state token.
-        (Channel::Bearer, _, Some((bearer, _))) if alive.renewal == Renewal::Absent => {
-            bundle.token(bearer.token_header(), tokens::state_again(keys, alive, seen)?);
+        (Channel::Bearer, _, Some((bearer, _))) if !keeps_renewals(channel, alive) => {
+            bundle.token(bearer.token_header(), tokens::state_again(keys, alive, seen.at)?);
         }
         (Channel::Bearer, _, Some((bearer, _))) => {
             let token = tokens::renewal(keys, &shared.policy, alive, copy, seen)?;
@@ -122,6 +124,37 @@ pub(crate) fn renew<T>(
         _ => {}
     }
     Ok(())
+}
+
+/// Records beside a changed state that the session was validated. No copy is
+/// needed: the new state token is under the primary key.
+pub(crate) fn validated<T>(
+    shared: &Shared,
+    channel: Channel,
+    alive: &Alive<T>,
+    seen: Seen,
+    bundle: &mut Bundle,
+) -> Result<(), SealError> {
+    let Some(keys) = shared.keys(channel) else { return Ok(()) };
+    if alive.renewal == Renewal::LeftAlone || !keeps_renewals(channel, alive) {
+        return Ok(());
+    }
+    let token = tokens::renewal(keys, &shared.policy, alive, Copied::No, seen)?;
+    match (channel, &shared.cookie, &shared.bearer) {
+        (Channel::Cookie, Some((cookie, _)), _) => {
+            let age = alive.expires_at.since(seen.at);
+            bundle.set_cookies(cookie.store(Role::Renewal, token, age));
+        }
+        (Channel::Bearer, _, Some((bearer, _))) => bundle.token(bearer.renewal_header(), token),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Whether the client sends a renewal token back: a bearer client that sends
+/// none knows only of the state token.
+fn keeps_renewals<T>(channel: Channel, alive: &Alive<T>) -> bool {
+    (channel, alive.renewal) != (Channel::Bearer, Renewal::Absent)
 }
 
 /// Why a renewal token is written.
@@ -142,7 +175,7 @@ fn fitting_renewal<T>(
     alive: &Alive<T>,
     copy: Copied,
     due: Due,
-    seen: UnixTime,
+    seen: Seen,
 ) -> Result<Option<String>, SealError> {
     let (_, limit) = shared.room(Channel::Cookie, Role::Renewal);
     let token = tokens::renewal(keys, &shared.policy, alive, copy, seen)?;

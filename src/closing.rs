@@ -3,12 +3,13 @@
 use crate::answer::{self, Beside};
 use crate::bundle::Bundle;
 use crate::event::Event;
-use crate::judge::{Fate, Judged};
+use crate::judge::{Alive, Fate, Judged};
 use crate::migration::Moment;
 use crate::payload::Payload;
 use crate::record::Record;
 use crate::session::{Activity, Change, Clock, Kind, Response, Session, Written};
 use crate::time::UnixTime;
+use crate::tokens::Seen;
 
 impl<T: Payload> Session<T> {
     /// Forgets the changes of this request, but not that it ended the
@@ -75,27 +76,38 @@ impl<T: Payload> Session<T> {
             _ => self.beside(),
         };
         answer::write(shared, tokens, beside, bundle);
+        if *kind == Kind::Changed {
+            self.send_validated(bundle);
+        }
         let moment = if *kind == Kind::Started { Moment::Ended } else { Moment::Adopted };
         self.remove_old(moment, bundle);
     }
 
+    /// The check's answer is recorded beside a change, too.
+    fn send_validated(&self, bundle: &mut Bundle) {
+        let Some(Judged::Alive(alive)) = self.inner.judged.get() else { return };
+        let (shared, channel) = (&self.inner.shared, self.inner.channel);
+        let validated_at = self.validated_at(alive);
+        if validated_at == alive.validated_at {
+            return;
+        }
+        let seen = Seen { at: self.later(), validated_at };
+        if let Err(error) = answer::validated(shared, channel, alive, seen, bundle) {
+            shared.emit(Event::NotRenewed(error));
+        }
+    }
+
     fn send_untouched(&self, judged: &Judged<T>, activity: Activity, bundle: &mut Bundle) {
-        let shared = &self.inner.shared;
-        match judged {
-            Judged::Alive(alive) => {
-                // A request in the background could put an older time, or an
-                // older copy, over that of one which does count.
-                if activity == Activity::Counts {
-                    let (channel, now) = (self.inner.channel, self.now());
-                    match answer::renew(shared, channel, alive, now, || self.later(), bundle) {
-                        Ok(()) if bundle.is_empty() => {}
-                        Ok(()) => shared.emit(Event::Renewed { id: alive.record.id }),
-                        Err(error) => shared.emit(Event::NotRenewed(error)),
-                    }
-                }
-                self.remove_old(Moment::Adopted, bundle);
-            }
-            Judged::Refused(_, Fate::Cleared) => {
+        let fate = match judged {
+            Judged::Alive(alive) => match self.validity(alive) {
+                Ok(()) => return self.send_alive(alive, activity, bundle),
+                Err(refusal) => refusal.fate(),
+            },
+            Judged::Refused(_, fate) => *fate,
+            Judged::Absent => Fate::LeftAlone,
+        };
+        match fate {
+            Fate::Cleared => {
                 self.remove_old(Moment::Ended, bundle);
                 // As long as there is an old cookie, ours stays to say that the
                 // session is over: without it, the old one would be adopted.
@@ -103,12 +115,27 @@ impl<T: Payload> Session<T> {
                     self.remove(bundle);
                 }
             }
-            Judged::Absent | Judged::Refused(_, Fate::LeftAlone) => {
+            Fate::LeftAlone => {
                 if let Some(written) = self.adopted() {
                     self.send(&written, bundle);
                 }
             }
         }
+    }
+
+    fn send_alive(&self, alive: &Alive<T>, activity: Activity, bundle: &mut Bundle) {
+        // A request in the background could put an older time, or an older
+        // copy, over that of one which does count.
+        if activity == Activity::Counts {
+            let (shared, channel) = (&self.inner.shared, self.inner.channel);
+            let seen = Seen { at: self.now(), validated_at: self.validated_at(alive) };
+            match answer::renew(shared, channel, alive, seen, || self.later(), bundle) {
+                Ok(()) if bundle.is_empty() => {}
+                Ok(()) => shared.emit(Event::Renewed { id: alive.record.id }),
+                Err(error) => shared.emit(Event::NotRenewed(error)),
+            }
+        }
+        self.remove_old(Moment::Adopted, bundle);
     }
 
     fn remove(&self, bundle: &mut Bundle) {

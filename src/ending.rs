@@ -1,9 +1,9 @@
 //! How a session ends, alone or with the others of its subject.
 
 use crate::error::{SealError, SessionError};
-use crate::judge::Alive;
+use crate::judge::{Alive, Judged};
 use crate::payload::Payload;
-use crate::record::{Record, SessionId};
+use crate::record::Record;
 use crate::revocation::{Revocation, Revocations};
 use crate::session::{Change, Kind, Session};
 use crate::time::UnixTime;
@@ -19,11 +19,11 @@ impl<T: Payload> Session<T> {
     /// [`SessionError::ResponseSent`].
     pub fn end(&self) -> Result<(), SessionError> {
         if let Some(revocations) = &self.inner.shared.revocations
-            && let Some(Alive { record, expires_at, .. }) = self.alive()
+            && let Judged::Alive(Alive { record, expires_at, .. }) = self.judged()
         {
             // Another server's clock may be behind.
             let until = *expires_at + CLOCK_SKEW;
-            revocations.add(Revocation::Session { id: record.id, until });
+            revocations.add_at(self.now(), Revocation::Session { id: record.id, until });
         }
         let mut pending = self.pending();
         pending.put(Change::Ended)?;
@@ -42,7 +42,7 @@ impl<T: Payload> Session<T> {
         self.revision()?;
         let (_, state) = self.current().ok_or(SessionError::NoSession)?;
         let (revocations, revocation, _) = self.revocation_of_subject(&state)?;
-        revocations.add(revocation);
+        revocations.add_at(self.now(), revocation);
         self.end()
     }
 
@@ -59,11 +59,11 @@ impl<T: Payload> Session<T> {
         let (record, state) = self.current().ok_or(SessionError::NoSession)?;
         let (revocations, revocation, before) = self.revocation_of_subject(&state)?;
         let deadline = self.inner.shared.policy.deadline(record.started_at, record.ceiling);
-        let id = SessionId::new().map_err(SealError::from)?;
-        let record = Record { id, started_at: before, ceiling: Some(deadline), ..record };
+        let record = record.renamed().map_err(SealError::from)?;
+        let record = Record { started_at: before, ceiling: Some(deadline), ..record };
         let (channel, _) = self.writing();
         self.write(record, state, channel, Kind::Renamed, revision)?;
-        revocations.add(revocation);
+        revocations.add_at(self.now(), revocation);
         Ok(())
     }
 

@@ -221,6 +221,9 @@ pub enum SessionError {
     },
     /// Another task changed the session in between.
     Conflict,
+    /// What the server keeps of the session (`bulla-half`) could not be read or
+    /// written.
+    Half,
 }
 
 impl fmt::Display for SessionError {
@@ -245,6 +248,9 @@ impl fmt::Display for SessionError {
             ),
             SessionError::Conflict => {
                 f.write_str("another task of this request changed the session in between")
+            }
+            SessionError::Half => {
+                f.write_str("what the server keeps of the session could not be read or written")
             }
         }
     }

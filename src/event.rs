@@ -15,8 +15,9 @@ use crate::record::SessionId;
 /// event of the target `bulla` at the level `debug`: a scanner that sends
 /// forged tokens fills no disk.
 ///
-/// A request gives at most one of `Opened` and `Refused`, perhaps
-/// `NotAdopted`, and at most one of the others.
+/// A request gives at most one of `Opened` and `Refused` (both, if its tokens
+/// open and the application's check says no), perhaps `NotAdopted`, and at most
+/// one of the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {

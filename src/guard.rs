@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::SessionError;
+use crate::info::Status;
+use crate::judge::Refusal;
 use crate::payload::Payload;
+use crate::revocation::Revocations;
 use crate::session::Session;
 use crate::shared::Channel;
 
@@ -15,8 +18,30 @@ impl<T: Payload> Session<T> {
     /// # Errors
     /// [`Denied`], which becomes a response.
     pub fn require(&self) -> Result<Arc<T>, Denied> {
+        if let Some(state) = self.get() {
+            return Ok(state);
+        }
         let page = self.shared().sign_in_page.as_deref();
-        self.get().ok_or_else(|| Denied::sign_in(self.channel(), page))
+        Err(match self.status() {
+            Status::Refused(Refusal::NotRevalidated) => Denied::not_now(),
+            _ => Denied::sign_in(self.channel(), page),
+        })
+    }
+
+    /// The state, if the list of revocations was complete within `age`: for
+    /// what must not be done with a session that was ended elsewhere while this
+    /// server was cut off from the others. See
+    /// [`Revocations::confirmed_at`](crate::Revocations::confirmed_at).
+    ///
+    /// # Errors
+    /// [`Denied`], which becomes a response.
+    pub fn require_current(&self, age: Duration) -> Result<Arc<T>, Denied> {
+        let state = self.require()?;
+        let confirmed_at = self.shared().revocations.as_ref().and_then(Revocations::confirmed_at);
+        if confirmed_at.is_some_and(|at| self.now().since(at) > age) {
+            return Err(Denied::not_now());
+        }
+        Ok(state)
     }
 
     /// The state, if the user has proved who they are within `age`.
@@ -34,14 +59,18 @@ impl<T: Payload> Session<T> {
     }
 }
 
-/// The answer of [`Session::require`] and
-/// [`require_fresh`](Session::require_fresh): the same for every reason,
+/// The answer of [`Session::require`], [`require_fresh`](Session::require_fresh)
+/// and [`require_current`](Session::require_current): the same for every reason,
 /// so that a client cannot tell a forged token from an expired one.
 ///
 /// | asked for | browser, page configured | browser | bearer |
 /// |---|---|---|---|
 /// | a session | 303 to the sign-in page | 401 | 401, `WWW-Authenticate: Bearer` |
 /// | a fresh one | 303 to the step-up page | 401 | 401, `Bearer error="insufficient_user_authentication", max_age=…` (RFC 9470) |
+///
+/// What this server cannot tell now (the list of revocations is too old, or
+/// [`Validity::Unknown`](crate::Validity::Unknown)) is a 503 with `Retry-After`,
+/// and costs nobody a session.
 ///
 /// As an error, its text is the response's body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +91,12 @@ impl Denied {
         Denied::new(channel, page, challenge, "Sign in again to do this.")
     }
 
+    /// The client may be in the right: this server cannot tell.
+    fn not_now() -> Denied {
+        let header = Some(("retry-after", "5".to_owned()));
+        Denied { status: 503, header, body: "Try again in a moment." }
+    }
+
     fn new(channel: Channel, page: Option<&str>, challenge: String, body: &'static str) -> Denied {
         match (channel, page) {
             (Channel::Cookie, Some(page)) => {
@@ -74,7 +109,7 @@ impl Denied {
         }
     }
 
-    /// The status of the response: 303 or 401.
+    /// The status of the response: 303, 401 or 503.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.status

@@ -11,6 +11,9 @@ use crate::time::UnixTime;
 pub struct Info {
     /// The session's id.
     pub id: SessionId,
+    /// The id under which it started: it stays when the session gets another,
+    /// so what a server keeps of a session is looked up by it.
+    pub origin: SessionId,
     /// When the user signed in.
     pub started_at: UnixTime,
     /// When the user last proved who they are.

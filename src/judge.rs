@@ -80,6 +80,8 @@ pub(crate) struct Alive<T> {
     pub(crate) token: StateToken,
     pub(crate) renewal: Renewal,
     pub(crate) last_seen: UnixTime,
+    /// When the application last said that the session holds; 1970 if never.
+    pub(crate) validated_at: UnixTime,
     /// The absolute deadline.
     pub(crate) expires_at: UnixTime,
 }
@@ -139,6 +141,12 @@ pub enum Refusal {
     /// The state token alone is past the idle timeout, and the renewal token,
     /// which may say otherwise, cannot be judged here.
     UnknownActivity,
+    /// The application's check ([`revalidate`](crate::SessionsBuilder::revalidate))
+    /// said that it is over.
+    Invalidated,
+    /// That check is due, and has not been made in this request or could not
+    /// tell: see [`Session::revalidate`](crate::Session::revalidate).
+    NotRevalidated,
 }
 
 impl Refusal {
@@ -150,12 +158,15 @@ impl Refusal {
     pub fn may_be_valid_elsewhere(&self) -> bool {
         match self {
             Refusal::Token(error) => error.may_be_valid_elsewhere(),
-            Refusal::UnknownActivity => true,
-            Refusal::Revoked | Refusal::AbsoluteTimeout | Refusal::IdleTimeout => false,
+            Refusal::UnknownActivity | Refusal::NotRevalidated => true,
+            Refusal::Revoked
+            | Refusal::AbsoluteTimeout
+            | Refusal::IdleTimeout
+            | Refusal::Invalidated => false,
         }
     }
 
-    fn fate(&self) -> Fate {
+    pub(crate) fn fate(&self) -> Fate {
         if self.may_be_valid_elsewhere() { Fate::LeftAlone } else { Fate::Cleared }
     }
 }
@@ -169,6 +180,10 @@ impl fmt::Display for Refusal {
             Refusal::IdleTimeout => f.write_str("the idle timeout has passed"),
             Refusal::UnknownActivity => {
                 f.write_str("the renewal token, which tells the last activity, cannot be judged")
+            }
+            Refusal::Invalidated => f.write_str("the application's check says that it is over"),
+            Refusal::NotRevalidated => {
+                f.write_str("the application's check is due and was not made, or could not tell")
             }
         }
     }
@@ -243,6 +258,7 @@ fn open_session<T: Payload>(
     }
     let renewal = renewals.latest_of(record.id);
     let last_seen = renewal.map_or(claims.issued_at, |found| found.issued_at.max(claims.issued_at));
+    let validated_at = renewal.map_or(UnixTime::EPOCH, |found| found.validated_at);
     let idle_since = last_seen + policy.idle_timeout();
     if now() >= idle_since {
         return Err(match renewals.unjudged {
@@ -259,7 +275,8 @@ fn open_session<T: Payload>(
             copy: found.copy_of(fingerprint).map_or(Copied::No, |_| Copied::Yes),
         },
     };
-    Ok(Alive { record, state: Arc::new(state), token, renewal, last_seen, expires_at })
+    let state = Arc::new(state);
+    Ok(Alive { record, state, token, renewal, last_seen, validated_at, expires_at })
 }
 
 /// Steps 11 to 14 for a state token.
@@ -296,6 +313,7 @@ struct Renewals {
 struct FoundRenewal {
     id: SessionId,
     issued_at: UnixTime,
+    validated_at: UnixTime,
     key_id: KeyId,
     copy: Option<(Fingerprint, Buffer)>,
 }
@@ -352,6 +370,7 @@ fn open_renewal(
     Ok(FoundRenewal {
         id: record.id,
         issued_at: unsealed.body.claims.issued_at,
+        validated_at: record.validated_at,
         key_id: unsealed.key_id,
         copy: record.copy.map(|StateCopy { fingerprint, body }| (fingerprint, Buffer::of(body))),
     })

@@ -62,6 +62,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod about;
 mod adapters;
 mod answer;
 mod bearer;
@@ -86,7 +87,10 @@ mod raw;
 mod record;
 #[cfg(feature = "reload")]
 mod reload;
+mod revalidation;
 mod revocation;
+#[cfg(feature = "reload")]
+mod revocation_file;
 mod ring;
 mod sealed;
 mod sealer;
@@ -116,7 +120,7 @@ pub use crate::adapters::actix4::{ActixResponseFuture, ActixSessionService, Sess
     docsrs,
     doc(cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05")))
 )]
-pub use crate::adapters::extract::{Fresh, MissingLayer, Rejection, Required};
+pub use crate::adapters::extract::{Current, Fresh, MissingLayer, Rejection, Required};
 #[cfg(feature = "rocket05")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rocket05")))]
 pub use crate::adapters::rocket05::SessionFairing;
@@ -126,6 +130,7 @@ pub use crate::adapters::tower::{ResponseFuture, SessionLayer, SessionService};
 #[doc(hidden)]
 pub use crate::payload::check as __check_payload;
 
+pub use crate::about::Validity;
 pub use crate::bearer::{Bearer, BearerError};
 pub use crate::bundle::{Bundle, Line, Rule};
 pub use crate::cookie::{Cookie, CookieError, MAX_COOKIE_AGE, MAX_COOKIE_LEN, SameSite};
@@ -150,6 +155,9 @@ pub use crate::record::SessionId;
 #[cfg_attr(docsrs, doc(cfg(feature = "reload")))]
 pub use crate::reload::{Reload, ReloadError, Reloader, RingFile, RingSource, SourceError};
 pub use crate::revocation::{Revocation, RevocationError, Revocations, Subject, WeakRevocations};
+#[cfg(feature = "reload")]
+#[cfg_attr(docsrs, doc(cfg(feature = "reload")))]
+pub use crate::revocation_file::RevocationFile;
 pub use crate::ring::{KeyRing, MAX_KEYS, MAX_RING_LEN, RingEntry, RingError};
 pub use crate::sealer::{Opened, Sealer};
 pub use crate::session::Session;

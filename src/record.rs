@@ -8,6 +8,8 @@ use crate::wire::{take_varint, write_varint};
 
 const ID_LEN: usize = 16;
 const FINGERPRINT_LEN: usize = 16;
+/// A time's varint, at most: the year 9999 is below 2^42.
+const TIME_LEN: usize = 6;
 
 /// The schema version of a renewal token: the version of its layout.
 pub(crate) const RENEWAL_SCHEMA: u32 = 1;
@@ -57,6 +59,8 @@ pub(crate) struct Record {
     pub(crate) started_at: UnixTime,
     pub(crate) reauthenticated_at: UnixTime,
     pub(crate) ceiling: Option<UnixTime>,
+    /// The id under which it started, if it has another now.
+    pub(crate) origin: Option<SessionId>,
 }
 
 impl Record {
@@ -64,22 +68,36 @@ impl Record {
         out.extend_from_slice(&self.id.0);
         write_varint(out, self.started_at.as_secs());
         write_varint(out, self.reauthenticated_at.as_secs());
-        write_varint(out, self.ceiling.map_or(0, UnixTime::as_secs));
+        let ceiling = self.ceiling.map_or(0, UnixTime::as_secs);
+        write_varint(out, ceiling << 1 | u64::from(self.origin.is_some()));
+        if let Some(origin) = self.origin {
+            out.extend_from_slice(&origin.0);
+        }
+    }
+
+    /// The same session under a new id.
+    pub(crate) fn renamed(self) -> Result<Record, RandomError> {
+        let origin = Some(self.origin.unwrap_or(self.id));
+        Ok(Record { id: SessionId::new()?, origin, ..self })
     }
 
     /// Takes a record off the front of a payload.
     pub(crate) fn take(rest: &mut &[u8]) -> Option<Record> {
         let id = take_id(rest)?;
-        let mut instant = || take_varint(rest).map(UnixTime::from_secs);
-        let (started_at, reauthenticated_at, ceiling) = (instant()?, instant()?, instant()?);
-        let ceiling = Some(ceiling).filter(|ceiling| *ceiling > UnixTime::EPOCH);
-        Some(Record { id, started_at, reauthenticated_at, ceiling })
+        let started_at = UnixTime::from_secs(take_varint(rest)?);
+        let reauthenticated_at = UnixTime::from_secs(take_varint(rest)?);
+        let limit = take_varint(rest)?;
+        let ceiling = Some(limit >> 1).filter(|ceiling| *ceiling > 0).map(UnixTime::from_secs);
+        let origin = if limit & 1 == 1 { Some(take_id(rest)?) } else { None };
+        Some(Record { id, started_at, reauthenticated_at, ceiling, origin })
     }
 }
 
 /// The payload of a renewal token.
 pub(crate) struct RenewalRecord<'a> {
     pub(crate) id: SessionId,
+    /// When the application last said that the session holds; 1970 if never.
+    pub(crate) validated_at: UnixTime,
     pub(crate) copy: Option<StateCopy<'a>>,
 }
 
@@ -94,6 +112,7 @@ pub(crate) struct StateCopy<'a> {
 impl<'a> RenewalRecord<'a> {
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.id.0);
+        write_varint(out, self.validated_at.as_secs());
         if let Some(copy) = self.copy {
             out.extend_from_slice(&copy.fingerprint);
             out.extend_from_slice(copy.body);
@@ -102,23 +121,27 @@ impl<'a> RenewalRecord<'a> {
 
     pub(crate) fn read(mut payload: &'a [u8]) -> Option<RenewalRecord<'a>> {
         let id = take_id(&mut payload)?;
+        let validated_at = UnixTime::from_secs(take_varint(&mut payload)?);
         if payload.is_empty() {
-            return Some(RenewalRecord { id, copy: None });
+            return Some(RenewalRecord { id, validated_at, copy: None });
         }
         let (fingerprint, body) = payload.split_first_chunk()?;
         if body.is_empty() {
             return None;
         }
-        Some(RenewalRecord { id, copy: Some(StateCopy { fingerprint: *fingerprint, body }) })
+        let copy = Some(StateCopy { fingerprint: *fingerprint, body });
+        Some(RenewalRecord { id, validated_at, copy })
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.copy.map_or(ID_LEN, |copy| RenewalRecord::len_with_copy(copy.body.len()))
+    /// Bytes of the payload, at most.
+    pub(crate) fn max_len(&self) -> usize {
+        self.copy
+            .map_or(ID_LEN + TIME_LEN, |copy| RenewalRecord::max_len_with_copy(copy.body.len()))
     }
 
-    /// Bytes of a payload with a copy of a body of `len` bytes.
-    pub(crate) fn len_with_copy(len: usize) -> usize {
-        ID_LEN + FINGERPRINT_LEN + len
+    /// Bytes of a payload with a copy of a body of `len` bytes, at most.
+    pub(crate) fn max_len_with_copy(len: usize) -> usize {
+        ID_LEN + TIME_LEN + FINGERPRINT_LEN + len
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -67,6 +68,10 @@ struct Inner {
     /// Held by whoever changes the list.
     writing: Mutex<()>,
     spread: OnceLock<Spread>,
+    /// Seconds since 1970; 0 as long as nobody spreads the list.
+    confirmed_at: AtomicU64,
+    /// The latest time at which a session of this process revoked something.
+    latest: AtomicU64,
 }
 
 type Spread = Box<dyn Fn(&Revocation) + Send + Sync>;
@@ -168,6 +173,8 @@ impl Revocations {
             list: ArcSwap::from_pointee(list),
             writing: Mutex::new(()),
             spread: OnceLock::new(),
+            confirmed_at: AtomicU64::new(0),
+            latest: AtomicU64::new(0),
         };
         Revocations { inner: Arc::new(inner) }
     }
@@ -180,6 +187,13 @@ impl Revocations {
             spread(&revocation);
         }
         news
+    }
+
+    /// Adds one at a time that is known, so that a list that nobody
+    /// [prunes](Revocations::prune) drops what is over, too.
+    pub(crate) fn add_at(&self, now: UnixTime, revocation: Revocation) {
+        self.inner.latest.fetch_max(now.as_secs(), Ordering::Relaxed);
+        self.add(revocation);
     }
 
     /// Takes in revocations that came from elsewhere, and passes none on.
@@ -197,27 +211,22 @@ impl Revocations {
         }
         let mut settled = Arc::clone(&list.settled);
         if recent.len() > MAX_RECENT {
-            let mut joined = (*settled).clone();
-            recent.revocations().for_each(|revocation| {
-                joined.insert(revocation);
-            });
-            (settled, recent) = (Arc::new(joined), Set::default());
+            let now = UnixTime::from_secs(self.inner.latest.load(Ordering::Relaxed));
+            settled = Arc::new(alive(&list.settled, &recent, now));
+            recent = Set::default();
         }
         self.inner.list.store(Arc::new(List { settled, recent }));
         true
     }
 
-    /// Drops what can be about nothing alive at `now`.
+    /// Drops what can be about nothing alive at `now`. Whoever spreads a list
+    /// calls it every so often; one of a single process does it by itself, with
+    /// every thousandth sign-out.
     pub fn prune(&self, now: UnixTime) {
         let _writing = self.writing();
         let list = self.inner.list.load();
-        let mut kept = Set::default();
-        for revocation in list.settled.revocations().chain(list.recent.revocations()) {
-            if revocation.until() > now {
-                kept.insert(revocation);
-            }
-        }
-        self.inner.list.store(Arc::new(List { settled: Arc::new(kept), recent: Set::default() }));
+        let settled = Arc::new(alive(&list.settled, &list.recent, now));
+        self.inner.list.store(Arc::new(List { settled, recent: Set::default() }));
     }
 
     /// How many there are.
@@ -244,6 +253,20 @@ impl Revocations {
     /// here, once and for all. It runs within the request: it passes on, and returns.
     pub fn on_add(&self, spread: impl Fn(&Revocation) + Send + Sync + 'static) {
         self.inner.spread.get_or_init(|| Box::new(spread));
+    }
+
+    /// Says that the list had all revocations of the fleet at `at`: for whoever
+    /// spreads them, each time that it hears from the others.
+    pub fn confirm(&self, at: UnixTime) {
+        self.inner.confirmed_at.fetch_max(at.as_secs(), Ordering::Relaxed);
+    }
+
+    /// When the list was last [known](Revocations::confirm) to be complete; `None` if
+    /// nobody spreads it, since a list of one process always is.
+    #[must_use]
+    pub fn confirmed_at(&self) -> Option<UnixTime> {
+        let secs = self.inner.confirmed_at.load(Ordering::Relaxed);
+        Some(UnixTime::from_secs(secs)).filter(|at| *at > UnixTime::EPOCH)
     }
 
     /// A list that does not keep itself: for threads that end when nobody asks
@@ -311,6 +334,17 @@ impl fmt::Debug for Revocations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Revocations").field("len", &self.len()).finish_non_exhaustive()
     }
+}
+
+/// Both parts in one, without what can be about nothing alive.
+fn alive(settled: &Set, recent: &Set, now: UnixTime) -> Set {
+    let mut kept = Set::default();
+    for revocation in settled.revocations().chain(recent.revocations()) {
+        if revocation.until() > now {
+            kept.insert(revocation);
+        }
+    }
+    kept
 }
 
 impl Set {

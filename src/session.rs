@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use crate::about::{About, Checked};
 use crate::answer::NewTokens;
 use crate::error::{SealError, SessionError};
 use crate::event::Event;
@@ -58,18 +59,16 @@ pub struct Session<T> {
     pub(crate) inner: Arc<Inner<T>>,
 }
 
-/// Whose a session is.
-pub(crate) type SubjectOf<T> = Arc<dyn Fn(&T) -> String + Send + Sync>;
-
 pub(crate) struct Inner<T> {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) subject: Option<SubjectOf<T>>,
+    pub(crate) about: Arc<About<T>>,
     pub(crate) channel: Channel,
     pub(crate) carried: Carried,
     pub(crate) old: Option<Old<T>>,
     pub(crate) now: OnceLock<UnixTime>,
     pub(crate) clock: Clock,
     pub(crate) judged: OnceLock<Judged<T>>,
+    pub(crate) checked: Checked,
     pub(crate) adopted: OnceLock<Option<Arc<Written<T>>>>,
     pub(crate) pending: Mutex<Pending<T>>,
 }
@@ -189,6 +188,7 @@ impl<T: Payload> Session<T> {
             started_at: self.start_of(&state),
             reauthenticated_at: now,
             ceiling: options.ceiling,
+            origin: None,
         };
         let channel = options.channel.unwrap_or(self.inner.channel);
         if (self.inner.channel, channel) == (Channel::Bearer, Channel::Cookie) {
@@ -228,8 +228,8 @@ impl<T: Payload> Session<T> {
     pub fn reauthenticated(&self) -> Result<(), SessionError> {
         let revision = self.revision()?;
         let (record, state) = self.current().ok_or(SessionError::NoSession)?;
-        let id = SessionId::new().map_err(SealError::from)?;
-        let record = Record { id, reauthenticated_at: self.now(), ..record };
+        let record = record.renamed().map_err(SealError::from)?;
+        let record = Record { reauthenticated_at: self.now(), ..record };
         let (channel, _) = self.writing();
         self.write(record, state, channel, Kind::Renamed, revision)
     }
@@ -245,7 +245,7 @@ impl<T: Payload> Session<T> {
     }
 
     pub(crate) fn subject_of(&self, state: &T) -> Option<Subject> {
-        let subject = self.inner.subject.as_ref()?;
+        let subject = self.inner.about.subject.as_ref()?;
         Some(Subject::of(T::PURPOSE, &subject(state)))
     }
 
@@ -276,7 +276,10 @@ impl<T: Payload> Session<T> {
         match self.judged() {
             Judged::Absent => Status::Absent,
             Judged::Refused(refusal, _) => Status::Refused(*refusal),
-            Judged::Alive(_) => Status::Alive,
+            Judged::Alive(alive) => match self.validity(alive) {
+                Ok(()) => Status::Alive,
+                Err(refusal) => Status::Refused(refusal),
+            },
         }
     }
 
@@ -297,6 +300,7 @@ impl<T: Payload> Session<T> {
         let idle_expires_at = last_seen + self.inner.shared.policy.idle_timeout();
         Some(Info {
             id: record.id,
+            origin: record.origin.unwrap_or(record.id),
             started_at: record.started_at,
             reauthenticated_at: record.reauthenticated_at,
             last_seen,
@@ -319,7 +323,7 @@ impl<T: Payload> Session<T> {
         self.inner.channel
     }
 
-    fn judged(&self) -> &Judged<T> {
+    pub(crate) fn judged(&self) -> &Judged<T> {
         let Inner { shared, channel, carried, judged, .. } = &*self.inner;
         judged.get_or_init(|| {
             let Some(keys) = shared.keys(*channel) else { return Judged::Absent };
@@ -338,10 +342,10 @@ impl<T: Payload> Session<T> {
         })
     }
 
-    pub(crate) fn alive(&self) -> Option<&Alive<T>> {
+    fn alive(&self) -> Option<&Alive<T>> {
         match self.judged() {
-            Judged::Alive(alive) => Some(alive),
-            Judged::Absent | Judged::Refused(..) => None,
+            Judged::Alive(alive) if self.validity(alive).is_ok() => Some(alive),
+            _ => None,
         }
     }
 
@@ -407,6 +411,7 @@ impl<T: Payload> Session<T> {
             started_at: adopted.started_at.unwrap_or(now).min(now),
             reauthenticated_at: adopted.started_at.unwrap_or(UnixTime::EPOCH).min(now),
             ceiling: adopted.ceiling,
+            origin: None,
         };
         self.sealed(record, Arc::new(adopted.state), self.inner.channel, kind)
     }
@@ -515,7 +520,7 @@ impl<T> Session<T> {
         channel: Channel,
         carried: Carried,
         old: Option<Old<T>>,
-        subject: Option<SubjectOf<T>>,
+        about: Arc<About<T>>,
         now: Option<UnixTime>,
     ) -> Session<T> {
         let pending = Pending {
@@ -527,13 +532,14 @@ impl<T> Session<T> {
         };
         let inner = Inner {
             shared,
-            subject,
+            about,
             channel,
             carried,
             old,
             clock: now.map_or(Clock::Runs, |_| Clock::StandsStill),
             now: now.map_or_else(OnceLock::new, OnceLock::from),
             judged: OnceLock::new(),
+            checked: Checked::new(),
             adopted: OnceLock::new(),
             pending: Mutex::new(pending),
         };

@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::about::{About, Validity};
 use crate::bearer::{self, Bearer};
 use crate::cookie::{Cookie, Role};
 use crate::event::Event;
@@ -13,7 +15,7 @@ use crate::payload::{self, Payload};
 use crate::policy::Policy;
 use crate::record::SessionId;
 use crate::revocation::{Revocation, Revocations, Subject};
-use crate::session::{Session, SubjectOf};
+use crate::session::Session;
 use crate::shared::{Channel, Shared};
 use crate::time::UnixTime;
 use crate::wire::CLOCK_SKEW;
@@ -47,7 +49,7 @@ use crate::wire::CLOCK_SKEW;
 pub struct Sessions<T> {
     shared: Arc<Shared>,
     migrations: Arc<[Migration<T>]>,
-    subject: Option<SubjectOf<T>>,
+    about: Arc<About<T>>,
 }
 
 impl<T: Payload> Sessions<T> {
@@ -93,8 +95,8 @@ impl<T: Payload> Sessions<T> {
     {
         let (channel, carried) = self.carried(&values);
         let old = Old::of_request(&self.migrations, channel, &carried.states, values);
-        let subject = self.subject.clone();
-        Session::new(Arc::clone(&self.shared), channel, carried, old, subject, now)
+        let (shared, about) = (Arc::clone(&self.shared), Arc::clone(&self.about));
+        Session::new(shared, channel, carried, old, about, now)
     }
 
     /// Ends all sessions of a subject that were started until now, wherever
@@ -102,28 +104,33 @@ impl<T: Payload> Sessions<T> {
     /// what [`subject`](SessionsBuilder::subject) gives. Without
     /// [`revocations`](SessionsBuilder::revocations) nothing happens.
     pub fn revoke_subject(&self, name: &str) {
-        let Some(revocations) = &self.shared.revocations else { return };
-        let subject = Subject::of(T::PURPOSE, name);
-        let before = revocations.before_of_subject(subject, (self.shared.clock)());
-        revocations.add(Revocation::Subject { subject, before, until: self.last() });
+        self.revoke(|revocations, now, until| {
+            let subject = Subject::of(T::PURPOSE, name);
+            let before = revocations.before_of_subject(subject, now);
+            Revocation::Subject { subject, before, until }
+        });
     }
 
     /// Ends one session, wherever it is: from a list of devices.
     pub fn revoke_session(&self, id: SessionId) {
-        let Some(revocations) = &self.shared.revocations else { return };
-        revocations.add(Revocation::Session { id, until: self.last() });
+        self.revoke(|_, _, until| Revocation::Session { id, until });
     }
 
     /// Ends every session that was started until now: the panic button.
     pub fn revoke_all(&self) {
-        let Some(revocations) = &self.shared.revocations else { return };
-        let before = revocations.before_of_all((self.shared.clock)());
-        revocations.add(Revocation::All { before, until: self.last() });
+        self.revoke(|revocations, now, until| {
+            let before = revocations.before_of_all(now);
+            Revocation::All { before, until }
+        });
     }
 
-    /// When the last session that lives now could still live.
-    fn last(&self) -> UnixTime {
-        (self.shared.clock)() + self.shared.policy.absolute_timeout() + CLOCK_SKEW
+    /// `what` is given the list, the time, and when the last session that
+    /// lives now could still live.
+    fn revoke(&self, what: impl FnOnce(&Revocations, UnixTime, UnixTime) -> Revocation) {
+        let Some(revocations) = &self.shared.revocations else { return };
+        let now = (self.shared.clock)();
+        let until = now + self.shared.policy.absolute_timeout() + CLOCK_SKEW;
+        revocations.add_at(now, what(revocations, now, until));
     }
 
     fn carried<'h, I>(&self, values: impl Fn(&str) -> I) -> (Channel, Carried)
@@ -156,7 +163,7 @@ impl<T> Clone for Sessions<T> {
         Sessions {
             shared: Arc::clone(&self.shared),
             migrations: Arc::clone(&self.migrations),
-            subject: self.subject.clone(),
+            about: Arc::clone(&self.about),
         }
     }
 }
@@ -187,7 +194,7 @@ pub struct SessionsBuilder<T> {
     ring: RingHandle,
     shared: Shared,
     migrations: Vec<Migration<T>>,
-    subject: Option<SubjectOf<T>>,
+    about: About<T>,
 }
 
 impl<T: Payload> SessionsBuilder<T> {
@@ -203,7 +210,8 @@ impl<T: Payload> SessionsBuilder<T> {
             hook: None,
             revocations: None,
         };
-        SessionsBuilder { ring: ring.into(), shared, migrations: Vec::new(), subject: None }
+        let about = About::default();
+        SessionsBuilder { ring: ring.into(), shared, migrations: Vec::new(), about }
     }
 
     /// Carries sessions in this cookie. It is the default when nothing is said
@@ -270,7 +278,57 @@ impl<T: Payload> SessionsBuilder<T> {
         mut self,
         subject: impl Fn(&T) -> String + Send + Sync + 'static,
     ) -> SessionsBuilder<T> {
-        self.subject = Some(Arc::new(subject));
+        self.about.subject = Some(Box::new(subject));
+        self
+    }
+
+    /// Asks the application, every few minutes of a session's life, whether it
+    /// still holds: is the account open, is the password the one that it signed
+    /// in with? That ends sessions without any list of revocations, within
+    /// [`revalidate_after`](SessionsBuilder::revalidate_after).
+    ///
+    /// The extractors of the adapters wait for the answer; see
+    /// [`Session::revalidate`] for code without them. When it was last given is
+    /// in the session's renewal token, so a client that sends none (a bearer
+    /// client that keeps one token) is asked about with every request, and so
+    /// are [background polls](Session::ignore_activity), once it is due.
+    ///
+    /// ```
+    /// # use bulla::{KeyRing, Payload, Policy, Sessions, Validity};
+    /// # use serde::{Deserialize, Serialize};
+    /// #[derive(Serialize, Deserialize, Payload)]
+    /// #[payload(purpose = "bank.example/session")]
+    /// struct Account { id: u64, generation: u32 }
+    ///
+    /// # async fn generation_in_the_database(_: u64) -> Result<u32, std::io::Error> { Ok(1) }
+    /// let sessions = Sessions::<Account>::builder(KeyRing::generate()?, Policy::default())
+    ///     .revalidate(|account| async move {
+    ///         match generation_in_the_database(account.id).await {
+    ///             Ok(generation) if generation == account.generation => Validity::Holds,
+    ///             Ok(_) => Validity::Over,
+    ///             Err(_) => Validity::Unknown,
+    ///         }
+    ///     })
+    ///     .build();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn revalidate<F>(
+        mut self,
+        check: impl Fn(Arc<T>) -> F + Send + Sync + 'static,
+    ) -> SessionsBuilder<T>
+    where
+        F: Future<Output = Validity> + Send + 'static,
+    {
+        self.about.check = Some(Box::new(move |state| Box::pin(check(state))));
+        self
+    }
+
+    /// How long an answer of [`revalidate`](SessionsBuilder::revalidate) counts,
+    /// and a sign-in: 5 minutes without this call.
+    #[must_use]
+    pub fn revalidate_after(mut self, after: Duration) -> SessionsBuilder<T> {
+        self.about.revalidate_after = after;
         self
     }
 
@@ -357,7 +415,7 @@ impl<T: Payload> SessionsBuilder<T> {
         Sessions {
             shared: Arc::new(self.shared),
             migrations: self.migrations.into(),
-            subject: self.subject,
+            about: Arc::new(self.about),
         }
     }
 }

@@ -48,18 +48,27 @@ pub(crate) fn state_again<T>(
     Ok(token)
 }
 
-/// A renewal token that records activity at `seen`, and carries a copy of the
-/// state token if one is wanted.
+/// What a renewal token records.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen {
+    pub(crate) at: UnixTime,
+    /// When the application last said that the session holds.
+    pub(crate) validated_at: UnixTime,
+}
+
+/// A renewal token that records what was seen, and carries a copy of the state
+/// token if one is wanted.
 pub(crate) fn renewal<T>(
     keys: &ChannelKeys,
     policy: &Policy,
     alive: &Alive<T>,
     copy: Copied,
-    seen: UnixTime,
+    seen: Seen,
 ) -> Result<String, SealError> {
     let state = StateCopy { fingerprint: alive.token.fingerprint, body: &alive.token.body };
     let copy = Some(state).filter(|_| copy == Copied::Yes);
-    seal_renewal(keys, policy, &RenewalRecord { id: alive.record.id, copy }, seen)
+    let record = RenewalRecord { id: alive.record.id, validated_at: seen.validated_at, copy };
+    seal_renewal(keys, policy, &record, seen.at)
 }
 
 /// The renewal token that goes with a new state token over the bearer channel.
@@ -69,7 +78,8 @@ pub(crate) fn first_renewal(
     id: SessionId,
     now: UnixTime,
 ) -> Result<String, SealError> {
-    seal_renewal(keys, policy, &RenewalRecord { id, copy: None }, now)
+    let record = RenewalRecord { id, validated_at: UnixTime::EPOCH, copy: None };
+    seal_renewal(keys, policy, &record, now)
 }
 
 fn seal_renewal(
@@ -81,7 +91,7 @@ fn seal_renewal(
     let mut token = String::new();
     let claims = Claims::new(seen, policy.idle_timeout(), RENEWAL_SCHEMA);
     keys.renewal.seal(seen, claims, &mut token, |out| {
-        reserve_wiped(out, record.len());
+        reserve_wiped(out, record.max_len());
         record.write(out);
         Ok(())
     })?;
@@ -91,6 +101,6 @@ fn seal_renewal(
 /// Characters of the renewal token that carries a copy of a state token of
 /// `len` characters, at most.
 pub(crate) fn renewal_len(keys: &ChannelKeys, len: usize) -> usize {
-    let copy = RenewalRecord::len_with_copy(keys.state.body_len(len));
+    let copy = RenewalRecord::max_len_with_copy(keys.state.body_len(len));
     keys.renewal.text_len(MAX_CLAIMS_LEN + copy)
 }

@@ -310,6 +310,7 @@ fn sessions() {
             record.ceiling.map_or(0, UnixTime::as_secs),
             vector.0["ceiling"].as_u64().unwrap_or(0)
         );
+        assert_eq!(record.origin.map(|id| id.to_string()).as_deref(), vector.0["origin"].as_str());
         let mut payload = Vec::new();
         record.write(&mut payload);
         payload.extend_from_slice(&state);
@@ -332,13 +333,15 @@ fn sessions() {
             StateCopy { fingerprint: fingerprint(token.as_bytes()), body: opened.body.unpadded };
         let copy = Some(copy).filter(|_| renewal.0["with_copy"] == true);
         let mut payload = Vec::new();
-        RenewalRecord { id: record.id, copy }.write(&mut payload);
+        let validated_at = renewal.time("validated_at");
+        RenewalRecord { id: record.id, validated_at, copy }.write(&mut payload);
         assert_eq!(hex(&payload), renewal.text("payload"));
         let purpose = [&base[..], b"renewal", &channel].join(&0);
         let claims = Claims::new(renewal.time("issued_at"), renewal.lifetime(), 1);
         let token = seal(&renewal.ring(), &purpose, 32, claims, &renewal.array("nonce"), &payload);
         assert_eq!(token, renewal.text("token"));
         let read = RenewalRecord::read(&payload).unwrap();
+        assert_eq!(read.validated_at, validated_at);
         assert_eq!(read.copy.map(|copy| Body::parse(copy.body).is_ok()), copy.map(|_| true));
     });
 }

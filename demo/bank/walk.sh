@@ -17,6 +17,7 @@ fail() { printf 'NOT AS PROMISED: %s\n' "$*" >&2; cat ./*.log >&2; exit 1; }
 # start NAME ARGS…: runs a bank and sets $NAME to its address.
 start() {
   local name=$1; shift
+  rm -f "$name.out" # the address of the one before
   "$bank" --listen 127.0.0.1:0 "$@" >"$name.out" 2>"$name.log" &
   pids+=($!)
   printf -v "${name}_pid" %s $!
@@ -63,6 +64,32 @@ browser jar 303 -d 'to=alan&amount=12.50' "$bank1/transfer"
 browser jar 200 "$bank1/balance"
 has '£1,830.50' body
 has 'You sent £12.50' body
+
+say "fixation: a session planted in the browser does not become the user's"
+browser attacker 303 -d 'user=alan&pin=1912' "$bank1/login"
+cp attacker victim
+browser victim 303 -d 'user=ada&pin=1815' "$bank1/login"
+browser victim 200 "$bank1/balance"
+has 'Ada Lovelace' body
+browser attacker 200 "$bank1/balance"
+has 'Alan Turing' body
+hasnt 'Ada Lovelace</p>' body
+[ "$(token attacker)" != "$(token victim)" ] || fail "the planted token was kept"
+
+say "step-up: money leaves within 2 seconds of a PIN, and a copy of the cookie gains nothing"
+start strict --ring ring --fresh 2s
+browser stepped 303 -d 'user=ada&pin=1815' "$strict/login"
+browser stepped 303 -d 'to=alan&amount=1' "$strict/transfer"
+sleep 3
+cp stepped copy
+browser stepped 401 -d 'to=alan&amount=1' "$strict/transfer"
+has 'Confirm it is you' body
+browser stepped 401 -d 'to=alan&amount=1&pin=0000' "$strict/transfer"
+browser stepped 303 -d 'to=alan&amount=1&pin=1815' "$strict/transfer"
+browser stepped 303 -d 'to=alan&amount=1' "$strict/transfer"
+browser copy 401 -d 'to=alan&amount=1' "$strict/transfer"
+browser copy 200 "$strict/balance"
+stop "$strict_pid"
 
 say "one character changed, another name, nonsense: all 401, and they look alike"
 good=$(token jar)

@@ -14,8 +14,8 @@ use pin_project_lite::pin_project;
 
 use super::extract::OPAQUE;
 use crate::{
-    Bundle, Denied, Fresh, MissingLayer, Payload, Policy, Rejection, Required, RingHandle, Rule,
-    Session, SessionError, Sessions,
+    Bundle, Current, Denied, Fresh, MissingLayer, Payload, Policy, Rejection, Required, RingHandle,
+    Rule, Session, SessionError, Sessions,
 };
 
 /// Gives every request a [`Session`] and writes what has become of it to the
@@ -192,40 +192,59 @@ fn write(headers: &mut HeaderMap, bundle: Bundle) -> Option<()> {
 /// [`SessionMiddleware`] when that is missing.
 impl<T: Payload + Send + Sync + 'static> FromRequest for Session<T> {
     type Error = MissingLayer;
-    type Future = Ready<Result<Session<T>, MissingLayer>>;
+    type Future = Extracting<Session<T>, MissingLayer>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        ready(session(request))
+        Box::pin(session(request))
     }
 }
 
 /// actix-web: an extractor.
 impl<T: Payload + Send + Sync + 'static> FromRequest for Required<T> {
     type Error = Rejection;
-    type Future = Ready<Result<Required<T>, Rejection>>;
+    type Future = Extracting<Required<T>, Rejection>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        let state = session::<T>(request).map_err(Rejection::from);
-        ready(state.and_then(|session| Ok(Required(session.require()?))))
+        let session = session::<T>(request);
+        Box::pin(async { Ok(Required(session.await?.require()?)) })
     }
 }
 
 /// actix-web: an extractor.
 impl<T: Payload + Send + Sync + 'static, const SECONDS: u64> FromRequest for Fresh<T, SECONDS> {
     type Error = Rejection;
-    type Future = Ready<Result<Fresh<T, SECONDS>, Rejection>>;
+    type Future = Extracting<Fresh<T, SECONDS>, Rejection>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let session = session::<T>(request);
         let age = Duration::from_secs(SECONDS);
-        let state = session::<T>(request).map_err(Rejection::from);
-        ready(state.and_then(|session| Ok(Fresh(session.require_fresh(age)?))))
+        Box::pin(async move { Ok(Fresh(session.await?.require_fresh(age)?)) })
     }
 }
 
+/// actix-web: an extractor.
+impl<T: Payload + Send + Sync + 'static, const SECONDS: u64> FromRequest for Current<T, SECONDS> {
+    type Error = Rejection;
+    type Future = Extracting<Current<T, SECONDS>, Rejection>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let session = session::<T>(request);
+        let age = Duration::from_secs(SECONDS);
+        Box::pin(async move { Ok(Current(session.await?.require_current(age)?)) })
+    }
+}
+
+type Extracting<E, R> = Pin<Box<dyn Future<Output = Result<E, R>>>>;
+
 fn session<T: Payload + Send + Sync + 'static>(
     request: &HttpRequest,
-) -> Result<Session<T>, MissingLayer> {
-    request.extensions().get::<Session<T>>().cloned().ok_or_else(MissingLayer::of::<T>)
+) -> impl Future<Output = Result<Session<T>, MissingLayer>> + use<T> {
+    let session = request.extensions().get::<Session<T>>().cloned();
+    async {
+        let session = session.ok_or_else(MissingLayer::of::<T>)?;
+        session.revalidate().await;
+        Ok(session)
+    }
 }
 
 impl ResponseError for MissingLayer {

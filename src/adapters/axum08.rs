@@ -9,7 +9,9 @@ use http::request::Parts;
 use http::{StatusCode, header};
 
 use super::extract::OPAQUE;
-use crate::{Denied, Fresh, MissingLayer, Payload, Rejection, Required, Session, SessionError};
+use crate::{
+    Current, Denied, Fresh, MissingLayer, Payload, Rejection, Required, Session, SessionError,
+};
 
 /// axum: the session, whether there is one or not; a 500 that names the
 /// [`SessionLayer`](crate::SessionLayer) when that is missing.
@@ -21,7 +23,10 @@ where
     type Rejection = MissingLayer;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Session<T>, MissingLayer> {
-        parts.extensions.get::<Session<T>>().cloned().ok_or_else(MissingLayer::of::<T>)
+        let session = parts.extensions.get::<Session<T>>().cloned();
+        let session = session.ok_or_else(MissingLayer::of::<T>)?;
+        session.revalidate().await;
+        Ok(session)
     }
 }
 
@@ -50,6 +55,20 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         let session = Session::<T>::from_request_parts(parts, state).await?;
         Ok(Fresh(session.require_fresh(Duration::from_secs(SECONDS))?))
+    }
+}
+
+/// axum: an extractor.
+impl<S, T, const SECONDS: u64> FromRequestParts<S> for Current<T, SECONDS>
+where
+    S: Sync,
+    T: Payload + Send + Sync + 'static,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+        let session = Session::<T>::from_request_parts(parts, state).await?;
+        Ok(Current(session.require_current(Duration::from_secs(SECONDS))?))
     }
 }
 

@@ -48,6 +48,26 @@ pub struct Required<T>(pub(crate) Arc<T>);
 /// ```
 pub struct Fresh<T, const SECONDS: u64>(pub(crate) Arc<T>);
 
+/// The state of a session, if the list of revocations was complete within the
+/// last `SECONDS`: an extractor for what must not be done with a session that
+/// was ended elsewhere while this server was cut off from the others.
+///
+/// Without a session it answers as [`Required`] does; when the list is older,
+/// with 503 and `Retry-After`.
+///
+/// ```
+/// use bulla::{Current, Fresh, Payload};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize, Payload)]
+/// # #[payload(purpose = "bank.example/session")]
+/// # struct Account { id: u64 }
+///
+/// async fn transfer(account: Fresh<Account, 300>, _: Current<Account, 10>) -> String {
+///     format!("account {}, whose session nobody ended ten seconds ago", account.id)
+/// }
+/// ```
+pub struct Current<T, const SECONDS: u64>(pub(crate) Arc<T>);
+
 impl<T> Deref for Required<T> {
     type Target = T;
 
@@ -57,6 +77,14 @@ impl<T> Deref for Required<T> {
 }
 
 impl<T, const SECONDS: u64> Deref for Fresh<T, SECONDS> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T, const SECONDS: u64> Deref for Current<T, SECONDS> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -75,6 +103,13 @@ impl<T> fmt::Debug for Required<T> {
 impl<T, const SECONDS: u64> fmt::Debug for Fresh<T, SECONDS> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fresh").field("seconds", &SECONDS).finish_non_exhaustive()
+    }
+}
+
+/// The state is left out.
+impl<T, const SECONDS: u64> fmt::Debug for Current<T, SECONDS> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Current").field("seconds", &SECONDS).finish_non_exhaustive()
     }
 }
 
@@ -103,13 +138,13 @@ impl fmt::Display for MissingLayer {
 
 impl std::error::Error for MissingLayer {}
 
-/// Why [`Required`] or [`Fresh`] did not extract.
+/// Why [`Required`], [`Fresh`] or [`Current`] did not extract.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Rejection {
     /// The route has no layer.
     MissingLayer(MissingLayer),
-    /// There is no session, or none that is fresh enough.
+    /// There is no session, or none that is fresh enough, or this server cannot tell.
     Denied(Denied),
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::Cursor;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rocket::fairing::{Fairing, Info, Kind};
@@ -12,8 +12,8 @@ use rocket::response::Responder;
 use rocket::{Data, Request, Response};
 
 use crate::{
-    Bundle, Denied, Fresh, MissingLayer, Payload, Policy, Rejection, Required, RingHandle, Rule,
-    Session, SessionError, Sessions,
+    Bundle, Current, Denied, Fresh, MissingLayer, Payload, Policy, Rejection, Required, RingHandle,
+    Rule, Session, SessionError, Sessions,
 };
 
 /// Gives every request a [`Session`] and writes what has become of it to the
@@ -119,7 +119,7 @@ impl<T: Payload + Send + Sync + 'static> Fairing for SessionFairing<T> {
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
         let Some(session) = session::<T>(request) else { return };
         if let Some(denied) = request.local_cache(Answer::default).0.get()
-            && response.status() == Status::Unauthorized
+            && [Status::Unauthorized, Status::ServiceUnavailable].contains(&response.status())
         {
             answer(denied, response);
         }
@@ -162,7 +162,7 @@ impl<'r, T: Payload + Send + Sync + 'static> FromRequest<'r> for Session<T> {
     type Error = MissingLayer;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Session<T>, MissingLayer> {
-        match session::<T>(request) {
+        match looked_at::<T>(request).await {
             Some(session) => Outcome::Success(session.clone()),
             None => Outcome::Error((Status::InternalServerError, missing::<T>())),
         }
@@ -175,11 +175,8 @@ impl<'r, T: Payload + Send + Sync + 'static> FromRequest<'r> for Required<T> {
     type Error = Rejection;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Required<T>, Rejection> {
-        match session::<T>(request).map(Session::require) {
-            Some(Ok(state)) => Outcome::Success(Required(state)),
-            Some(Err(denied)) => forward(request, denied),
-            None => Outcome::Error((Status::InternalServerError, missing::<T>().into())),
-        }
+        let state = looked_at::<T>(request).await.map(Session::require);
+        outcome(request, state).map(Required)
     }
 }
 
@@ -193,11 +190,43 @@ where
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Fresh<T, SECONDS>, Rejection> {
         let age = Duration::from_secs(SECONDS);
-        match session::<T>(request).map(|session| session.require_fresh(age)) {
-            Some(Ok(state)) => Outcome::Success(Fresh(state)),
-            Some(Err(denied)) => forward(request, denied),
-            None => Outcome::Error((Status::InternalServerError, missing::<T>().into())),
-        }
+        let state = looked_at::<T>(request).await.map(|session| session.require_fresh(age));
+        outcome(request, state).map(Fresh)
+    }
+}
+
+/// Rocket: a request guard, which forwards when there is no session.
+#[rocket::async_trait]
+impl<'r, T, const SECONDS: u64> FromRequest<'r> for Current<T, SECONDS>
+where
+    T: Payload + Send + Sync + 'static,
+{
+    type Error = Rejection;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Current<T, SECONDS>, Rejection> {
+        let age = Duration::from_secs(SECONDS);
+        let state = looked_at::<T>(request).await.map(|session| session.require_current(age));
+        outcome(request, state).map(Current)
+    }
+}
+
+/// The session, once the application's check has been asked.
+async fn looked_at<'r, T: Payload + Send + Sync + 'static>(
+    request: &'r Request<'_>,
+) -> Option<&'r Session<T>> {
+    let session = session::<T>(request)?;
+    session.revalidate().await;
+    Some(session)
+}
+
+fn outcome<T>(
+    request: &Request<'_>,
+    state: Option<Result<Arc<T>, Denied>>,
+) -> Outcome<Arc<T>, Rejection> {
+    match state {
+        Some(Ok(state)) => Outcome::Success(state),
+        Some(Err(denied)) => deny(request, denied),
+        None => Outcome::Error((Status::InternalServerError, missing::<T>().into())),
     }
 }
 
@@ -207,10 +236,14 @@ fn missing<T>() -> MissingLayer {
     missing
 }
 
-fn forward<T>(request: &Request<'_>, denied: Denied) -> Outcome<T, Rejection> {
+fn deny<T>(request: &Request<'_>, denied: Denied) -> Outcome<T, Rejection> {
     // The first guard's answer counts: later routes only follow it.
-    request.local_cache(Answer::default).0.get_or_init(|| denied);
-    Outcome::Forward(Status::Unauthorized)
+    let denied = request.local_cache(Answer::default).0.get_or_init(|| denied);
+    match denied.status() {
+        // The client may be signed in: the page for guests is not for it.
+        503 => Outcome::Error((Status::ServiceUnavailable, denied.clone().into())),
+        _ => Outcome::Forward(Status::Unauthorized),
+    }
 }
 
 /// For handlers that ask [`Session::require`] themselves.

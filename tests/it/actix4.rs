@@ -8,7 +8,9 @@ use actix_web::http::StatusCode;
 use actix_web::test as harness;
 use actix_web::web::{self, Bytes, Path};
 use actix_web::{App as ActixApp, HttpResponse, rt};
-use bulla::{Channel, Fresh, Required, Session, SessionError, SessionMiddleware, Sessions, Start};
+use bulla::{
+    Channel, Current, Fresh, Required, Session, SessionError, SessionMiddleware, Sessions, Start,
+};
 use bulla_conformance::{Account, App, Request, Response, conformance};
 
 conformance!(build);
@@ -65,6 +67,20 @@ async fn large(session: Session<Account>, len: Path<usize>) -> Result<String, Se
 
 async fn required(account: Required<Account>) -> String {
     account.name.clone()
+}
+
+async fn current(account: Current<Account, 10>) -> String {
+    account.name.clone()
+}
+
+async fn prove(session: Session<Account>) -> Result<HttpResponse, SessionError> {
+    session.reauthenticated()?;
+    Ok(HttpResponse::Ok().finish())
+}
+
+async fn end_others(session: Session<Account>) -> Result<HttpResponse, SessionError> {
+    session.end_others()?;
+    Ok(HttpResponse::Ok().finish())
 }
 
 async fn fresh(account: Fresh<Account, 300>) -> String {
@@ -161,6 +177,9 @@ impl App for Actix {
                         .route("/large/{len}", web::post().to(large))
                         .route("/required", web::get().to(required))
                         .route("/fresh", web::get().to(fresh))
+                        .route("/current", web::get().to(current))
+                        .route("/prove", web::post().to(prove))
+                        .route("/end-others", web::post().to(end_others))
                         .route("/cached", web::get().to(cached))
                         .route("/late", web::get().to(late))
                         .route("/events", web::get().to(events))

@@ -10,7 +10,9 @@ use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use bulla::{Channel, Fresh, Required, Session, SessionError, SessionLayer, Sessions, Start};
+use bulla::{
+    Channel, Current, Fresh, Required, Session, SessionError, SessionLayer, Sessions, Start,
+};
 use bulla_conformance::{Account, App, Request, Response, conformance};
 use futures_executor::block_on;
 use http_body::Frame;
@@ -32,6 +34,9 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
         .route("/large/{len}", post(large))
         .route("/required", get(required))
         .route("/fresh", get(fresh))
+        .route("/current", get(current))
+        .route("/prove", post(prove))
+        .route("/end-others", post(end_others))
         .route("/cached", get(cached))
         .route("/late", get(late))
         .route("/events", get(events))
@@ -88,6 +93,18 @@ async fn required(account: Required<Account>) -> String {
 
 async fn fresh(account: Fresh<Account, 300>) -> String {
     account.name.clone()
+}
+
+async fn current(account: Current<Account, 10>) -> String {
+    account.name.clone()
+}
+
+async fn prove(session: Session<Account>) -> Result<(), SessionError> {
+    session.reauthenticated()
+}
+
+async fn end_others(session: Session<Account>) -> Result<(), SessionError> {
+    session.end_others()
 }
 
 async fn cached(session: Session<Account>) -> Result<impl IntoResponse, SessionError> {

@@ -3,7 +3,10 @@
 mod cookie;
 mod migration;
 mod overlap;
+mod revalidation;
 mod revocation;
+#[cfg(feature = "reload")]
+mod revocation_file;
 mod ring;
 mod schema;
 mod secrets;

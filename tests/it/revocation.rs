@@ -280,3 +280,19 @@ fn a_line_reads_back_and_anything_else_is_refused() {
     );
     assert_ne!(subject, Subject::of("bank.example/sessio", "nada"));
 }
+
+#[test]
+fn a_list_that_nobody_prunes_stays_as_long_as_there_were_recent_sign_outs() {
+    let world = World::new();
+    let mut longest = 0;
+    for day in 0..5 {
+        for number in 0..3_000_u64 {
+            world.at(day * 86_400 + number);
+            world.sessions.revoke_session(SessionId::from_bytes(
+                u128::from(day * 3_000 + number).to_be_bytes(),
+            ));
+            longest = longest.max(world.revocations.len());
+        }
+    }
+    assert!(longest < 3_000 + 1_100, "{longest}");
+}

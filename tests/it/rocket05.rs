@@ -3,7 +3,9 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bulla::{Channel, Fresh, Required, Session, SessionError, SessionFairing, Sessions, Start};
+use bulla::{
+    Channel, Current, Fresh, Required, Session, SessionError, SessionFairing, Sessions, Start,
+};
 use bulla_conformance::{Account, App, Request, Response, conformance};
 use rocket::http::{ContentType, Header, Method, Status};
 use rocket::local::blocking::Client;
@@ -29,6 +31,9 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
             large,
             required,
             fresh,
+            current,
+            prove,
+            end_others,
             cached,
             late,
             events,
@@ -107,6 +112,21 @@ fn large(session: Session<Account>, len: usize) -> Result<(), SessionError> {
 #[get("/required")]
 fn required(account: Required<Account>) -> String {
     account.name.clone()
+}
+
+#[get("/current")]
+fn current(account: Current<Account, 10>) -> String {
+    account.name.clone()
+}
+
+#[post("/prove")]
+fn prove(session: Session<Account>) -> Result<(), SessionError> {
+    session.reauthenticated()
+}
+
+#[post("/end-others")]
+fn end_others(session: Session<Account>) -> Result<(), SessionError> {
+    session.end_others()
 }
 
 #[get("/fresh")]

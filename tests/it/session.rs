@@ -542,13 +542,13 @@ fn a_page_that_no_header_can_hold_is_refused() {
 }
 
 #[test]
-fn a_renewal_token_holds_an_id_or_a_whole_copy() {
+fn a_renewal_token_holds_an_id_and_a_time_and_perhaps_a_whole_copy() {
     let world = World::new();
     let purpose = format!("bank.example/session\0renewal\0cookie\0{STATE}");
     let tokens = bulla::RawTokens::new(ring(&[&world.key]), bulla::Mode::Sealed, purpose);
     let client = Client::browser().signed_in(&world.sessions, T0, ada());
     let id = client.send(&world.sessions, T0).info().unwrap().id;
-    for (extra, counts) in [(0, true), (1, false), (16, false), (17, true)] {
+    for (extra, counts) in [(0, false), (1, true), (2, false), (17, false), (18, true)] {
         let payload = [&id.as_bytes()[..], &vec![0; extra]].concat();
         let renewal = tokens.make(&payload, 1, secs(IDLE), T0 + secs(1700)).unwrap();
         let mut client = client.clone();

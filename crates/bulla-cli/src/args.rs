@@ -27,9 +27,9 @@ pub(crate) enum Command {
     /// Key rings: make, look at, change and check them.
     #[command(subcommand, after_help = examples::RING)]
     Ring(RingCommand),
-    /// Sessions that are over before their time, by the list in Redis that the
-    /// servers follow.
-    #[command(subcommand)]
+    /// Sessions that are over before their time, by the list, in a file or in
+    /// Redis, that the servers follow.
+    #[command(subcommand, after_help = examples::REVOKE_SESSIONS)]
     Revoke(RevokeCommand),
     /// Say what a token is: without keys what anybody sees, with them everything.
     #[command(after_help = examples::INSPECT)]
@@ -236,13 +236,17 @@ pub(crate) struct Revoke {
 }
 
 #[derive(clap::Args)]
+#[group(required = true, multiple = true)]
 pub(crate) struct RevocationPlace {
+    /// The file that the servers of this machine follow.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["redis", "name"])]
+    pub(crate) file: Option<PathBuf>,
     /// The Redis that the servers follow.
-    #[arg(long, value_name = "URL")]
-    pub(crate) redis: String,
+    #[arg(long, value_name = "URL", requires = "name")]
+    pub(crate) redis: Option<String>,
     /// The name of the list there.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: String,
+    #[arg(long, value_name = "NAME", requires = "redis")]
+    pub(crate) name: Option<String>,
 }
 
 const WHICH: &str = "Which ring";

@@ -94,6 +94,15 @@ What passes:
   each key seals after it was published + spread + skew
   each key but the newest retires, after it has stopped sealing + longest + skew";
 
+pub(crate) const REVOKE_SESSIONS: &str = "\
+Examples:
+  bulla revoke session 6f0c…e1 --file /var/lib/bank/revoked --absolute 12h
+  bulla revoke subject 42 --purpose bank.example/session --absolute 12h \
+    --redis redis://127.0.0.1/ --name bank:revocations
+  bulla revoke all --file /var/lib/bank/revoked --absolute 12h      the panic button
+
+The list forgets a revocation when all that it is about would have ended in any case.";
+
 pub(crate) const INSPECT: &str = "\
 Examples:
   bulla inspect b1.n6fA…                                             what anybody sees

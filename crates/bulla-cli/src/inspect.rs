@@ -169,28 +169,40 @@ impl Page {
     /// A session's id and clocks stand before its state.
     fn state(&mut self, token: &RawToken) {
         let Some((id, mut rest)) = token.payload.split_at_checked(16) else { return };
-        self.id(id);
-        for name in ["started at", "reauthenticated at", "ceiling"] {
+        self.id("session id", id);
+        for name in ["started at", "reauthenticated at"] {
             let Some(seconds) = take_varint(&mut rest) else { return };
-            let at = match (name, seconds) {
-                ("ceiling", 0) => "none".to_owned(),
-                _ => UnixTime::from_secs(seconds).to_string(),
-            };
-            self.line(name, &at);
+            self.instant(name, seconds);
+        }
+        let Some(limit) = take_varint(&mut rest) else { return };
+        self.instant("ceiling", limit / 2);
+        if limit % 2 == 1 {
+            let Some((origin, state)) = rest.split_at_checked(16) else { return };
+            self.id("origin", origin);
+            rest = state;
         }
         self.bytes("state", rest);
     }
 
     fn renewal(&mut self, token: &RawToken) {
-        let Some((id, copy)) = token.payload.split_at_checked(16) else { return };
-        self.id(id);
+        let Some((id, mut copy)) = token.payload.split_at_checked(16) else { return };
+        self.id("session id", id);
+        let Some(seconds) = take_varint(&mut copy) else { return };
+        self.instant("validated at", seconds);
         let copy = if copy.is_empty() { "none" } else { "the state, moved to this key" };
         self.line("copy", copy);
     }
 
-    fn id(&mut self, id: &[u8]) {
+    fn id(&mut self, name: &str, id: &[u8]) {
         let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.line("session id", &id);
+        self.line(name, &id);
+    }
+
+    fn instant(&mut self, name: &str, seconds: u64) {
+        match seconds {
+            0 => self.line(name, "none"),
+            _ => self.line(name, &UnixTime::from_secs(seconds).to_string()),
+        }
     }
 
     fn opens(

@@ -1,12 +1,13 @@
 //! `bulla revoke`.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bulla::{CLOCK_SKEW, Revocation, SessionId, Subject, UnixTime};
+use bulla::{CLOCK_SKEW, Revocation, RevocationFile, SessionId, Subject, UnixTime};
 use bulla_redis::SharedRevocations;
 
 use crate::Failure;
-use crate::args::{Revoke, RevokeCommand};
+use crate::args::{RevocationPlace, Revoke, RevokeCommand};
 use crate::reply::{Answer, Reply};
 use crate::values::shown;
 
@@ -22,12 +23,14 @@ struct What {
 pub(crate) fn run(command: RevokeCommand) -> Result<Reply, Failure> {
     match command {
         RevokeCommand::List { place, clock } => {
-            let shared = SharedRevocations::join(&place.redis, place.name)?;
+            let revocations = match place.list()? {
+                List::File(path) => read(&path)?,
+                List::Redis(shared) => shared.list().to_vec(),
+            };
             let now = clock.now();
-            let mut lines: Vec<(UnixTime, String)> = shared
-                .list()
-                .to_vec()
+            let mut lines: Vec<(UnixTime, String)> = revocations
                 .iter()
+                .filter(|revocation| revocation.until() > now)
                 .map(|revocation| (revocation.until(), revocation.to_string()))
                 .collect();
             lines.sort_unstable();
@@ -59,15 +62,43 @@ pub(crate) fn run(command: RevokeCommand) -> Result<Reply, Failure> {
 }
 
 fn add(revoke: &Revoke, revocation: Revocation) -> Result<Reply, Failure> {
-    let shared = SharedRevocations::join(&revoke.place.redis, revoke.place.name.as_str())?;
-    if !shared.list().add(revocation) {
-        return Ok(Reply::new(Answer::Yes, "").note("that is revoked already"));
+    let held = "that is revoked already";
+    let note = match revoke.place.list()? {
+        List::File(path) if path.exists() && read(&path)?.contains(&revocation) => held,
+        List::File(path) => {
+            let appended = RevocationFile::new(&path).append(&revocation);
+            appended.map_err(|error| format!("{}: {error}", path.display()))?;
+            "every server that follows the file refuses it within a second"
+        }
+        List::Redis(shared) if !shared.list().add(revocation) => held,
+        List::Redis(shared) if shared.flush(PATIENCE) => "every server that listens refuses it now",
+        List::Redis(_) => return Err("Redis has not taken it; nothing is revoked".into()),
+    };
+    let text = if note == held { String::new() } else { format!("{revocation}\n") };
+    Ok(Reply::new(Answer::Yes, text).note(note))
+}
+
+fn read(path: &Path) -> Result<Vec<Revocation>, Failure> {
+    let read = RevocationFile::new(path).read();
+    read.map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+/// The list that servers follow.
+enum List {
+    File(PathBuf),
+    Redis(SharedRevocations),
+}
+
+impl RevocationPlace {
+    fn list(&self) -> Result<List, Failure> {
+        match (&self.file, &self.redis, &self.name) {
+            (Some(path), ..) => Ok(List::File(path.clone())),
+            (None, Some(url), Some(name)) => {
+                Ok(List::Redis(SharedRevocations::join(url, name.as_str())?))
+            }
+            _ => Err("which list? --file FILE, or --redis URL --name NAME".into()),
+        }
     }
-    if !shared.flush(PATIENCE) {
-        return Err("Redis has not taken it; nothing is revoked".into());
-    }
-    let note = "every server that listens refuses it now";
-    Ok(Reply::new(Answer::Yes, format!("{revocation}\n")).note(note))
 }
 
 fn what(revoke: &Revoke) -> What {

@@ -80,8 +80,17 @@ fn a_sessions_tokens_are_told_apart_and_shown() {
         assert!(text.contains("authentic: a session's renewal token"));
         says(&text, "session id", &id);
         says(&text, "issued at", "2026-11-01T09:10:00Z (20m ago)");
+        says(&text, "validated at", "none");
         says(&text, "copy", "none");
     }
+
+    let session = sessions.load_at(later, |name| (name == "cookie").then_some(header.as_bytes()));
+    session.reauthenticated().unwrap();
+    let (_, state) = cookies(&session).swap_remove(0);
+    let (_, text) = inspect(&state, &cookie);
+    assert_ne!(session.info().unwrap().id.to_string(), id);
+    says(&text, "origin", &id);
+    says(&text, "  as JSON", r#"{"name":"ada"}"#);
 
     // Not a header's, not another cookie's, and no token of the bare purpose.
     for arguments in [&["--bearer"][..], &["--cookie", "session"], &[]] {

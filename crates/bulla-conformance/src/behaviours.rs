@@ -1,9 +1,13 @@
 //! The behaviours.
 #![allow(missing_docs, clippy::missing_panics_doc, reason = "each is a test, and its name says it")]
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bulla::{Bearer, Cookie, KeyRing, Payload, Policy, Sessions, SessionsBuilder, UnixTime};
+use bulla::{
+    Bearer, Cookie, KeyRing, Payload, Policy, Revocations, Sessions, SessionsBuilder, UnixTime,
+    Validity,
+};
 use serde::{Deserialize, Serialize};
 use tracing::Level;
 
@@ -423,4 +427,132 @@ pub fn a_fresh_sign_in_is_asked_for(build: Build) {
         Some("Bearer error=\"insufficient_user_authentication\", max_age=300")
     );
     assert_eq!(client.get(&*app, "/look").body, "ada", "the session itself goes on");
+}
+
+pub fn proving_who_one_is_makes_this_client_fresh_and_no_copy(build: Build) {
+    let clock = Clock::new();
+    let app = build(sessions(&[&key()], &clock));
+    for start in ["/start/ada", "/start-bearer"] {
+        let mut client = Client::new();
+        client.post(&*app, start);
+        clock.advance(minutes(6));
+        let mut copy = client.clone();
+        assert_eq!(client.post(&*app, "/prove").status, 200);
+        assert_eq!(client.get(&*app, "/fresh").body, "ada");
+        assert_eq!(copy.get(&*app, "/fresh").status, 401);
+    }
+    assert_eq!(Client::new().post(&*app, "/prove").status, 401);
+}
+
+/// Session fixation: what an attacker has planted in a browser stays what it was.
+pub fn a_planted_session_does_not_become_the_user_s(build: Build) {
+    let app = build(any());
+    let mut attacker = Client::new();
+    attacker.post(&*app, "/start/mallory");
+    let mut victim = attacker.clone();
+    victim.post(&*app, "/start/ada");
+    assert_eq!(victim.get(&*app, "/look").body, "ada");
+    assert_eq!(attacker.get(&*app, "/look").body, "mallory");
+    assert_ne!(victim.kept[STATE], attacker.kept[STATE]);
+}
+
+/// Sessions of which each name is a subject.
+fn with_revocations(clock: &Clock, revocations: &Revocations) -> Sessions<Account> {
+    builder(&[&key()], clock)
+        .revocations(revocations)
+        .subject(|account| account.name.clone())
+        .build()
+}
+
+pub fn signing_out_ends_the_copies(build: Build) {
+    let app = build(with_revocations(&Clock::new(), &Revocations::new()));
+    for start in ["/start/ada", "/start-bearer"] {
+        let mut client = Client::new();
+        client.post(&*app, start);
+        let mut copy = client.clone();
+        client.post(&*app, "/end");
+        assert_eq!(copy.get(&*app, "/look").body, "guest");
+        assert!(copy.kept.is_empty());
+    }
+}
+
+pub fn signing_out_the_other_devices_leaves_this_one(build: Build) {
+    let clock = Clock::new();
+    let app = build(with_revocations(&clock, &Revocations::new()));
+    let (mut here, mut phone, mut alan) = (Client::new(), Client::new(), Client::new());
+    here.post(&*app, "/start/ada");
+    phone.post(&*app, "/start-bearer");
+    alan.post(&*app, "/start/alan");
+    clock.advance(minutes(1));
+    assert_eq!(here.post(&*app, "/end-others").status, 200);
+    assert_eq!(here.get(&*app, "/look").body, "ada");
+    assert_eq!(phone.get(&*app, "/look").body, "guest");
+    assert_eq!(alan.get(&*app, "/look").body, "alan");
+    phone.post(&*app, "/start-bearer");
+    assert_eq!(phone.get(&*app, "/look").body, "ada", "who signs in again is in");
+    assert_eq!(Client::new().post(&*app, "/end-others").status, 401);
+}
+
+pub fn a_list_of_revocations_that_is_too_old_closes_the_marked_routes_only(build: Build) {
+    let (clock, revocations) = (Clock::new(), Revocations::new());
+    let app = build(with_revocations(&clock, &revocations));
+    let mut client = Client::new();
+    assert_eq!(client.get(&*app, "/current").status, 401);
+    client.post(&*app, "/start/ada");
+    assert_eq!(client.get(&*app, "/current").status, 200, "nobody spreads this list");
+    revocations.confirm(clock.now());
+    clock.advance(Duration::from_secs(10));
+    assert_eq!(client.get(&*app, "/current").status, 200);
+    clock.advance(Duration::from_secs(1));
+    let response = client.get(&*app, "/current");
+    assert_eq!((response.status, response.one("retry-after")), (503, Some("5")));
+    assert_eq!(client.get(&*app, "/required").body, "ada");
+    revocations.confirm(clock.now());
+    assert_eq!(client.get(&*app, "/current").body, "ada");
+}
+
+/// Sessions whose check gives what is in the second.
+fn with_a_check(clock: &Clock) -> (Sessions<Account>, Arc<Mutex<Validity>>) {
+    let says = Arc::new(Mutex::new(Validity::Holds));
+    let answer = Arc::clone(&says);
+    let sessions = builder(&[&key()], clock)
+        .revalidate(move |_| {
+            let answer = *answer.lock().unwrap();
+            async move { answer }
+        })
+        .build();
+    (sessions, says)
+}
+
+pub fn a_session_that_the_application_no_longer_knows_ends(build: Build) {
+    for path in ["/look", "/required", "/fresh", "/current"] {
+        let clock = Clock::new();
+        let (sessions, says) = with_a_check(&clock);
+        let app = build(sessions);
+        let mut client = Client::new();
+        client.post(&*app, "/start/ada");
+        *says.lock().unwrap() = Validity::Over;
+        clock.advance(minutes(4));
+        assert_eq!(client.get(&*app, path).body, "ada", "asked after five minutes");
+        clock.advance(minutes(1));
+        assert_ne!(client.get(&*app, path).body, "ada");
+        assert!(client.kept.is_empty(), "{path}");
+    }
+}
+
+pub fn an_application_that_cannot_tell_costs_nobody_a_session(build: Build) {
+    let clock = Clock::new();
+    let (sessions, says) = with_a_check(&clock);
+    let app = build(sessions);
+    let mut client = Client::new();
+    client.post(&*app, "/start/ada");
+    *says.lock().unwrap() = Validity::Unknown;
+    clock.advance(minutes(5));
+    let before = client.clone();
+    let response = client.get(&*app, "/required");
+    assert_eq!((response.status, response.one("retry-after")), (503, Some("5")));
+    assert_eq!(client.get(&*app, "/look").body, "guest");
+    assert_eq!(client, before);
+    *says.lock().unwrap() = Validity::Holds;
+    assert_eq!(client.get(&*app, "/required").body, "ada");
 }

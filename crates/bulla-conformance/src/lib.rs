@@ -18,6 +18,9 @@
 //! | `POST /large/{len}` | starts a session whose name has `len` characters; errors with `?` |
 //! | `GET /required` | the name, through the guard that asks for a session |
 //! | `GET /fresh` | the name, through the guard that asks for a sign-in within 300 seconds |
+//! | `GET /current` | the name, through the guard that asks for a list of revocations of the last 10 seconds |
+//! | `POST /prove` | the user proves again who they are |
+//! | `POST /end-others` | ends the other sessions of this one's subject |
 //! | `GET /cached` | starts a session of `ada`, with `Cache-Control: private` and `Vary: Accept` |
 //! | `GET /late` | a body that, when it is streamed, starts a session and says what came of it |
 //! | `GET /events` | renames the account to `streamed`; then server-sent events, `data: ` and the name, twice, each read as it is sent |
@@ -144,6 +147,13 @@ macro_rules! conformance {
             timeouts_are_the_server_s,
             a_guard_answers_401_or_sends_to_the_page,
             a_fresh_sign_in_is_asked_for,
+            proving_who_one_is_makes_this_client_fresh_and_no_copy,
+            a_planted_session_does_not_become_the_user_s,
+            signing_out_ends_the_copies,
+            signing_out_the_other_devices_leaves_this_one,
+            a_list_of_revocations_that_is_too_old_closes_the_marked_routes_only,
+            a_session_that_the_application_no_longer_knows_ends,
+            an_application_that_cannot_tell_costs_nobody_a_session,
         );
     };
     ($build:expr; $($behaviour:ident),+ $(,)?) => {

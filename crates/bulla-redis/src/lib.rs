@@ -41,6 +41,6 @@ mod used;
 mod watch;
 mod wrap;
 
-pub use crate::revocations::{Health, SharedRevocations};
+pub use crate::revocations::SharedRevocations;
 pub use crate::source::{RedisRing, RedisRingError, Stored};
 pub use crate::used::UsedInRedis;

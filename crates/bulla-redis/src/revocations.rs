@@ -49,8 +49,10 @@ const ALIVE: &str = ".";
 /// the network. While Redis is away, each server keeps refusing what it knows,
 /// and what it revokes waits until it can be passed on; if the server itself
 /// ends before that, it is lost: [`flush`](SharedRevocations::flush) first.
-/// [`health`](SharedRevocations::health) tells how long a server has heard
-/// nothing, for routes that would rather refuse than miss a revocation.
+/// Every server says each second that it is there, so
+/// [`Revocations::confirmed_at`] is a second ago, or the server is cut off: for
+/// routes that would rather refuse than miss a revocation
+/// ([`Session::require_current`](bulla::Session::require_current)).
 ///
 /// In Redis it is a sorted set: each member the line of a [`Revocation`], its
 /// score the second after which it is about nothing alive, and is removed.
@@ -60,21 +62,11 @@ pub struct SharedRevocations {
     state: Arc<State>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
-    inner: Mutex<Health>,
-    changed: Condvar,
-}
-
-/// How a server's list of revocations is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Health {
-    /// When something was last heard over Redis. Every server says something
-    /// each second, so this is a second ago at most, or the server is cut off.
-    pub heard_at: UnixTime,
     /// Revocations of this server that are not in Redis yet.
-    pub pending: usize,
+    pending: Mutex<usize>,
+    changed: Condvar,
 }
 
 #[derive(Clone)]
@@ -95,15 +87,15 @@ impl SharedRevocations {
         let place = Place { client, name: name.into() };
         let list = Revocations::new();
         list.learn(place.load(&mut connect(&place.client)?)?);
-        let health = Health { heard_at: UnixTime::now(), pending: 0 };
-        let state = Arc::new(State { inner: Mutex::new(health), changed: Condvar::new() });
+        list.confirm(UnixTime::now());
+        let state = Arc::new(State::default());
 
         let (queue, added) = mpsc::channel();
         pass_on(&list, queue, Arc::clone(&state));
         let (writer, its_state) = (place.clone(), Arc::clone(&state));
         spawn("bulla-revoke", move || write(&writer, &added, &its_state))?;
-        let (weak, its_state) = (list.downgrade(), Arc::clone(&state));
-        spawn("bulla-revoked", move || hear(&place, &weak, &its_state))?;
+        let weak = list.downgrade();
+        spawn("bulla-revoked", move || hear(&place, &weak))?;
         Ok(SharedRevocations { list, state })
     }
 
@@ -113,9 +105,9 @@ impl SharedRevocations {
         &self.list
     }
 
-    /// How the list is doing.
+    /// How many revocations of this server are not in Redis yet.
     #[must_use]
-    pub fn health(&self) -> Health {
+    pub fn pending(&self) -> usize {
         *lock(&self.state)
     }
 
@@ -123,11 +115,10 @@ impl SharedRevocations {
     /// Whether it is.
     #[must_use]
     pub fn flush(&self, timeout: Duration) -> bool {
-        let health = lock(&self.state);
-        let waited =
-            self.state.changed.wait_timeout_while(health, timeout, |health| health.pending > 0);
-        let (health, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        health.pending == 0
+        let pending = lock(&self.state);
+        let waited = self.state.changed.wait_timeout_while(pending, timeout, |left| *left > 0);
+        let (pending, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        *pending == 0
     }
 }
 
@@ -140,7 +131,7 @@ impl fmt::Debug for SharedRevocations {
 fn pass_on(list: &Revocations, queue: Sender<Revocation>, state: Arc<State>) {
     let queue = Mutex::new(queue);
     list.on_add(move |revocation| {
-        lock(&state).pending += 1;
+        *lock(&state) += 1;
         // The writer ends after the list, which holds this.
         let queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = queue.send(*revocation);
@@ -168,7 +159,7 @@ fn write(place: &Place, added: &Receiver<Revocation>, state: &State) {
         match written {
             Ok(redis) => {
                 connection = Some(redis);
-                lock(state).pending -= waiting.len();
+                *lock(state) -= waiting.len();
                 state.changed.notify_all();
                 waiting.clear();
             }
@@ -186,13 +177,27 @@ fn write(place: &Place, added: &Receiver<Revocation>, state: &State) {
 }
 
 /// Takes in what the other servers revoke.
-fn hear(place: &Place, list: &WeakRevocations, state: &State) {
+fn hear(place: &Place, list: &WeakRevocations) {
+    let mut said = Said::Hears;
     while list.upgrade().is_some() {
-        if let Err(error) = place.listen(list, state) {
-            tracing::warn!(target: "bulla", "revocations {} are not heard: {error}", place.name);
-            thread::sleep(PATIENCE);
+        let Err(error) = place.listen(list, &mut said) else { return };
+        if said != Said::HearsNothing {
+            said = Said::HearsNothing; // once is enough for the log
+            tracing::warn!(
+                target: "bulla",
+                "revocations {} are not heard ({error}); what is known stays refused",
+                place.name
+            );
         }
+        thread::sleep(PATIENCE);
     }
+}
+
+/// What the log says of a server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Said {
+    Hears,
+    HearsNothing,
 }
 
 impl Place {
@@ -230,7 +235,7 @@ impl Place {
         pipe.query(redis).map_err(RedisRingError::of)
     }
 
-    fn listen(&self, list: &WeakRevocations, state: &State) -> Result<(), RedisRingError> {
+    fn listen(&self, list: &WeakRevocations, said: &mut Said) -> Result<(), RedisRingError> {
         let mut connection = connect(&self.client)?;
         let mut messages = connection.as_pubsub();
         messages.set_read_timeout(Some(SILENCE)).map_err(RedisRingError::of)?;
@@ -245,10 +250,14 @@ impl Place {
             let message = messages.get_message().map_err(RedisRingError::of)?;
             let Some(list) = list.upgrade() else { return Ok(()) };
             let now = UnixTime::now();
-            lock(state).heard_at = now;
             let line: String = message.get_payload().unwrap_or_default();
             if let Ok(revocation) = line.parse::<Revocation>() {
                 list.learn([revocation]);
+            }
+            list.confirm(now);
+            if *said != Said::Hears {
+                *said = Said::Hears;
+                tracing::info!(target: "bulla", "revocations {} are heard again", self.name);
             }
             if pruned.elapsed() > Duration::from_secs(60) {
                 list.prune(now);
@@ -267,6 +276,6 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), RedisRin
     spawned.map(|_| ()).map_err(|error| RedisRingError::Redis(error.to_string()))
 }
 
-fn lock(state: &State) -> MutexGuard<'_, Health> {
-    state.inner.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(state: &State) -> MutexGuard<'_, usize> {
+    state.pending.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -244,14 +244,17 @@ fn without_redis_nothing_revoked_comes_back_and_afterwards_all_know_it() {
     here.list().add(revocation(2));
     assert!(!here.flush(Duration::from_millis(200)));
     assert_eq!((here.list().len(), there.list().len()), (2, 1));
-    assert_eq!(here.health().pending, 1);
+    assert_eq!(here.pending(), 1);
 
     redis.run().unwrap();
     for server in [&here, &there] {
         eventually("it is passed on", || server.list().len() == 2);
     }
     assert!(here.flush(Duration::from_secs(5)));
-    eventually("all is well", || here.health().heard_at + Duration::from_secs(2) > UnixTime::now());
+    eventually("all is well", || {
+        let heard_at = here.list().confirmed_at().unwrap();
+        heard_at + Duration::from_secs(2) > UnixTime::now()
+    });
 }
 
 #[test]

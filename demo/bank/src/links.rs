@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use bulla::{
-    Channel, Fresh, OnceError, Payload, RingHandle, Sealer, Session, SessionError, Start,
+    Channel, Current, Fresh, OnceError, Payload, RingHandle, Sealer, Session, SessionError, Start,
     UsedTokens,
 };
 use serde::{Deserialize, Serialize};
@@ -46,8 +46,14 @@ pub(crate) fn routes<C: Release>(
         .with_state(links)
 }
 
-/// Whoever follows it counts as having given the PIN, so this asks for a recent one.
-async fn make<C: Release>(State(links): State<Links>, customer: Fresh<C, 300>) -> Response {
+/// Whoever follows it counts as having given the PIN, so this asks for a recent
+/// one; and for a list of revocations of the last seconds, since a session that
+/// was ended elsewhere must not make a new one here.
+async fn make<C: Release>(
+    State(links): State<Links>,
+    customer: Fresh<C, 300>,
+    _: Current<C, 5>,
+) -> Response {
     match links.sealer.seal(&Link { user: customer.user().to_owned() }) {
         Ok(link) => Json(json!({ "link": link })).into_response(),
         Err(error) => {

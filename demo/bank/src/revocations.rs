@@ -12,7 +12,7 @@ pub(crate) fn join(url: &str) -> Result<SharedRevocations, Box<dyn Error>> {
 /// Before the bank closes: what waits here for Redis would be forgotten.
 pub(crate) fn flush(shared: &SharedRevocations) {
     if !shared.flush(Duration::from_secs(5)) {
-        let pending = shared.health().pending;
+        let pending = shared.pending();
         tracing::error!(pending, "sign-outs of this bank did not reach the others");
     }
 }

@@ -78,8 +78,12 @@ impl Client {
     }
 
     /// A link that signs in once.
+    pub(crate) async fn ask_for_link(&mut self) -> Outcome<Answer> {
+        self.post("/api/link", "{}").await
+    }
+
     pub(crate) async fn link(&mut self) -> Outcome<String> {
-        let answer = self.post("/api/link", "{}").await?;
+        let answer = self.ask_for_link().await?;
         let (_, rest) = answer.body.split_once(r#""link":""#).ok_or("no link")?;
         Ok(rest.split('"').next().unwrap_or_default().to_owned())
     }

@@ -168,6 +168,7 @@ impl Scene {
         }
         let known = self.refused_by(&meanwhile, 0, LIMIT, Instant::now()).await?;
         self.expect(known.is_some(), "the bank that revoked it refuses it without Redis");
+        self.marked_routes(&kept, StatusCode::SERVICE_UNAVAILABLE).await?;
         self.machines.start_redis().await?;
         println!("Redis is back");
         let begun = Instant::now();
@@ -178,6 +179,29 @@ impl Scene {
         }
         println!(
             "all banks know what one had revoked, {:.1} s later",
+            begun.elapsed().as_secs_f64()
+        );
+        self.marked_routes(&kept, StatusCode::OK).await
+    }
+
+    /// The route that asks for a list of the last 5 seconds comes to answer so
+    /// on every bank, and one that does not ask goes on.
+    async fn marked_routes(&mut self, device: &Client, status: StatusCode) -> Outcome {
+        let begun = Instant::now();
+        for bank in 0..BANKS {
+            let mut device = device.copy();
+            device.ask(self.machines.bank(bank));
+            let mut answers = device.ask_for_link().await?.status == status;
+            while !answers && begun.elapsed() < Duration::from_secs(15) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                answers = device.ask_for_link().await?.status == status;
+            }
+            self.expect(answers, &format!("the marked route comes to answer {status}"));
+            let alive = device.balance().await?.status == StatusCode::OK;
+            self.expect(alive, "other routes go on");
+        }
+        println!(
+            "the route that asks for a current list answers {status} on every bank, {:.1} s later",
             begun.elapsed().as_secs_f64()
         );
         Ok(())

@@ -1,0 +1,154 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use bulla::{Info, Payload, Session};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
+use tower_sessions_core::SessionStore;
+use tower_sessions_core::session::{Id, Record};
+
+pub use crate::error::HalfError;
+
+/// Where a `D` is in its record.
+const FIELD: &str = "half";
+
+/// A half of every session, a `D` each, that stays on the server. Clones are
+/// the same.
+///
+/// ```
+/// use bulla_half::Half;
+/// use serde::{Deserialize, Serialize};
+/// use tower_sessions_memory_store::MemoryStore;
+///
+/// #[derive(Default, Serialize, Deserialize)]
+/// struct Basket { items: Vec<u64> }
+///
+/// let baskets = Half::<Basket>::new("basket", MemoryStore::default());
+/// ```
+pub struct Half<D> {
+    store: Arc<dyn SessionStore>,
+    name: Arc<str>,
+    data: PhantomData<fn(D) -> D>,
+}
+
+impl<D: Serialize + DeserializeOwned> Half<D> {
+    /// A half in a store, under a name of its own there. Share neither the
+    /// store's table nor its prefix with tower-sessions itself, whose cookies
+    /// would open the records.
+    #[must_use]
+    pub fn new(name: impl Into<String>, store: impl SessionStore) -> Half<D> {
+        Half { store: Arc::new(store), name: name.into().into(), data: PhantomData }
+    }
+
+    /// What is kept of this session; `None` when nothing is, and when there is
+    /// no session. Each call asks the store.
+    ///
+    /// # Errors
+    /// [`HalfError::Store`], [`HalfError::Decode`].
+    pub async fn get<T: Payload>(&self, session: &Session<T>) -> Result<Option<D>, HalfError> {
+        let Some(info) = session.info() else { return Ok(None) };
+        let Some(mut record) = self.load(self.id::<T>(&info)).await? else { return Ok(None) };
+        let Some(value) = record.data.remove(FIELD) else { return Err(HalfError::Decode) };
+        // The error's text would repeat what is kept.
+        serde_json::from_value(value).map(Some).map_err(|_| HalfError::Decode)
+    }
+
+    /// Keeps `data` until the session's absolute deadline, in place of what was
+    /// kept before.
+    ///
+    /// # Errors
+    /// [`HalfError::NoSession`], [`HalfError::Encode`], [`HalfError::Store`].
+    pub async fn set<T: Payload>(&self, session: &Session<T>, data: &D) -> Result<(), HalfError> {
+        let info = session.info().ok_or(HalfError::NoSession)?;
+        let id = self.id::<T>(&info);
+        let value = serde_json::to_value(data).map_err(|_| HalfError::Encode)?;
+        let expiry_date = i64::try_from(info.expires_at.as_secs())
+            .ok()
+            .and_then(|secs| OffsetDateTime::from_unix_timestamp(secs).ok())
+            .unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let data = HashMap::from([(FIELD.to_owned(), value)]);
+        let mut record = Record { id, data, expiry_date };
+        // Some stores save only what is there, and give what they create
+        // another id when it is.
+        if self.load(id).await?.is_none() {
+            self.store.create(&mut record).await.map_err(HalfError::of)?;
+            if record.id == id {
+                return Ok(());
+            }
+            self.store.delete(&record.id).await.map_err(HalfError::of)?;
+            record.id = id;
+        }
+        self.store.save(&record).await.map_err(HalfError::of)
+    }
+
+    /// Changes what is kept, or the default of `D`: reads, and writes. Of two
+    /// that do so at once, the later write wins.
+    ///
+    /// # Errors
+    /// As [`get`](Half::get) and [`set`](Half::set).
+    pub async fn update<T: Payload, R>(
+        &self,
+        session: &Session<T>,
+        change: impl FnOnce(&mut D) -> R,
+    ) -> Result<R, HalfError>
+    where
+        D: Default,
+    {
+        if session.info().is_none() {
+            return Err(HalfError::NoSession);
+        }
+        let mut data = self.get(session).await?.unwrap_or_default();
+        let result = change(&mut data);
+        self.set(session, &data).await?;
+        Ok(result)
+    }
+
+    /// Forgets what is kept: before [`Session::end`], since the half of a
+    /// session that has ended is not found any more.
+    ///
+    /// # Errors
+    /// [`HalfError::Store`].
+    pub async fn delete<T: Payload>(&self, session: &Session<T>) -> Result<(), HalfError> {
+        let Some(info) = session.info() else { return Ok(()) };
+        self.store.delete(&self.id::<T>(&info)).await.map_err(HalfError::of)
+    }
+
+    async fn load(&self, id: Id) -> Result<Option<Record>, HalfError> {
+        self.store.load(&id).await.map_err(HalfError::of)
+    }
+
+    /// Purposes and names hold no zero byte that could end them early: the
+    /// lengths stand before them.
+    fn id<T: Payload>(&self, info: &Info) -> Id {
+        let mut digest = Sha256::new_with_prefix(b"bulla/1/half\0");
+        for part in [T::PURPOSE.as_bytes(), self.name.as_bytes()] {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+        digest.update(info.origin.as_bytes());
+        let mut id = [0; 16];
+        id.copy_from_slice(&digest.finalize()[..16]);
+        Id(i128::from_be_bytes(id))
+    }
+}
+
+impl<D> Clone for Half<D> {
+    fn clone(&self) -> Half<D> {
+        let (store, name) = (Arc::clone(&self.store), Arc::clone(&self.name));
+        Half { store, name, data: PhantomData }
+    }
+}
+
+impl<D> fmt::Debug for Half<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Half").field("name", &self.name).finish_non_exhaustive()
+    }
+}

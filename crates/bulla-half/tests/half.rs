@@ -1,0 +1,202 @@
+//! What holds of the half that stays on the server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bulla::{KeyRing, Payload, Policy, Session, SessionError, Sessions, Start, UnixTime};
+use bulla_half::{Half, HalfError};
+use serde::{Deserialize, Serialize};
+use tower_sessions_core::session::{Id, Record};
+use tower_sessions_core::{SessionStore, session_store};
+use tower_sessions_memory_store::MemoryStore;
+
+#[derive(Serialize, Deserialize, Payload)]
+#[payload(purpose = "shop.example/session")]
+struct Visit {
+    account: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Basket {
+    items: Vec<u64>,
+}
+
+struct World {
+    sessions: Sessions<Visit>,
+    baskets: Half<Basket>,
+    cookies: String,
+}
+
+impl World {
+    fn new(store: impl SessionStore) -> World {
+        let sessions = Sessions::new(KeyRing::generate().unwrap(), Policy::default());
+        World { sessions, baskets: Half::new("basket", store), cookies: String::new() }
+    }
+
+    fn session(&self) -> Session<Visit> {
+        let cookies = self.cookies.as_bytes();
+        self.sessions.load(|name| (name == "cookie" && !cookies.is_empty()).then_some(cookies))
+    }
+
+    /// The client takes in the response.
+    fn finish(&mut self, session: &Session<Visit>) {
+        for line in session.commit().into_iter().filter(|line| line.name == "set-cookie") {
+            let pair = line.value.split(';').next().unwrap();
+            if pair.starts_with("__Host-session=") {
+                self.cookies = pair.to_owned();
+            }
+        }
+    }
+
+    fn signed_in(store: impl SessionStore) -> World {
+        let mut world = World::new(store);
+        let session = world.session();
+        session.start(Visit { account: 42 }).unwrap();
+        world.finish(&session);
+        world
+    }
+
+    async fn kept(&self) -> Option<Basket> {
+        self.baskets.get(&self.session()).await.unwrap()
+    }
+}
+
+fn items(items: &[u64]) -> Option<Basket> {
+    Some(Basket { items: items.to_vec() })
+}
+
+#[tokio::test]
+async fn what_is_kept_is_there_for_the_next_request() {
+    let world = World::signed_in(MemoryStore::default());
+    assert_eq!(world.kept().await, None);
+    for item in [1, 2] {
+        world.baskets.update(&world.session(), |basket| basket.items.push(item)).await.unwrap();
+    }
+    assert_eq!(world.kept().await, items(&[1, 2]));
+    world.baskets.delete(&world.session()).await.unwrap();
+    assert_eq!(world.kept().await, None);
+}
+
+#[tokio::test]
+async fn a_request_that_signs_in_keeps_something_at_once() {
+    let mut world = World::new(MemoryStore::default());
+    let session = world.session();
+    session.start(Visit { account: 42 }).unwrap();
+    world.baskets.set(&session, &Basket { items: vec![7] }).await.unwrap();
+    world.finish(&session);
+    assert_eq!(world.kept().await, items(&[7]));
+}
+
+#[tokio::test]
+async fn without_a_session_nothing_is_found_and_nothing_is_kept() {
+    let world = World::new(MemoryStore::default());
+    let session = world.session();
+    assert_eq!(world.baskets.get(&session).await, Ok(None));
+    assert_eq!(world.baskets.set(&session, &Basket::default()).await, Err(HalfError::NoSession));
+    assert_eq!(world.baskets.update(&session, |_| ()).await, Err(HalfError::NoSession));
+    assert_eq!(world.baskets.delete(&session).await, Ok(()));
+    assert_eq!(SessionError::from(HalfError::NoSession).denied().unwrap().status(), 401);
+    assert_eq!(SessionError::from(HalfError::Store).denied(), None);
+}
+
+#[tokio::test]
+async fn a_new_id_keeps_the_half_and_a_new_sign_in_does_not() {
+    let mut world = World::signed_in(MemoryStore::default());
+    world.baskets.set(&world.session(), &Basket { items: vec![1] }).await.unwrap();
+    for _ in 0..2 {
+        let session = world.session();
+        let id = session.info().unwrap().id;
+        session.reauthenticated().unwrap();
+        assert_ne!(session.info().unwrap().id, id);
+        assert_eq!(world.baskets.get(&session).await, Ok(items(&[1])), "in this request");
+        world.finish(&session);
+        assert_eq!(world.kept().await, items(&[1]), "and in the next");
+    }
+    let session = world.session();
+    session.start(Visit { account: 43 }).unwrap();
+    assert_eq!(world.baskets.get(&session).await, Ok(None));
+}
+
+#[tokio::test]
+async fn an_ended_session_s_half_is_not_found() {
+    let world = World::signed_in(MemoryStore::default());
+    world.baskets.set(&world.session(), &Basket { items: vec![1] }).await.unwrap();
+    let session = world.session();
+    session.end().unwrap();
+    assert_eq!(world.baskets.get(&session).await, Ok(None));
+}
+
+#[tokio::test]
+async fn halves_and_kinds_of_session_share_a_store() {
+    let store = MemoryStore::default();
+    let world = World::signed_in(store.clone());
+    let wishes = Half::<Basket>::new("wishes", store);
+    let session = world.session();
+    world.baskets.set(&session, &Basket { items: vec![1] }).await.unwrap();
+    wishes.set(&session, &Basket { items: vec![2] }).await.unwrap();
+    assert_eq!(world.kept().await, items(&[1]));
+    assert_eq!(wishes.get(&session).await, Ok(items(&[2])));
+}
+
+/// Keeps the last record; saves only what is there, as the store for Redis does.
+#[derive(Clone, Debug, Default)]
+struct Last(Arc<std::sync::Mutex<Option<Record>>>);
+
+#[async_trait]
+impl SessionStore for Last {
+    async fn create(&self, record: &mut Record) -> session_store::Result<()> {
+        *self.0.lock().unwrap() = Some(record.clone());
+        Ok(())
+    }
+
+    async fn save(&self, record: &Record) -> session_store::Result<()> {
+        if let Some(held) = &mut *self.0.lock().unwrap() {
+            *held = record.clone();
+        }
+        Ok(())
+    }
+
+    async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
+        Ok(self.0.lock().unwrap().clone().filter(|record| record.id == *id))
+    }
+
+    async fn delete(&self, _: &Id) -> session_store::Result<()> {
+        Err(session_store::Error::Backend("out of order".to_owned()))
+    }
+}
+
+#[tokio::test]
+async fn the_record_expires_with_the_session_and_names_it_not() {
+    let store = Last::default();
+    let mut world = World::new(store.clone());
+    let session = world.session();
+    let ends = UnixTime::now() + Duration::from_secs(3600);
+    session.start_with(Visit { account: 42 }, Start::new().with_ceiling(ends)).unwrap();
+    let id = session.info().unwrap().id;
+    world.finish(&session);
+    for items in [vec![1], vec![1, 2]] {
+        world.baskets.set(&world.session(), &Basket { items }).await.unwrap();
+    }
+    assert_eq!(world.kept().await, items(&[1, 2]));
+    let record = store.0.lock().unwrap().clone().unwrap();
+    assert_eq!(record.expiry_date.unix_timestamp(), i64::try_from(ends.as_secs()).unwrap());
+    assert_ne!(record.id.0.to_be_bytes(), *id.as_bytes());
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_an_error() {
+    let world = World::signed_in(Last::default());
+    assert_eq!(world.baskets.delete(&world.session()).await, Err(HalfError::Store));
+}
+
+#[tokio::test]
+async fn what_has_another_shape_is_an_error_that_does_not_repeat_it() {
+    let store = MemoryStore::default();
+    let world = World::signed_in(store.clone());
+    let other = Half::<String>::new("basket", store);
+    other.set(&world.session(), &"hidden".to_owned()).await.unwrap();
+    let error = world.baskets.get(&world.session()).await.unwrap_err();
+    assert_eq!(error, HalfError::Decode);
+    assert!(!format!("{error} {error:?}").contains("hidden"));
+}

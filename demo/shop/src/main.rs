@@ -1,0 +1,58 @@
+//! A shop in three shapes: its basket is in the token, on the server, or there
+//! with all else. `walk.sh` drives it.
+
+mod id_only;
+mod in_token;
+mod part;
+mod stores;
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use axum::Router;
+use bulla::{Cookie, Payload, Policy, RingFile, RingHandle, SessionLayer, Sessions};
+use clap::Parser;
+use tokio::net::TcpListener;
+
+use crate::stores::Store;
+
+/// A shop whose basket is in the token, half on the server, or there alone.
+#[derive(Parser)]
+struct Args {
+    /// The key ring's file (`bulla ring new FILE`).
+    #[arg(long)]
+    ring: PathBuf,
+    /// Where the server's half is: memory, sqlite:FILE or redis://HOST/ or redis+unix://PATH.
+    #[arg(long, default_value = "memory")]
+    store: String,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let args = Args::parse();
+    let ring = RingHandle::watch(RingFile::new(args.ring), Duration::from_secs(60))?;
+    let store = Store::open(&args.store).await?;
+    let app = Router::new()
+        .nest("/token", in_token::routes(sessions(&ring, "token")?))
+        .nest("/part", part::routes(sessions(&ring, "part")?, store.half("basket")))
+        .nest("/id", id_only::routes(sessions(&ring, "id")?, store.half("all")));
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    announce(listener.local_addr()?);
+    Ok(axum::serve(listener, app).await?)
+}
+
+/// Three kinds of session in one application have three cookies.
+fn sessions<T: Payload>(
+    ring: &RingHandle,
+    name: &'static str,
+) -> Result<SessionLayer<T>, Box<dyn Error>> {
+    let cookie = Cookie::new(name)?;
+    Ok(Sessions::builder(ring, Policy::default()).cookie(cookie).build().into())
+}
+
+#[expect(clippy::print_stdout, reason = "walk.sh reads it")]
+fn announce(address: SocketAddr) {
+    println!("http://{address}");
+}

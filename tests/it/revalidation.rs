@@ -1,0 +1,176 @@
+//! Sessions that the application's check is asked about.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bulla::{Event, Policy, Refusal, Session, Sessions, Status, Validity};
+use futures_executor::block_on;
+
+use crate::support::{
+    Account, Client, RENEWAL, STATE, T0, ada, alan, effect, key_text, ring, secs,
+};
+
+/// Sessions whose check gives what the test says.
+struct World {
+    sessions: Sessions<Account>,
+    says: Arc<Mutex<Validity>>,
+    asked: Arc<AtomicUsize>,
+    events: Arc<Mutex<Vec<Event>>>,
+}
+
+impl World {
+    fn new() -> World {
+        let (says, asked) = (Arc::new(Mutex::new(Validity::Holds)), Arc::default());
+        let events: Arc<Mutex<Vec<Event>>> = Arc::default();
+        let (answer, count, log) = (Arc::clone(&says), Arc::clone(&asked), Arc::clone(&events));
+        let sessions = Sessions::builder(ring(&[&key_text()]), Policy::default())
+            .cookie(bulla::Cookie::default())
+            .bearer(bulla::Bearer::default())
+            .on_event(move |event| log.lock().unwrap().push(*event))
+            .revalidate(move |account: Arc<Account>| {
+                let count: &AtomicUsize = &count;
+                count.fetch_add(1, Ordering::Relaxed);
+                let answer = *answer.lock().unwrap();
+                async move {
+                    assert!(account.id == ada().id || account.id == alan().id);
+                    answer
+                }
+            })
+            .build();
+        World { sessions, says, asked, events }
+    }
+
+    fn say(&self, validity: Validity) {
+        *self.says.lock().unwrap() = validity;
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.swap(0, Ordering::Relaxed)
+    }
+
+    /// A request as an adapter makes it; what leaves.
+    fn visit(
+        &self,
+        client: &mut Client,
+        after: u64,
+        handler: impl FnOnce(&Session<Account>),
+    ) -> String {
+        let session = client.send(&self.sessions, T0 + secs(after));
+        block_on(session.revalidate());
+        handler(&session);
+        effect(&client.receive(&session))
+    }
+}
+
+fn reads(session: &Session<Account>) {
+    assert_eq!(session.get().as_deref(), Some(&ada()));
+}
+
+#[test]
+fn the_check_is_asked_once_in_five_minutes_of_a_session() {
+    for client in [Client::browser(), Client::mobile()] {
+        let world = World::new();
+        let mut client = client.signed_in(&world.sessions, T0, ada());
+        let steps = [
+            (299, 0, "+renewal"), // the sign-in counts as an answer
+            (300, 1, "+renewal"), // which is recorded, though no activity is due
+            (320, 0, ""),
+            (599, 0, "+renewal"), // activity; the answer is kept
+            (600, 1, "+renewal"),
+            (2_000, 1, "+renewal"),
+        ];
+        for (after, asked, effect) in steps {
+            assert_eq!(world.visit(&mut client, after, reads), effect, "{after}");
+            assert_eq!(world.asked(), asked, "{after}");
+        }
+    }
+}
+
+#[test]
+fn a_session_that_the_check_ends_is_refused_and_cleared() {
+    let world = World::new();
+    let mut client = Client::browser().signed_in(&world.sessions, T0, ada());
+    world.say(Validity::Over);
+    assert_eq!(world.visit(&mut client, 200, reads), "+renewal", "not asked yet");
+    let effect = world.visit(&mut client, 300, |session| {
+        assert_eq!(session.get(), None);
+        assert_eq!(session.info(), None);
+        assert_eq!(session.status(), Status::Refused(Refusal::Invalidated));
+        assert_eq!(session.require().unwrap_err().status(), 401);
+        session.update(|account| account.id += 1).unwrap_err();
+    });
+    assert_eq!(effect, "-renewal -state");
+    assert!(client.kept.is_empty());
+    let events = world.events.lock().unwrap();
+    assert_eq!(events.last(), Some(&Event::Refused(Refusal::Invalidated)));
+}
+
+#[test]
+fn a_session_that_the_check_ends_gives_way_to_a_new_one() {
+    let world = World::new();
+    let mut client = Client::browser().signed_in(&world.sessions, T0, ada());
+    world.say(Validity::Over);
+    let effect = world.visit(&mut client, 300, |session| session.start(alan()).unwrap());
+    assert_eq!(effect, "+state");
+    world.visit(&mut client, 310, |session| assert_eq!(*session.get().unwrap(), alan()));
+}
+
+#[test]
+fn what_the_check_cannot_tell_is_a_503_and_leaves_the_tokens_alone() {
+    let world = World::new();
+    let mut client = Client::browser().signed_in(&world.sessions, T0, ada());
+    world.say(Validity::Unknown);
+    let effect = world.visit(&mut client, 300, |session| {
+        assert_eq!(session.status(), Status::Refused(Refusal::NotRevalidated));
+        let denied = session.require().unwrap_err();
+        assert_eq!((denied.status(), denied.header()), (503, Some(("retry-after", "5"))));
+    });
+    assert_eq!(effect, "");
+    assert_eq!(world.asked(), 1);
+    world.say(Validity::Holds);
+    assert_eq!(world.visit(&mut client, 305, reads), "+renewal", "the next request asks again");
+}
+
+#[test]
+fn a_session_whose_check_is_due_and_not_made_is_none() {
+    let world = World::new();
+    let mut client = Client::browser().signed_in(&world.sessions, T0, ada());
+    client.visit(&world.sessions, T0 + secs(299), reads);
+    let lines = client.visit(&world.sessions, T0 + secs(300), |session| {
+        assert_eq!(session.get(), None);
+        session.commit().into_iter().collect::<Vec<_>>()
+    });
+    assert_eq!(effect(&lines), "");
+    assert!(client.kept.contains_key(STATE), "and its tokens stay");
+    assert_eq!(world.asked(), 0);
+}
+
+#[test]
+fn an_answer_is_recorded_beside_a_change_and_proving_who_one_is_counts_as_one() {
+    let world = World::new();
+    let mut client = Client::browser().signed_in(&world.sessions, T0, ada());
+    let change =
+        |session: &Session<Account>| session.update(|account| account.name.push('!')).unwrap();
+    assert_eq!(world.visit(&mut client, 300, change), "+state +renewal");
+    assert_eq!(world.asked(), 1);
+    world.visit(&mut client, 310, |session| assert!(session.get().is_some()));
+    assert_eq!(world.asked(), 0);
+
+    world.visit(&mut client, 650, |session| session.reauthenticated().unwrap());
+    assert_eq!(world.asked(), 1);
+    client.kept.remove(RENEWAL);
+    world.visit(&mut client, 900, |session| assert!(session.get().is_some()));
+    assert_eq!(world.asked(), 0, "250 seconds after they proved who they are");
+}
+
+#[test]
+fn the_copies_of_a_session_that_ends_while_its_check_is_due_are_revoked() {
+    let revocations = bulla::Revocations::new();
+    let sessions = Sessions::builder(ring(&[&key_text()]), Policy::default())
+        .revocations(&revocations)
+        .revalidate(|_: Arc<Account>| async { Validity::Over })
+        .build();
+    let mut client = Client::browser().signed_in(&sessions, T0, ada());
+    client.visit(&sessions, T0 + secs(400), |session| session.end().unwrap());
+    assert_eq!(revocations.len(), 1);
+}

@@ -1,0 +1,134 @@
+//! Revocations that a file keeps.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bulla::{Revocation, RevocationFile, SessionId, UnixTime};
+use bulla_conformance::logged;
+use tracing::Level;
+
+const UNTIL: UnixTime = UnixTime::from_secs(4_070_908_800); // 2099
+
+fn path(name: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("revoked-{name}"));
+    let _ = fs::remove_file(&path);
+    path
+}
+
+fn revocation(number: u8) -> Revocation {
+    Revocation::Session { id: SessionId::from_bytes([number; 16]), until: UNTIL }
+}
+
+#[track_caller]
+fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn what_is_revoked_is_in_the_file_at_once_and_known_after_a_restart() {
+    let file = RevocationFile::new(path("restart"));
+    let list = file.clone().follow().unwrap();
+    assert!(list.is_empty() && list.confirmed_at().is_some());
+    list.add(revocation(1));
+    assert_eq!(file.read().unwrap().len(), 1);
+    drop(list);
+    assert_eq!(file.follow().unwrap().len(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_file_is_its_owner_s_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let path = path("mode");
+    RevocationFile::new(&path).append(&revocation(1)).unwrap();
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn two_servers_and_a_tool_share_a_file() {
+    let file = RevocationFile::new(path("shared"));
+    let (here, there) = (file.clone().follow().unwrap(), file.clone().follow().unwrap());
+    here.add(revocation(1));
+    there.add(revocation(2));
+    file.append(&revocation(3)).unwrap();
+    for list in [&here, &there] {
+        eventually("all know all", || list.len() == 3);
+    }
+}
+
+#[test]
+fn many_who_append_at_once_lose_no_line() {
+    let file = RevocationFile::new(path("many"));
+    thread::scope(|scope| {
+        for writer in 0..8 {
+            let file = &file;
+            scope.spawn(move || {
+                for number in 0..25 {
+                    file.append(&revocation(25 * writer + number)).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(file.read().unwrap().len(), 200);
+}
+
+#[test]
+fn a_line_that_a_crash_has_cut_costs_no_other() {
+    let path = path("cut");
+    let file = RevocationFile::new(&path);
+    file.append(&revocation(1)).unwrap();
+    fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"session 02").unwrap();
+    assert_eq!(file.read().unwrap().len(), 1, "it may be in the middle of being written");
+    file.append(&revocation(3)).unwrap();
+    let (read, log) = logged(Level::WARN, || file.read().unwrap());
+    assert_eq!(read, [revocation(1), revocation(3)]);
+    assert!(log.contains("line 2 of") && !log.contains("session 02"), "{log}");
+}
+
+#[test]
+fn what_is_over_leaves_the_file_and_nothing_else_does() {
+    let file = RevocationFile::new(path("prune"));
+    let list = file.clone().follow().unwrap();
+    for number in 0..100 {
+        file.append(&revocation(number)).unwrap();
+    }
+    let id = SessionId::from_bytes([200; 16]);
+    let before = UnixTime::from_secs(UNTIL.as_secs() - 1);
+    file.append(&Revocation::Session { id, until: before }).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| (0..20).for_each(|_| file.prune(before).unwrap()));
+        (100..150).for_each(|number| file.append(&revocation(number)).unwrap());
+    });
+    assert_eq!(file.read().unwrap().len(), 150);
+    eventually("who follows sees them all", || list.len() >= 150);
+    file.prune(UNTIL).unwrap();
+    assert!(file.read().unwrap().is_empty());
+}
+
+#[test]
+fn a_server_does_not_begin_without_its_list() {
+    let missing = path("folder").join("revoked");
+    RevocationFile::new(missing).follow().unwrap_err();
+    let folder = path("is-a-folder");
+    fs::create_dir_all(&folder).unwrap();
+    RevocationFile::new(&folder).follow().unwrap_err();
+}
+
+#[test]
+fn a_file_that_goes_away_leaves_the_list_and_comes_back_with_the_next_line() {
+    let path = path("away");
+    let file = RevocationFile::new(&path);
+    let list = file.clone().follow().unwrap();
+    list.add(revocation(1));
+    fs::remove_file(&path).unwrap();
+    list.add(revocation(2));
+    assert_eq!((list.len(), file.read().unwrap().len()), (2, 1));
+}
