@@ -198,7 +198,7 @@ fn write<P: Payload>(payload: &P, out: &mut Vec<u8>) -> Result<(), PayloadError>
                 "a field was left out (skip_serializing_if): postcard could not read the rest back",
             ))?;
             // And for the text that is made behind it, so that nothing grows on the way:
-            // 0.9 of 5.0 µs with 2.4 kB.
+            // 1.0 of 5.0 µs with 2.4 kB.
             reserve_wiped(out, len + len.div_ceil(3) * 4 + 128);
             postcard::serialize_with_flavor(payload, Wiped(out))
                 .map_err(|error| PayloadError(postcard_reason(&error)))
