@@ -304,7 +304,7 @@ impl fmt::Display for Verdict {
 fn span(span: Duration) -> String {
     let secs = span.as_secs();
     for (unit, name) in [(86_400, "d"), (3_600, "h"), (60, "min")] {
-        if secs >= unit && secs % unit == 0 {
+        if secs >= unit && secs.is_multiple_of(unit) {
             return format!("{} {name}", secs / unit);
         }
     }

@@ -5,8 +5,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zeroize::Zeroizing;
-
 use crate::error::OpenError;
 use crate::handle::RingHandle;
 use crate::key::KeyId;
@@ -19,6 +17,7 @@ use crate::record::{
 use crate::sealed::Sealing;
 use crate::sealer::check_schema;
 use crate::time::UnixTime;
+use crate::wipe::Buffer;
 use crate::wire::{Body, CLOCK_SKEW, Claims, Mode};
 
 const BUCKET: u8 = 32;
@@ -96,7 +95,7 @@ pub(crate) struct StateToken {
     pub(crate) fingerprint: Fingerprint,
     pub(crate) claims: Claims,
     /// Without padding.
-    pub(crate) body: Zeroizing<Vec<u8>>,
+    pub(crate) body: Buffer,
 }
 
 /// Where the state was read from.
@@ -224,7 +223,7 @@ fn open_session<T: Payload>(
     is_revoked: &impl Fn(&Record, &T, &StateToken) -> bool,
 ) -> Result<Alive<T>, (Refusal, Fate)> {
     let fingerprint = fingerprint(text);
-    let mut buf = Zeroizing::new(Vec::new());
+    let mut buf = Buffer::new();
     let opened = keys.state.open(text, now, Duration::MAX, &mut buf);
     if let Err(error) = &opened
         && !matches!(error, OpenError::UnknownKey(_) | OpenError::RetiredKey(_))
@@ -247,7 +246,7 @@ fn open_session<T: Payload>(
     let (record, state) = open_payload(&body).map_err(|error| refused(error, now))?;
 
     let claims = body.claims;
-    let body = Zeroizing::new(body.unpadded.to_vec());
+    let body = Buffer::of(body.unpadded);
     let token = StateToken { key_id, source, len: text.len(), fingerprint, claims, body };
     if is_revoked(&record, &state, &token) {
         return Err((Refusal::Revoked, Fate::Cleared));
@@ -316,7 +315,7 @@ struct FoundRenewal {
     issued_at: UnixTime,
     validated_at: UnixTime,
     key_id: KeyId,
-    copy: Option<(Fingerprint, Zeroizing<Vec<u8>>)>,
+    copy: Option<(Fingerprint, Buffer)>,
 }
 
 impl Renewals {
@@ -359,7 +358,7 @@ fn open_renewal(
     token: &[u8],
     now: &impl Fn() -> UnixTime,
 ) -> Result<FoundRenewal, OpenError> {
-    let mut buf = Zeroizing::new(Vec::new());
+    let mut buf = Buffer::new();
     let unsealed = keys.renewal.open(token, now, policy.idle_timeout(), &mut buf)?;
     let version = unsealed.body.claims.schema;
     if version > RENEWAL_SCHEMA {
@@ -373,8 +372,6 @@ fn open_renewal(
         issued_at: unsealed.body.claims.issued_at,
         validated_at: record.validated_at,
         key_id: unsealed.key_id,
-        copy: record
-            .copy
-            .map(|StateCopy { fingerprint, body }| (fingerprint, Zeroizing::new(body.to_vec()))),
+        copy: record.copy.map(|StateCopy { fingerprint, body }| (fingerprint, Buffer::of(body))),
     })
 }

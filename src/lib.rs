@@ -50,6 +50,7 @@
 //! |---|---|
 //! | `derive` (default) | `#[derive(Payload)]` |
 //! | `json` (default) | `Encoding::Json`, for signed tokens that a front end reads |
+//! | `aws-lc-rs` | the same tokens several times faster, by cryptography in C and assembly; builds with a C compiler |
 //! | `testing` | `TestClock`, `Sessions::signed_in_cookie` and `signed_in_bearer`, for an application's tests |
 //! | `reload` | `RingHandle::watch`: a ring in a file, or elsewhere, that is followed while serving |
 //! | `tracing` | events of sessions as events of `tracing`; every adapter brings it |
@@ -104,10 +105,12 @@ mod start;
 mod subkeys;
 #[cfg(feature = "testing")]
 mod testing;
+mod text;
 mod time;
 mod tokens;
 #[cfg(test)]
 mod vectors;
+mod wipe;
 mod wire;
 
 #[cfg(feature = "actix4")]

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use zeroize::Zeroize as _;
-
 use crate::error::{OpenError, SealError};
 use crate::handle::RingHandle;
 use crate::key::KeyId;
-use crate::payload::{PayloadError, reserve_wiped};
+use crate::payload::PayloadError;
 use crate::primitives::{self, NONCE_LEN, SealingKey, TAG_LEN};
 use crate::subkeys::{Subkeys, Timeless};
 use crate::time::UnixTime;
+use crate::wipe::{reserve_wiped, wipe};
 use crate::wire::{self, Authentic, Body, Claims, KEY_ID_LEN, MAX_TOKEN_LEN, Mode, SEALED_BODY};
 
 type Nonce = [u8; NONCE_LEN];
@@ -55,7 +54,7 @@ impl Sealing {
         let mut buf = std::mem::take(token).into_bytes();
         let sealed = self.seal_with(now, claims, &nonce, &mut buf, encode);
         if sealed.is_err() {
-            buf.zeroize();
+            wipe(&mut buf);
         } else {
             *token = wire::into_text(buf);
         }

@@ -4,14 +4,13 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use zeroize::Zeroizing;
-
 use crate::error::{OpenError, SealError};
 use crate::handle::RingHandle;
 use crate::key::KeyId;
 use crate::payload::{self, Payload, Schema, View};
 use crate::sealed::Sealing;
 use crate::time::UnixTime;
+use crate::wipe::Buffer;
 use crate::wire::{Authentic, Claims, MAX_TOKEN_LEN};
 
 /// Seals values of one type into tokens and opens them again (spec sections 5 and 7).
@@ -171,7 +170,7 @@ impl<P: Payload> Sealer<P> {
         token: &[u8],
         now: impl FnOnce() -> UnixTime,
     ) -> Result<Opened<P>, OpenError> {
-        let mut buf = Zeroizing::new(Vec::new());
+        let mut buf = Buffer::new();
         owned(self.sealing.open(token, now, self.lifetime, &mut buf)?)
     }
 }

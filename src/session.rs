@@ -4,8 +4,6 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use zeroize::Zeroizing;
-
 use crate::about::{About, Checked};
 use crate::answer::NewTokens;
 use crate::error::{SealError, SessionError};
@@ -21,6 +19,7 @@ use crate::shared::{Channel, Shared};
 use crate::start::Start;
 use crate::time::UnixTime;
 use crate::tokens;
+use crate::wipe::Buffer;
 use crate::wire::CLOCK_SKEW;
 
 /// The session of one request, whose state is a `T`.
@@ -557,8 +556,8 @@ impl<T> Session<T> {
     }
 }
 
-fn encoded<T: Payload>(state: &T) -> Result<Zeroizing<Vec<u8>>, PayloadError> {
-    let mut out = Zeroizing::new(Vec::new());
+fn encoded<T: Payload>(state: &T) -> Result<Buffer, PayloadError> {
+    let mut out = Buffer::new();
     payload::encode(state, &mut out)?;
     Ok(out)
 }

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use zeroize::Zeroize as _;
-
 use crate::error::{OpenError, SealError};
 use crate::handle::RingHandle;
-use crate::payload::{PayloadError, reserve_wiped};
+use crate::payload::PayloadError;
 use crate::primitives::{MAC_LEN, SigningKey};
 use crate::subkeys::{Subkeys, Timeless};
 use crate::time::UnixTime;
+use crate::wipe::{reserve_wiped, wipe};
 use crate::wire::{self, Authentic, Body, Claims, KEY_ID_LEN, MAX_TOKEN_LEN, Mode};
 
 pub(crate) struct Signing {
@@ -34,7 +33,7 @@ impl Signing {
     ) -> Result<(), SealError> {
         let mut buf = std::mem::take(token).into_bytes();
         if let Err(error) = self.write(now, claims, &mut buf, encode) {
-            buf.zeroize();
+            wipe(&mut buf);
             return Err(error);
         }
         *token = wire::into_text(buf);

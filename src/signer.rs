@@ -16,6 +16,7 @@ use crate::signed::Signing;
 #[cfg(feature = "json")]
 use crate::signed::unverified;
 use crate::time::UnixTime;
+use crate::wipe::Buffer;
 use crate::wire::{Claims, MAX_TOKEN_LEN};
 
 /// Signs values of one type into tokens and verifies them (spec sections 6 and 7).
@@ -140,7 +141,7 @@ impl<P: Payload> Signer<P> {
         token: &[u8],
         now: impl FnOnce() -> UnixTime,
     ) -> Result<Opened<P>, OpenError> {
-        owned(self.signing.verify(token, now, self.lifetime, &mut Vec::new())?)
+        owned(self.signing.verify(token, now, self.lifetime, &mut Buffer::new())?)
     }
 }
 

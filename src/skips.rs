@@ -1,20 +1,33 @@
-//! Finds fields that a value would leave out, which postcard could not read back.
+//! Finds fields that a value would leave out, which postcard could not read back, and
+//! tells about how long it will be, so that a buffer need not grow while it is written.
 //!
 //! Postcard writes no field names. A field that is left out
 //! (`skip_serializing_if`) moves the ones after it up, and a string that a user
 //! has chosen could then be read as another field.
 
+use std::cell::Cell;
 use std::fmt;
 
 use serde::ser::{self, Serialize, Serializer};
 
-/// Walks through a value, and says whether it leaves a field out.
-pub(crate) fn leaves_a_field_out(value: &impl Serialize) -> bool {
-    matches!(value.serialize(Walk), Err(Stop::Skipped))
+/// Walks through a value. `None` when it leaves a field out, or else about how many
+/// bytes it has in postcard: seldom fewer than it will have, and only a hint.
+pub(crate) fn about_len(value: &impl Serialize) -> Option<usize> {
+    let len = Cell::new(0);
+    match value.serialize(Walk(&len)) {
+        Err(Stop::Skipped) => None,
+        Ok(()) | Err(Stop::Other) => Some(len.get()),
+    }
 }
 
 #[derive(Clone, Copy)]
-struct Walk;
+struct Walk<'a>(&'a Cell<usize>);
+
+impl Walk<'_> {
+    fn add(self, len: usize) {
+        self.0.set(self.0.get().saturating_add(len));
+    }
+}
 
 #[derive(Debug)]
 enum Stop {
@@ -37,47 +50,60 @@ impl ser::Error for Stop {
 }
 
 macro_rules! leaves {
-    ($($name:ident: $type:ty),+ $(,)?) => {
-        $(fn $name(self, _: $type) -> Result<(), Stop> { Ok(()) })+
+    ($($name:ident: $type:ty, $len:expr);+ $(;)?) => {
+        $(fn $name(self, _: $type) -> Result<(), Stop> {
+            self.add($len);
+            Ok(())
+        })+
     };
 }
 
-impl Serializer for Walk {
+impl<'a> Serializer for Walk<'a> {
     type Ok = ();
     type Error = Stop;
-    type SerializeSeq = Walk;
-    type SerializeTuple = Walk;
-    type SerializeTupleStruct = Walk;
-    type SerializeTupleVariant = Walk;
-    type SerializeMap = Walk;
-    type SerializeStruct = Walk;
-    type SerializeStructVariant = Walk;
+    type SerializeSeq = Walk<'a>;
+    type SerializeTuple = Walk<'a>;
+    type SerializeTupleStruct = Walk<'a>;
+    type SerializeTupleVariant = Walk<'a>;
+    type SerializeMap = Walk<'a>;
+    type SerializeStruct = Walk<'a>;
+    type SerializeStructVariant = Walk<'a>;
 
     leaves! {
-        serialize_bool: bool,
-        serialize_i8: i8,
-        serialize_i16: i16,
-        serialize_i32: i32,
-        serialize_i64: i64,
-        serialize_i128: i128,
-        serialize_u8: u8,
-        serialize_u16: u16,
-        serialize_u32: u32,
-        serialize_u64: u64,
-        serialize_u128: u128,
-        serialize_f32: f32,
-        serialize_f64: f64,
-        serialize_char: char,
-        serialize_str: &str,
-        serialize_bytes: &[u8],
-        serialize_unit_struct: &'static str,
+        serialize_bool: bool, 1;
+        serialize_i8: i8, 1;
+        serialize_i16: i16, 3;
+        serialize_i32: i32, 5;
+        serialize_i64: i64, 10;
+        serialize_i128: i128, 19;
+        serialize_u8: u8, 1;
+        serialize_u16: u16, 3;
+        serialize_u32: u32, 5;
+        serialize_u64: u64, 10;
+        serialize_u128: u128, 19;
+        serialize_f32: f32, 4;
+        serialize_f64: f64, 8;
+        serialize_char: char, 5;
+        serialize_unit_struct: &'static str, 0;
+    }
+
+    fn serialize_str(self, value: &str) -> Result<(), Stop> {
+        self.add(2 + value.len());
+        Ok(())
+    }
+
+    fn serialize_bytes(self, value: &[u8]) -> Result<(), Stop> {
+        self.add(2 + value.len());
+        Ok(())
     }
 
     fn serialize_none(self) -> Result<(), Stop> {
+        self.add(1);
         Ok(())
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Stop> {
+        self.add(1);
         value.serialize(self)
     }
 
@@ -86,6 +112,7 @@ impl Serializer for Walk {
     }
 
     fn serialize_unit_variant(self, _: &str, _: u32, _: &str) -> Result<(), Stop> {
+        self.add(1);
         Ok(())
     }
 
@@ -94,6 +121,7 @@ impl Serializer for Walk {
         _: &str,
         value: &T,
     ) -> Result<(), Stop> {
+        self.add(1);
         value.serialize(self)
     }
 
@@ -104,34 +132,45 @@ impl Serializer for Walk {
         _: &str,
         value: &T,
     ) -> Result<(), Stop> {
+        self.add(1);
         value.serialize(self)
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Walk, Stop> {
+    fn serialize_seq(self, _: Option<usize>) -> Result<Walk<'a>, Stop> {
+        self.add(2);
         Ok(self)
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Walk, Stop> {
+    fn serialize_tuple(self, _: usize) -> Result<Walk<'a>, Stop> {
         Ok(self)
     }
 
-    fn serialize_tuple_struct(self, _: &str, _: usize) -> Result<Walk, Stop> {
+    fn serialize_tuple_struct(self, _: &str, _: usize) -> Result<Walk<'a>, Stop> {
         Ok(self)
     }
 
-    fn serialize_tuple_variant(self, _: &str, _: u32, _: &str, _: usize) -> Result<Walk, Stop> {
+    fn serialize_tuple_variant(self, _: &str, _: u32, _: &str, _: usize) -> Result<Walk<'a>, Stop> {
+        self.add(1);
         Ok(self)
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Walk, Stop> {
+    fn serialize_map(self, _: Option<usize>) -> Result<Walk<'a>, Stop> {
+        self.add(2);
         Ok(self)
     }
 
-    fn serialize_struct(self, _: &str, _: usize) -> Result<Walk, Stop> {
+    fn serialize_struct(self, _: &str, _: usize) -> Result<Walk<'a>, Stop> {
         Ok(self)
     }
 
-    fn serialize_struct_variant(self, _: &str, _: u32, _: &str, _: usize) -> Result<Walk, Stop> {
+    fn serialize_struct_variant(
+        self,
+        _: &str,
+        _: u32,
+        _: &str,
+        _: usize,
+    ) -> Result<Walk<'a>, Stop> {
+        self.add(1);
         Ok(self)
     }
 
@@ -141,13 +180,14 @@ impl Serializer for Walk {
     }
 
     fn collect_str<T: fmt::Display + ?Sized>(self, _: &T) -> Result<(), Stop> {
+        self.add(32);
         Ok(())
     }
 }
 
 macro_rules! sequences {
     ($($trait:ident: $element:ident),+ $(,)?) => {
-        $(impl ser::$trait for Walk {
+        $(impl ser::$trait for Walk<'_> {
             type Ok = ();
             type Error = Stop;
 
@@ -169,7 +209,7 @@ sequences! {
     SerializeTupleVariant: serialize_field,
 }
 
-impl ser::SerializeMap for Walk {
+impl ser::SerializeMap for Walk<'_> {
     type Ok = ();
     type Error = Stop;
 
@@ -188,7 +228,7 @@ impl ser::SerializeMap for Walk {
 
 macro_rules! structs {
     ($($trait:ident),+ $(,)?) => {
-        $(impl ser::$trait for Walk {
+        $(impl ser::$trait for Walk<'_> {
             type Ok = ();
             type Error = Stop;
 
@@ -215,3 +255,22 @@ macro_rules! structs {
 }
 
 structs! { SerializeStruct, SerializeStructVariant }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_length_is_a_bit_more_than_what_is_written() {
+        fn check(value: &impl Serialize) {
+            let written = postcard::to_allocvec(value).unwrap().len();
+            let about = about_len(value).unwrap();
+            assert!(about >= written && about <= written * 2 + 20, "{about} for {written}");
+        }
+        check(&());
+        check(&(true, 7_u8, -3_i64, u64::MAX, 'x', 1.5_f64, Some("a"), None::<u8>));
+        check(&vec!["nineteen characters"; 100]);
+        check(&std::collections::BTreeMap::from([(1, "one"), (2, "two")]));
+        check(&Ok::<u8, String>(3));
+    }
+}

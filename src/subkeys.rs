@@ -9,7 +9,7 @@ use crate::error::{OpenError, SealError};
 use crate::handle::{Follower, RingHandle};
 use crate::key::KeyId;
 use crate::primitives::Secret;
-use crate::ring::{KeyRing, Schedule, primary_at};
+use crate::ring::{KeyRing, MAX_KEYS, Schedule, primary_at};
 use crate::time::UnixTime;
 use crate::wire::{Authentic, Body};
 
@@ -29,6 +29,7 @@ struct Derived<K> {
 /// The keys of one ring. Each use takes them once, so that it sees one ring.
 pub(crate) struct Keys<K> {
     keys: Vec<Subkey<K>>,
+    places: Places,
 }
 
 pub(crate) struct Subkey<K> {
@@ -45,7 +46,7 @@ impl<K: Send + Sync + 'static> Subkeys<K> {
         purpose: &[u8],
         make: fn(&Secret) -> K,
     ) -> Subkeys<K> {
-        let keys = ArcSwap::from_pointee(Keys { keys: Vec::new() });
+        let keys = ArcSwap::from_pointee(Keys { keys: Vec::new(), places: Places::new() });
         let derived = Arc::new(Derived { keys, label, purpose: purpose.into(), make });
         handle.attach(&derived);
         Subkeys { handle, derived }
@@ -57,7 +58,7 @@ impl<K: Send + Sync + 'static> Subkeys<K> {
 
     /// Step 5 of opening: exactly one key, and no other is ever tried.
     pub(crate) fn get<'k>(&self, keys: &'k Keys<K>, id: KeyId) -> Result<&'k Subkey<K>, OpenError> {
-        keys.keys.iter().find(|key| key.id == id).ok_or_else(|| {
+        keys.get(id).ok_or_else(|| {
             self.handle.miss();
             OpenError::UnknownKey(id)
         })
@@ -65,6 +66,18 @@ impl<K: Send + Sync + 'static> Subkeys<K> {
 }
 
 impl<K> Keys<K> {
+    fn new(keys: Vec<Subkey<K>>) -> Keys<K> {
+        let mut places = Places::new();
+        for (at, key) in keys.iter().enumerate() {
+            places.put(key.id, at);
+        }
+        Keys { keys, places }
+    }
+
+    fn get(&self, id: KeyId) -> Option<&Subkey<K>> {
+        self.places.candidates(id).filter_map(|at| self.keys.get(at)).find(|key| key.id == id)
+    }
+
     /// Step 1 of sealing and signing.
     pub(crate) fn primary_at(&self, now: UnixTime) -> Result<&Subkey<K>, SealError> {
         primary_at(&self.keys, |key| key.schedule, now).ok_or(SealError::NoPrimaryKey)
@@ -78,7 +91,7 @@ impl<K: Send + Sync> Follower for Derived<K> {
             key: (self.make)(&entry.key().derive(self.label, &self.purpose)),
             schedule: entry.schedule(),
         });
-        self.keys.store(Arc::new(Keys { keys: keys.collect() }));
+        self.keys.store(Arc::new(Keys::new(keys.collect())));
     }
 }
 
@@ -98,5 +111,58 @@ impl<'b> Timeless<'b> {
         }
         let expires_at = body.deadline(now, longest)?;
         Ok(Authentic { key_id, body, expires_at })
+    }
+}
+
+/// Where the key of an id lies, found in the same time in a ring of 1 key and of 64: a
+/// table twice as large as the largest ring, with what collides in the next free place.
+/// Ids are the output of a hash already, so a byte of theirs serves for one.
+struct Places([u8; 2 * MAX_KEYS]);
+
+impl Places {
+    const FREE: u8 = u8::MAX;
+
+    fn new() -> Places {
+        Places([Places::FREE; 2 * MAX_KEYS])
+    }
+
+    fn put(&mut self, id: KeyId, at: usize) {
+        let free = Places::from(id).find(|place| self.0[*place] == Places::FREE);
+        self.0[free.expect("a ring has at most MAX_KEYS keys")] = at as u8;
+    }
+
+    fn candidates(&self, id: KeyId) -> impl Iterator<Item = usize> {
+        Places::from(id)
+            .map(|place| self.0[place])
+            .take_while(|at| *at != Places::FREE)
+            .map(usize::from)
+    }
+
+    fn from(id: KeyId) -> impl Iterator<Item = usize> {
+        let first = usize::from(id.0[3]);
+        (0..2 * MAX_KEYS).map(move |step| (first + step) % (2 * MAX_KEYS))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(ids: &[KeyId]) -> Keys<()> {
+        let schedule = Schedule { primary_from: UnixTime::EPOCH, open_until: None };
+        Keys::new(ids.iter().map(|id| Subkey { id: *id, key: (), schedule }).collect())
+    }
+
+    #[test]
+    fn a_full_ring_finds_each_of_its_keys_and_no_other_however_they_collide() {
+        let mut ids: Vec<KeyId> = (0..MAX_KEYS as u8).map(|n| KeyId([n, 1, 2, n % 3])).collect();
+        ids[0] = KeyId([9, 9, 9, 255]);
+        let keys = keys(&ids);
+        for id in &ids {
+            assert_eq!(keys.get(*id).map(|key| key.id), Some(*id));
+        }
+        for last in 0..=255 {
+            assert!(keys.get(KeyId([200, 1, 2, last])).is_none());
+        }
     }
 }

@@ -7,6 +7,7 @@ use crate::payload::{self, Payload};
 use crate::policy::Policy;
 use crate::record::{RENEWAL_SCHEMA, Record, RenewalRecord, SessionId, StateCopy};
 use crate::time::UnixTime;
+use crate::wipe::reserve_wiped;
 use crate::wire::{Body, Claims};
 
 /// What a renewal token's body has before its payload, at most: times of
@@ -40,7 +41,7 @@ pub(crate) fn state_again<T>(
     let claims = Claims::new(seen, alive.expires_at.since(seen), alive.token.claims.schema);
     let payload = Body::parse(&alive.token.body).map(|body| body.payload).unwrap_or_default();
     keys.state.seal(seen, claims, &mut token, |out| {
-        payload::reserve_wiped(out, payload.len());
+        reserve_wiped(out, payload.len());
         out.extend_from_slice(payload);
         Ok(())
     })?;
@@ -90,7 +91,7 @@ fn seal_renewal(
     let mut token = String::new();
     let claims = Claims::new(seen, policy.idle_timeout(), RENEWAL_SCHEMA);
     keys.renewal.seal(seen, claims, &mut token, |out| {
-        payload::reserve_wiped(out, record.max_len());
+        reserve_wiped(out, record.max_len());
         record.write(out);
         Ok(())
     })?;

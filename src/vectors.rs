@@ -419,12 +419,14 @@ impl Stream {
 }
 
 #[test]
-fn a_sealing_key_leaves_a_body_alone_whose_tag_does_not_hold() {
+fn a_sealing_key_gives_nothing_of_a_body_whose_tag_does_not_hold() {
     let key = SealingKey::new(&Key::unchecked(&[7; 32]).derive("bulla/1/seal", b"p"));
     let (nonce, mut body) = ([1; 24], *b"body");
     let mut tag = key.encrypt(&nonce, b"ad", &mut body);
     let encrypted = body;
     tag[0] ^= 1;
     assert!(key.decrypt(&nonce, b"ad", &mut body, &tag).is_err());
-    assert_eq!(body, encrypted, "nothing is decrypted before the tag holds");
+    // RustCrypto looks at the tag first; AWS-LC deciphers on the way, and then wipes.
+    let expected = if cfg!(feature = "aws-lc-rs") { [0; 4] } else { encrypted };
+    assert_eq!(body, expected, "nothing of the plaintext is left");
 }

@@ -3,14 +3,13 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
 use crate::error::OpenError;
 use crate::key::KeyId;
-use crate::payload::{PayloadError, reserve_wiped};
+use crate::payload::PayloadError;
 use crate::primitives::{MAC_LEN, NONCE_LEN, TAG_LEN};
+use crate::text;
 use crate::time::UnixTime;
+use crate::wipe::reserve_wiped;
 
 /// The longest token in characters, prefix included: 8 KiB (spec section 4).
 pub const MAX_TOKEN_LEN: usize = 8192;
@@ -57,7 +56,7 @@ impl Mode {
 
     /// Characters of a token of `len` bytes.
     pub(crate) fn text_len(self, len: usize) -> usize {
-        self.prefix().len() + (len * 4).div_ceil(3)
+        self.prefix().len() + text::encoded_len(len)
     }
 
     /// Bytes of a token of `len` characters.
@@ -78,7 +77,7 @@ pub(crate) fn decode(
     }
     let encoded = token.strip_prefix(mode.prefix()).ok_or(OpenError::Prefix)?;
     buf.clear();
-    URL_SAFE_NO_PAD.decode_vec(encoded, buf).map_err(|_| OpenError::Encoding)?;
+    text::decode(encoded, buf).ok_or(OpenError::Encoding)?;
     if buf.len() < mode.min_len() {
         return Err(OpenError::TooShort);
     }
@@ -96,9 +95,7 @@ pub(crate) fn encode(mode: Mode, buf: &mut Vec<u8>) {
     buf.resize(len + mode.text_len(len), 0);
     let (raw, text) = buf.split_at_mut(len);
     text[..prefix.len()].copy_from_slice(prefix);
-    URL_SAFE_NO_PAD
-        .encode_slice(raw, &mut text[prefix.len()..])
-        .expect("text_len has counted the characters");
+    text::encode(raw, &mut text[prefix.len()..]);
     buf.copy_within(len.., 0);
     buf.truncate(mode.text_len(len));
 }
@@ -125,6 +122,9 @@ impl Claims {
     }
 }
 
+/// Bytes kept free for a payload's length.
+const ROOM: usize = 2;
+
 /// Appends a body. `encode` appends the payload; its length goes before it.
 pub(crate) fn write_body(
     buf: &mut Vec<u8>,
@@ -137,19 +137,20 @@ pub(crate) fn write_body(
     write_varint(buf, claims.lifetime);
     write_varint(buf, claims.schema.into());
 
-    // The length is known after encoding; it most often fits the one byte
-    // kept free for it, and the payload moves up when it does not.
+    // The length is known after encoding. Two bytes are kept free for it, which fit
+    // payloads of 128 bytes to 16 kB; a shorter one moves down, which is soon done.
     let at = buf.len();
-    buf.push(0);
+    buf.extend([0; ROOM]);
     encode(buf)?;
-    let payload_len = buf.len() - at - 1;
-    let mut length = Vec::with_capacity(10);
-    write_varint(&mut length, payload_len as u64);
-    let longer = length.len() - 1;
-    reserve_wiped(buf, longer);
-    buf.resize(buf.len() + longer, 0);
-    buf.copy_within(at + 1..at + 1 + payload_len, at + length.len());
-    buf[at..at + length.len()].copy_from_slice(&length);
+    let payload_len = buf.len() - at - ROOM;
+    let (length, len) = varint(payload_len as u64);
+    if len != ROOM {
+        reserve_wiped(buf, len);
+        buf.resize(at + payload_len + len.max(ROOM), 0);
+        buf.copy_within(at + ROOM..at + ROOM + payload_len, at + len);
+        buf.truncate(at + len + payload_len);
+    }
+    buf[at..at + len].copy_from_slice(&length[..len]);
 
     let padded = (buf.len() - start).next_multiple_of(usize::from(bucket.max(1)));
     reserve_wiped(buf, padded);
@@ -216,12 +217,21 @@ impl<'a> Body<'a> {
     }
 }
 
-pub(crate) fn write_varint(buf: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn write_varint(buf: &mut Vec<u8>, value: u64) {
+    let (bytes, len) = varint(value);
+    buf.extend_from_slice(&bytes[..len]);
+}
+
+/// A varint's bytes, and how many of the ten they are.
+fn varint(mut value: u64) -> ([u8; 10], usize) {
+    let (mut bytes, mut len) = ([0; 10], 0);
     while value >= 0x80 {
-        buf.push(value as u8 | 0x80);
+        bytes[len] = value as u8 | 0x80;
         value >>= 7;
+        len += 1;
     }
-    buf.push(value as u8);
+    bytes[len] = value as u8;
+    (bytes, len + 1)
 }
 
 /// Takes a varint off the front; `None` when it is cut, overlong or above 64 bits.

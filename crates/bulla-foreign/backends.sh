@@ -7,10 +7,12 @@ run() { # run NAME FLAGS…
   local name=$1; shift
   echo "== $name"
   RUSTFLAGS="$*" cargo test --quiet --locked -p bulla-foreign --test foreign --target-dir target/backends \
-    -- --nocapture --test-threads=1 2>&1 | grep -v '^$'
+    $features -- --nocapture --test-threads=1 2>&1 | grep -v '^$'
 }
 
+features=
 run "as the machine has it"
+features="--features aws-lc-rs" run "aws-lc-rs"
 run "portable" --cfg 'chacha20_backend="soft"' --cfg 'poly1305_backend="soft"' --cfg 'sha2_backend="soft"'
 if [ "$(uname -m)" = x86_64 ]; then
   run "SSE2" --cfg 'chacha20_backend="sse2"'

@@ -61,8 +61,8 @@ fn no_token_chooses_its_algorithm() {
         }
     }
     // One mode's token under the other's prefix: the key is another.
-    assert!(sealer.open_at(&format!("b1.{in_sign}"), T0).is_err());
-    assert!(signer.verify_at(&format!("s1.{in_seal}"), T0).is_err());
+    assert!(sealer.open_at(format!("b1.{in_sign}"), T0).is_err());
+    assert!(signer.verify_at(format!("s1.{in_seal}"), T0).is_err());
     // Without a tag there is nothing to trust.
     let cut = &signed[..signed.len() - 43];
     assert!(signer.verify_at(cut, T0).is_err());

@@ -1,8 +1,8 @@
-//! Vectors of others against the library's primitives: the file itself, since nothing
+//! Vectors of others against the library's primitives: the files themselves, since nothing
 //! outside the library may reach them.
 
 #[allow(dead_code, unreachable_pub)] // a module of the library, and not all of it is asked
-#[path = "../../../../src/primitives.rs"]
+#[path = "../../../../src/primitives/mod.rs"]
 mod primitives;
 
 mod rfc;

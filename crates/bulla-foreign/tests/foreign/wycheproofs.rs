@@ -25,7 +25,9 @@ fn xchacha20_poly1305() {
             let result = key.decrypt(&nonce, &test.aad, &mut body, &tag);
             if test.result == TestResult::Invalid {
                 assert!(result.is_err(), "{}: {}", test.tc_id, test.comment);
-                assert_eq!(body, test.ct[..], "nothing is decrypted before the tag holds");
+                // AWS-LC deciphers on the way, and its body is wiped.
+                let wiped = cfg!(feature = "aws-lc-rs") && body.iter().all(|byte| *byte == 0);
+                assert!(wiped || body == test.ct[..], "nothing of the plaintext is left");
                 refused += 1;
                 continue;
             }

@@ -1,13 +1,23 @@
-//! Which cipher, hash and generator: the only file that names any.
+//! Which cipher, hash and generator: the only folder that names any.
+//!
+//! A feature swaps who computes, never what: every backend passes the same vectors.
+
+#[cfg(feature = "aws-lc-rs")]
+mod aws_lc;
+#[cfg(any(test, not(feature = "aws-lc-rs")))]
+mod rustcrypto;
 
 use std::fmt;
 
-use chacha20poly1305::aead::AeadInOut;
-use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305};
 use hkdf::Hkdf;
-use hmac::{Hmac, Mac as _};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
+
+#[cfg(feature = "aws-lc-rs")]
+pub(crate) use aws_lc::SealingKey;
+#[cfg(not(feature = "aws-lc-rs"))]
+pub(crate) use rustcrypto::SealingKey;
 
 pub(crate) const NONCE_LEN: usize = 24;
 pub(crate) const TAG_LEN: usize = 16;
@@ -24,42 +34,10 @@ pub(crate) fn derive<const N: usize>(key: &[u8; 32], info: &[&[u8]]) -> Zeroizin
     out
 }
 
-/// XChaCha20-Poly1305 under one sealing key; wiped on drop.
-pub(crate) struct SealingKey(XChaCha20Poly1305);
-
-impl SealingKey {
-    pub(crate) fn new(key: &Secret) -> SealingKey {
-        SealingKey(XChaCha20Poly1305::new((&**key).into()))
-    }
-
-    /// Encrypts `body` in place and returns its tag.
-    pub(crate) fn encrypt(
-        &self,
-        nonce: &[u8; NONCE_LEN],
-        associated_data: &[u8],
-        body: &mut [u8],
-    ) -> [u8; TAG_LEN] {
-        self.0
-            .encrypt_inout_detached(nonce.into(), associated_data, body.into())
-            .expect("a body is below the cipher's limit of 256 GiB")
-            .into()
-    }
-
-    /// Decrypts `body` in place if its tag holds, and leaves it alone otherwise.
-    pub(crate) fn decrypt(
-        &self,
-        nonce: &[u8; NONCE_LEN],
-        associated_data: &[u8],
-        body: &mut [u8],
-        tag: &[u8; TAG_LEN],
-    ) -> Result<(), BadTag> {
-        self.0
-            .decrypt_inout_detached(nonce.into(), associated_data, body.into(), tag.into())
-            .map_err(|_| BadTag)
-    }
-}
-
 /// HMAC-SHA256 under one signing key, its key state prepared once; wiped on drop.
+///
+/// RustCrypto's with either backend: with SHA extensions it takes 190 ns for a small
+/// token and 1.35 µs for 2.4 kB, and that of aws-lc-rs 255 ns and 1.41 µs.
 pub(crate) struct SigningKey(Hmac<Sha256>);
 
 impl SigningKey {

@@ -1,0 +1,124 @@
+//! How many instructions sealing and opening take, under valgrind, against a table.
+//!
+//! Instructions are counted, not timed: the same on a busy machine as on an idle one.
+//! A count more than 3 per cent above the table fails; `--accept` writes the table anew,
+//! and the commit that has the new one says why.
+
+mod operations;
+
+use std::collections::BTreeMap;
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use operations::OPERATIONS;
+
+/// How much a count may rise, in per cent.
+const TOLERANCE: f64 = 3.0;
+
+/// Two lengths of a run: what both have in common, starting and building keys, falls
+/// out of their difference.
+const RUNS: [u64; 2] = [50, 250];
+
+#[cfg(not(feature = "aws-lc-rs"))]
+const BACKEND: &str = "rustcrypto";
+#[cfg(feature = "aws-lc-rs")]
+const BACKEND: &str = "aws-lc-rs";
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let args: Vec<String> = env::args().skip(1).collect();
+    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["--run", name, times] => run(name, times.parse()?),
+        [] => return check(),
+        ["--accept"] => accept()?,
+        _ => return Err("usage: bulla-counts [--accept]".into()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What valgrind watches.
+fn run(name: &str, times: u64) {
+    let (_, prepare) = OPERATIONS.iter().find(|(known, _)| *known == name).expect("it is known");
+    let mut operation = prepare();
+    for _ in 0..times {
+        operation();
+    }
+}
+
+type Counts = BTreeMap<String, u64>;
+
+fn count() -> Result<Counts, Box<dyn Error>> {
+    OPERATIONS.iter().map(|(name, _)| Ok((name.to_string(), instructions_of(name)?))).collect()
+}
+
+fn instructions_of(name: &str) -> Result<u64, Box<dyn Error>> {
+    let [short, long] = RUNS;
+    let instructions = collected(name, long)? - collected(name, short)?;
+    Ok(instructions / (long - short))
+}
+
+fn collected(name: &str, times: u64) -> Result<u64, Box<dyn Error>> {
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(env::current_exe()?)
+        .args(["--run", name, &times.to_string()])
+        .output()
+        .map_err(|error| format!("valgrind does not start: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let line = said.lines().find_map(|line| line.split_once("Collected : "));
+    Ok(line.ok_or_else(|| format!("valgrind counted nothing: {said}"))?.1.trim().parse()?)
+}
+
+fn table() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("{BACKEND}.txt"))
+}
+
+fn accepted() -> Result<Counts, Box<dyn Error>> {
+    let text = fs::read_to_string(table())?;
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let (name, count) = line.rsplit_once(' ').ok_or("a line is a name and a count")?;
+            Ok((name.trim_end().to_owned(), count.parse()?))
+        })
+        .collect()
+}
+
+fn accept() -> Result<(), Box<dyn Error>> {
+    let mut text = format!(
+        "# Instructions of one operation, backend {BACKEND}, counted by callgrind on x86-64.\n\
+         # `cargo run --release -p bulla-counts -- --accept` writes this.\n"
+    );
+    for (name, count) in count()? {
+        text.push_str(&format!("{name:<40} {count}\n"));
+    }
+    fs::write(table(), text)?;
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "it is a tool")]
+fn check() -> Result<ExitCode, Box<dyn Error>> {
+    let (accepted, counts) = (accepted()?, count()?);
+    let mut risen = 0;
+    for (name, count) in &counts {
+        let Some(before) = accepted.get(name) else {
+            println!("{name:<40} {count:>8}  new: --accept it");
+            risen += 1;
+            continue;
+        };
+        let change = (*count as f64 / *before as f64 - 1.0) * 100.0;
+        let verdict = if change > TOLERANCE { "RISEN" } else { "" };
+        println!("{name:<40} {count:>8}  {change:+5.1} %  {verdict}");
+        risen += usize::from(change > TOLERANCE);
+    }
+    if risen == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!(
+        "\n{risen} above the table by more than {TOLERANCE} %. Either take the instructions back, \
+         or accept them with --accept and say in the commit what they buy."
+    );
+    Ok(ExitCode::FAILURE)
+}

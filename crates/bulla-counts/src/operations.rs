@@ -1,0 +1,154 @@
+//! What is counted.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use bulla::{KeyRing, NoPrevious, Payload, Sealer, Signer, UnixTime, View};
+use serde::{Deserialize, Serialize};
+
+const LIFETIME: Duration = Duration::from_secs(3600);
+
+/// Not the clock's: how many instructions that takes depends on the machine.
+const NOW: UnixTime = UnixTime::from_secs(1_796_126_400);
+
+/// Small: 84 bytes in postcard. Large: 2.4 kB.
+#[derive(Serialize, Deserialize)]
+struct State {
+    id: u64,
+    names: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct StateView<'a> {
+    id: u64,
+    #[serde(borrow)]
+    names: [&'a str; 3],
+}
+
+impl Payload for State {
+    const PURPOSE: &'static str = "shop.example/session";
+    type Previous = NoPrevious;
+
+    fn upgrade(previous: NoPrevious) -> State {
+        match previous {}
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Three {
+    id: u64,
+    names: [String; 3],
+}
+
+impl Payload for Three {
+    const PURPOSE: &'static str = "shop.example/three";
+    type Previous = NoPrevious;
+
+    fn upgrade(previous: NoPrevious) -> Three {
+        match previous {}
+    }
+}
+
+impl<'a> View<'a> for StateView<'a> {
+    type Of = Three;
+}
+
+fn state(strings: u32) -> State {
+    let names = (0..strings).map(|n| format!("a string no. {n:02} of 25 bytes"));
+    State { id: 4_815_162_342, names: names.collect() }
+}
+
+const SMALL: u32 = 3;
+const LARGE: u32 = 85;
+
+type Operation = Box<dyn FnMut()>;
+
+type Prepare = fn() -> Operation;
+
+/// Name, and how to prepare it.
+pub(crate) const OPERATIONS: &[(&str, Prepare)] = &[
+    ("seal into a buffer, small", || seal_into(SMALL)),
+    ("seal into a buffer, large", || seal_into(LARGE)),
+    ("seal, small", || seal(SMALL)),
+    ("seal, large", || seal(LARGE)),
+    ("open, small", || open(SMALL, 1, |token| token)),
+    ("open, large", || open(LARGE, 1, |token| token)),
+    ("open, small, ring of 64", || open(SMALL, 64, |token| token)),
+    ("open borrowed, small", open_in),
+    ("sign into a buffer, small", sign_into),
+    ("verify, small", verify),
+    ("refuse a prefix, small", || open(SMALL, 1, |token| token.replace("b1.", "c1."))),
+    ("refuse a length, large", || open(LARGE, 1, |token| token.repeat(3))),
+    ("refuse a character, small", || open(SMALL, 1, |token| token.replace("b1.", "b1.!"))),
+    ("refuse an unknown key, small", || open(SMALL, 1, |token| format!("b1.AAAAA{}", &token[8..]))),
+    ("refuse a tag, small", || open(SMALL, 1, |token| changed(&token))),
+];
+
+/// The last character but one, in the middle of the tag's last bytes.
+fn changed(token: &str) -> String {
+    let (head, tail) = token.split_at(token.len() - 2);
+    let other = if tail.starts_with('A') { 'B' } else { 'A' };
+    format!("{head}{other}{}", &tail[1..])
+}
+
+fn ring(keys: usize) -> KeyRing {
+    let text: String =
+        (0..keys).map(|_| KeyRing::generate().expect("random").expose_text().to_string()).collect();
+    text.parse().expect("its own text")
+}
+
+fn sealer<P: Payload>(keys: usize) -> Sealer<P> {
+    Sealer::new(ring(keys), LIFETIME)
+}
+
+fn seal_into(strings: u32) -> Operation {
+    let (sealer, state, mut token) = (sealer(1), state(strings), String::new());
+    Box::new(move || {
+        sealer.seal_into(black_box(&state), NOW, &mut token).expect("it fits");
+        black_box(&token);
+    })
+}
+
+fn seal(strings: u32) -> Operation {
+    let (sealer, state) = (sealer(1), state(strings));
+    Box::new(move || {
+        black_box(sealer.seal_at(black_box(&state), NOW).expect("it fits"));
+    })
+}
+
+fn open(strings: u32, keys: usize, change: fn(String) -> String) -> Operation {
+    let sealer = sealer::<State>(keys);
+    let token = change(sealer.seal_at(&state(strings), NOW).expect("it fits"));
+    Box::new(move || {
+        black_box(sealer.open_at(black_box(&token), NOW)).ok();
+    })
+}
+
+fn open_in() -> Operation {
+    let sealer = sealer::<Three>(1);
+    let names = [1, 2, 3].map(|n| format!("a string no. {n:02} of 25 bytes"));
+    let token = sealer.seal_at(&Three { id: 4_815_162_342, names }, NOW).expect("it fits");
+    let mut buf = Vec::new();
+    Box::new(move || {
+        let opened = sealer.open_in::<StateView>(black_box(&token), NOW, &mut buf);
+        let view = opened.expect("it was sealed").payload;
+        black_box((view.id, view.names));
+    })
+}
+
+fn sign_into() -> Operation {
+    let (signer, state) = (Signer::new(ring(1), LIFETIME), state(SMALL));
+    let mut token = String::new();
+    Box::new(move || {
+        signer.sign_into(black_box(&state), NOW, &mut token).expect("it fits");
+        black_box(&token);
+    })
+}
+
+fn verify() -> Operation {
+    let signer = Signer::<State>::new(ring(1), LIFETIME);
+    let token = signer.sign_at(&state(SMALL), NOW).expect("it fits");
+    Box::new(move || {
+        black_box(signer.verify_at(black_box(&token), NOW)).ok();
+    })
+}

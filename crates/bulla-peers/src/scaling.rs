@@ -1,0 +1,158 @@
+//! How the cost grows: with threads, with the payload, with the ring; and what a token
+//! that is refused costs.
+
+use std::hint::black_box;
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bulla::{KeyRing, NoPrevious, Payload, Sealer, UnixTime};
+use serde::{Deserialize, Serialize};
+
+use crate::jobs::{Job, Size, Verb};
+use crate::peers::FAST;
+use crate::rounds::median;
+use crate::states::{Account, LIFETIME, State};
+
+/// Payloads in bytes. A token has 8,192 characters at most, and so 6 kB of payload.
+pub const PAYLOADS: [usize; 6] = [16, 64, 256, 1024, 4096, 6000];
+
+/// Keys in a ring.
+pub const RINGS: [usize; 4] = [1, 4, 16, 64];
+
+/// Why a token is refused, in the order in which it is looked at.
+pub const REFUSALS: [&str; 6] =
+    ["too long", "prefix", "character", "unknown key", "tag", "expired"];
+
+#[derive(Serialize, Deserialize)]
+struct Text(String);
+
+impl Payload for Text {
+    const PURPOSE: &'static str = "shop.example/text";
+    type Previous = NoPrevious;
+
+    fn upgrade(previous: NoPrevious) -> Text {
+        match previous {}
+    }
+}
+
+/// The name of a job.
+pub fn payload(len: usize) -> String {
+    format!("payload of {len}")
+}
+
+/// The name of a job.
+pub fn ring(keys: usize) -> String {
+    format!("ring of {keys}")
+}
+
+/// The name of a job.
+pub fn refusal(why: &str) -> String {
+    format!("refused: {why}")
+}
+
+/// What is measured with everything else.
+pub fn jobs() -> Vec<Job> {
+    let mut jobs = Vec::new();
+    for len in PAYLOADS {
+        let (sealer, payload_) = (Arc::new(sealer::<Text>(1)), Text("x".repeat(len)));
+        let token = sealer.seal(&payload_).unwrap();
+        let sealing = Arc::clone(&sealer);
+        let mut out = String::new();
+        jobs.push(job(payload(len), Verb::Seal, move || {
+            sealing.seal_into(black_box(&payload_), UnixTime::now(), &mut out).unwrap();
+        }));
+        jobs.push(job(payload(len), Verb::Open, move || {
+            black_box(sealer.open(black_box(&token)).unwrap());
+        }));
+    }
+    for keys in RINGS {
+        let (sealer, state) = (Arc::new(sealer::<Account>(keys)), Account::sample());
+        let token = sealer.seal(&state).unwrap();
+        let sealing = Arc::clone(&sealer);
+        let mut out = String::new();
+        jobs.push(job(ring(keys), Verb::Seal, move || {
+            sealing.seal_into(black_box(&state), UnixTime::now(), &mut out).unwrap();
+        }));
+        jobs.push(job(ring(keys), Verb::Open, move || {
+            black_box(sealer.open(black_box(&token)).unwrap());
+        }));
+    }
+    for why in REFUSALS {
+        let sealer = sealer::<Account>(1);
+        let token = refused(&sealer, why);
+        assert!(sealer.open(&token).is_err(), "{why}");
+        jobs.push(job(refusal(why), Verb::Open, move || {
+            black_box(sealer.open(black_box(&token))).ok();
+        }));
+    }
+    jobs
+}
+
+fn job(who: String, verb: Verb, run: impl FnMut() + 'static) -> Job {
+    Job { who: who.leak(), verb, size: Size::Small, chars: 0, run: Box::new(run) }
+}
+
+fn sealer<P: Payload>(keys: usize) -> Sealer<P> {
+    let key = || KeyRing::generate().unwrap().expose_text().to_string();
+    let ring: KeyRing = (0..keys).map(|_| key()).collect::<String>().parse().unwrap();
+    Sealer::new(ring, Duration::from_secs(LIFETIME))
+}
+
+fn refused(sealer: &Sealer<Account>, why: &str) -> String {
+    let token = sealer.seal(&Account::sample()).unwrap();
+    match why {
+        "too long" => token.repeat(50),
+        "prefix" => token.replace("b1.", "b2."),
+        "character" => format!("{}!", &token[..token.len() - 1]),
+        "unknown key" => format!("b1.AAAAA{}", &token[8..]),
+        "tag" => {
+            let (head, tail) = token.split_at(token.len() - 4);
+            format!("{head}{}{}", if tail.starts_with('A') { 'B' } else { 'A' }, &tail[1..])
+        }
+        _ => sealer.seal_at(&Account::sample(), UnixTime::from_secs(1_000_000_000)).unwrap(),
+    }
+}
+
+/// Openings a second with as many threads, which share one sealer.
+fn throughput(threads: usize, sealer: &Arc<Sealer<Account>>, token: &Arc<str>) -> f64 {
+    let (start, slice) = (Arc::new(Barrier::new(threads)), Duration::from_millis(3));
+    let workers: Vec<_> = (0..threads)
+        .map(|_| {
+            let (start, sealer) = (Arc::clone(&start), Arc::clone(sealer));
+            let token = Arc::clone(token);
+            thread::spawn(move || {
+                // Once for the caches.
+                sealer.open(&*token).unwrap();
+                start.wait();
+                let (begun, mut count) = (Instant::now(), 0_u64);
+                while begun.elapsed() < slice {
+                    for _ in 0..100 {
+                        black_box(sealer.open(black_box(&*token)).unwrap());
+                    }
+                    count += 100;
+                }
+                count as f64 / begun.elapsed().as_secs_f64()
+            })
+        })
+        .collect();
+    workers.into_iter().map(|worker| worker.join().unwrap()).sum()
+}
+
+/// Openings a second of one thread, and how many times as many two have. Each is the
+/// best of some slices, as the rounds' figures are.
+pub fn threads() -> (f64, f64) {
+    let sealer = Arc::new(sealer::<Account>(1));
+    let token: Arc<str> = sealer.seal(&Account::sample()).unwrap().into();
+    let best = |threads| {
+        let slices = (0..60).map(|_| throughput(threads, &sealer, &token));
+        slices.fold(0.0, f64::max)
+    };
+    let rounds: Vec<(f64, f64)> = (0..5).map(|_| (best(1), best(2))).collect();
+    let ones: Vec<f64> = rounds.iter().map(|(one, _)| *one).collect();
+    let ratios: Vec<f64> = rounds.iter().map(|(one, two)| two / one).collect();
+    (median(&ones), median(&ratios))
+}
+
+/// Whose the scaling is.
+pub const WHO: &str = FAST;

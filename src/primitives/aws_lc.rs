@@ -1,0 +1,98 @@
+//! The backend of the feature `aws-lc-rs`: ChaCha20-Poly1305 in assembly.
+
+use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use chacha20::{R20, hchacha};
+use zeroize::{Zeroize as _, Zeroizing};
+
+use super::{BadTag, NONCE_LEN, Secret, TAG_LEN};
+
+/// XChaCha20-Poly1305 under one sealing key; wiped on drop.
+///
+/// XChaCha20-Poly1305 is ChaCha20-Poly1305 under a subkey of the first 16 bytes
+/// of the nonce (draft-irtf-cfrg-xchacha, section 2.3), so a context is made for
+/// each token. It lies in memory that AWS-LC allocates, and wipes when it frees it.
+pub(crate) struct SealingKey(Secret);
+
+impl SealingKey {
+    pub(crate) fn new(key: &Secret) -> SealingKey {
+        SealingKey(Secret::clone(key))
+    }
+
+    /// Encrypts `body` in place and returns its tag.
+    pub(crate) fn encrypt(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        associated_data: &[u8],
+        body: &mut [u8],
+    ) -> [u8; TAG_LEN] {
+        let (key, nonce) = self.of_token(nonce);
+        let tag = key
+            .seal_in_place_separate_tag(nonce, Aad::from(associated_data), body)
+            .expect("a body is below the cipher's limit of 256 GiB");
+        tag.as_ref().try_into().expect("its tags have 16 bytes")
+    }
+
+    /// Decrypts `body` in place if its tag holds. It holds nothing of the plaintext otherwise.
+    pub(crate) fn decrypt(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        associated_data: &[u8],
+        body: &mut [u8],
+        tag: &[u8; TAG_LEN],
+    ) -> Result<(), BadTag> {
+        let (key, nonce) = self.of_token(nonce);
+        // Deciphering and authenticating are one pass: on a bad tag the body may have
+        // been overwritten already.
+        match key.open_in_place_separate_tag(nonce, Aad::from(associated_data), tag, body) {
+            Ok(_) => Ok(()),
+            Err(_) => {
+                body.zeroize();
+                Err(BadTag)
+            }
+        }
+    }
+
+    fn of_token(&self, nonce: &[u8; NONCE_LEN]) -> (LessSafeKey, Nonce) {
+        let (input, rest) = nonce.split_at(16);
+        let input = input.try_into().expect("16 bytes of 24");
+        let subkey = Zeroizing::new(<[u8; 32]>::from(hchacha::<R20>((&*self.0).into(), input)));
+        let key = UnboundKey::new(&CHACHA20_POLY1305, &*subkey).expect("its keys have 32 bytes");
+        let mut short = [0; 12];
+        short[4..].copy_from_slice(rest);
+        (LessSafeKey::new(key), Nonce::assume_unique_for_key(short))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rustcrypto;
+    use super::*;
+
+    #[test]
+    fn both_backends_write_and_read_the_same_bytes() {
+        let (key, nonce) = (Zeroizing::new([0x61; 32]), std::array::from_fn(|n| n as u8 * 11));
+        let (ours, theirs) = (SealingKey::new(&key), rustcrypto::SealingKey::new(&key));
+        for len in (0..300).chain([1024, 6100]) {
+            let plain: Vec<u8> = (0..len).map(|n| n as u8).collect();
+            let (mut a, mut b) = (plain.clone(), plain.clone());
+            let tag = ours.encrypt(&nonce, b"b1.", &mut a);
+            assert_eq!(tag, theirs.encrypt(&nonce, b"b1.", &mut b));
+            assert_eq!(a, b);
+            ours.decrypt(&nonce, b"b1.", &mut a, &tag).unwrap();
+            theirs.decrypt(&nonce, b"b1.", &mut b, &tag).unwrap();
+            assert_eq!((&a, &b), (&plain, &plain));
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_forgery_is_left_in_plain() {
+        let (key, nonce) = (Zeroizing::new([1; 32]), [2; NONCE_LEN]);
+        let key = SealingKey::new(&key);
+        let mut body = *b"what only the server reads";
+        let mut tag = key.encrypt(&nonce, b"", &mut body);
+        tag[15] ^= 1;
+        assert!(key.decrypt(&nonce, b"", &mut body, &tag).is_err());
+        assert_eq!(body, [0; 26]);
+        assert!(key.decrypt(&nonce, b"other", &mut body, &tag).is_err());
+    }
+}
