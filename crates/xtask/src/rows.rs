@@ -1,0 +1,144 @@
+//! The promises, and what holds each.
+
+pub(crate) struct Row {
+    pub(crate) promise: &'static str,
+    /// What bash runs, in the root of the repository.
+    pub(crate) command: &'static str,
+    /// How the number of inputs is read from what the command says.
+    pub(crate) inputs: Inputs,
+    pub(crate) unit: &'static str,
+    pub(crate) run: Run,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Inputs {
+    /// `N passed`, summed.
+    Tests,
+    /// The numbers right before a word, summed.
+    Before(&'static str),
+    /// The numbers in a column of a table, summed.
+    Column(usize),
+    /// Lines that have a word.
+    Lines(&'static str),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Run {
+    Always,
+    /// Not in the short form.
+    Long,
+}
+
+const fn tests(promise: &'static str, command: &'static str) -> Row {
+    Row { promise, command, inputs: Inputs::Tests, unit: "tests", run: Run::Always }
+}
+
+pub(crate) const ROWS: &[Row] = &[
+    Row {
+        promise: "The format is what is written: vectors of another implementation",
+        command: "cargo test --locked -p bulla --lib vectors && \
+                  echo \"$(grep -ho '\"name\"' spec/vectors/*.json | wc -l) vectors\"",
+        inputs: Inputs::Before(" vectors"),
+        unit: "vectors",
+        run: Run::Always,
+    },
+    tests(
+        "The other backend writes and reads the same bytes",
+        "cargo test --locked -p bulla --features aws-lc-rs --lib",
+    ),
+    Row {
+        promise: "The primitives pass the vectors of others, on every backend",
+        command: "crates/bulla-foreign/backends.sh",
+        inputs: Inputs::Before(" opened"),
+        unit: "tokens of Wycheproof",
+        run: Run::Always,
+    },
+    tests(
+        "No changed, cut, foreign or expired token opens",
+        "cargo test --locked -p bulla --test it -- token:: properties::",
+    ),
+    tests(
+        "Timeouts, renewals and rotation lose nobody, on random timelines",
+        "cargo test --locked -p bulla --test it -- timelines:: session:: overlap:: ring::",
+    ),
+    tests(
+        "What is ended stays ended: revocation and revalidation",
+        "cargo test --locked -p bulla --features reload --test it -- revocation revalidation::",
+    ),
+    tests(
+        "Every framework behaves alike",
+        "for adapter in axum08 actix4 rocket05; do \
+         cargo test --locked -p bulla --features $adapter --test it -- $adapter:: || exit 1; done",
+    ),
+    tests(
+        "Keys change while serving, and a bad ring changes nothing",
+        "cargo test --locked -p bulla --features reload --test it -- reload::",
+    ),
+    tests(
+        "The disasters of others do not happen here",
+        "cargo test --locked -p bulla --test it -- disasters:: secrets:: schema::",
+    ),
+    tests(
+        "Cookies are strict, and read as browsers send them",
+        "cargo test --locked -p bulla --test it -- cookie:: browser::",
+    ),
+    tests(
+        "What stays on the server belongs to its session",
+        "cargo test --locked -p bulla-half --test half",
+    ),
+    tests(
+        "The tool shows no secret, and writes a ring whole or not at all",
+        "cargo test --locked -p bulla-cli",
+    ),
+    tests(
+        "A fleet shares ring, revocations and used links through Redis",
+        "BULLA_NEED_REDIS=1 cargo test --locked -p bulla-redis --tests",
+    ),
+    tests(
+        "The fuzzer's laws hold over its corpus",
+        "cargo test --locked --manifest-path fuzz/Cargo.toml",
+    ),
+    Row {
+        promise: "The fuzzer finds nothing that breaks a law",
+        command: "fuzz/run.sh $FUZZ_SECONDS",
+        inputs: Inputs::Column(1),
+        unit: "executions",
+        run: Run::Always,
+    },
+    Row {
+        promise: "The implementation in Python opens what the library makes, and back",
+        command: "spec/check.sh",
+        inputs: Inputs::Before(" tokens of the"),
+        unit: "tokens",
+        run: Run::Long,
+    },
+    Row {
+        promise: "Tests hold under AddressSanitizer",
+        command: "RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo test --locked -p bulla \
+                  --lib --test it --target x86_64-unknown-linux-gnu --target-dir target/asan",
+        inputs: Inputs::Tests,
+        unit: "tests",
+        run: Run::Long,
+    },
+    Row {
+        promise: "Keys rotate at full load without an error or a lost session",
+        command: "cargo run --release --locked -p fleet -- --scenario rotation --seconds 60",
+        inputs: Inputs::Column(1),
+        unit: "requests and more",
+        run: Run::Long,
+    },
+    Row {
+        promise: "Signing out other devices holds on every server within a second",
+        command: "cargo run --release --locked -p fleet -- --scenario logout --seconds 40",
+        inputs: Inputs::Before(" sign-outs, refused"),
+        unit: "sign-outs",
+        run: Run::Long,
+    },
+    Row {
+        promise: "A curious person finds the bank as promised",
+        command: "demo/bank/walk.sh && demo/shop/walk.sh && demo/mobile/walk.sh",
+        inputs: Inputs::Lines("as promised"),
+        unit: "walks",
+        run: Run::Long,
+    },
+];
