@@ -1,4 +1,13 @@
 //! A session's cookies: their names, attributes and limits.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)] // nothing that a client sends may make this panic
 
 use std::fmt;
 use std::time::Duration;
@@ -261,28 +270,28 @@ impl Cookie {
     }
 
     pub(crate) fn name_len(&self, role: Role) -> usize {
-        self.names(role)[0].len()
+        self.names(role).first().map_or(0, String::len)
     }
 
     /// Characters of the longest token that fits.
     pub(crate) fn capacity(&self, role: Role) -> usize {
         match self.size {
-            Size::OneCookie => MAX_COOKIE_LEN - self.names(role)[0].len(),
-            Size::UpToFour => (MAX_PIECES * self.chunk(role)).min(MAX_TOKEN_LEN),
+            Size::OneCookie => MAX_COOKIE_LEN.saturating_sub(self.name_len(role)),
+            Size::UpToFour => self.chunk(role).saturating_mul(MAX_PIECES).min(MAX_TOKEN_LEN),
         }
     }
 
     /// Characters of the token in each piece but the last.
     fn chunk(&self, role: Role) -> usize {
         let longest = self.names(role).iter().map(String::len).max().unwrap_or(0);
-        MAX_COOKIE_LEN - longest - HEADER_LEN
+        MAX_COOKIE_LEN.saturating_sub(longest).saturating_sub(HEADER_LEN)
     }
 
     /// The Set-Cookie values that store `token`, which must not exceed
     /// [`capacity`](Cookie::capacity), and remove the rest of the range.
     pub(crate) fn store(&self, role: Role, token: String, age: Duration) -> Vec<String> {
         let names = self.names(role);
-        let fits_one = names[0].len() + token.len() <= MAX_COOKIE_LEN;
+        let fits_one = token.len() <= MAX_COOKIE_LEN.saturating_sub(self.name_len(role));
         let values = match self.size {
             Size::UpToFour if !fits_one => {
                 pieces::split(&token, self.chunk(role)).unwrap_or_default()
@@ -372,20 +381,23 @@ pub(crate) fn values<'h>(
     headers: impl Iterator<Item = &'h [u8]>,
     names: &[String],
 ) -> Vec<(usize, &'h [u8])> {
-    let mut seen = [0; MAX_PIECES];
+    let mut left = [MAX_SAME_NAME; MAX_PIECES];
     let mut found = Vec::new();
     for pair in headers.flat_map(|header| header.split(|byte| *byte == b';')) {
         let pair = pair.trim_ascii();
-        let Some(equals) = pair.iter().position(|byte| *byte == b'=') else {
+        let mut halves = pair.splitn(2, |byte| *byte == b'=');
+        let (Some(name), Some(value)) = (halves.next(), halves.next()) else {
             continue;
         };
-        let (name, value) =
-            (pair[..equals].trim_ascii_end(), pair[equals + 1..].trim_ascii_start());
+        let (name, value) = (name.trim_ascii_end(), value.trim_ascii_start());
         let Some(at) = names.iter().position(|known| known.as_bytes() == name) else {
             continue;
         };
-        if seen[at] < MAX_SAME_NAME && !value.is_empty() {
-            seen[at] += 1;
+        let Some(left) = left.get_mut(at).filter(|_| !value.is_empty()) else {
+            continue;
+        };
+        if let Some(less) = left.checked_sub(1) {
+            *left = less;
             found.push((at, value));
         }
     }

@@ -1,5 +1,14 @@
 //! What became of the tokens that a request carries (spec section 9): the
 //! opening half of the session's state machine.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)] // nothing that a client sends may make this panic
 
 use std::fmt;
 use std::sync::Arc;
@@ -345,7 +354,9 @@ fn open_renewals(
     for token in tokens {
         match open_renewal(keys, policy, token, now) {
             Ok(renewal) => renewals.found.push(renewal),
-            Err(error) if error.may_be_valid_elsewhere() => renewals.unjudged += 1,
+            Err(error) if error.may_be_valid_elsewhere() => {
+                renewals.unjudged = renewals.unjudged.saturating_add(1);
+            }
             Err(_) => {}
         }
     }

@@ -1,4 +1,13 @@
 //! How a token too long for one cookie travels in several (spec section 9.2).
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)] // nothing that a client sends may make this panic
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -55,7 +64,7 @@ fn parse(at: usize, value: &[u8]) -> Option<Piece<'_>> {
     };
     let (digest, rest) = rest.split_at_checked(DIGEST_LEN)?;
     let chunk = rest.strip_prefix(b".").filter(|chunk| !chunk.is_empty())?;
-    let digit = |byte: u8| byte.is_ascii_digit().then(|| usize::from(byte - b'0'));
+    let digit = |byte: u8| char::from(byte).to_digit(10).and_then(|d| usize::try_from(d).ok());
     let piece = Piece { index: digit(index)?, count: digit(count)?, digest, chunk };
     let fits = (2..=MAX_PIECES).contains(&piece.count) && piece.index < piece.count;
     (fits && piece.index == at).then_some(piece)

@@ -1,4 +1,13 @@
 //! Tokens whose purpose is known only when the program runs: for tools.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)] // nothing that a client sends may make this panic
 
 use std::fmt;
 use std::time::Duration;
@@ -183,7 +192,7 @@ impl Visible {
         let mode = if signed { Mode::Signed } else { Mode::Sealed };
         let mut buf = Vec::new();
         wire::decode(mode, token, MAX_TOKEN_LEN, &mut buf)?;
-        let body_len = buf.len() - mode.overhead();
+        let body_len = buf.len().saturating_sub(mode.overhead());
         Ok(Visible { mode, unverified_key_id: wire::key_id(&buf), body_len })
     }
 }

@@ -1,4 +1,13 @@
 //! What a session's tokens hold beside the state (spec section 9).
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)] // nothing that a client sends may make this panic
 
 use std::fmt;
 
@@ -141,7 +150,7 @@ impl<'a> RenewalRecord<'a> {
 
     /// Bytes of a payload with a copy of a body of `len` bytes, at most.
     pub(crate) fn max_len_with_copy(len: usize) -> usize {
-        ID_LEN + TIME_LEN + FINGERPRINT_LEN + len
+        len.saturating_add(ID_LEN + TIME_LEN + FINGERPRINT_LEN)
     }
 }
 

@@ -1,5 +1,15 @@
 //! Which keys there are, and which of them is primary when (spec section 8).
 
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)] // nothing that a client sends may make this panic
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -102,7 +112,9 @@ impl KeyRing {
     #[must_use]
     pub fn expose_text(&self) -> Zeroizing<String> {
         // A line is at most 64 + 34 + 32 + 1 characters; growing would leave copies behind.
-        let mut text = Zeroizing::new(String::with_capacity(self.entries.len() * 131 + 31));
+        let mut text = Zeroizing::new(String::with_capacity(
+            self.entries.len().saturating_mul(131).saturating_add(31),
+        ));
         if let Some(serial) = self.serial {
             text.push_str(&format!("# serial: {serial}\n"));
         }
@@ -242,7 +254,7 @@ impl TryFrom<&[u8]> for KeyRing {
     fn try_from(bytes: &[u8]) -> Result<KeyRing, RingError> {
         check_len(bytes.len())?;
         let text = std::str::from_utf8(bytes).map_err(|error| RingError::NotUtf8 {
-            line: line_ends(&bytes[..error.valid_up_to()]) + 1,
+            line: line_ends(bytes.get(..error.valid_up_to()).unwrap_or(bytes)).saturating_add(1),
         })?;
         text.parse()
     }

@@ -1,4 +1,13 @@
 //! Sealing and opening of bytes under one purpose (spec sections 5 and 7).
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)] // nothing that a client sends may make this panic
 
 use std::time::Duration;
 
@@ -34,7 +43,7 @@ impl Sealing {
     /// Characters of a token whose body has `len` bytes before padding.
     pub(crate) fn text_len(&self, len: usize) -> usize {
         let body = len.next_multiple_of(usize::from(self.bucket.max(1)));
-        Mode::Sealed.text_len(SEALED_BODY + body + TAG_LEN)
+        Mode::Sealed.text_len(body.saturating_add(SEALED_BODY + TAG_LEN))
     }
 
     /// Bytes of the body, padding included, of a token of `len` characters.
@@ -62,6 +71,7 @@ impl Sealing {
     }
 
     /// With a nonce of the caller's, which only the vectors choose.
+    #[allow(clippy::indexing_slicing, reason = "sealing: the lengths are our own")]
     pub(crate) fn seal_with(
         &self,
         now: UnixTime,
@@ -77,7 +87,7 @@ impl Sealing {
         buf.extend_from_slice(&key.id.0);
         buf.extend_from_slice(nonce);
         wire::write_body(buf, claims, self.bucket, encode)?;
-        let len = Mode::Sealed.text_len(buf.len() + TAG_LEN);
+        let len = Mode::Sealed.text_len(buf.len().saturating_add(TAG_LEN));
         if len > self.limit {
             return Err(SealError::TooLong { len, limit: self.limit });
         }

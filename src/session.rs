@@ -1,5 +1,14 @@
 //! The session of one request: read it, start it, change it. With `judge`,
 //! `ending` and `closing` the whole state machine of a session; adapters only plumb.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)] // nothing that a client sends may make this panic
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -138,7 +147,7 @@ impl<T> Pending<T> {
             return Err(SessionError::ResponseSent);
         }
         self.change = change;
-        self.revision += 1;
+        self.revision = self.revision.wrapping_add(1);
         Ok(())
     }
 }

@@ -1,4 +1,13 @@
 //! Signing and verifying of bytes under one purpose (spec sections 6 and 7).
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)] // nothing that a client sends may make this panic
 
 use std::time::Duration;
 
@@ -53,7 +62,7 @@ impl Signing {
         reserve_wiped(buf, 512);
         buf.extend_from_slice(&key.id.0);
         wire::write_body(buf, claims, self.bucket, encode)?;
-        let len = Mode::Signed.text_len(buf.len() + MAC_LEN);
+        let len = Mode::Signed.text_len(buf.len().saturating_add(MAC_LEN));
         if len > self.limit {
             return Err(SealError::TooLong { len, limit: self.limit });
         }
@@ -84,10 +93,10 @@ impl Signing {
         let key_id = wire::key_id(buf);
         let keys = self.keys.now();
         let key = self.keys.get(&keys, key_id)?;
-        let (message, mac) = split(buf)?;
+        let (message, body, mac) = split(buf)?;
         let checked = key.key.check(Mode::Signed.prefix(), message, mac);
         checked.map_err(|_| OpenError::BadTag(key_id))?;
-        let body = Body::parse(&message[KEY_ID_LEN..])?;
+        let body = Body::parse(body)?;
         Ok(Timeless { key_id, schedule: key.schedule, body })
     }
 }
@@ -99,13 +108,17 @@ pub(crate) fn unverified<'b>(
 ) -> Result<Authentic<'b>, OpenError> {
     wire::decode(Mode::Signed, token, MAX_TOKEN_LEN, buf)?;
     let key_id = wire::key_id(buf);
-    let (message, _) = split(buf)?;
-    let body = Body::parse(&message[KEY_ID_LEN..])?;
+    let (_, body, _) = split(buf)?;
+    let body = Body::parse(body)?;
     let expires_at = body.claims.issued_at + Duration::from_secs(body.claims.lifetime);
     Ok(Authentic { key_id, body, expires_at })
 }
 
-/// The signed message (key id and body) and its mac.
-fn split(raw: &[u8]) -> Result<(&[u8], &[u8; MAC_LEN]), OpenError> {
-    raw.split_last_chunk().ok_or(OpenError::TooShort)
+type Split<'a> = (&'a [u8], &'a [u8], &'a [u8; MAC_LEN]);
+
+/// The signed message (key id and body), its body, and its mac.
+fn split(raw: &[u8]) -> Result<Split<'_>, OpenError> {
+    let (message, mac) = raw.split_last_chunk().ok_or(OpenError::TooShort)?;
+    let body = message.get(KEY_ID_LEN..).ok_or(OpenError::TooShort)?;
+    Ok((message, body, mac))
 }

@@ -1,4 +1,13 @@
 //! The two tokens of a session, sealed (spec section 9).
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)] // nothing that a client sends may make this panic
 
 use crate::error::SealError;
 use crate::judge::{Alive, ChannelKeys, Copied};
@@ -102,5 +111,5 @@ fn seal_renewal(
 /// `len` characters, at most.
 pub(crate) fn renewal_len(keys: &ChannelKeys, len: usize) -> usize {
     let copy = RenewalRecord::max_len_with_copy(keys.state.body_len(len));
-    keys.renewal.text_len(MAX_CLAIMS_LEN + copy)
+    keys.renewal.text_len(copy.saturating_add(MAX_CLAIMS_LEN))
 }

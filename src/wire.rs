@@ -1,5 +1,14 @@
 //! How a token is laid out: prefix, base64url, body, padding (spec sections 2 and 4).
 //! No cryptography here.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)] // nothing that a client sends may make this panic
 
 use std::time::Duration;
 
@@ -43,7 +52,7 @@ impl Mode {
     }
 
     fn min_len(self) -> usize {
-        self.overhead() + MIN_BODY_LEN
+        self.overhead().saturating_add(MIN_BODY_LEN)
     }
 
     /// Bytes of a token beside its body.
@@ -56,12 +65,12 @@ impl Mode {
 
     /// Characters of a token of `len` bytes.
     pub(crate) fn text_len(self, len: usize) -> usize {
-        self.prefix().len() + text::encoded_len(len)
+        text::encoded_len(len).saturating_add(self.prefix().len())
     }
 
     /// Bytes of a token of `len` characters.
     pub(crate) fn bytes(self, len: usize) -> usize {
-        len.saturating_sub(self.prefix().len()) * 3 / 4
+        len.saturating_sub(self.prefix().len()).saturating_mul(3) / 4
     }
 }
 
@@ -90,6 +99,12 @@ pub(crate) fn key_id(raw: &[u8]) -> KeyId {
 }
 
 /// Turns the token's bytes in `buf` into its text, in the same buffer.
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    reason = "sealing: the lengths are our own"
+)]
 pub(crate) fn encode(mode: Mode, buf: &mut Vec<u8>) {
     let (len, prefix) = (buf.len(), mode.prefix());
     buf.resize(len + mode.text_len(len), 0);
@@ -101,6 +116,7 @@ pub(crate) fn encode(mode: Mode, buf: &mut Vec<u8>) {
 }
 
 /// What [`encode`] has written, as a string.
+#[allow(clippy::expect_used, reason = "sealing: the text is our own")]
 pub(crate) fn into_text(buf: Vec<u8>) -> String {
     String::from_utf8(buf).expect("a token is ASCII")
 }
@@ -126,6 +142,12 @@ impl Claims {
 const ROOM: usize = 2;
 
 /// Appends a body. `encode` appends the payload; its length goes before it.
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    reason = "sealing: the lengths are our own"
+)]
 pub(crate) fn write_body(
     buf: &mut Vec<u8>,
     claims: Claims,
@@ -190,7 +212,7 @@ impl<'a> Body<'a> {
             return None;
         }
         let (payload, padding) = rest.split_at_checked(length)?;
-        let unpadded = body.get(..body.len() - padding.len())?;
+        let unpadded = body.get(..body.len().checked_sub(padding.len())?)?;
         let claims = Claims { issued_at: UnixTime::from_secs(issued_at), lifetime, schema };
         Some(Body { claims, payload, unpadded, padding })
     }
@@ -217,12 +239,24 @@ impl<'a> Body<'a> {
     }
 }
 
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    reason = "sealing: the lengths are our own"
+)]
 pub(crate) fn write_varint(buf: &mut Vec<u8>, value: u64) {
     let (bytes, len) = varint(value);
     buf.extend_from_slice(&bytes[..len]);
 }
 
 /// A varint's bytes, and how many of the ten they are.
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    reason = "sealing: the lengths are our own"
+)]
 fn varint(mut value: u64) -> ([u8; 10], usize) {
     let (mut bytes, mut len) = ([0; 10], 0);
     while value >= 0x80 {

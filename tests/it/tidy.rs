@@ -122,6 +122,22 @@ fn the_core_knows_no_framework_and_adapters_use_its_public_api_only() {
     }
 }
 
+/// What a client sends goes through these files. `clippy` runs with warnings denied.
+#[test]
+fn the_files_that_read_a_client_s_bytes_deny_what_could_panic() {
+    let reading = [
+        "wire", "pieces", "raw", "signed", "sealed", "judge", "record", "cookie", "bearer",
+        "tokens", "closing", "session", "sealer", "signer", "ring",
+    ];
+    for (name, code) in files().into_iter().filter(|(name, _)| reading.contains(&name.as_str())) {
+        let denied = code.split("#![deny(").nth(1).and_then(|code| code.split(')').next());
+        let denied = denied.unwrap_or_else(|| panic!("src/{name}.rs denies nothing"));
+        for lint in ["indexing_slicing", "arithmetic_side_effects", "unwrap_used", "expect_used"] {
+            assert!(denied.contains(lint), "src/{name}.rs does not deny {lint}");
+        }
+    }
+}
+
 /// A block under `<!-- path -->` is shown as it stands in that file.
 #[test]
 fn the_readme_shows_lines_of_programs_that_compile() {
