@@ -44,7 +44,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     tests(
         "The other backend writes and reads the same bytes",
-        "cargo test --locked -p bulla --features aws-lc-rs --lib",
+        "cargo test --locked -p bulla --features aws-lc-rs --lib --test it",
     ),
     Row {
         promise: "The primitives pass the vectors of others, on every backend",
