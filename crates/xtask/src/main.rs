@@ -70,7 +70,7 @@ fn hold(row: &Row, form: Form) -> Outcome {
     let output = Command::new("bash")
         .args(["-c", row.command])
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
-        .env("FUZZ_SECONDS", if form == Form::Short { "8" } else { "60" })
+        .env("FUZZ_SECONDS", if form == Form::Short { "5" } else { "60" })
         .output();
     let seconds = begun.elapsed().as_secs_f64();
     let output = match output {

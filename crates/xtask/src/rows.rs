@@ -47,11 +47,19 @@ pub(crate) const ROWS: &[Row] = &[
         "cargo test --locked -p bulla --features aws-lc-rs --lib --test it",
     ),
     Row {
-        promise: "The primitives pass the vectors of others, on every backend",
-        command: "crates/bulla-foreign/backends.sh",
+        promise: "The primitives pass the vectors of others, with both backends",
+        command: "for features in '' '--features aws-lc-rs'; do cargo test --locked \
+                  -p bulla-foreign --test foreign $features -- --nocapture || exit 1; done",
         inputs: Inputs::Before(" opened"),
         unit: "tokens of Wycheproof",
         run: Run::Always,
+    },
+    Row {
+        promise: "They do on every path that this processor has",
+        command: "crates/bulla-foreign/backends.sh",
+        inputs: Inputs::Before(" opened"),
+        unit: "tokens of Wycheproof",
+        run: Run::Long,
     },
     tests(
         "No changed, cut, foreign or expired token opens",
