@@ -237,7 +237,7 @@ impl Audit {
             (
                 "ASVS 5.0 7.5.2",
                 "users see and end their sessions",
-                "list Info::id at sign-in; end with Sessions::revoke_session".to_owned(),
+                "list Info::origin at sign-in; end with Sessions::revoke_session".to_owned(),
             ),
             (
                 "ASVS 5.0 3.5.1",

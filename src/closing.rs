@@ -100,9 +100,14 @@ impl<T: Payload> Session<T> {
         let fate = match judged {
             Judged::Alive(alive) => match self.validity(alive) {
                 Ok(()) => return self.send_alive(alive, activity, bundle),
+                // The user is there, and the application could not tell: that
+                // must not let the idle timeout run.
+                Err(_) if self.could_not_tell() => {
+                    return self.send_alive(alive, activity, bundle);
+                }
                 Err(refusal) => refusal.fate(),
             },
-            Judged::Refused(_, fate) => *fate,
+            Judged::Refused(refused) => refused.fate,
             Judged::Absent => Fate::LeftAlone,
         };
         match fate {
@@ -115,7 +120,9 @@ impl<T: Payload> Session<T> {
                 }
             }
             Fate::LeftAlone => {
-                if let Some(written) = self.adopted() {
+                if let Some(written) = self.adopted()
+                    && self.validity_of_adopted().is_ok()
+                {
                     self.send(&written, bundle);
                 }
             }

@@ -1,13 +1,18 @@
 //! How a session ends, alone or with the others of its subject.
 
+use std::time::Duration;
+
 use crate::error::{SealError, SessionError};
 use crate::judge::{Alive, Judged};
 use crate::payload::Payload;
 use crate::record::Record;
 use crate::revocation::{Revocation, Revocations};
-use crate::session::{Change, Kind, Session};
+use crate::session::{Change, Session};
 use crate::time::UnixTime;
 use crate::wire::CLOCK_SKEW;
+
+/// How old a list may be for a session to be put after what is on it.
+const CURRENT: Duration = Duration::from_secs(5);
 
 impl<T: Payload> Session<T> {
     /// Ends the session: its tokens are removed from the client. What was
@@ -16,19 +21,35 @@ impl<T: Payload> Session<T> {
     /// valid until its deadline (SECURITY.md).
     ///
     /// # Errors
-    /// [`SessionError::ResponseSent`].
+    /// [`SessionError::ResponseSent`]: the client keeps its tokens. Copies are
+    /// revoked all the same.
     pub fn end(&self) -> Result<(), SessionError> {
-        if let Some(revocations) = &self.inner.shared.revocations
-            && let Judged::Alive(Alive { record, expires_at, .. }) = self.judged()
-        {
-            // Another server's clock may be behind.
-            let until = *expires_at + CLOCK_SKEW;
-            revocations.add_at(self.now(), Revocation::Session { id: record.id, until });
+        if let Some(revocations) = &self.inner.shared.revocations {
+            self.revoke_copies(revocations);
         }
         let mut pending = self.pending();
         pending.put(Change::Ended)?;
         pending.ended = true;
         Ok(())
+    }
+
+    fn revoke_copies(&self, revocations: &Revocations) {
+        let now = self.now();
+        // Copies from before a change of id have the same origin. A server with
+        // longer timeouts may accept one for longer than this one would.
+        let known = match self.judged() {
+            Judged::Alive(Alive { record, token, .. }) => {
+                let lifetime = Duration::from_secs(token.claims.lifetime);
+                let ends = token.claims.issued_at + lifetime + CLOCK_SKEW;
+                Some((record.origin.unwrap_or(record.id), ends))
+            }
+            Judged::Refused(refused) => refused.origin.map(|origin| (origin, now)),
+            Judged::Absent => None,
+        };
+        if let Some((id, ends)) = known {
+            let until = ends.max(revocations.last(now));
+            revocations.add_at(now, Revocation::Session { id, until });
+        }
     }
 
     /// Ends this session and all others of its subject, wherever they are.
@@ -40,7 +61,7 @@ impl<T: Payload> Session<T> {
     /// [`subject`](crate::SessionsBuilder::subject): nothing has ended then.
     pub fn end_everywhere(&self) -> Result<(), SessionError> {
         self.revision()?;
-        let (_, state) = self.current().ok_or(SessionError::NoSession)?;
+        let (_, state) = self.there()?;
         let (revocations, revocation, _) = self.revocation_of_subject(&state)?;
         revocations.add_at(self.now(), revocation);
         self.end()
@@ -52,17 +73,21 @@ impl<T: Payload> Session<T> {
     /// lost, this one has ended as well.
     ///
     /// # Errors
-    /// As [`set`](Session::set), and [`SessionError::NoRevocations`]: nothing
-    /// has ended then.
+    /// As [`set`](Session::set), [`SessionError::NoRevocations`], and
+    /// [`SessionError::NotNow`] while this server does not hear the others: a
+    /// session that they have ended would go on. Nothing has ended then.
     pub fn end_others(&self) -> Result<(), SessionError> {
         let revision = self.revision()?;
-        let (record, state) = self.current().ok_or(SessionError::NoSession)?;
+        let (record, state) = self.there()?;
         let (revocations, revocation, before) = self.revocation_of_subject(&state)?;
+        if !revocations.is_current(self.now(), CURRENT) {
+            return Err(SessionError::NotNow);
+        }
         let deadline = self.inner.shared.policy.deadline(record.started_at, record.ceiling);
         let record = record.renamed().map_err(SealError::from)?;
         let record = Record { started_at: before, ceiling: Some(deadline), ..record };
-        let (channel, _) = self.writing();
-        self.write(record, state, channel, Kind::Renamed, revision)?;
+        let (channel, kind) = self.renaming();
+        self.write(record, state, channel, kind, revision)?;
         revocations.add_at(self.now(), revocation);
         Ok(())
     }
@@ -78,7 +103,7 @@ impl<T: Payload> Session<T> {
         let revocations = shared.revocations.as_ref().ok_or(SessionError::NoRevocations)?;
         let now = self.now();
         let before = revocations.before_of_subject(subject, now);
-        let until = now + shared.policy.absolute_timeout() + CLOCK_SKEW;
+        let until = revocations.last(now);
         Ok((revocations, Revocation::Subject { subject, before, until }, before))
     }
 }

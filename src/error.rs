@@ -221,6 +221,10 @@ pub enum SessionError {
     },
     /// Another task changed the session in between.
     Conflict,
+    /// This server cannot tell now whether it may: the application's check is
+    /// due and has not said, or the list of revocations is not complete. As a
+    /// response it is a 503.
+    NotNow,
     /// What the server keeps of the session (`bulla-half`) could not be read or
     /// written.
     Half,
@@ -249,6 +253,9 @@ impl fmt::Display for SessionError {
             SessionError::Conflict => {
                 f.write_str("another task of this request changed the session in between")
             }
+            SessionError::NotNow => f.write_str(
+                "this server cannot tell now: a check is due, or the list of revocations is old",
+            ),
             SessionError::Half => {
                 f.write_str("what the server keeps of the session could not be read or written")
             }

@@ -8,7 +8,6 @@ use crate::error::SessionError;
 use crate::info::Status;
 use crate::judge::Refusal;
 use crate::payload::Payload;
-use crate::revocation::Revocations;
 use crate::session::Session;
 use crate::shared::Channel;
 
@@ -31,17 +30,19 @@ impl<T: Payload> Session<T> {
     /// The state, if the list of revocations was complete within `age`: for
     /// what must not be done with a session that was ended elsewhere while this
     /// server was cut off from the others. See
-    /// [`Revocations::confirmed_at`](crate::Revocations::confirmed_at).
+    /// [`Revocations::confirmed_at`](crate::Revocations::confirmed_at). Without
+    /// [`revocations`](crate::SessionsBuilder::revocations), or with a list that
+    /// nobody spreads, it is [`require`](Session::require).
     ///
     /// # Errors
     /// [`Denied`], which becomes a response.
     pub fn require_current(&self, age: Duration) -> Result<Arc<T>, Denied> {
         let state = self.require()?;
-        let confirmed_at = self.shared().revocations.as_ref().and_then(Revocations::confirmed_at);
-        if confirmed_at.is_some_and(|at| self.now().since(at) > age) {
-            return Err(Denied::not_now());
+        let list = self.shared().revocations.as_ref();
+        match list.is_none_or(|list| list.is_current(self.now(), age)) {
+            true => Ok(state),
+            false => Err(Denied::not_now()),
         }
-        Ok(state)
     }
 
     /// The state, if the user has proved who they are within `age`.
@@ -123,13 +124,17 @@ impl Denied {
 }
 
 impl SessionError {
-    /// The answer to a client that has no session to change; `None` for what is
-    /// no fault of the client's: an opaque 500. Adapters answer so by themselves.
+    /// The answer to a client that has no session to change, or to whom this
+    /// server cannot tell now; `None` for what is an opaque 500. Adapters answer so by themselves.
     #[must_use]
     pub fn denied(&self) -> Option<Denied> {
-        // Which channel it came over is not known here. A browser shows nothing
-        // for the challenge.
-        (*self == SessionError::NoSession).then(|| Denied::sign_in(Channel::Bearer, None))
+        match self {
+            // Which channel it came over is not known here. A browser shows
+            // nothing for the challenge.
+            SessionError::NoSession => Some(Denied::sign_in(Channel::Bearer, None)),
+            SessionError::NotNow => Some(Denied::not_now()),
+            _ => None,
+        }
     }
 }
 

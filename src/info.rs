@@ -11,9 +11,13 @@ use crate::time::UnixTime;
 pub struct Info {
     /// The session's id.
     pub id: SessionId,
-    /// The id under which it started: it stays when the session gets another,
-    /// so what a server keeps of a session is looked up by it.
+    /// The id under which it started: it stays when the session gets another.
+    /// What a server keeps of a session is looked up by it, be it data or a
+    /// line in a list of devices.
     pub origin: SessionId,
+    /// It is another library's, read from its own token in each request
+    /// ([`while_old_servers_run`](crate::OldCookie::while_old_servers_run)): its ids are this request's.
+    pub borrowed: bool,
     /// When the user signed in.
     pub started_at: UnixTime,
     /// When the user last proved who they are.

@@ -69,8 +69,24 @@ impl Carried {
 
 pub(crate) enum Judged<T> {
     Absent,
-    Refused(Refusal, Fate),
+    Refused(Refused),
     Alive(Alive<T>),
+}
+
+/// Tokens that make no session here.
+#[derive(Clone, Copy)]
+pub(crate) struct Refused {
+    pub(crate) refusal: Refusal,
+    pub(crate) fate: Fate,
+    /// The first id of the session, if its state token is authentic: it may be
+    /// alive on another server, and be ended here.
+    pub(crate) origin: Option<SessionId>,
+}
+
+impl From<(Refusal, Fate)> for Refused {
+    fn from((refusal, fate): (Refusal, Fate)) -> Refused {
+        Refused { refusal, fate, origin: None }
+    }
 }
 
 /// What becomes of tokens that make no session here.
@@ -99,6 +115,8 @@ pub(crate) struct Alive<T> {
 pub(crate) struct StateToken {
     /// The key that opened it, or its copy.
     pub(crate) key_id: KeyId,
+    /// The key that its text names.
+    pub(crate) named: KeyId,
     pub(crate) source: Source,
     pub(crate) len: usize,
     pub(crate) fingerprint: Fingerprint,
@@ -213,10 +231,10 @@ pub(crate) fn judge<T: Payload>(
     for token in &carried.states {
         match open_session(keys, policy, token, &carried.renewals, &now, &is_revoked) {
             Ok(alive) => return Judged::Alive(alive),
-            Err((refusal, fate)) => match judged {
-                Judged::Refused(_, Fate::LeftAlone) => {}
-                Judged::Refused(..) if fate == Fate::Cleared => {}
-                _ => judged = Judged::Refused(refusal, fate),
+            Err(refused) => match judged {
+                Judged::Refused(Refused { fate: Fate::LeftAlone, .. }) => {}
+                Judged::Refused(_) if refused.fate == Fate::Cleared => {}
+                _ => judged = Judged::Refused(refused),
             },
         }
     }
@@ -230,18 +248,23 @@ fn open_session<T: Payload>(
     renewal_texts: &[Vec<u8>],
     now: &impl Fn() -> UnixTime,
     is_revoked: &impl Fn(&Record, &T, &StateToken) -> bool,
-) -> Result<Alive<T>, (Refusal, Fate)> {
+) -> Result<Alive<T>, Refused> {
     let fingerprint = fingerprint(text);
     let mut buf = Buffer::new();
     let opened = keys.state.open(text, now, Duration::MAX, &mut buf);
     if let Err(error) = &opened
         && !matches!(error, OpenError::UnknownKey(_) | OpenError::RetiredKey(_))
     {
-        return Err(refused(*error, now));
+        return Err(refused(*error, now).into());
     }
 
     // Only now: a forged state token costs no second decryption.
     let renewals = open_renewals(keys, policy, renewal_texts, now);
+    let named = match &opened {
+        Ok(unsealed) => Some(unsealed.key_id),
+        Err(OpenError::UnknownKey(id) | OpenError::RetiredKey(id)) => Some(*id),
+        Err(_) => None,
+    };
     let (source, key_id, body) = match opened {
         Ok(unsealed) => (Source::Token, unsealed.key_id, unsealed.body),
         Err(error) => {
@@ -256,21 +279,26 @@ fn open_session<T: Payload>(
 
     let claims = body.claims;
     let body = Buffer::of(body.unpadded);
-    let token = StateToken { key_id, source, len: text.len(), fingerprint, claims, body };
+    let named = named.unwrap_or(key_id);
+    let token = StateToken { key_id, named, source, len: text.len(), fingerprint, claims, body };
+    let refuse = |(refusal, fate)| {
+        let origin = Some(record.origin.unwrap_or(record.id));
+        Err(Refused { refusal, fate, origin })
+    };
     if is_revoked(&record, &state, &token) {
-        return Err((Refusal::Revoked, Fate::Cleared));
+        return refuse((Refusal::Revoked, Fate::Cleared));
     }
     let lives_until = claims.issued_at + Duration::from_secs(claims.lifetime);
     let expires_at = lives_until.min(policy.deadline(record.started_at, record.ceiling));
     if now() >= expires_at {
-        return Err(over(Refusal::AbsoluteTimeout, expires_at, now));
+        return refuse(over(Refusal::AbsoluteTimeout, expires_at, now));
     }
     let renewal = renewals.latest_of(record.id);
     let last_seen = renewal.map_or(claims.issued_at, |found| found.issued_at.max(claims.issued_at));
     let validated_at = renewal.map_or(UnixTime::EPOCH, |found| found.validated_at);
     let idle_since = last_seen + policy.idle_timeout();
     if now() >= idle_since {
-        return Err(match renewals.unjudged {
+        return refuse(match renewals.unjudged {
             0 => over(Refusal::IdleTimeout, idle_since, now),
             _ => (Refusal::UnknownActivity, Fate::LeftAlone),
         });

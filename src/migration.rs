@@ -156,6 +156,10 @@ enum Source {
 }
 
 impl<T> Migration<T> {
+    pub(crate) fn until(&self) -> UnixTime {
+        self.until
+    }
+
     pub(crate) fn cookie(cookie: OldCookie, until: UnixTime, adopt: Adopt<T>) -> Migration<T> {
         Migration { source: Source::Cookie(cookie), until, adopt }
     }

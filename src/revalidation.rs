@@ -18,34 +18,48 @@ impl<T: Payload> Session<T> {
     /// ([`Refusal::NotRevalidated`]). Without a check there is nothing to do.
     pub async fn revalidate(&self) {
         let Some(check) = &self.inner.about.check else { return };
-        let Judged::Alive(alive) = self.judged() else { return };
-        if self.validity(alive) != Err(Refusal::NotRevalidated)
-            || self.inner.checked.get().is_some()
-        {
+        if self.inner.checked.get().is_some() {
             return;
         }
-        let validity = check(Arc::clone(&alive.state)).await;
+        let adopted;
+        let state = match self.judged() {
+            Judged::Alive(alive) if self.validity(alive).is_ok() => return,
+            Judged::Alive(alive) => &alive.state,
+            Judged::Absent | Judged::Refused(_) => {
+                adopted = self.adopted();
+                let Some(adopted) = &adopted else { return };
+                &adopted.state
+            }
+        };
+        let validity = check(Arc::clone(state)).await;
         if self.inner.checked.set(validity).is_ok()
-            && let Err(refusal) = self.validity(alive)
+            && let Err(refusal) = self.validity_of_adopted()
         {
             self.inner.shared.emit(Event::Refused(refusal));
         }
     }
 
+    /// What the application says of a session whose age nobody knows, such as
+    /// one of the library before: it is asked in each request that adopts it.
+    pub(crate) fn validity_of_adopted(&self) -> Result<(), Refusal> {
+        match (&self.inner.about.check, self.inner.checked.get()) {
+            (None, _) | (_, Some(Validity::Holds)) => Ok(()),
+            (_, Some(Validity::Over)) => Err(Refusal::Invalidated),
+            (_, Some(Validity::Unknown) | None) => Err(Refusal::NotRevalidated),
+        }
+    }
+
     /// What the application says of a session whose tokens are alive.
     pub(crate) fn validity(&self, alive: &Alive<T>) -> Result<(), Refusal> {
-        if self.inner.about.check.is_none() {
-            return Ok(());
-        }
         // Whoever proved who they are was known then.
         let known_at = alive.validated_at.max(alive.record.reauthenticated_at);
-        match self.inner.checked.get() {
-            Some(Validity::Holds) => Ok(()),
-            Some(Validity::Over) => Err(Refusal::Invalidated),
-            Some(Validity::Unknown) => Err(Refusal::NotRevalidated),
-            None if self.now().since(known_at) < self.inner.about.revalidate_after => Ok(()),
-            None => Err(Refusal::NotRevalidated),
-        }
+        let due = self.now().since(known_at) >= self.inner.about.revalidate_after;
+        if due || self.inner.checked.get().is_some() { self.validity_of_adopted() } else { Ok(()) }
+    }
+
+    /// Whether the check was asked in this request and knew no answer.
+    pub(crate) fn could_not_tell(&self) -> bool {
+        self.inner.checked.get() == Some(&Validity::Unknown)
     }
 
     /// When the check last said that the session holds; now, if it was this request.

@@ -70,8 +70,10 @@ struct Inner {
     spread: OnceLock<Spread>,
     /// Seconds since 1970; 0 as long as nobody spreads the list.
     confirmed_at: AtomicU64,
-    /// The latest time at which a session of this process revoked something.
+    /// When a session of this process last revoked something.
     latest: AtomicU64,
+    /// The longest absolute timeout of the sessions that ask this list, in seconds.
+    longest: AtomicU64,
 }
 
 type Spread = Box<dyn Fn(&Revocation) + Send + Sync>;
@@ -137,8 +139,8 @@ pub enum Revocation {
     },
 }
 
-/// Whose sessions: a digest of 16 bytes of the purpose and the subject's name,
-/// so that a list of revocations names nobody.
+/// Whose sessions: a digest of 16 bytes of the purpose and the subject's name.
+/// It keeps names out of lists and logs, but not from whoever tries them all.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Subject([u8; SUBJECT_LEN]);
 
@@ -157,11 +159,14 @@ impl Subject {
 /// What is asked of a session.
 pub(crate) struct Asked<'a> {
     pub(crate) id: SessionId,
+    /// The id under which it started.
+    pub(crate) origin: SessionId,
     /// Costs a hash, so it is asked for only if any subject is on the list.
     pub(crate) subject: &'a dyn Fn() -> Option<Subject>,
     pub(crate) started_at: UnixTime,
-    /// That of its state token, and when that was issued.
-    pub(crate) key: Option<(KeyId, UnixTime)>,
+    /// The key that its state token names, the one that opened it or its copy,
+    /// and when the token was issued.
+    pub(crate) keys: Option<([KeyId; 2], UnixTime)>,
 }
 
 impl Revocations {
@@ -175,6 +180,7 @@ impl Revocations {
             spread: OnceLock::new(),
             confirmed_at: AtomicU64::new(0),
             latest: AtomicU64::new(0),
+            longest: AtomicU64::new(0),
         };
         Revocations { inner: Arc::new(inner) }
     }
@@ -192,8 +198,21 @@ impl Revocations {
     /// Adds one at a time that is known, so that a list that nobody
     /// [prunes](Revocations::prune) drops what is over, too.
     pub(crate) fn add_at(&self, now: UnixTime, revocation: Revocation) {
-        self.inner.latest.fetch_max(now.as_secs(), Ordering::Relaxed);
+        // Not the latest of all: a clock that was ahead for a moment would have
+        // everything forgotten from then on.
+        self.inner.latest.store(now.as_secs(), Ordering::Relaxed);
         self.add(revocation);
+    }
+
+    /// Sessions that live so long ask this list.
+    pub(crate) fn asked_for(&self, absolute: Duration) {
+        self.inner.longest.fetch_max(absolute.as_secs(), Ordering::Relaxed);
+    }
+
+    /// When the last session of those that live now, of whatever kind, could
+    /// still live.
+    pub(crate) fn last(&self, now: UnixTime) -> UnixTime {
+        now + Duration::from_secs(self.inner.longest.load(Ordering::Relaxed)) + CLOCK_SKEW
     }
 
     /// Takes in revocations that came from elsewhere, and passes none on.
@@ -258,7 +277,7 @@ impl Revocations {
     /// Says that the list had all revocations of the fleet at `at`: for whoever
     /// spreads them, each time that it hears from the others.
     pub fn confirm(&self, at: UnixTime) {
-        self.inner.confirmed_at.fetch_max(at.as_secs(), Ordering::Relaxed);
+        self.inner.confirmed_at.store(at.as_secs(), Ordering::Relaxed);
     }
 
     /// When the list was last [known](Revocations::confirm) to be complete; `None` if
@@ -281,16 +300,24 @@ impl Revocations {
         list.recent.revokes(asked) || list.settled.revokes(asked)
     }
 
+    /// Whether the list is known to have been complete within `age` of `now`.
+    /// One of a single process is.
+    pub(crate) fn is_current(&self, now: UnixTime, age: Duration) -> bool {
+        self.confirmed_at().is_none_or(|at| at <= now + CLOCK_SKEW && now.since(at) <= age)
+    }
+
     /// Before when the sessions of a subject were started that end now: in this
-    /// second, too, and those that were put after an earlier revocation.
+    /// second, too, and those that were put after an earlier revocation; but not
+    /// so far ahead that who signs in next is meant.
     pub(crate) fn before_of_subject(&self, subject: Subject, now: UnixTime) -> UnixTime {
-        now.max(self.earliest_start(Some(subject))) + SECOND
+        let before = now.max(self.earliest_start(Some(subject))) + SECOND;
+        before.min(now + CLOCK_SKEW)
     }
 
     /// The same for everybody, of whom some may have been put ahead by as much
     /// as clocks may differ.
     pub(crate) fn before_of_all(&self, now: UnixTime) -> UnixTime {
-        (now + CLOCK_SKEW).max(self.earliest_start(None) + SECOND)
+        (now + CLOCK_SKEW).max(self.earliest_start(None) + SECOND).min(now + CLOCK_SKEW + SECOND)
     }
 
     /// The earliest start of a session of `subject` that is not revoked.
@@ -359,9 +386,11 @@ impl Set {
         let started_before = |span: &Span| asked.started_at < span.before;
         self.all.as_ref().is_some_and(started_before)
             || self.sessions.contains_key(&asked.id)
+            || self.sessions.contains_key(&asked.origin)
             || (!self.subjects.is_empty() && self.of(asked).is_some_and(started_before))
-            || asked.key.is_some_and(|(id, issued_at)| {
-                self.keys.get(&id).is_some_and(|span| issued_at < span.before)
+            || asked.keys.is_some_and(|(ids, issued_at)| {
+                let span = |id| self.keys.get(id).is_some_and(|span| issued_at < span.before);
+                ids.iter().any(span)
             })
     }
 

@@ -1,8 +1,9 @@
 //! Revocations that a file keeps.
 
-use std::fs::{File, OpenOptions};
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -88,21 +89,20 @@ impl RevocationFile {
     /// # Errors
     /// When the file, or the one that is to replace it, cannot be written.
     pub fn prune(&self, now: UnixTime) -> io::Result<()> {
+        // The file that a link leads to is replaced, and not the link.
+        let path = self.path.canonicalize()?;
         self.locked(|file| {
-            let all = Revocations::new();
-            all.learn(self.read()?);
-            all.prune(now);
-            let text: String = all.to_vec().iter().map(|line| format!("{line}\n")).collect();
-            let mut beside = self.path.clone().into_os_string();
-            beside.push(".new");
-            let mut options = OpenOptions::new();
-            options.write(true).create(true).truncate(true);
-            private(&mut options);
-            let mut new = options.open(&beside)?;
-            new.set_permissions(file.metadata()?.permissions())?;
-            new.write_all(text.as_bytes())?;
-            new.sync_all()?;
-            std::fs::rename(&beside, &self.path)
+            let mut text = Vec::new();
+            file.seek(SeekFrom::Start(0))?;
+            file.read_to_end(&mut text)?;
+            let mut kept = HashSet::new();
+            // What is no revocation to this release may be one to a newer.
+            text.split(|byte| *byte == b'\n').filter(|line| is_kept(line, now)).for_each(|line| {
+                kept.insert(line);
+            });
+            let text: Vec<u8> =
+                kept.into_iter().flat_map(|line| [line, b"\n"]).flatten().copied().collect();
+            replace(&path, file, &text)
         })
     }
 
@@ -143,7 +143,7 @@ impl RevocationFile {
     }
 
     fn reader(&self) -> Reader {
-        Reader { path: self.path.clone(), inode: 0, offset: 0, lines: 0 }
+        Reader { path: self.path.clone(), held: None, offset: 0, lines: 0 }
     }
 
     /// The file, while nobody else appends to it or replaces it.
@@ -162,10 +162,35 @@ impl RevocationFile {
     }
 }
 
+fn is_kept(line: &[u8], now: UnixTime) -> bool {
+    let revocation =
+        std::str::from_utf8(line).ok().and_then(|line| line.parse::<Revocation>().ok());
+    !line.is_empty() && revocation.is_none_or(|revocation| revocation.until() > now)
+}
+
+/// All of it or nothing, for the same owner.
+fn replace(path: &Path, old: &File, text: &[u8]) -> io::Result<()> {
+    let mut beside = path.to_owned().into_os_string();
+    beside.push(".new");
+    // One that a crash has left. A link is not followed, but refused.
+    let _ = fs::remove_file(&beside);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    private(&mut options);
+    let mut new = options.open(&beside)?;
+    keep_owner(&new, old)?;
+    new.set_permissions(old.metadata()?.permissions())?;
+    new.write_all(text)?;
+    new.sync_all()?;
+    fs::rename(&beside, path)?;
+    sync_folder(path)
+}
+
 /// How far the file has been read.
 struct Reader {
     path: PathBuf,
-    inode: u64,
+    /// Held open, so that none that replaces it can have its number.
+    held: Option<File>,
     offset: u64,
     lines: usize,
 }
@@ -178,8 +203,12 @@ impl Reader {
         if !metadata.is_file() {
             return Err(io::Error::other("not a regular file"));
         }
-        if inode(&metadata) != self.inode || metadata.len() < self.offset {
-            (self.inode, self.offset, self.lines) = (inode(&metadata), 0, 0);
+        let same = match &self.held {
+            Some(held) => inode(&held.metadata()?) == inode(&metadata),
+            None => false,
+        };
+        if !same || metadata.len() < self.offset {
+            (self.held, self.offset, self.lines) = (Some(file.try_clone()?), 0, 0);
         }
         file.seek(SeekFrom::Start(self.offset))?;
         let mut file = BufReader::new(file);
@@ -209,10 +238,11 @@ impl Reader {
     fn learn(&mut self, list: &Revocations) -> io::Result<()> {
         let now = UnixTime::now();
         let mut news = Vec::new();
-        self.take(&mut news)?;
+        let taken = self.take(&mut news);
         if !news.is_empty() {
-            list.learn(news);
+            list.learn(news); // also what was read before it failed
         }
+        taken?;
         list.confirm(now);
         Ok(())
     }
@@ -270,7 +300,13 @@ impl Follower {
         self.pruned = Instant::now();
         let now = UnixTime::now();
         list.prune(now);
-        if self.reader.lines > 2 * list.len() + SLACK { self.file.prune(now) } else { Ok(()) }
+        if self.reader.lines > 2 * list.len() + SLACK
+            && let Err(error) = self.file.prune(now)
+        {
+            let path = self.file.path.display();
+            tracing::warn!(target: "bulla", "{path} could not be written anew: {error}");
+        }
+        Ok(())
     }
 }
 
@@ -283,14 +319,42 @@ fn private(options: &mut OpenOptions) {
 #[cfg(not(unix))]
 fn private(_: &mut OpenOptions) {}
 
+/// A file that its server could no longer read would be worse than a long one.
+#[cfg(unix)]
+fn keep_owner(new: &File, old: &File) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+    let (new_meta, old) = (new.metadata()?, old.metadata()?);
+    if (new_meta.uid(), new_meta.gid()) == (old.uid(), old.gid()) {
+        return Ok(());
+    }
+    fchown(new, Some(old.uid()), Some(old.gid()))
+}
+
+#[cfg(not(unix))]
+fn keep_owner(_: &File, _: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// So that the new name is there after a power cut.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    if let Some(folder) = path.parent() {
+        File::open(folder)?.sync_all()?;
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
+}
+
 /// Which file it is that has this name.
 #[cfg(unix)]
-fn inode(metadata: &std::fs::Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(metadata)
+fn inode(metadata: &std::fs::Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt as _;
+    (metadata.dev(), metadata.ino())
 }
 
 /// One that replaces another is shorter, and is read anew for that.
 #[cfg(not(unix))]
-fn inode(_: &std::fs::Metadata) -> u64 {
-    0
+fn inode(_: &std::fs::Metadata) -> (u64, u64) {
+    (0, 0)
 }

@@ -236,11 +236,20 @@ impl<T: Payload> Session<T> {
     /// As [`set`](Session::set).
     pub fn reauthenticated(&self) -> Result<(), SessionError> {
         let revision = self.revision()?;
-        let (record, state) = self.current().ok_or(SessionError::NoSession)?;
+        let (record, state) = self.there()?;
         let record = record.renamed().map_err(SealError::from)?;
         let record = Record { reauthenticated_at: self.now(), ..record };
-        let (channel, _) = self.writing();
-        self.write(record, state, channel, Kind::Renamed, revision)
+        let (channel, kind) = self.renaming();
+        self.write(record, state, channel, kind, revision)
+    }
+
+    /// As what a session under a new id is written: one that this request has
+    /// started stays one that was started.
+    pub(crate) fn renaming(&self) -> (Channel, Kind) {
+        match self.writing() {
+            (channel, Kind::Started) => (channel, Kind::Started),
+            (channel, _) => (channel, Kind::Renamed),
+        }
     }
 
     /// When a session that starts now begins. Whoever signs in after a
@@ -250,7 +259,10 @@ impl<T: Payload> Session<T> {
         let now = self.now();
         let Some(revocations) = &self.inner.shared.revocations else { return now };
         let earliest = revocations.earliest_start(self.subject_of(state));
-        if earliest <= now + CLOCK_SKEW { now.max(earliest) } else { now }
+        // Twice: the revocation may cover the time of a clock that is ahead, and
+        // this server's may be behind.
+        let latest = now + CLOCK_SKEW + CLOCK_SKEW;
+        if earliest <= latest { now.max(earliest) } else { now }
     }
 
     pub(crate) fn subject_of(&self, state: &T) -> Option<Subject> {
@@ -262,9 +274,10 @@ impl<T: Payload> Session<T> {
         let Some(revocations) = &self.inner.shared.revocations else { return false };
         revocations.has(&Asked {
             id: record.id,
+            origin: record.origin.unwrap_or(record.id),
             subject: &|| self.subject_of(state),
             started_at: record.started_at,
-            key: Some((token.key_id, token.claims.issued_at)),
+            keys: Some(([token.named, token.key_id], token.claims.issued_at)),
         })
     }
 
@@ -282,9 +295,12 @@ impl<T: Payload> Session<T> {
             Change::Ended => return Status::Ended,
             Change::Untouched => {}
         }
+        if let Some(refusal) = self.adopted().and_then(|_| self.validity_of_adopted().err()) {
+            return Status::Refused(refusal);
+        }
         match self.judged() {
             Judged::Absent => Status::Absent,
-            Judged::Refused(refusal, _) => Status::Refused(*refusal),
+            Judged::Refused(refused) => Status::Refused(refused.refusal),
             Judged::Alive(alive) => match self.validity(alive) {
                 Ok(()) => Status::Alive,
                 Err(refusal) => Status::Refused(refusal),
@@ -295,8 +311,10 @@ impl<T: Payload> Session<T> {
     /// Facts about the session, if there is one.
     #[must_use]
     pub fn info(&self) -> Option<Info> {
+        let mut borrowed = false;
         let (record, last_seen, expires_at, key_id, token_len) = match self.changed() {
             Change::Written(w) => {
+                borrowed = w.kind == Kind::Borrowed;
                 (w.record, self.now(), w.expires_at, w.key_id, w.tokens.state.len())
             }
             Change::Ended => return None,
@@ -310,6 +328,7 @@ impl<T: Payload> Session<T> {
         Some(Info {
             id: record.id,
             origin: record.origin.unwrap_or(record.id),
+            borrowed,
             started_at: record.started_at,
             reauthenticated_at: record.reauthenticated_at,
             last_seen,
@@ -342,7 +361,7 @@ impl<T: Payload> Session<T> {
             let judged = judge(keys, &shared.policy, carried, || self.now(), is_revoked);
             match &judged {
                 Judged::Absent => {}
-                Judged::Refused(refusal, _) => shared.emit(Event::Refused(*refusal)),
+                Judged::Refused(refused) => shared.emit(Event::Refused(refused.refusal)),
                 Judged::Alive(Alive { record, token, .. }) => {
                     shared.emit(Event::Opened { id: record.id, key_id: token.key_id });
                 }
@@ -367,7 +386,10 @@ impl<T: Payload> Session<T> {
     /// A request that has done nothing may have had a session adopted.
     fn or_adopted(&self, change: Change<T>) -> Change<T> {
         match change {
-            Change::Untouched => self.adopted().map_or(Change::Untouched, Change::Written),
+            Change::Untouched => {
+                let adopted = self.adopted().filter(|_| self.validity_of_adopted().is_ok());
+                adopted.map_or(Change::Untouched, Change::Written)
+            }
             change => change,
         }
     }
@@ -407,9 +429,10 @@ impl<T: Payload> Session<T> {
         let Some(revocations) = &self.inner.shared.revocations else { return false };
         revocations.has(&Asked {
             id: SessionId::from_bytes([0; 16]),
+            origin: SessionId::from_bytes([0; 16]),
             subject: &|| self.subject_of(&adopted.state),
             started_at: adopted.started_at.unwrap_or(UnixTime::EPOCH),
-            key: None,
+            keys: None,
         })
     }
 
@@ -434,6 +457,14 @@ impl<T: Payload> Session<T> {
         }
     }
 
+    /// The same, or why there is none to change.
+    pub(crate) fn there(&self) -> Result<(Record, Arc<T>), SessionError> {
+        self.current().ok_or_else(|| match self.status() {
+            Status::Refused(Refusal::NotRevalidated) => SessionError::NotNow,
+            _ => SessionError::NoSession,
+        })
+    }
+
     /// Where a change is written to, and as what: a session that this request
     /// has started or adopted stays one.
     pub(crate) fn writing(&self) -> (Channel, Kind) {
@@ -451,7 +482,7 @@ impl<T: Payload> Session<T> {
         make: impl FnOnce(&[u8]) -> Result<(T, R), SessionError>,
     ) -> Result<R, SessionError> {
         let revision = self.revision()?;
-        let (record, state) = self.current().ok_or(SessionError::NoSession)?;
+        let (record, state) = self.there()?;
         let before = encoded(&*state)?;
         let (state, result) = make(&before)?;
         if *encoded(&state)? == *before {

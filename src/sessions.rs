@@ -18,7 +18,6 @@ use crate::revocation::{Revocation, Revocations, Subject};
 use crate::session::Session;
 use crate::shared::{Channel, Shared};
 use crate::time::UnixTime;
-use crate::wire::CLOCK_SKEW;
 
 /// The sessions of an application, whose state is a `T`: made once, shared by
 /// all requests. Framework adapters wrap it; without one, it is used like this:
@@ -111,7 +110,8 @@ impl<T: Payload> Sessions<T> {
         });
     }
 
-    /// Ends one session, wherever it is: from a list of devices.
+    /// Ends one session, wherever it is, by its [`Info::origin`](crate::Info::origin):
+    /// from a list of devices.
     pub fn revoke_session(&self, id: SessionId) {
         self.revoke(|_, _, until| Revocation::Session { id, until });
     }
@@ -129,7 +129,8 @@ impl<T: Payload> Sessions<T> {
     fn revoke(&self, what: impl FnOnce(&Revocations, UnixTime, UnixTime) -> Revocation) {
         let Some(revocations) = &self.shared.revocations else { return };
         let now = (self.shared.clock)();
-        let until = now + self.shared.policy.absolute_timeout() + CLOCK_SKEW;
+        let old = self.migrations.iter().map(Migration::until).max().unwrap_or(now);
+        let until = revocations.last(now).max(old);
         revocations.add_at(now, what(revocations, now, until));
     }
 
@@ -272,6 +273,7 @@ impl<T: Payload> SessionsBuilder<T> {
     /// of session.
     #[must_use]
     pub fn revocations(mut self, revocations: &Revocations) -> SessionsBuilder<T> {
+        revocations.asked_for(self.shared.policy.absolute_timeout());
         self.shared.revocations = Some(revocations.clone());
         self
     }

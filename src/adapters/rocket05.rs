@@ -118,12 +118,17 @@ impl<T: Payload + Send + Sync + 'static> Fairing for SessionFairing<T> {
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
         let Some(session) = session::<T>(request) else { return };
-        if let Some(denied) = request.local_cache(Answer::default).0.get()
-            && [Status::Unauthorized, Status::ServiceUnavailable].contains(&response.status())
-        {
+        let denied = request.local_cache(Answer::default).0.get();
+        let failed = response.status().code >= 500;
+        // A route that fails by itself keeps its answer.
+        if let Some(denied) = denied.filter(|denied| match response.status().code {
+            401 => denied.status() != 503,
+            503 => denied.status() == 503,
+            _ => false,
+        }) {
             answer(denied, response);
         }
-        if response.status().code >= 500 {
+        if failed {
             session.discard_changes();
         }
         write(response, session.commit());

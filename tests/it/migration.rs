@@ -280,3 +280,18 @@ fn events_tell_what_was_adopted_and_what_was_not() {
         ]
     ));
 }
+
+#[test]
+fn signing_in_and_raising_privilege_in_one_request_removes_the_old_cookie() {
+    let old = OldCookie::new("old").unwrap().while_old_servers_run();
+    let sessions = Sessions::<Account>::builder(ring(&[&key_text()]), Policy::default())
+        .adopt_cookie(old, T0 + secs(86_400), |_| Some(Adopted::new(ada())))
+        .build();
+    let mut client = Client::browser();
+    client.kept.insert("old".to_owned(), "1815".to_owned());
+    client.visit(&sessions, T0, |session| {
+        session.start(alan()).unwrap();
+        session.reauthenticated().unwrap();
+    });
+    assert!(!client.kept.contains_key("old"), "old servers would still see the one before");
+}

@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use bulla::{Event, Policy, Refusal, Session, Sessions, Status, Validity};
+use bulla::{
+    Adopted, Event, OldCookie, Policy, Refusal, Session, SessionError, Sessions, Status, Validity,
+};
 use futures_executor::block_on;
 
 use crate::support::{
@@ -125,7 +127,7 @@ fn what_the_check_cannot_tell_is_a_503_and_leaves_the_tokens_alone() {
         let denied = session.require().unwrap_err();
         assert_eq!((denied.status(), denied.header()), (503, Some(("retry-after", "5"))));
     });
-    assert_eq!(effect, "");
+    assert_eq!(effect, "+renewal", "the user was there");
     assert_eq!(world.asked(), 1);
     world.say(Validity::Holds);
     assert_eq!(world.visit(&mut client, 305, reads), "+renewal", "the next request asks again");
@@ -173,4 +175,59 @@ fn the_copies_of_a_session_that_ends_while_its_check_is_due_are_revoked() {
     let mut client = Client::browser().signed_in(&sessions, T0, ada());
     client.visit(&sessions, T0 + secs(400), |session| session.end().unwrap());
     assert_eq!(revocations.len(), 1);
+}
+
+#[test]
+fn an_outage_of_the_check_lets_nobody_become_idle() {
+    let world = World::new();
+    let mut client = Client::browser().signed_in(&world.sessions, T0, ada());
+    world.say(Validity::Unknown);
+    for after in (300..6_000).step_by(100) {
+        world.visit(&mut client, after, |session| assert_eq!(session.get(), None));
+    }
+    world.say(Validity::Holds);
+    world.visit(&mut client, 6_010, reads);
+}
+
+#[test]
+fn what_cannot_be_changed_for_want_of_an_answer_is_a_503() {
+    let world = World::new();
+    let mut client = Client::browser().signed_in(&world.sessions, T0, ada());
+    world.say(Validity::Unknown);
+    world.visit(&mut client, 400, |session| {
+        let error = session.update(|account| account.id += 1).unwrap_err();
+        assert_eq!((error, error.denied().unwrap().status()), (SessionError::NotNow, 503));
+    });
+}
+
+#[test]
+fn the_check_is_asked_of_what_is_adopted() {
+    for old in
+        [OldCookie::new("id").unwrap(), OldCookie::new("id").unwrap().while_old_servers_run()]
+    {
+        let says = Arc::new(Mutex::new(Validity::Over));
+        let answer = Arc::clone(&says);
+        let sessions = Sessions::<Account>::builder(ring(&[&key_text()]), Policy::default())
+            .revalidate(move |_| {
+                let answer = *answer.lock().unwrap();
+                async move { answer }
+            })
+            .adopt_cookie(old, T0 + secs(86_400), |_| Some(Adopted::new(ada())))
+            .build();
+        let mut client = Client::browser();
+        client.kept.insert("id".to_owned(), "1815".to_owned());
+        let mut visit = |after: u64| {
+            let session = client.send(&sessions, T0 + secs(after));
+            block_on(session.revalidate());
+            let (found, status) = (session.get().is_some(), session.status());
+            client.receive(&session);
+            (found, status)
+        };
+        assert_eq!(visit(0), (false, Status::Refused(Refusal::Invalidated)));
+        assert_eq!(visit(60), (false, Status::Refused(Refusal::Invalidated)));
+        *says.lock().unwrap() = Validity::Unknown;
+        assert_eq!(visit(90), (false, Status::Refused(Refusal::NotRevalidated)));
+        *says.lock().unwrap() = Validity::Holds;
+        assert_eq!(visit(120), (true, Status::Alive));
+    }
 }

@@ -192,7 +192,9 @@ fn a_server_whose_clock_is_ahead_revokes_no_later_sign_in() {
     revoke(T0 + secs(60));
     assert!(!world.alive(&old));
     assert!(world.alive(&world.signed_in(Client::browser(), ada())));
-    revoke(T0 + secs(61));
+    revoke(T0 + secs(120)); // by one that is ahead, and this one is behind
+    assert!(world.alive(&world.signed_in(Client::browser(), ada())));
+    revoke(T0 + secs(121));
     assert!(!world.alive(&world.signed_in(Client::browser(), ada())), "further than clocks differ");
 }
 
@@ -295,4 +297,158 @@ fn a_list_that_nobody_prunes_stays_as_long_as_there_were_recent_sign_outs() {
         }
     }
     assert!(longest < 3_000 + 1_100, "{longest}");
+}
+
+/// Sessions of the same key and list under another policy, and their time.
+fn beside(world: &World, key: &str, policy: Policy) -> Sessions<Account> {
+    Sessions::builder(ring(&[key]), policy)
+        .revocations(&world.revocations)
+        .subject(|account: &Account| account.id.to_string())
+        .build()
+}
+
+#[test]
+fn a_session_ends_with_its_copies_from_before_a_change_of_its_id() {
+    for by_its_id in [false, true] {
+        let world = World::new();
+        let mut client = world.signed_in(Client::browser(), ada());
+        let (copy, id) = (client.clone(), client.send_now(&world.sessions).info().unwrap().id);
+        world.at(10).visit(&mut client, |session| session.reauthenticated().unwrap());
+        assert!(world.alive(&client) && world.alive(&copy));
+        match by_its_id {
+            true => world.sessions.revoke_session(id), // from a list of devices
+            false => world.visit(&mut client, |session| session.end().unwrap()),
+        }
+        assert!(!world.alive(&client) && !world.alive(&copy));
+    }
+}
+
+#[test]
+fn whoever_ends_the_others_again_and_again_keeps_nobody_from_signing_in() {
+    let world = World::new();
+    let mut thief = world.signed_in(Client::browser(), ada());
+    for _ in 0..500 {
+        world.visit(&mut thief, |session| {
+            let _ = session.end_others();
+        });
+    }
+    world.at(60).sessions.revoke_subject("1815"); // the password is changed
+    assert!(!world.alive(&thief));
+    assert!(world.alive(&world.signed_in(Client::browser(), ada())));
+}
+
+/// It would be put after what they have ended.
+#[test]
+fn a_server_that_does_not_hear_the_others_lets_no_session_end_them() {
+    let world = World::new();
+    let mut client = world.signed_in(Client::browser(), ada());
+    world.revocations.confirm(T0);
+    world.at(6).visit(&mut client, |session| {
+        let error = session.end_others().unwrap_err();
+        assert_eq!(error, SessionError::NotNow);
+        assert_eq!(error.denied().unwrap().status(), 503);
+    });
+    assert!(world.revocations.is_empty());
+    world.revocations.confirm(T0 + secs(6));
+    world.visit(&mut client, |session| session.end_others().unwrap());
+    assert!(world.alive(&client));
+}
+
+#[test]
+fn the_panic_button_is_kept_for_as_long_as_the_longest_of_all_sessions_lives() {
+    let (world, key) = (World::new(), key_text());
+    let long = beside(&world, &key, Policy::aal1());
+    let client = Client::browser().signed_in(&long, T0, ada());
+    world.at(5).sessions.revoke_all();
+    for at in [10, 13 * 3_600] {
+        world.revocations.prune(T0 + secs(at));
+        assert!(client.send(&long, T0 + secs(at)).get().is_none(), "{at}");
+    }
+}
+
+#[test]
+fn a_clock_that_was_wrong_for_a_moment_lets_nothing_be_forgotten() {
+    let world = World::new();
+    let mut client = world.signed_in(Client::browser(), ada());
+    let copy = client.clone();
+    world.at(86_400 * 365).sessions.revoke_session(SessionId::from_bytes([9; 16]));
+    world.at(10).visit(&mut client, |session| session.end().unwrap());
+    for number in 0..1_100_u128 {
+        world.sessions.revoke_session(SessionId::from_bytes(number.to_be_bytes()));
+    }
+    assert!(!world.alive(&copy));
+
+    world.revocations.confirm(T0 + secs(3_600));
+    let client = world.signed_in(Client::browser(), alan());
+    let session = client.send_now(&world.sessions);
+    assert!(session.require_current(secs(10)).is_err(), "it was not confirmed in the future");
+}
+
+#[test]
+fn a_sign_out_under_a_shorter_policy_holds_where_it_is_longer() {
+    let (world, key) = (World::new(), key_text());
+    let long = beside(&world, &key, Policy::aal1());
+    let short = beside(&world, &key, Policy::high_value());
+    let mut client = Client::browser().signed_in(&long, T0, ada());
+    let copy = client.clone();
+    client.visit(&short, T0 + secs(10), |session| session.end().unwrap());
+    world.revocations.prune(T0 + secs(5 * 3_600));
+    assert!(copy.send(&long, T0 + secs(5 * 3_600)).get().is_none());
+}
+
+#[test]
+fn a_revoked_key_s_tokens_stay_so_when_it_is_dropped() {
+    let (old, new) = (key_text(), format!("{} primary-from=2026-01-01T00:00:00Z", key_text()));
+    let list = Revocations::new();
+    let sessions = |keys: &[&str]| {
+        Sessions::<Account>::builder(ring(keys), Policy::default()).revocations(&list).build()
+    };
+    let (before, both, after) = (sessions(&[&old]), sessions(&[&new, &old]), sessions(&[&new]));
+    let mut client = Client::browser().signed_in(&before, T0, ada());
+    let id = client.send(&before, T0).info().unwrap().key_id;
+    client.visit(&both, T0 + secs(10), |session| assert!(session.get().is_some()));
+    let before = T0 + secs(20);
+    list.add(Revocation::Key { id, before, until: T0 + secs(ABSOLUTE) });
+    for sessions in [both, after] {
+        assert!(client.send(&sessions, T0 + secs(30)).get().is_none());
+    }
+}
+
+/// The other servers have the key of its renewal token, and it is alive there.
+#[test]
+fn a_session_that_cannot_be_judged_here_can_be_ended_here() {
+    let (key, later) = (key_text(), format!("{} primary-from=2026-12-01T12:10:00Z", key_text()));
+    let list = Revocations::new();
+    let sessions = |keys: &[&str]| {
+        Sessions::<Account>::builder(ring(keys), Policy::default()).revocations(&list).build()
+    };
+    let (there, here) = (sessions(&[&later, &key]), sessions(&[&key]));
+    let mut client = Client::browser().signed_in(&there, T0, ada());
+    client.visit(&there, T0 + secs(1_500), |session| assert!(session.get().is_some()));
+    let copy = client.clone();
+    client.visit(&here, T0 + secs(2_000), |session| {
+        assert_eq!(session.status(), Status::Refused(Refusal::UnknownActivity));
+        session.end().unwrap();
+    });
+    assert!(copy.send(&there, T0 + secs(2_010)).get().is_none());
+}
+
+#[test]
+fn an_old_credential_stays_revoked_until_its_migration_ends() {
+    let (list, until) = (Revocations::new(), T0 + secs(30 * 86_400));
+    let sessions = Sessions::<Account>::builder(ring(&[&key_text()]), Policy::default())
+        .revocations(&list)
+        .subject(|account| account.id.to_string())
+        .clock(|| T0)
+        .adopt_cookie(bulla::OldCookie::new("id").unwrap(), until, |_| {
+            Some(bulla::Adopted::new(ada()))
+        })
+        .build();
+    let mut client = Client::browser();
+    client.kept.insert("id".to_owned(), "1815".to_owned());
+    sessions.revoke_subject("1815");
+    for at in [60, 13 * 3_600] {
+        list.prune(T0 + secs(at));
+        assert!(client.send(&sessions, T0 + secs(at)).get().is_none(), "{at}");
+    }
 }

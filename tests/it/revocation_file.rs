@@ -132,3 +132,32 @@ fn a_file_that_goes_away_leaves_the_list_and_comes_back_with_the_next_line() {
     list.add(revocation(2));
     assert_eq!((list.len(), file.read().unwrap().len()), (2, 1));
 }
+
+#[cfg(unix)]
+#[test]
+fn pruning_keeps_links_and_the_lines_of_a_newer_release() {
+    let path = path("links");
+    let link = path.with_extension("link");
+    let _ = fs::remove_file(&link);
+    fs::write(&path, "device 0102 until=2099-01-02T00:00:00Z\n").unwrap();
+    RevocationFile::new(&path).append(&revocation(1)).unwrap();
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    RevocationFile::new(&link).prune(UnixTime::EPOCH).unwrap();
+    assert!(fs::symlink_metadata(&link).unwrap().file_type().is_symlink());
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("device 0102") && text.contains("session 0101"), "{text}");
+}
+
+#[test]
+fn a_line_between_two_prunings_is_read() {
+    let file = RevocationFile::new(path("between"));
+    let list = file.clone().follow().unwrap();
+    for number in 0..20 {
+        file.append(&revocation(number)).unwrap();
+    }
+    eventually("all are read", || list.len() == 20);
+    file.append(&revocation(99)).unwrap();
+    file.prune(UnixTime::EPOCH).unwrap();
+    file.prune(UnixTime::EPOCH).unwrap();
+    eventually("the last one, too", || list.len() == 21);
+}

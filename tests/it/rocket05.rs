@@ -252,3 +252,28 @@ fn a_guard_forwards_so_that_the_next_route_is_the_page_for_guests() {
     assert_eq!(client.post("/start/ada").dispatch().status(), Status::Ok);
     assert_eq!(client.get("/").dispatch().into_string().unwrap(), "ada");
 }
+
+#[get("/")]
+fn member(_account: Required<Account>) -> &'static str {
+    "member"
+}
+
+#[get("/", rank = 2)]
+fn failing_guest(session: Session<Account>) -> Result<Status, SessionError> {
+    session.start(Account::new("ada"))?;
+    Ok(Status::ServiceUnavailable)
+}
+
+/// Its own answer, and not that of a guard before it.
+#[test]
+fn a_route_for_guests_that_fails_changes_nothing() {
+    let ring = bulla::KeyRing::generate().unwrap();
+    let sessions = Sessions::<Account>::builder(ring, bulla::Policy::default());
+    let sessions = sessions.sign_in_page("/in").build();
+    let app =
+        rocket().attach(SessionFairing::from(sessions)).mount("/", routes![member, failing_guest]);
+    let client = Client::untracked(app).unwrap();
+    let response = client.get("/").dispatch();
+    assert_eq!(response.status(), Status::ServiceUnavailable);
+    assert_eq!(response.headers().get_one("set-cookie"), None);
+}

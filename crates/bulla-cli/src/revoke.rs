@@ -72,7 +72,12 @@ fn add(revoke: &Revoke, revocation: Revocation) -> Result<Reply, Failure> {
         }
         List::Redis(shared) if !shared.list().add(revocation) => held,
         List::Redis(shared) if shared.flush(PATIENCE) => "every server that listens refuses it now",
-        List::Redis(_) => return Err("Redis has not taken it; nothing is revoked".into()),
+        List::Redis(_) => {
+            return Err(
+                "Redis has not confirmed it in time; `bulla revoke list` says whether it has it"
+                    .into(),
+            );
+        }
     };
     let text = if note == held { String::new() } else { format!("{revocation}\n") };
     Ok(Reply::new(Answer::Yes, text).note(note))

@@ -15,6 +15,9 @@ use tower_sessions_core::session_store;
 pub enum HalfError {
     /// There is no session to keep something of.
     NoSession,
+    /// The session is another library's, which this request only borrows
+    /// (`while_old_servers_run`): there is no id to find it by next time.
+    Borrowed,
     /// The data cannot be JSON: a map whose keys are no strings.
     Encode,
     /// The store failed.
@@ -42,6 +45,10 @@ impl fmt::Display for HalfError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             HalfError::NoSession => "there is no session to keep something of; start one",
+            HalfError::Borrowed => {
+                "the session is the old library's as long as its servers run, and has no id that \
+                 stays: change its state first"
+            }
             HalfError::Encode => "the data cannot be kept: as JSON, a map's keys are strings",
             HalfError::Store => "the store failed; its error is in the log",
             HalfError::Decode => {

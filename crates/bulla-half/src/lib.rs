@@ -7,7 +7,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use bulla::{Info, Payload, Session};
+use bulla::{Info, Payload, Session, UnixTime};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
@@ -54,8 +54,14 @@ impl<D: Serialize + DeserializeOwned> Half<D> {
     /// # Errors
     /// [`HalfError::Store`], [`HalfError::Decode`].
     pub async fn get<T: Payload>(&self, session: &Session<T>) -> Result<Option<D>, HalfError> {
-        let Some(info) = session.info() else { return Ok(None) };
-        let Some(mut record) = self.load(self.id::<T>(&info)).await? else { return Ok(None) };
+        match session.info() {
+            Some(info) => self.read(self.id::<T>(&info)).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn read(&self, id: Id) -> Result<Option<D>, HalfError> {
+        let Some(mut record) = self.load(id).await? else { return Ok(None) };
         let Some(value) = record.data.remove(FIELD) else { return Err(HalfError::Decode) };
         // The error's text would repeat what is kept.
         serde_json::from_value(value).map(Some).map_err(|_| HalfError::Decode)
@@ -65,12 +71,25 @@ impl<D: Serialize + DeserializeOwned> Half<D> {
     /// kept before.
     ///
     /// # Errors
-    /// [`HalfError::NoSession`], [`HalfError::Encode`], [`HalfError::Store`].
+    /// [`HalfError::NoSession`], [`HalfError::Borrowed`], [`HalfError::Encode`],
+    /// [`HalfError::Store`].
     pub async fn set<T: Payload>(&self, session: &Session<T>, data: &D) -> Result<(), HalfError> {
+        self.write(&self.found::<T>(session)?, data).await
+    }
+
+    /// The session that something is kept of.
+    fn found<T: Payload>(&self, session: &Session<T>) -> Result<Found, HalfError> {
         let info = session.info().ok_or(HalfError::NoSession)?;
-        let id = self.id::<T>(&info);
+        if info.borrowed {
+            return Err(HalfError::Borrowed);
+        }
+        Ok(Found { id: self.id::<T>(&info), expires_at: info.expires_at })
+    }
+
+    async fn write(&self, session: &Found, data: &D) -> Result<(), HalfError> {
+        let id = session.id;
         let value = serde_json::to_value(data).map_err(|_| HalfError::Encode)?;
-        let expiry_date = i64::try_from(info.expires_at.as_secs())
+        let expiry_date = i64::try_from(session.expires_at.as_secs())
             .ok()
             .and_then(|secs| OffsetDateTime::from_unix_timestamp(secs).ok())
             .unwrap_or(OffsetDateTime::UNIX_EPOCH);
@@ -102,12 +121,11 @@ impl<D: Serialize + DeserializeOwned> Half<D> {
     where
         D: Default,
     {
-        if session.info().is_none() {
-            return Err(HalfError::NoSession);
-        }
-        let mut data = self.get(session).await?.unwrap_or_default();
+        // Once: the handler may start another session meanwhile.
+        let found = self.found::<T>(session)?;
+        let mut data = self.read(found.id).await?.unwrap_or_default();
         let result = change(&mut data);
-        self.set(session, &data).await?;
+        self.write(&found, &data).await?;
         Ok(result)
     }
 
@@ -138,6 +156,12 @@ impl<D: Serialize + DeserializeOwned> Half<D> {
         id.copy_from_slice(&digest.finalize()[..16]);
         Id(i128::from_be_bytes(id))
     }
+}
+
+/// A session that something is kept of.
+struct Found {
+    id: Id,
+    expires_at: UnixTime,
 }
 
 impl<D> Clone for Half<D> {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bulla::{KeyRing, Payload, Policy, Session, SessionError, Sessions, Start, UnixTime};
+use bulla::{
+    Adopted, KeyRing, OldCookie, Payload, Policy, Session, SessionError, Sessions, Start, UnixTime,
+};
 use bulla_half::{Half, HalfError};
 use serde::{Deserialize, Serialize};
 use tower_sessions_core::session::{Id, Record};
@@ -199,4 +201,19 @@ async fn what_has_another_shape_is_an_error_that_does_not_repeat_it() {
     let error = world.baskets.get(&world.session()).await.unwrap_err();
     assert_eq!(error, HalfError::Decode);
     assert!(!format!("{error} {error:?}").contains("hidden"));
+}
+
+/// Its id is this request's, so nothing would be found again.
+#[tokio::test]
+async fn nothing_is_kept_of_a_session_that_is_only_borrowed() {
+    let old = OldCookie::new("old").unwrap().while_old_servers_run();
+    let until = UnixTime::now() + Duration::from_secs(3600);
+    let sessions = Sessions::builder(KeyRing::generate().unwrap(), Policy::default())
+        .adopt_cookie(old, until, |_| Some(Adopted::new(Visit { account: 42 })))
+        .build();
+    let baskets = Half::<Basket>::new("basket", MemoryStore::default());
+    let session = sessions.load(|name| (name == "cookie").then_some(&b"old=42"[..]));
+    assert!(session.info().unwrap().borrowed);
+    assert_eq!(baskets.update(&session, |_| ()).await, Err(HalfError::Borrowed));
+    assert_eq!(baskets.get(&session).await, Ok(None));
 }

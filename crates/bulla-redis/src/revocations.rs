@@ -1,6 +1,6 @@
 //! Revocations that a whole fleet shares.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -20,6 +20,9 @@ const SILENCE: Duration = Duration::from_secs(5);
 
 /// Between two tries to reach Redis.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// For so long what is over stays in Redis, in seconds.
+const DAY: u64 = 86_400;
 
 /// A heartbeat, which is no revocation.
 const ALIVE: &str = ".";
@@ -142,6 +145,7 @@ fn pass_on(list: &Revocations, queue: Sender<Revocation>, state: Arc<State>) {
 fn write(place: &Place, added: &Receiver<Revocation>, state: &State) {
     let mut connection: Option<Connection> = None;
     let mut waiting: VecDeque<Revocation> = VecDeque::new();
+    let mut said = Said::Works;
     loop {
         if waiting.is_empty() {
             match added.recv_timeout(HEARTBEAT) {
@@ -159,12 +163,27 @@ fn write(place: &Place, added: &Receiver<Revocation>, state: &State) {
         match written {
             Ok(redis) => {
                 connection = Some(redis);
+                if said != Said::Works {
+                    said = Said::Works;
+                    tracing::info!(target: "bulla", "revocations reach {} again", place.name);
+                }
                 *lock(state) -= waiting.len();
                 state.changed.notify_all();
                 waiting.clear();
             }
             // Adding once more what is there already changes nothing.
-            Err(_) => thread::sleep(PATIENCE),
+            Err(error) => {
+                if said != Said::Fails {
+                    said = Said::Fails; // once is enough for the log
+                    tracing::error!(
+                        target: "bulla",
+                        "revocations of this server do not reach {} ({error}); they hold here, \
+                         and are passed on later",
+                        place.name
+                    );
+                }
+                thread::sleep(PATIENCE);
+            }
         }
         if connection.is_none() {
             match added.try_recv() {
@@ -178,11 +197,11 @@ fn write(place: &Place, added: &Receiver<Revocation>, state: &State) {
 
 /// Takes in what the other servers revoke.
 fn hear(place: &Place, list: &WeakRevocations) {
-    let mut said = Said::Hears;
+    let mut said = Said::Works;
     while list.upgrade().is_some() {
         let Err(error) = place.listen(list, &mut said) else { return };
-        if said != Said::HearsNothing {
-            said = Said::HearsNothing; // once is enough for the log
+        if said != Said::Fails {
+            said = Said::Fails; // once is enough for the log
             tracing::warn!(
                 target: "bulla",
                 "revocations {} are not heard ({error}); what is known stays refused",
@@ -196,8 +215,8 @@ fn hear(place: &Place, list: &WeakRevocations) {
 /// What the log says of a server.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Said {
-    Hears,
-    HearsNothing,
+    Works,
+    Fails,
 }
 
 impl Place {
@@ -226,11 +245,12 @@ impl Place {
             pipe.cmd("ZADD").arg(&self.name).arg(until).arg(&line).ignore();
             pipe.cmd("PUBLISH").arg(self.channel()).arg(line).ignore();
         }
+        // With a heartbeat, too: a Redis that takes no writes must not seem to
+        // pass revocations on. A day later, since this server's clock may be ahead.
+        let over = UnixTime::now().as_secs().saturating_sub(DAY);
+        pipe.cmd("ZREMRANGEBYSCORE").arg(&self.name).arg("-inf").arg(format!("({over}")).ignore();
         if revocations.is_empty() {
             pipe.cmd("PUBLISH").arg(self.channel()).arg(ALIVE).ignore();
-        } else {
-            let over = format!("({}", UnixTime::now().as_secs());
-            pipe.cmd("ZREMRANGEBYSCORE").arg(&self.name).arg("-inf").arg(over).ignore();
         }
         pipe.query(redis).map_err(RedisRingError::of)
     }
@@ -241,9 +261,8 @@ impl Place {
         messages.set_read_timeout(Some(SILENCE)).map_err(RedisRingError::of)?;
         messages.subscribe(self.channel()).map_err(RedisRingError::of)?;
         // What was said before is in the list; what is said from now on is heard.
-        let before = self.load(&mut connect(&self.client)?)?;
         if let Some(list) = list.upgrade() {
-            list.learn(before);
+            self.exchange(&list)?;
         }
         let mut pruned = Instant::now();
         loop {
@@ -255,15 +274,30 @@ impl Place {
                 list.learn([revocation]);
             }
             list.confirm(now);
-            if *said != Said::Hears {
-                *said = Said::Hears;
+            if *said != Said::Works {
+                *said = Said::Works;
                 tracing::info!(target: "bulla", "revocations {} are heard again", self.name);
             }
             if pruned.elapsed() > Duration::from_secs(60) {
                 list.prune(now);
+                self.exchange(&list)?;
                 pruned = Instant::now();
             }
         }
+    }
+
+    /// Takes in what Redis has, and tells it again what it has lost: data that
+    /// was not on its disk, or on the replica that took over.
+    fn exchange(&self, list: &Revocations) -> Result<(), RedisRingError> {
+        let mut redis = connect(&self.client)?;
+        let held = self.load(&mut redis)?;
+        let known: HashSet<&Revocation> = held.iter().collect();
+        let now = UnixTime::now();
+        let all = list.to_vec().into_iter();
+        let lost: VecDeque<Revocation> =
+            all.filter(|of| of.until() > now && !known.contains(of)).collect();
+        list.learn(held);
+        if lost.is_empty() { Ok(()) } else { self.add(&mut redis, &lost) }
     }
 
     fn channel(&self) -> String {

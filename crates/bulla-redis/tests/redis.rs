@@ -258,6 +258,38 @@ fn without_redis_nothing_revoked_comes_back_and_afterwards_all_know_it() {
 }
 
 #[test]
+fn a_redis_that_has_lost_its_data_is_told_again() {
+    let Some(mut redis) = Redis::start() else { return };
+    let here = redis.revocations();
+    here.list().add(revocation(1));
+    assert!(here.flush(Duration::from_secs(5)));
+    redis.stop();
+    std::fs::remove_dir_all(redis.folder.join("appendonlydir")).unwrap();
+    redis.run().unwrap();
+    eventually("it knows again", || redis.revocations().list().len() == 1);
+}
+
+/// Such as one whose disk is full: it passes messages on and keeps nothing.
+#[test]
+fn a_redis_that_takes_no_writes_confirms_nothing() {
+    let Some(redis) = Redis::start() else { return };
+    let (here, there) = (redis.revocations(), redis.revocations());
+    let socket = redis.folder.join("socket");
+    let client = redis::Client::open(format!("unix://{}", socket.display())).unwrap();
+    let mut command = redis::cmd("config");
+    command.arg(&["set", "min-replicas-to-write", "1"]);
+    command.exec(&mut client.get_connection().unwrap()).unwrap();
+    let before = UnixTime::now();
+    here.list().add(revocation(1));
+    assert!(!here.flush(Duration::from_secs(4)));
+    assert_eq!((here.pending(), there.list().len()), (1, 0));
+    for server in [&here, &there] {
+        let confirmed_at = server.list().confirmed_at().unwrap();
+        assert!(confirmed_at <= before + Duration::from_secs(1), "{confirmed_at}, {before}");
+    }
+}
+
+#[test]
 fn a_token_that_two_servers_are_given_at_once_opens_once() {
     let Some(mut redis) = Redis::start() else { return };
     let url = format!("unix://{}", redis.folder.join("socket").display());
