@@ -92,6 +92,7 @@ mod revalidation;
 mod revocation;
 #[cfg(feature = "reload")]
 mod revocation_file;
+mod revocations;
 mod ring;
 mod sealed;
 mod sealer;
@@ -156,10 +157,11 @@ pub use crate::record::SessionId;
 #[cfg(feature = "reload")]
 #[cfg_attr(docsrs, doc(cfg(feature = "reload")))]
 pub use crate::reload::{Reload, ReloadError, Reloader, RingFile, RingSource, SourceError};
-pub use crate::revocation::{Revocation, RevocationError, Revocations, Subject, WeakRevocations};
+pub use crate::revocation::{Revocation, RevocationError, Subject};
 #[cfg(feature = "reload")]
 #[cfg_attr(docsrs, doc(cfg(feature = "reload")))]
 pub use crate::revocation_file::RevocationFile;
+pub use crate::revocations::{Revocations, WeakRevocations};
 pub use crate::ring::{KeyRing, MAX_KEYS, MAX_RING_LEN, RingEntry, RingError};
 pub use crate::sealer::{Opened, Sealer};
 pub use crate::session::Session;

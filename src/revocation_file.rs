@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::revocation::{Revocation, Revocations, WeakRevocations};
+use crate::revocation::Revocation;
+use crate::revocations::{Revocations, WeakRevocations};
 use crate::time::UnixTime;
 
 /// How often the file is looked at.

@@ -9,7 +9,7 @@ use crate::event::{self, Event, Hook};
 use crate::handle::RingHandle;
 use crate::judge::ChannelKeys;
 use crate::policy::Policy;
-use crate::revocation::Revocations;
+use crate::revocations::Revocations;
 use crate::time::UnixTime;
 use crate::tokens;
 use crate::wire::MAX_TOKEN_LEN;
