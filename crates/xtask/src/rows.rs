@@ -37,7 +37,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         promise: "The format is what is written: vectors of another implementation",
         command: "cargo test --locked -p bulla --lib vectors && \
-                  echo \"$(grep -ho '\"name\"' spec/vectors/*.json | wc -l) vectors\"",
+                  echo \"$(grep -ho '^   \"name\"' spec/vectors/*.json | wc -l) vectors\"",
         inputs: Inputs::Before(" vectors"),
         unit: "vectors",
         run: Run::Always,
