@@ -99,13 +99,10 @@ impl<T: Payload> Session<T> {
     fn send_untouched(&self, judged: &Judged<T>, activity: Activity, bundle: &mut Bundle) {
         let fate = match judged {
             Judged::Alive(alive) => match self.validity(alive) {
-                Ok(()) => return self.send_alive(alive, activity, bundle),
-                // The user is there, and the application could not tell: that
-                // must not let the idle timeout run.
-                Err(_) if self.could_not_tell() => {
-                    return self.send_alive(alive, activity, bundle);
-                }
-                Err(refusal) => refusal.fate(),
+                Err(refusal) if !self.could_not_tell() => refusal.fate(),
+                // Also when the application could not tell: the user is there,
+                // and that must not let the idle timeout run.
+                _ => return self.send_alive(alive, activity, bundle),
             },
             Judged::Refused(refused) => refused.fate,
             Judged::Absent => Fate::LeftAlone,
@@ -120,9 +117,7 @@ impl<T: Payload> Session<T> {
                 }
             }
             Fate::LeftAlone => {
-                if let Some(written) = self.adopted()
-                    && self.validity_of_adopted().is_ok()
-                {
+                if let Some(written) = self.adopted_and_holds() {
                     self.send(&written, bundle);
                 }
             }

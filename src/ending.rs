@@ -42,7 +42,7 @@ impl<T: Payload> Session<T> {
             Judged::Alive(Alive { record, token, .. }) => {
                 let lifetime = Duration::from_secs(token.claims.lifetime);
                 let ends = token.claims.issued_at + lifetime + CLOCK_SKEW;
-                Some((record.origin.unwrap_or(record.id), ends))
+                Some((record.first_id(), ends))
             }
             Judged::Refused(refused) => refused.origin.map(|origin| (origin, now)),
             Judged::Absent => None,

@@ -39,10 +39,10 @@ impl<T: Payload> Session<T> {
     pub fn require_current(&self, age: Duration) -> Result<Arc<T>, Denied> {
         let state = self.require()?;
         let list = self.shared().revocations.as_ref();
-        match list.is_none_or(|list| list.is_current(self.now(), age)) {
-            true => Ok(state),
-            false => Err(Denied::not_now()),
+        if list.is_some_and(|list| !list.is_current(self.now(), age)) {
+            return Err(Denied::not_now());
         }
+        Ok(state)
     }
 
     /// The state, if the user has proved who they are within `age`.
@@ -125,7 +125,8 @@ impl Denied {
 
 impl SessionError {
     /// The answer to a client that has no session to change, or to whom this
-    /// server cannot tell now; `None` for what is an opaque 500. Adapters answer so by themselves.
+    /// server cannot tell now; `None` for what is an opaque 500. Adapters answer
+    /// so by themselves.
     #[must_use]
     pub fn denied(&self) -> Option<Denied> {
         match self {

@@ -282,7 +282,7 @@ fn open_session<T: Payload>(
     let named = named.unwrap_or(key_id);
     let token = StateToken { key_id, named, source, len: text.len(), fingerprint, claims, body };
     let refuse = |(refusal, fate)| {
-        let origin = Some(record.origin.unwrap_or(record.id));
+        let origin = Some(record.first_id());
         Err(Refused { refusal, fate, origin })
     };
     if is_revoked(&record, &state, &token) {

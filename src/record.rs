@@ -84,10 +84,14 @@ impl Record {
         }
     }
 
+    /// The id under which the session started, which copies of its tokens share.
+    pub(crate) fn first_id(&self) -> SessionId {
+        self.origin.unwrap_or(self.id)
+    }
+
     /// The same session under a new id.
     pub(crate) fn renamed(self) -> Result<Record, RandomError> {
-        let origin = Some(self.origin.unwrap_or(self.id));
-        Ok(Record { id: SessionId::new()?, origin, ..self })
+        Ok(Record { id: SessionId::new()?, origin: Some(self.first_id()), ..self })
     }
 
     /// Takes a record off the front of a payload.

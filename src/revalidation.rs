@@ -33,15 +33,15 @@ impl<T: Payload> Session<T> {
         };
         let validity = check(Arc::clone(state)).await;
         if self.inner.checked.set(validity).is_ok()
-            && let Err(refusal) = self.validity_of_adopted()
+            && let Err(refusal) = self.verdict()
         {
             self.inner.shared.emit(Event::Refused(refusal));
         }
     }
 
-    /// What the application says of a session whose age nobody knows, such as
-    /// one of the library before: it is asked in each request that adopts it.
-    pub(crate) fn validity_of_adopted(&self) -> Result<(), Refusal> {
+    /// What the check has said in this request. Of a session whose age nobody
+    /// knows, such as one of the library before, it is asked in each.
+    pub(crate) fn verdict(&self) -> Result<(), Refusal> {
         match (&self.inner.about.check, self.inner.checked.get()) {
             (None, _) | (_, Some(Validity::Holds)) => Ok(()),
             (_, Some(Validity::Over)) => Err(Refusal::Invalidated),
@@ -51,10 +51,13 @@ impl<T: Payload> Session<T> {
 
     /// What the application says of a session whose tokens are alive.
     pub(crate) fn validity(&self, alive: &Alive<T>) -> Result<(), Refusal> {
+        if self.inner.about.check.is_none() {
+            return Ok(());
+        }
         // Whoever proved who they are was known then.
         let known_at = alive.validated_at.max(alive.record.reauthenticated_at);
         let due = self.now().since(known_at) >= self.inner.about.revalidate_after;
-        if due || self.inner.checked.get().is_some() { self.validity_of_adopted() } else { Ok(()) }
+        if due || self.inner.checked.get().is_some() { self.verdict() } else { Ok(()) }
     }
 
     /// Whether the check was asked in this request and knew no answer.

@@ -96,14 +96,11 @@ impl RevocationFile {
             let mut text = Vec::new();
             file.seek(SeekFrom::Start(0))?;
             file.read_to_end(&mut text)?;
-            let mut kept = HashSet::new();
-            // What is no revocation to this release may be one to a newer.
-            text.split(|byte| *byte == b'\n').filter(|line| is_kept(line, now)).for_each(|line| {
-                kept.insert(line);
-            });
-            let text: Vec<u8> =
-                kept.into_iter().flat_map(|line| [line, b"\n"]).flatten().copied().collect();
-            replace(&path, file, &text)
+            let mut seen = HashSet::new();
+            let lines = text.split(|byte| *byte == b'\n');
+            let kept = lines.filter(|line| is_kept(line, now) && seen.insert(*line));
+            let kept: Vec<u8> = kept.flat_map(|line| [line, b"\n"].concat()).collect();
+            replace(&path, file, &kept)
         })
     }
 
@@ -163,6 +160,7 @@ impl RevocationFile {
     }
 }
 
+/// What is no revocation to this release may be one to a newer.
 fn is_kept(line: &[u8], now: UnixTime) -> bool {
     let revocation =
         std::str::from_utf8(line).ok().and_then(|line| line.parse::<Revocation>().ok());

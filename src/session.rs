@@ -275,7 +275,7 @@ impl<T: Payload> Session<T> {
         let Some(revocations) = &self.inner.shared.revocations else { return false };
         revocations.has(&Asked {
             id: record.id,
-            origin: record.origin.unwrap_or(record.id),
+            origin: record.first_id(),
             subject: &|| self.subject_of(state),
             started_at: record.started_at,
             keys: Some(([token.named, token.key_id], token.claims.issued_at)),
@@ -296,7 +296,7 @@ impl<T: Payload> Session<T> {
             Change::Ended => return Status::Ended,
             Change::Untouched => {}
         }
-        if let Some(refusal) = self.adopted().and_then(|_| self.validity_of_adopted().err()) {
+        if let Some(refusal) = self.adopted().and_then(|_| self.verdict().err()) {
             return Status::Refused(refusal);
         }
         match self.judged() {
@@ -328,7 +328,7 @@ impl<T: Payload> Session<T> {
         let idle_expires_at = last_seen + self.inner.shared.policy.idle_timeout();
         Some(Info {
             id: record.id,
-            origin: record.origin.unwrap_or(record.id),
+            origin: record.first_id(),
             borrowed,
             started_at: record.started_at,
             reauthenticated_at: record.reauthenticated_at,
@@ -388,11 +388,15 @@ impl<T: Payload> Session<T> {
     fn or_adopted(&self, change: Change<T>) -> Change<T> {
         match change {
             Change::Untouched => {
-                let adopted = self.adopted().filter(|_| self.validity_of_adopted().is_ok());
-                adopted.map_or(Change::Untouched, Change::Written)
+                self.adopted_and_holds().map_or(Change::Untouched, Change::Written)
             }
             change => change,
         }
+    }
+
+    /// The same, if the application's check says that it holds.
+    pub(crate) fn adopted_and_holds(&self) -> Option<Arc<Written<T>>> {
+        self.adopted().filter(|_| self.verdict().is_ok())
     }
 
     /// The session of the library before, if the request carries none of ours,

@@ -60,13 +60,6 @@ impl<D: Serialize + DeserializeOwned> Half<D> {
         }
     }
 
-    async fn read(&self, id: Id) -> Result<Option<D>, HalfError> {
-        let Some(mut record) = self.load(id).await? else { return Ok(None) };
-        let Some(value) = record.data.remove(FIELD) else { return Err(HalfError::Decode) };
-        // The error's text would repeat what is kept.
-        serde_json::from_value(value).map(Some).map_err(|_| HalfError::Decode)
-    }
-
     /// Keeps `data` until the session's absolute deadline, in place of what was
     /// kept before.
     ///
@@ -75,6 +68,37 @@ impl<D: Serialize + DeserializeOwned> Half<D> {
     /// [`HalfError::Store`].
     pub async fn set<T: Payload>(&self, session: &Session<T>, data: &D) -> Result<(), HalfError> {
         self.write(&self.found::<T>(session)?, data).await
+    }
+
+    /// Changes what is kept, or the default of `D`: reads, and writes. Of two
+    /// that do so at once, the later write wins.
+    ///
+    /// # Errors
+    /// As [`get`](Half::get) and [`set`](Half::set).
+    pub async fn update<T: Payload, R>(
+        &self,
+        session: &Session<T>,
+        change: impl FnOnce(&mut D) -> R,
+    ) -> Result<R, HalfError>
+    where
+        D: Default,
+    {
+        // Once: the handler may start another session meanwhile.
+        let found = self.found::<T>(session)?;
+        let mut data = self.read(found.id).await?.unwrap_or_default();
+        let result = change(&mut data);
+        self.write(&found, &data).await?;
+        Ok(result)
+    }
+
+    /// Forgets what is kept: before [`Session::end`], since the half of a
+    /// session that has ended is not found any more.
+    ///
+    /// # Errors
+    /// [`HalfError::Store`].
+    pub async fn delete<T: Payload>(&self, session: &Session<T>) -> Result<(), HalfError> {
+        let Some(info) = session.info() else { return Ok(()) };
+        self.store.delete(&self.id::<T>(&info)).await.map_err(HalfError::of)
     }
 
     /// The session that something is kept of.
@@ -108,35 +132,11 @@ impl<D: Serialize + DeserializeOwned> Half<D> {
         self.store.save(&record).await.map_err(HalfError::of)
     }
 
-    /// Changes what is kept, or the default of `D`: reads, and writes. Of two
-    /// that do so at once, the later write wins.
-    ///
-    /// # Errors
-    /// As [`get`](Half::get) and [`set`](Half::set).
-    pub async fn update<T: Payload, R>(
-        &self,
-        session: &Session<T>,
-        change: impl FnOnce(&mut D) -> R,
-    ) -> Result<R, HalfError>
-    where
-        D: Default,
-    {
-        // Once: the handler may start another session meanwhile.
-        let found = self.found::<T>(session)?;
-        let mut data = self.read(found.id).await?.unwrap_or_default();
-        let result = change(&mut data);
-        self.write(&found, &data).await?;
-        Ok(result)
-    }
-
-    /// Forgets what is kept: before [`Session::end`], since the half of a
-    /// session that has ended is not found any more.
-    ///
-    /// # Errors
-    /// [`HalfError::Store`].
-    pub async fn delete<T: Payload>(&self, session: &Session<T>) -> Result<(), HalfError> {
-        let Some(info) = session.info() else { return Ok(()) };
-        self.store.delete(&self.id::<T>(&info)).await.map_err(HalfError::of)
+    async fn read(&self, id: Id) -> Result<Option<D>, HalfError> {
+        let Some(mut record) = self.load(id).await? else { return Ok(None) };
+        let Some(value) = record.data.remove(FIELD) else { return Err(HalfError::Decode) };
+        // The error's text would repeat what is kept.
+        serde_json::from_value(value).map(Some).map_err(|_| HalfError::Decode)
     }
 
     async fn load(&self, id: Id) -> Result<Option<Record>, HalfError> {
