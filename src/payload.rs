@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::skips::about_len;
+use crate::skips::{Unwritten, write_whole};
 use crate::wipe::reserve_wiped;
 
 /// A type that travels in tokens: what it is for, and which shape it has.
@@ -194,14 +194,16 @@ pub(crate) fn encode<P: Payload>(payload: &P, out: &mut Vec<u8>) -> Result<(), P
 fn write<P: Payload>(payload: &P, out: &mut Vec<u8>) -> Result<(), PayloadError> {
     match P::ENCODING {
         Encoding::Postcard => {
-            let len = about_len(payload).ok_or(PayloadError(
-                "a field was left out (skip_serializing_if): postcard could not read the rest back",
-            ))?;
-            // And for the text that is made behind it, so that nothing grows on the way:
-            // 1.0 of 5.0 µs with 2.4 kB.
-            reserve_wiped(out, len + len.div_ceil(3) * 4 + 128);
-            postcard::serialize_with_flavor(payload, Wiped(out))
-                .map_err(|error| PayloadError(postcard_reason(&error)))
+            let mut serializer = postcard::Serializer { output: Wiped(out) };
+            write_whole(payload, &mut serializer).map_err(|unwritten| {
+                PayloadError(match unwritten {
+                    Unwritten::Skips => {
+                        "a field was left out (skip_serializing_if): postcard could not read the \
+                         rest back"
+                    }
+                    Unwritten::Other(error) => postcard_reason(&error),
+                })
+            })
         }
         #[cfg(feature = "json")]
         Encoding::Json => serde_json::to_writer(Wiped(out), payload)

@@ -18,7 +18,7 @@ use crate::payload::PayloadError;
 use crate::primitives::{self, NONCE_LEN, SealingKey, TAG_LEN};
 use crate::subkeys::{Subkeys, Timeless};
 use crate::time::UnixTime;
-use crate::wipe::{reserve_wiped, wipe};
+use crate::wipe::{Buffer, SMALL, reserve_wiped};
 use crate::wire::{self, Authentic, Body, Claims, KEY_ID_LEN, MAX_TOKEN_LEN, Mode, SEALED_BODY};
 
 type Nonce = [u8; NONCE_LEN];
@@ -51,7 +51,7 @@ impl Sealing {
         Mode::Sealed.bytes(len).saturating_sub(SEALED_BODY + TAG_LEN)
     }
 
-    /// Puts a new token into `token`, whose content is replaced, or wiped on an error.
+    /// Puts a new token into `token`, whose content is replaced; it is empty on an error.
     pub(crate) fn seal(
         &self,
         now: UnixTime,
@@ -59,15 +59,8 @@ impl Sealing {
         token: &mut String,
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), PayloadError>,
     ) -> Result<KeyId, SealError> {
-        let nonce = primitives::random()?;
-        let mut buf = std::mem::take(token).into_bytes();
-        let sealed = self.seal_with(now, claims, &nonce, &mut buf, encode);
-        if sealed.is_err() {
-            wipe(&mut buf);
-        } else {
-            *token = wire::into_text(buf);
-        }
-        sealed
+        token.clear();
+        self.seal_with(now, claims, &primitives::random()?, token, encode)
     }
 
     /// With a nonce of the caller's, which only the vectors choose.
@@ -77,23 +70,24 @@ impl Sealing {
         now: UnixTime,
         claims: Claims,
         nonce: &Nonce,
-        buf: &mut Vec<u8>,
+        token: &mut String,
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), PayloadError>,
     ) -> Result<KeyId, SealError> {
         let keys = self.keys.now();
         let key = keys.primary_at(now)?;
-        buf.clear();
-        reserve_wiped(buf, 512);
+        let mut buf = Buffer::new();
+        reserve_wiped(&mut buf, SMALL);
         buf.extend_from_slice(&key.id.0);
         buf.extend_from_slice(nonce);
-        wire::write_body(buf, claims, self.bucket, encode)?;
+        wire::write_body(&mut buf, claims, self.bucket, encode)?;
         let len = Mode::Sealed.text_len(buf.len().saturating_add(TAG_LEN));
         if len > self.limit {
             return Err(SealError::TooLong { len, limit: self.limit });
         }
         let tag = key.key.encrypt(nonce, &associated_data(key.id), &mut buf[SEALED_BODY..]);
         buf.extend_from_slice(&tag);
-        wire::encode(Mode::Sealed, buf);
+        wire::encode(Mode::Sealed, &buf, token);
+        buf.clear(); // ciphertext: nothing to wipe
         Ok(key.id)
     }
 

@@ -17,7 +17,7 @@ use crate::payload::PayloadError;
 use crate::primitives::{MAC_LEN, SigningKey};
 use crate::subkeys::{Subkeys, Timeless};
 use crate::time::UnixTime;
-use crate::wipe::{reserve_wiped, wipe};
+use crate::wipe::{Buffer, SMALL, reserve_wiped};
 use crate::wire::{self, Authentic, Body, Claims, KEY_ID_LEN, MAX_TOKEN_LEN, Mode};
 
 pub(crate) struct Signing {
@@ -32,7 +32,7 @@ impl Signing {
         Signing { keys, bucket, limit: MAX_TOKEN_LEN }
     }
 
-    /// Puts a new token into `token`, whose content is replaced, or wiped on an error.
+    /// Puts a new token into `token`, whose content is replaced; it is empty on an error.
     pub(crate) fn sign(
         &self,
         now: UnixTime,
@@ -40,35 +40,21 @@ impl Signing {
         token: &mut String,
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), PayloadError>,
     ) -> Result<(), SealError> {
-        let mut buf = std::mem::take(token).into_bytes();
-        if let Err(error) = self.write(now, claims, &mut buf, encode) {
-            wipe(&mut buf);
-            return Err(error);
-        }
-        *token = wire::into_text(buf);
-        Ok(())
-    }
-
-    fn write(
-        &self,
-        now: UnixTime,
-        claims: Claims,
-        buf: &mut Vec<u8>,
-        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), PayloadError>,
-    ) -> Result<(), SealError> {
+        token.clear();
         let keys = self.keys.now();
         let key = keys.primary_at(now)?;
-        buf.clear();
-        reserve_wiped(buf, 512);
+        let mut buf = Buffer::new();
+        reserve_wiped(&mut buf, SMALL);
         buf.extend_from_slice(&key.id.0);
-        wire::write_body(buf, claims, self.bucket, encode)?;
+        wire::write_body(&mut buf, claims, self.bucket, encode)?;
         let len = Mode::Signed.text_len(buf.len().saturating_add(MAC_LEN));
         if len > self.limit {
             return Err(SealError::TooLong { len, limit: self.limit });
         }
-        let mac = key.key.mac(Mode::Signed.prefix(), buf);
+        let mac = key.key.mac(Mode::Signed.prefix(), &buf);
         buf.extend_from_slice(&mac);
-        wire::encode(Mode::Signed, buf);
+        wire::encode(Mode::Signed, &buf, token);
+        buf.clear(); // what the client reads: nothing to wipe
         Ok(())
     }
 

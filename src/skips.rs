@@ -1,5 +1,5 @@
-//! Finds fields that a value would leave out, which postcard could not read back, and
-//! tells about how long it will be, so that a buffer need not grow while it is written.
+//! Writes a value and refuses one that leaves a field out, which postcard could not
+//! read back.
 //!
 //! Postcard writes no field names. A field that is left out
 //! (`skip_serializing_if`) moves the ones after it up, and a string that a user
@@ -8,247 +8,215 @@
 use std::cell::Cell;
 use std::fmt;
 
-use serde::ser::{self, Serialize, Serializer};
+use serde::ser::{self, Error as _, Serialize, Serializer};
 
-/// Walks through a value. `None` when it leaves a field out, or else about how many
-/// bytes it has in postcard: seldom fewer than it will have, and only a hint.
-pub(crate) fn about_len(value: &impl Serialize) -> Option<usize> {
-    let len = Cell::new(0);
-    match value.serialize(Walk(&len)) {
-        Err(Stop::Skipped) => None,
-        Ok(()) | Err(Stop::Other) => Some(len.get()),
+/// Why a value was not written.
+pub(crate) enum Unwritten<E> {
+    /// It leaves a field out.
+    Skips,
+    /// The serializer's own reason.
+    Other(E),
+}
+
+/// Writes `value` to `serializer`, on which every call is passed on but one.
+pub(crate) fn write_whole<S: Serializer>(
+    value: &impl Serialize,
+    serializer: S,
+) -> Result<S::Ok, Unwritten<S::Error>> {
+    let skips = Cell::new(false);
+    let written = value.serialize(Whole { inner: serializer, skips: &skips });
+    // Asked also of what was written: a type may have swallowed the error.
+    if skips.get() {
+        return Err(Unwritten::Skips);
+    }
+    written.map_err(Unwritten::Other)
+}
+
+/// A serializer, or what one gives for a sequence, a map or a struct.
+struct Whole<'a, S> {
+    inner: S,
+    skips: &'a Cell<bool>,
+}
+
+impl<'a, S> Whole<'a, S> {
+    /// `value` within this one.
+    fn within<'t, T: ?Sized>(&self, value: &'t T) -> Within<'t, 'a, T> {
+        Within { value, skips: self.skips }
     }
 }
 
-#[derive(Clone, Copy)]
-struct Walk<'a>(&'a Cell<usize>);
+struct Within<'t, 'a, T: ?Sized> {
+    value: &'t T,
+    skips: &'a Cell<bool>,
+}
 
-impl Walk<'_> {
-    fn add(self, len: usize) {
-        self.0.set(self.0.get().saturating_add(len));
+impl<T: Serialize + ?Sized> Serialize for Within<'_, '_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.value.serialize(Whole { inner: serializer, skips: self.skips })
     }
 }
 
-#[derive(Debug)]
-enum Stop {
-    Skipped,
-    Other,
-}
-
-impl fmt::Display for Stop {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("stopped")
-    }
-}
-
-impl std::error::Error for Stop {}
-
-impl ser::Error for Stop {
-    fn custom<T: fmt::Display>(_: T) -> Stop {
-        Stop::Other
-    }
-}
-
+/// Calls that have no value within.
 macro_rules! leaves {
-    ($($name:ident: $type:ty, $len:expr);+ $(;)?) => {
-        $(fn $name(self, _: $type) -> Result<(), Stop> {
-            self.add($len);
-            Ok(())
+    ($($name:ident($($argument:ident: $type:ty),*));+ $(;)?) => {
+        $(#[inline]
+        fn $name(self, $($argument: $type),*) -> Result<S::Ok, S::Error> {
+            self.inner.$name($($argument),*)
         })+
     };
 }
 
-impl<'a> Serializer for Walk<'a> {
-    type Ok = ();
-    type Error = Stop;
-    type SerializeSeq = Walk<'a>;
-    type SerializeTuple = Walk<'a>;
-    type SerializeTupleStruct = Walk<'a>;
-    type SerializeTupleVariant = Walk<'a>;
-    type SerializeMap = Walk<'a>;
-    type SerializeStruct = Walk<'a>;
-    type SerializeStructVariant = Walk<'a>;
+/// Calls that begin something which holds values.
+macro_rules! compounds {
+    ($($name:ident($($argument:ident: $type:ty),*): $compound:ident);+ $(;)?) => {
+        $(#[inline]
+        fn $name(self, $($argument: $type),*) -> Result<Whole<'a, S::$compound>, S::Error> {
+            Ok(Whole { inner: self.inner.$name($($argument),*)?, skips: self.skips })
+        })+
+    };
+}
+
+type Name = &'static str;
+
+impl<'a, S: Serializer> Serializer for Whole<'a, S> {
+    type Ok = S::Ok;
+    type Error = S::Error;
+    type SerializeSeq = Whole<'a, S::SerializeSeq>;
+    type SerializeTuple = Whole<'a, S::SerializeTuple>;
+    type SerializeTupleStruct = Whole<'a, S::SerializeTupleStruct>;
+    type SerializeTupleVariant = Whole<'a, S::SerializeTupleVariant>;
+    type SerializeMap = Whole<'a, S::SerializeMap>;
+    type SerializeStruct = Whole<'a, S::SerializeStruct>;
+    type SerializeStructVariant = Whole<'a, S::SerializeStructVariant>;
 
     leaves! {
-        serialize_bool: bool, 1;
-        serialize_i8: i8, 1;
-        serialize_i16: i16, 3;
-        serialize_i32: i32, 5;
-        serialize_i64: i64, 10;
-        serialize_i128: i128, 19;
-        serialize_u8: u8, 1;
-        serialize_u16: u16, 3;
-        serialize_u32: u32, 5;
-        serialize_u64: u64, 10;
-        serialize_u128: u128, 19;
-        serialize_f32: f32, 4;
-        serialize_f64: f64, 8;
-        serialize_char: char, 5;
-        serialize_unit_struct: &'static str, 0;
+        serialize_bool(v: bool);
+        serialize_i8(v: i8);
+        serialize_i16(v: i16);
+        serialize_i32(v: i32);
+        serialize_i64(v: i64);
+        serialize_i128(v: i128);
+        serialize_u8(v: u8);
+        serialize_u16(v: u16);
+        serialize_u32(v: u32);
+        serialize_u64(v: u64);
+        serialize_u128(v: u128);
+        serialize_f32(v: f32);
+        serialize_f64(v: f64);
+        serialize_char(v: char);
+        serialize_str(v: &str);
+        serialize_bytes(v: &[u8]);
+        serialize_none();
+        serialize_unit();
+        serialize_unit_struct(name: Name);
+        serialize_unit_variant(name: Name, index: u32, variant: Name);
     }
 
-    fn serialize_str(self, value: &str) -> Result<(), Stop> {
-        self.add(2 + value.len());
-        Ok(())
+    compounds! {
+        serialize_seq(len: Option<usize>): SerializeSeq;
+        serialize_tuple(len: usize): SerializeTuple;
+        serialize_tuple_struct(name: Name, len: usize): SerializeTupleStruct;
+        serialize_tuple_variant(name: Name, index: u32, variant: Name, len: usize):
+            SerializeTupleVariant;
+        serialize_map(len: Option<usize>): SerializeMap;
+        serialize_struct(name: Name, len: usize): SerializeStruct;
+        serialize_struct_variant(name: Name, index: u32, variant: Name, len: usize):
+            SerializeStructVariant;
     }
 
-    fn serialize_bytes(self, value: &[u8]) -> Result<(), Stop> {
-        self.add(2 + value.len());
-        Ok(())
+    #[inline]
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
+        let value = self.within(value);
+        self.inner.serialize_some(&value)
     }
 
-    fn serialize_none(self) -> Result<(), Stop> {
-        self.add(1);
-        Ok(())
-    }
-
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Stop> {
-        self.add(1);
-        value.serialize(self)
-    }
-
-    fn serialize_unit(self) -> Result<(), Stop> {
-        Ok(())
-    }
-
-    fn serialize_unit_variant(self, _: &str, _: u32, _: &str) -> Result<(), Stop> {
-        self.add(1);
-        Ok(())
-    }
-
+    #[inline]
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
-        _: &str,
+        name: Name,
         value: &T,
-    ) -> Result<(), Stop> {
-        self.add(1);
-        value.serialize(self)
+    ) -> Result<S::Ok, S::Error> {
+        let value = self.within(value);
+        self.inner.serialize_newtype_struct(name, &value)
     }
 
+    #[inline]
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
         self,
-        _: &str,
-        _: u32,
-        _: &str,
+        name: Name,
+        index: u32,
+        variant: Name,
         value: &T,
-    ) -> Result<(), Stop> {
-        self.add(1);
-        value.serialize(self)
+    ) -> Result<S::Ok, S::Error> {
+        let value = self.within(value);
+        self.inner.serialize_newtype_variant(name, index, variant, &value)
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Walk<'a>, Stop> {
-        self.add(2);
-        Ok(self)
+    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
+        self.inner.collect_str(value)
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Walk<'a>, Stop> {
-        Ok(self)
-    }
-
-    fn serialize_tuple_struct(self, _: &str, _: usize) -> Result<Walk<'a>, Stop> {
-        Ok(self)
-    }
-
-    fn serialize_tuple_variant(self, _: &str, _: u32, _: &str, _: usize) -> Result<Walk<'a>, Stop> {
-        self.add(1);
-        Ok(self)
-    }
-
-    fn serialize_map(self, _: Option<usize>) -> Result<Walk<'a>, Stop> {
-        self.add(2);
-        Ok(self)
-    }
-
-    fn serialize_struct(self, _: &str, _: usize) -> Result<Walk<'a>, Stop> {
-        Ok(self)
-    }
-
-    fn serialize_struct_variant(
-        self,
-        _: &str,
-        _: u32,
-        _: &str,
-        _: usize,
-    ) -> Result<Walk<'a>, Stop> {
-        self.add(1);
-        Ok(self)
-    }
-
-    /// As postcard is asked.
+    #[inline]
     fn is_human_readable(&self) -> bool {
-        false
-    }
-
-    fn collect_str<T: fmt::Display + ?Sized>(self, _: &T) -> Result<(), Stop> {
-        self.add(32);
-        Ok(())
+        self.inner.is_human_readable()
     }
 }
 
 macro_rules! sequences {
-    ($($trait:ident: $element:ident),+ $(,)?) => {
-        $(impl ser::$trait for Walk<'_> {
-            type Ok = ();
-            type Error = Stop;
+    ($($trait:ident: $($element:ident),+);+ $(;)?) => {
+        $(impl<C: ser::$trait> ser::$trait for Whole<'_, C> {
+            type Ok = C::Ok;
+            type Error = C::Error;
 
-            fn $element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
-                value.serialize(*self)
-            }
+            $(#[inline]
+            fn $element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
+                let value = self.within(value);
+                self.inner.$element(&value)
+            })+
 
-            fn end(self) -> Result<(), Stop> {
-                Ok(())
+            #[inline]
+            fn end(self) -> Result<C::Ok, C::Error> {
+                self.inner.end()
             }
         })+
     };
 }
 
 sequences! {
-    SerializeSeq: serialize_element,
-    SerializeTuple: serialize_element,
-    SerializeTupleStruct: serialize_field,
-    SerializeTupleVariant: serialize_field,
-}
-
-impl ser::SerializeMap for Walk<'_> {
-    type Ok = ();
-    type Error = Stop;
-
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Stop> {
-        key.serialize(*self)
-    }
-
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
-        value.serialize(*self)
-    }
-
-    fn end(self) -> Result<(), Stop> {
-        Ok(())
-    }
+    SerializeSeq: serialize_element;
+    SerializeTuple: serialize_element;
+    SerializeTupleStruct: serialize_field;
+    SerializeTupleVariant: serialize_field;
+    SerializeMap: serialize_key, serialize_value;
 }
 
 macro_rules! structs {
     ($($trait:ident),+ $(,)?) => {
-        $(impl ser::$trait for Walk<'_> {
-            type Ok = ();
-            type Error = Stop;
+        $(impl<C: ser::$trait> ser::$trait for Whole<'_, C> {
+            type Ok = C::Ok;
+            type Error = C::Error;
 
+            #[inline]
             fn serialize_field<T: Serialize + ?Sized>(
                 &mut self,
-                _: &'static str,
+                name: Name,
                 value: &T,
-            ) -> Result<(), Stop> {
-                value.serialize(*self)
+            ) -> Result<(), C::Error> {
+                let value = self.within(value);
+                self.inner.serialize_field(name, &value)
             }
 
             /// What derived code calls for a field that it leaves out. (One with
             /// `skip` or `skip_serializing` it does not mention at all: the
             /// derive of `Payload` refuses the latter.)
-            fn skip_field(&mut self, _: &'static str) -> Result<(), Stop> {
-                Err(Stop::Skipped)
+            fn skip_field(&mut self, _: Name) -> Result<(), C::Error> {
+                self.skips.set(true);
+                Err(C::Error::custom("a field was left out"))
             }
 
-            fn end(self) -> Result<(), Stop> {
-                Ok(())
+            #[inline]
+            fn end(self) -> Result<C::Ok, C::Error> {
+                self.inner.end()
             }
         })+
     };
@@ -258,19 +226,61 @@ structs! { SerializeStruct, SerializeStructVariant }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
+    #[derive(serde::Serialize)]
+    struct Skipping {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        nick: Option<String>,
+        name: String,
+    }
+
+    #[derive(serde::Serialize)]
+    enum Shape {
+        Unit,
+        Newtype(u8),
+        Tuple(u8, char),
+        Struct { some: Option<i16>, wide: (u128, i128) },
+    }
+
+    fn written(value: &impl Serialize) -> Result<Vec<u8>, Unwritten<postcard::Error>> {
+        let output = postcard::ser_flavors::AllocVec::new();
+        let mut serializer = postcard::Serializer { output };
+        write_whole(value, &mut serializer)?;
+        Ok(postcard::ser_flavors::Flavor::finalize(serializer.output).unwrap())
+    }
+
     #[test]
-    fn the_length_is_a_bit_more_than_what_is_written() {
-        fn check(value: &impl Serialize) {
-            let written = postcard::to_allocvec(value).unwrap().len();
-            let about = about_len(value).unwrap();
-            assert!(about >= written && about <= written * 2 + 20, "{about} for {written}");
+    fn what_is_whole_is_written_as_without_the_check() {
+        #[track_caller]
+        fn same(value: &impl Serialize) {
+            let whole = written(value).ok();
+            assert_eq!(whole, Some(postcard::to_allocvec(value).unwrap()));
         }
-        check(&());
-        check(&(true, 7_u8, -3_i64, u64::MAX, 'x', 1.5_f64, Some("a"), None::<u8>));
-        check(&vec!["nineteen characters"; 100]);
-        check(&std::collections::BTreeMap::from([(1, "one"), (2, "two")]));
-        check(&Ok::<u8, String>(3));
+        same(&());
+        same(&(true, 7_u8, -3_i64, u64::MAX, 'x', 1.5_f64, 0.5_f32, Some("a"), None::<u8>));
+        same(&vec!["nineteen characters"; 100]);
+        same(&BTreeMap::from([(1, "one"), (2, "two")]));
+        same(&Ok::<u8, String>(3));
+        same(&[
+            Shape::Unit,
+            Shape::Newtype(1),
+            Shape::Tuple(2, 'é'),
+            Shape::Struct { some: Some(-4), wide: (u128::MAX, i128::MIN) },
+        ]);
+        same(&format_args!("collected {}", 1));
+    }
+
+    #[test]
+    fn a_field_that_is_left_out_is_found_however_deep_it_lies() {
+        let [whole, skipping] =
+            [Some("a".into()), None].map(|nick| Skipping { nick, name: "b".into() });
+        assert!(written(&whole).is_ok());
+        assert!(matches!(written(&skipping), Err(Unwritten::Skips)));
+        assert!(matches!(written(&[Some((1, &skipping))]), Err(Unwritten::Skips)));
+        assert!(matches!(written(&BTreeMap::from([(1, &skipping)])), Err(Unwritten::Skips)));
+        assert!(matches!(written(&Ok::<_, u8>(&skipping)), Err(Unwritten::Skips)));
     }
 }

@@ -99,14 +99,14 @@ fn seal(
     nonce: &[u8; 24],
     payload: &[u8],
 ) -> String {
-    let mut buf = Vec::new();
+    let mut token = String::new();
     Sealing::new(ring.into(), purpose, bucket)
-        .seal_with(claims.issued_at, claims, nonce, &mut buf, |out| {
+        .seal_with(claims.issued_at, claims, nonce, &mut token, |out| {
             out.extend_from_slice(payload);
             Ok(())
         })
         .unwrap();
-    wire::into_text(buf)
+    token
 }
 
 fn sign(ring: &KeyRing, purpose: &[u8], bucket: u8, claims: Claims, payload: &[u8]) -> String {

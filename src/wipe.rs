@@ -20,6 +20,9 @@ thread_local! {
 /// The longest token fits; what is larger goes back to the allocator.
 const LARGEST_SPARE: usize = 8192;
 
+/// Enough for what most sessions hold.
+pub(crate) const SMALL: usize = 512;
+
 impl Buffer {
     pub(crate) fn new() -> Buffer {
         // While a thread ends there may be no spare any more.
@@ -37,8 +40,7 @@ impl Drop for Buffer {
         if self.0.capacity() == 0 {
             return;
         }
-        // What lies beyond the length has been wiped before, or was never written:
-        // nothing takes bytes off the end of one of these.
+        // What lies beyond the length is no plaintext: nothing takes any off the end.
         self.0[..].zeroize();
         self.0.clear();
         if self.0.capacity() <= LARGEST_SPARE {
@@ -62,14 +64,6 @@ impl DerefMut for Buffer {
     }
 }
 
-/// Wipes all that `buf` has, beyond its length too, and leaves it empty.
-pub(crate) fn wipe(buf: &mut Vec<u8>) {
-    buf.resize(buf.capacity(), 0);
-    // The slice's method, which is one memset and a barrier; the vector's goes byte by byte.
-    buf[..].zeroize();
-    buf.clear();
-}
-
 /// Makes room for `more` bytes and wipes what a move leaves behind: a plain
 /// `Vec` would free its old block with plaintext in it.
 #[inline]
@@ -81,9 +75,12 @@ pub(crate) fn reserve_wiped(buf: &mut Vec<u8>, more: usize) {
 
 #[cold]
 fn grow(buf: &mut Vec<u8>, needed: usize) {
-    let mut larger = Vec::with_capacity(needed.max(buf.capacity().saturating_mul(2)).max(256));
+    // A power of two, so that what a spare has grown to stays within LARGEST_SPARE.
+    let room = needed.max(SMALL);
+    let mut larger = Vec::with_capacity(room.checked_next_power_of_two().unwrap_or(room));
     larger.extend_from_slice(buf);
-    wipe(buf);
+    // The slice's method, which is one memset and a barrier; the vector's goes byte by byte.
+    buf[..].zeroize();
     *buf = larger;
 }
 
@@ -104,15 +101,11 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_that_grows_keeps_its_bytes_and_wiping_keeps_its_room() {
-        let mut buf = b"secret".to_vec();
-        reserve_wiped(&mut buf, 1000);
-        assert_eq!(buf, b"secret");
-        let capacity = buf.capacity();
-        wipe(&mut buf);
-        assert_eq!((buf.len(), buf.capacity()), (0, capacity));
-        buf.resize(capacity, 1);
-        wipe(&mut buf);
-        assert!(buf.is_empty());
+    fn a_buffer_grows_to_what_is_needed_and_keeps_its_bytes() {
+        for (needed, capacity) in [(100, SMALL), (SMALL, SMALL), (513, 1024), (8192, 8192)] {
+            let mut buf = vec![7];
+            reserve_wiped(&mut buf, needed - 1);
+            assert_eq!((&buf[..], buf.capacity()), (&[7][..], capacity), "{needed}");
+        }
     }
 }

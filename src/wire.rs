@@ -12,6 +12,8 @@
 
 use std::time::Duration;
 
+use zeroize::Zeroize as _;
+
 use crate::error::OpenError;
 use crate::key::KeyId;
 use crate::payload::PayloadError;
@@ -98,27 +100,17 @@ pub(crate) fn key_id(raw: &[u8]) -> KeyId {
     raw.first_chunk().map_or(KeyId([0; 4]), |id| KeyId(*id))
 }
 
-/// Turns the token's bytes in `buf` into its text, in the same buffer.
-#[allow(
-    clippy::arithmetic_side_effects,
-    clippy::as_conversions,
-    clippy::indexing_slicing,
-    reason = "sealing: the lengths are our own"
-)]
-pub(crate) fn encode(mode: Mode, buf: &mut Vec<u8>) {
-    let (len, prefix) = (buf.len(), mode.prefix());
-    buf.resize(len + mode.text_len(len), 0);
-    let (raw, text) = buf.split_at_mut(len);
-    text[..prefix.len()].copy_from_slice(prefix);
+/// Replaces `token` by the text of `raw`.
+#[allow(clippy::expect_used, clippy::indexing_slicing, reason = "sealing: the text is our own")]
+pub(crate) fn encode(mode: Mode, raw: &[u8], token: &mut String) {
+    let (len, prefix) = (mode.text_len(raw.len()), mode.prefix());
+    let mut text = std::mem::take(token).into_bytes();
+    text.clear();
+    text.reserve_exact(len);
+    text.extend_from_slice(prefix);
+    text.resize(len, 0);
     text::encode(raw, &mut text[prefix.len()..]);
-    buf.copy_within(len.., 0);
-    buf.truncate(mode.text_len(len));
-}
-
-/// What [`encode`] has written, as a string.
-#[allow(clippy::expect_used, reason = "sealing: the text is our own")]
-pub(crate) fn into_text(buf: Vec<u8>) -> String {
-    String::from_utf8(buf).expect("a token is ASCII")
+    *token = String::from_utf8(text).expect("a token is ASCII");
 }
 
 /// What a body says before its payload.
@@ -170,6 +162,8 @@ pub(crate) fn write_body(
         reserve_wiped(buf, len);
         buf.resize(at + payload_len + len.max(ROOM), 0);
         buf.copy_within(at + ROOM..at + ROOM + payload_len, at + len);
+        // What is taken off may be plaintext, and is not wiped with the buffer.
+        buf[at + len + payload_len..].zeroize();
         buf.truncate(at + len + payload_len);
     }
     buf[at..at + len].copy_from_slice(&length[..len]);
