@@ -103,8 +103,8 @@ fn odd_neighbours_cost_nobody_a_session() {
     disturbs_no_session("a=b; ".repeat(10_000).as_bytes());
 }
 
-/// The working group's cases are not ours to give away, so this asks for the file:
-/// tests/data/parser.json of abarth/http-state.
+/// The working group's cases are not ours to give away: `tests/http-state.sh` gets them
+/// from a package that has them, and calls this.
 #[test]
 #[ignore = "give the file in HTTP_STATE"]
 fn the_cases_of_the_http_state_working_group() {

@@ -90,6 +90,13 @@ pub(crate) const ROWS: &[Row] = &[
         "Cookies are strict, and read as browsers send them",
         "cargo test --locked -p bulla --test it -- cookie:: browser::",
     ),
+    Row {
+        promise: "They are found as the http-state working group's browsers send them",
+        command: "tests/http-state.sh",
+        inputs: Inputs::Before(" cases"),
+        unit: "cases",
+        run: Run::Always,
+    },
     tests(
         "What stays on the server belongs to its session",
         "cargo test --locked -p bulla-half --test half",
@@ -118,6 +125,20 @@ pub(crate) const ROWS: &[Row] = &[
         command: "spec/check.sh",
         inputs: Inputs::Before(" tokens of the"),
         unit: "tokens",
+        run: Run::Long,
+    },
+    Row {
+        promise: "The oldest dependencies that Cargo.toml allows build and pass",
+        command: ".ci/minimal-versions",
+        inputs: Inputs::Tests,
+        unit: "tests",
+        run: Run::Long,
+    },
+    Row {
+        promise: "The public interface is the one that was read",
+        command: ".ci/public-api",
+        inputs: Inputs::Before(" public items"),
+        unit: "items",
         run: Run::Long,
     },
     Row {
