@@ -192,8 +192,8 @@ impl Visible {
         let mode = if signed { Mode::Signed } else { Mode::Sealed };
         let mut buf = Vec::new();
         wire::decode(mode, token, MAX_TOKEN_LEN, &mut buf)?;
-        let body_len = buf.len().saturating_sub(mode.overhead());
-        Ok(Visible { mode, unverified_key_id: wire::key_id(&buf), body_len })
+        let (unverified_key_id, body_len) = (wire::key_id(&buf), mode.body_len(token.len()));
+        Ok(Visible { mode, unverified_key_id, body_len })
     }
 }
 

@@ -15,11 +15,11 @@ use crate::error::{OpenError, SealError};
 use crate::handle::RingHandle;
 use crate::key::KeyId;
 use crate::payload::PayloadError;
-use crate::primitives::{self, NONCE_LEN, SealingKey, TAG_LEN};
+use crate::primitives::{self, NONCE_LEN, SealingKey};
 use crate::subkeys::{Subkeys, Timeless};
 use crate::time::UnixTime;
-use crate::wipe::{Buffer, SMALL, reserve_wiped};
-use crate::wire::{self, Authentic, Body, Claims, KEY_ID_LEN, MAX_TOKEN_LEN, Mode, SEALED_BODY};
+use crate::wipe::Buffer;
+use crate::wire::{self, Authentic, Body, Claims, HEAD_LEN, MAX_TOKEN_LEN, Mode, SEALED_BODY};
 
 type Nonce = [u8; NONCE_LEN];
 
@@ -43,12 +43,7 @@ impl Sealing {
     /// Characters of a token whose body has `len` bytes before padding.
     pub(crate) fn text_len(&self, len: usize) -> usize {
         let body = len.next_multiple_of(usize::from(self.bucket.max(1)));
-        Mode::Sealed.text_len(body.saturating_add(SEALED_BODY + TAG_LEN))
-    }
-
-    /// Bytes of the body, padding included, of a token of `len` characters.
-    pub(crate) fn body_len(&self, len: usize) -> usize {
-        Mode::Sealed.bytes(len).saturating_sub(SEALED_BODY + TAG_LEN)
+        Mode::Sealed.text_len(body)
     }
 
     /// Puts a new token into `token`, whose content is replaced; it is empty on an error.
@@ -76,17 +71,17 @@ impl Sealing {
         let keys = self.keys.now();
         let key = keys.primary_at(now)?;
         let mut buf = Buffer::new();
-        reserve_wiped(&mut buf, SMALL);
-        buf.extend_from_slice(&key.id.0);
+        wire::begin(Mode::Sealed, key.id, &mut buf);
         buf.extend_from_slice(nonce);
         wire::write_body(&mut buf, claims, self.bucket, encode)?;
-        let len = Mode::Sealed.text_len(buf.len().saturating_add(TAG_LEN));
+        let (head, body) = buf.split_at_mut(SEALED_BODY);
+        let len = Mode::Sealed.text_len(body.len());
         if len > self.limit {
             return Err(SealError::TooLong { len, limit: self.limit });
         }
-        let tag = key.key.encrypt(nonce, &associated_data(key.id), &mut buf[SEALED_BODY..]);
+        let tag = key.key.encrypt(nonce, &head[..HEAD_LEN], body);
         buf.extend_from_slice(&tag);
-        wire::encode(Mode::Sealed, &buf, token);
+        wire::encode(&buf, token);
         buf.clear(); // ciphertext: nothing to wipe
         Ok(key.id)
     }
@@ -116,24 +111,17 @@ impl Sealing {
         Ok(Timeless { key_id, schedule: key.schedule, body })
     }
 
-    /// Step 6.
+    /// Step 6. The head, prefix and key id, is the associated data.
     fn decrypt<'b>(
         &self,
         key: &SealingKey,
         id: KeyId,
         raw: &'b mut [u8],
     ) -> Result<&'b [u8], OpenError> {
-        let (_, rest) = raw.split_at_mut_checked(KEY_ID_LEN).ok_or(OpenError::TooShort)?;
+        let (head, rest) = raw.split_at_mut_checked(HEAD_LEN).ok_or(OpenError::TooShort)?;
         let (nonce, rest) = rest.split_first_chunk_mut().ok_or(OpenError::TooShort)?;
         let (body, tag) = rest.split_last_chunk_mut().ok_or(OpenError::TooShort)?;
-        key.decrypt(nonce, &associated_data(id), body, tag).map_err(|_| OpenError::BadTag(id))?;
+        key.decrypt(nonce, head, body, tag).map_err(|_| OpenError::BadTag(id))?;
         Ok(body)
     }
-}
-
-/// The prefix and the key id, as the spec's section 5 puts them together.
-fn associated_data(id: KeyId) -> [u8; 7] {
-    let [b0, b1, b2] = *Mode::Sealed.prefix();
-    let [i0, i1, i2, i3] = id.0;
-    [b0, b1, b2, i0, i1, i2, i3]
 }

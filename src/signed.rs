@@ -17,8 +17,8 @@ use crate::payload::PayloadError;
 use crate::primitives::{MAC_LEN, SigningKey};
 use crate::subkeys::{Subkeys, Timeless};
 use crate::time::UnixTime;
-use crate::wipe::{Buffer, SMALL, reserve_wiped};
-use crate::wire::{self, Authentic, Body, Claims, KEY_ID_LEN, MAX_TOKEN_LEN, Mode};
+use crate::wipe::Buffer;
+use crate::wire::{self, Authentic, Body, Claims, HEAD_LEN, MAX_TOKEN_LEN, Mode};
 
 pub(crate) struct Signing {
     keys: Subkeys<SigningKey>,
@@ -44,16 +44,15 @@ impl Signing {
         let keys = self.keys.now();
         let key = keys.primary_at(now)?;
         let mut buf = Buffer::new();
-        reserve_wiped(&mut buf, SMALL);
-        buf.extend_from_slice(&key.id.0);
+        wire::begin(Mode::Signed, key.id, &mut buf);
         wire::write_body(&mut buf, claims, self.bucket, encode)?;
-        let len = Mode::Signed.text_len(buf.len().saturating_add(MAC_LEN));
+        let len = Mode::Signed.text_len(buf.len().saturating_sub(HEAD_LEN));
         if len > self.limit {
             return Err(SealError::TooLong { len, limit: self.limit });
         }
-        let mac = key.key.mac(Mode::Signed.prefix(), &buf);
+        let mac = key.key.mac(&buf);
         buf.extend_from_slice(&mac);
-        wire::encode(Mode::Signed, &buf, token);
+        wire::encode(&buf, token);
         buf.clear(); // what the client reads: nothing to wipe
         Ok(())
     }
@@ -80,8 +79,7 @@ impl Signing {
         let keys = self.keys.now();
         let key = self.keys.get(&keys, key_id)?;
         let (message, body, mac) = split(buf)?;
-        let checked = key.key.check(Mode::Signed.prefix(), message, mac);
-        checked.map_err(|_| OpenError::BadTag(key_id))?;
+        key.key.check(message, mac).map_err(|_| OpenError::BadTag(key_id))?;
         let body = Body::parse(body)?;
         Ok(Timeless { key_id, schedule: key.schedule, body })
     }
@@ -102,9 +100,9 @@ pub(crate) fn unverified<'b>(
 
 type Split<'a> = (&'a [u8], &'a [u8], &'a [u8; MAC_LEN]);
 
-/// The signed message (key id and body), its body, and its mac.
+/// The signed message (prefix, key id and body), its body, and its mac.
 fn split(raw: &[u8]) -> Result<Split<'_>, OpenError> {
     let (message, mac) = raw.split_last_chunk().ok_or(OpenError::TooShort)?;
-    let body = message.get(KEY_ID_LEN..).ok_or(OpenError::TooShort)?;
+    let body = message.get(HEAD_LEN..).ok_or(OpenError::TooShort)?;
     Ok((message, body, mac))
 }

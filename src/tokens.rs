@@ -17,7 +17,7 @@ use crate::policy::Policy;
 use crate::record::{RENEWAL_SCHEMA, Record, RenewalRecord, SessionId, StateCopy};
 use crate::time::UnixTime;
 use crate::wipe::reserve_wiped;
-use crate::wire::{Body, Claims};
+use crate::wire::{Body, Claims, Mode};
 
 /// What a renewal token's body has before its payload, at most: times of
 /// 6 bytes each, a schema version of 1 and a length of 2.
@@ -110,6 +110,6 @@ fn seal_renewal(
 /// Characters of the renewal token that carries a copy of a state token of
 /// `len` characters, at most.
 pub(crate) fn renewal_len(keys: &ChannelKeys, len: usize) -> usize {
-    let copy = RenewalRecord::max_len_with_copy(keys.state.body_len(len));
+    let copy = RenewalRecord::max_len_with_copy(Mode::Sealed.body_len(len));
     keys.renewal.text_len(copy.saturating_add(MAX_CLAIMS_LEN))
 }

@@ -20,7 +20,7 @@ use crate::payload::PayloadError;
 use crate::primitives::{MAC_LEN, NONCE_LEN, TAG_LEN};
 use crate::text;
 use crate::time::UnixTime;
-use crate::wipe::reserve_wiped;
+use crate::wipe::{SMALL, reserve_wiped};
 
 /// The longest token in characters, prefix included: 8 KiB (spec section 4).
 pub const MAX_TOKEN_LEN: usize = 8192;
@@ -28,13 +28,18 @@ pub const MAX_TOKEN_LEN: usize = 8192;
 /// How far in the future a token may be issued, for clocks that differ.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
-pub(crate) const KEY_ID_LEN: usize = 4;
+const PREFIX_LEN: usize = 3;
+
+const KEY_ID_LEN: usize = 4;
+
+/// Prefix and key id: what every token has in the clear, and authenticates.
+pub(crate) const HEAD_LEN: usize = PREFIX_LEN + KEY_ID_LEN;
 
 /// The shortest body: four varints of one byte.
 const MIN_BODY_LEN: usize = 4;
 
 /// Where the encrypted body begins in a sealed token.
-pub(crate) const SEALED_BODY: usize = KEY_ID_LEN + NONCE_LEN;
+pub(crate) const SEALED_BODY: usize = HEAD_LEN + NONCE_LEN;
 
 /// Whether a token is encrypted or can be read by anybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +51,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    pub(crate) fn prefix(self) -> &'static [u8; 3] {
+    pub(crate) fn prefix(self) -> &'static [u8; PREFIX_LEN] {
         match self {
             Mode::Sealed => b"b1.",
             Mode::Signed => b"s1.",
@@ -54,29 +59,30 @@ impl Mode {
     }
 
     fn min_len(self) -> usize {
-        self.overhead().saturating_add(MIN_BODY_LEN)
+        self.overhead().saturating_add(PREFIX_LEN + MIN_BODY_LEN)
     }
 
-    /// Bytes of a token beside its body.
+    /// Bytes of a token beside its body and its prefix.
     pub(crate) fn overhead(self) -> usize {
         match self {
-            Mode::Sealed => SEALED_BODY + TAG_LEN,
+            Mode::Sealed => KEY_ID_LEN + NONCE_LEN + TAG_LEN,
             Mode::Signed => KEY_ID_LEN + MAC_LEN,
         }
     }
 
-    /// Characters of a token of `len` bytes.
+    /// Characters of a token whose body has `len` bytes, padding included.
     pub(crate) fn text_len(self, len: usize) -> usize {
-        text::encoded_len(len).saturating_add(self.prefix().len())
+        text::encoded_len(len.saturating_add(self.overhead())).saturating_add(PREFIX_LEN)
     }
 
-    /// Bytes of a token of `len` characters.
-    pub(crate) fn bytes(self, len: usize) -> usize {
-        len.saturating_sub(self.prefix().len()).saturating_mul(3) / 4
+    /// Bytes of the body, padding included, of a token of `len` characters.
+    pub(crate) fn body_len(self, len: usize) -> usize {
+        (len.saturating_sub(PREFIX_LEN).saturating_mul(3) / 4).saturating_sub(self.overhead())
     }
 }
 
-/// Steps 1 to 4 of opening: the token's bytes, in `buf`.
+/// Steps 1 to 4 of opening: the token's bytes in `buf`, behind its prefix, since what is
+/// authenticated begins with it.
 pub(crate) fn decode(
     mode: Mode,
     token: &[u8],
@@ -88,6 +94,7 @@ pub(crate) fn decode(
     }
     let encoded = token.strip_prefix(mode.prefix()).ok_or(OpenError::Prefix)?;
     buf.clear();
+    buf.extend_from_slice(mode.prefix());
     text::decode(encoded, buf).ok_or(OpenError::Encoding)?;
     if buf.len() < mode.min_len() {
         return Err(OpenError::TooShort);
@@ -97,19 +104,29 @@ pub(crate) fn decode(
 
 /// The key id of a token that [`decode`] has let pass.
 pub(crate) fn key_id(raw: &[u8]) -> KeyId {
-    raw.first_chunk().map_or(KeyId([0; 4]), |id| KeyId(*id))
+    let id = raw.get(PREFIX_LEN..).and_then(<[u8]>::first_chunk);
+    id.map_or(KeyId([0; KEY_ID_LEN]), |id| KeyId(*id))
 }
 
-/// Replaces `token` by the text of `raw`.
+/// Replaces `buf` by what a token begins with.
+pub(crate) fn begin(mode: Mode, id: KeyId, buf: &mut Vec<u8>) {
+    buf.clear();
+    reserve_wiped(buf, SMALL);
+    buf.extend_from_slice(mode.prefix());
+    buf.extend_from_slice(&id.0);
+}
+
+/// Replaces `token` by the text of `raw`, which begins with its prefix.
 #[allow(clippy::expect_used, clippy::indexing_slicing, reason = "sealing: the text is our own")]
-pub(crate) fn encode(mode: Mode, raw: &[u8], token: &mut String) {
-    let (len, prefix) = (mode.text_len(raw.len()), mode.prefix());
+pub(crate) fn encode(raw: &[u8], token: &mut String) {
+    let (prefix, raw) = raw.split_at(PREFIX_LEN);
+    let len = text::encoded_len(raw.len()).saturating_add(PREFIX_LEN);
     let mut text = std::mem::take(token).into_bytes();
     text.clear();
     text.reserve_exact(len);
     text.extend_from_slice(prefix);
     text.resize(len, 0);
-    text::encode(raw, &mut text[prefix.len()..]);
+    text::encode(raw, &mut text[PREFIX_LEN..]);
     *token = String::from_utf8(text).expect("a token is ASCII");
 }
 

@@ -45,20 +45,13 @@ impl SigningKey {
         SigningKey(Hmac::new_from_slice(&**key).expect("HMAC takes a key of any length"))
     }
 
-    pub(crate) fn mac(&self, prefix: &[u8], message: &[u8]) -> [u8; MAC_LEN] {
-        self.fed(prefix, message).finalize().into_bytes().into()
+    pub(crate) fn mac(&self, message: &[u8]) -> [u8; MAC_LEN] {
+        self.0.clone().chain_update(message).finalize().into_bytes().into()
     }
 
     /// Compares in constant time.
-    pub(crate) fn check(&self, prefix: &[u8], message: &[u8], mac: &[u8]) -> Result<(), BadTag> {
-        self.fed(prefix, message).verify_slice(mac).map_err(|_| BadTag)
-    }
-
-    fn fed(&self, prefix: &[u8], message: &[u8]) -> Hmac<Sha256> {
-        let mut state = self.0.clone();
-        state.update(prefix);
-        state.update(message);
-        state
+    pub(crate) fn check(&self, message: &[u8], mac: &[u8]) -> Result<(), BadTag> {
+        self.0.clone().chain_update(message).verify_slice(mac).map_err(|_| BadTag)
     }
 }
 

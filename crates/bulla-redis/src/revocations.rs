@@ -177,9 +177,10 @@ fn write(place: &Place, added: &Receiver<Revocation>, state: &State) {
                     said = Said::Fails; // once is enough for the log
                     tracing::error!(
                         target: "bulla",
-                        "revocations of this server do not reach {} ({error}); they hold here, \
-                         and are passed on later",
-                        place.name
+                        "{} cannot be written ({error}): what this server revokes, {} so far, \
+                         holds here and is passed on later",
+                        place.name,
+                        waiting.len()
                     );
                 }
                 thread::sleep(PATIENCE);

@@ -49,12 +49,11 @@ fn hmac_sha256() {
     for group in set.test_groups {
         for test in group.tests {
             let key = SigningKey::new(&in_32_bytes(&test.key));
-            let (first, rest) = test.msg.split_at(test.msg.len() / 3);
-            let computed = key.mac(first, rest);
+            let computed = key.mac(&test.msg);
             let holds = computed[..test.tag.len()] == test.tag[..];
             assert_eq!(holds, test.result == TestResult::Valid, "{}", test.tc_id);
             // The library takes whole macs only.
-            let accepted = key.check(first, rest, &test.tag).is_ok();
+            let accepted = key.check(&test.msg, &test.tag).is_ok();
             assert_eq!(accepted, holds && test.tag.len() == 32, "{}", test.tc_id);
             match (holds, test.tag.len()) {
                 (false, _) => refused += 1,
