@@ -54,7 +54,7 @@ pub enum Verdict {
 
 impl<T> Sessions<T> {
     /// Holds the settings of these sessions, and their key ring as of `now`,
-    /// against OWASP ASVS 5.0 and NIST SP 800-63B-4. What the library does
+    /// against OWASP ASVS 5.0, its session management cheat sheet, and NIST SP 800-63B-4. What the library does
     /// whatever the settings are is in docs/standards.md, with its tests.
     ///
     /// ```
@@ -148,6 +148,14 @@ impl Audit {
             level != "none",
             level,
             "they fit none: AAL1 asks for an absolute timeout of 30 days at most",
+        );
+        let value = if idle <= 5 * MINUTE { "fits high value" } else { "fits low risk" };
+        self.check(
+            "OWASP cheat sheet",
+            "an idle timeout of 30 minutes at most, 5 of high value",
+            idle <= 30 * MINUTE,
+            value,
+            "the idle timeout is above 30 minutes: Policy::with_idle_timeout",
         );
     }
 

@@ -82,8 +82,11 @@ fn each_weakness_is_found() {
     for (what, builder, expected) in table {
         assert_eq!(failures(&builder.build().audit(T0)), expected, "{what}");
     }
-    assert_eq!(failures(&long.audit()), ["ASVS 5.0 7.3.2", "NIST 800-63B-4 2.1.3"]);
-    assert_eq!(failures(&Policy::aal1().audit()), ["ASVS 5.0 7.3.1"], "no idle timeout of its own");
+    let of_long = ["ASVS 5.0 7.3.2", "NIST 800-63B-4 2.1.3", "OWASP cheat sheet"];
+    assert_eq!(failures(&long.audit()), of_long);
+    let of_aal1 = ["ASVS 5.0 7.3.1", "OWASP cheat sheet"];
+    assert_eq!(failures(&Policy::aal1().audit()), of_aal1, "no idle timeout of its own");
+    assert_eq!(failures(&Policy::aal2().audit()), ["OWASP cheat sheet"], "NIST grants an hour");
 }
 
 #[test]
@@ -97,5 +100,19 @@ fn an_audit_names_the_assurance_level_that_the_timeouts_fit() {
         let audit = policy.audit();
         let row = audit.rows().iter().find(|row| row.requirement.starts_with("NIST")).unwrap();
         assert_eq!(row.because, level);
+    }
+}
+
+#[test]
+fn an_audit_says_what_an_idle_timeout_is_good_for() {
+    for (idle, because) in [
+        (300, "fits high value"),
+        (301, "fits low risk"),
+        (1_800, "fits low risk"),
+        (1_801, "the idle timeout is above 30 minutes: Policy::with_idle_timeout"),
+    ] {
+        let audit = Policy::new(secs(idle), secs(12 * 3_600)).audit();
+        let row = audit.rows().iter().find(|row| row.requirement.starts_with("OWASP")).unwrap();
+        assert_eq!(row.because, because, "{idle}");
     }
 }
