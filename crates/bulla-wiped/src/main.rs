@@ -14,7 +14,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, ExitCode, Stdio};
 
 use memory::Found;
-use needles::{Needle, Secrets};
+use needles::{ESCAPED, KEY_TEXT, Needle, PLAINTEXT, Secrets};
 use program::{LOOKS, Look};
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -50,8 +50,9 @@ fn answer(program: &mut Child) -> Result<usize, Box<dyn Error>> {
     for line in from.lines() {
         let line = line?;
         match line.split_once(' ') {
-            Some(("give", "ring")) => to.write_all(secrets.ring_text.as_bytes())?,
-            Some(("give", "plaintext")) => to.write_all(secrets.plaintext.as_bytes())?,
+            Some(("give", KEY_TEXT)) => to.write_all(secrets.ring_text.as_bytes())?,
+            Some(("give", PLAINTEXT)) => to.write_all(secrets.plaintext.as_bytes())?,
+            Some(("give", ESCAPED)) => to.write_all(secrets.escaped.as_bytes())?,
             Some(("token", token)) => secrets.saw(token)?,
             Some(("look", name)) => {
                 let look = looks.next().filter(|look| look.name == name).ok_or("another look")?;

@@ -38,6 +38,7 @@ pub(crate) const KEY_TEXT: &str = "the key as text";
 pub(crate) const SEALING: &str = "the sealing subkey";
 pub(crate) const SIGNING: &str = "the signing subkey";
 pub(crate) const PLAINTEXT: &str = "the plaintext";
+pub(crate) const ESCAPED: &str = "a plaintext with a quote";
 pub(crate) const OF_TOKEN: &str = "the subkey of a token";
 
 /// Characters of a plaintext.
@@ -47,6 +48,8 @@ pub(crate) const PLAINTEXT_LEN: usize = 40;
 pub(crate) struct Secrets {
     pub(crate) ring_text: String,
     pub(crate) plaintext: String,
+    /// JSON writes a backslash in it.
+    pub(crate) escaped: String,
     pub(crate) needles: Vec<Needle>,
     sealing: [u8; 32],
 }
@@ -56,9 +59,7 @@ impl Secrets {
         let ring_text = KeyRing::generate()?.expose_text().trim().to_owned();
         let key_text = &ring_text[12..55];
         let key = BASE64_URL_SAFE_NO_PAD.decode(key_text)?;
-        let mut random = [0; PLAINTEXT_LEN * 3 / 4];
-        getrandom::fill(&mut random)?;
-        let plaintext = BASE64_URL_SAFE_NO_PAD.encode(random);
+        let (plaintext, escaped) = (text()?, format!("{}\"", &text()?[1..]));
         let sealing = derive(&key, "bulla/1/seal")?;
         let needle = |name, bytes: &[u8]| Needle { name, bytes: bytes.to_vec() };
         let needles = vec![
@@ -67,8 +68,9 @@ impl Secrets {
             needle(SEALING, &sealing),
             needle(SIGNING, &derive(&key, "bulla/1/sign")?),
             needle(PLAINTEXT, plaintext.as_bytes()),
+            needle(ESCAPED, escaped.as_bytes()),
         ];
-        Ok(Secrets { ring_text, plaintext, needles, sealing })
+        Ok(Secrets { ring_text, plaintext, escaped, needles, sealing })
     }
 
     /// A token that the program has made: its own subkey follows from the nonce.
@@ -79,6 +81,12 @@ impl Secrets {
         self.needles.push(Needle { name: OF_TOKEN, bytes: subkey.to_vec() });
         Ok(())
     }
+}
+
+fn text() -> Result<String, getrandom::Error> {
+    let mut random = [0; PLAINTEXT_LEN * 3 / 4];
+    getrandom::fill(&mut random)?;
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(random))
 }
 
 /// Spec section 3.

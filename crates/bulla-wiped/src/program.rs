@@ -16,7 +16,7 @@ use bulla::{
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::needles::{KEY, PLAINTEXT, PLAINTEXT_LEN, SEALING};
+use crate::needles::{ESCAPED, KEY, KEY_TEXT, PLAINTEXT, PLAINTEXT_LEN, SEALING};
 
 pub(crate) const PURPOSE: &str = "bank.example/wiped";
 
@@ -53,7 +53,8 @@ pub(crate) const LOOKS: &[Look] = &[
     look("the ring was replaced", &[]),
     look("all is dropped", &[]),
     Look { stack: Stack::MustNot, ..look("other calls have used the stack", &[]) },
-    look("control: a copy was freed without being wiped", &[PLAINTEXT]),
+    look("known: serde_json decodes a string with a backslash in a buffer of its own", &[ESCAPED]),
+    look("control: a copy was freed without being wiped", &[ESCAPED, PLAINTEXT]),
 ];
 
 #[derive(Serialize, Deserialize, Payload)]
@@ -77,6 +78,8 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     whole_life(&mut host)?;
     host.look()?;
     black_box(use_the_stack(64));
+    host.look()?;
+    json(&mut host, ESCAPED)?;
     host.look()?;
     leak(&mut host)?;
     host.look()
@@ -116,7 +119,7 @@ fn whole_life(host: &mut Host) -> Result<(), Box<dyn Error>> {
 #[inline(never)]
 fn load(host: &mut Host) -> Result<KeyRing, Box<dyn Error>> {
     let mut text = Zeroizing::new([0; 64]);
-    host.ask("ring", &mut *text)?;
+    host.ask(KEY_TEXT, &mut *text)?;
     Ok(KeyRing::try_from(&text[..])?)
 }
 
@@ -124,7 +127,7 @@ fn load(host: &mut Host) -> Result<KeyRing, Box<dyn Error>> {
 #[inline(never)]
 fn tokens(host: &mut Host, sealer: &Sealer<Note>) -> Result<(), Box<dyn Error>> {
     for times in [1, 1, 20, 100, 1] {
-        let note = host.notes(times)?;
+        let note = host.notes(PLAINTEXT, times)?;
         let token = sealer.seal(&note)?;
         let mut kept = String::new();
         sealer.seal_into(&note, UnixTime::now(), &mut kept)?;
@@ -133,6 +136,20 @@ fn tokens(host: &mut Host, sealer: &Sealer<Note>) -> Result<(), Box<dyn Error>> 
         let mut buf = Zeroizing::new(Vec::new());
         black_box(sealer.open_in::<View>(&token, UnixTime::now(), &mut buf)?.payload.text.len());
     }
+    json(host, PLAINTEXT)
+}
+
+#[derive(Serialize, Deserialize, Payload)]
+#[payload(purpose = "bank.example/json", encoding = "json")]
+struct Json {
+    note: Note,
+}
+
+#[inline(never)]
+fn json(host: &mut Host, plaintext: &str) -> Result<(), Box<dyn Error>> {
+    let sealer = Sealer::<Json>::new(KeyRing::generate()?, LIFETIME);
+    let token = sealer.seal(&Json { note: host.notes(plaintext, 3)? })?;
+    drop(sealer.open(&token)?);
     Ok(())
 }
 
@@ -158,9 +175,9 @@ fn refusals(
     let late = UnixTime::now() + LIFETIME + LIFETIME;
     expect(matches!(sealer.open_at(&token, late), Err(OpenError::Expired { .. })))?;
     expect(signer.verify(&token).is_err())?;
-    expect(matches!(sealer.seal(&host.notes(300)?), Err(SealError::TooLong { .. })))?;
+    expect(matches!(sealer.seal(&host.notes(PLAINTEXT, 300)?), Err(SealError::TooLong { .. })))?;
     let mut kept = String::with_capacity(64);
-    let sealed = sealer.seal_into(&host.notes(300)?, UnixTime::now(), &mut kept);
+    let sealed = sealer.seal_into(&host.notes(PLAINTEXT, 300)?, UnixTime::now(), &mut kept);
     expect(matches!(sealed, Err(SealError::TooLong { .. })))
 }
 
@@ -175,7 +192,7 @@ fn session(host: &mut Host, sessions: &Sessions<Note>) -> Result<(), Box<dyn Err
             Some(cookies.as_bytes()).filter(|_| name == "cookie" && !cookies.is_empty())
         });
         match step {
-            0 => session.start(host.notes(10)?)?,
+            0 => session.start(host.notes(PLAINTEXT, 10)?)?,
             1 => expect(session.with(|note| note.is_some_and(|note| note.text.len() == 400)))?,
             2 => session.set(host.note()?)?,
             3 => session.update(|note| note.text.make_ascii_lowercase())?,
@@ -195,7 +212,7 @@ fn session(host: &mut Host, sessions: &Sessions<Note>) -> Result<(), Box<dyn Err
 #[inline(never)]
 fn refused_texts(host: &mut Host) -> Result<(), Box<dyn Error>> {
     let mut text = Zeroizing::new([b'\n'; 129]);
-    host.ask("ring", &mut text[..64])?;
+    host.ask(KEY_TEXT, &mut text[..64])?;
     text.copy_within(..64, 65);
     expect(KeyRing::try_from(&text[..]).is_err())?;
     text[63] = if text[63] == b'0' { b'1' } else { b'0' };
@@ -208,7 +225,7 @@ fn refused_texts(host: &mut Host) -> Result<(), Box<dyn Error>> {
 /// The middle of what a program has not wiped is still there.
 #[inline(never)]
 fn leak(host: &mut Host) -> Result<(), Box<dyn Error>> {
-    let note = host.notes(3)?;
+    let note = host.notes(PLAINTEXT, 3)?;
     drop(black_box(note.text.as_bytes().to_vec()));
     Ok(())
 }
@@ -252,13 +269,13 @@ impl Host {
     }
 
     fn note(&mut self) -> Result<Note, Box<dyn Error>> {
-        self.notes(1)
+        self.notes(PLAINTEXT, 1)
     }
 
     /// A note that says the same so many times.
-    fn notes(&mut self, times: usize) -> Result<Note, Box<dyn Error>> {
+    fn notes(&mut self, plaintext: &str, times: usize) -> Result<Note, Box<dyn Error>> {
         let mut once = Zeroizing::new([0; PLAINTEXT_LEN]);
-        self.ask("plaintext", &mut *once)?;
+        self.ask(plaintext, &mut *once)?;
         let mut note = Note { text: String::with_capacity(times * PLAINTEXT_LEN) };
         for _ in 0..times {
             note.text.push_str(std::str::from_utf8(&once[..])?);
