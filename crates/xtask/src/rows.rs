@@ -62,7 +62,7 @@ pub(crate) const ROWS: &[Row] = &[
         run: Run::Long,
     },
     Row {
-        promise: "No branch and no address depends on a secret: memcheck, each backend",
+        promise: "Nothing branches on a secret or looks it up: memcheck, all backends",
         command: "for features in '' '--features aws-lc-rs'; do cargo run --release --locked \
                   -p bulla-ct $features || exit 1; done",
         inputs: Inputs::Before(" runs watched"),
@@ -70,7 +70,7 @@ pub(crate) const ROWS: &[Row] = &[
         run: Run::Always,
     },
     Row {
-        promise: "Keys and plaintext are wiped: a search of all of a program's memory",
+        promise: "Keys and plaintext are wiped: all of a program is searched for them",
         command: "for features in '' '--features aws-lc-rs'; do cargo run --release --locked \
                   -p bulla-wiped $features || exit 1; done",
         inputs: Inputs::Before(" looks"),
