@@ -1,6 +1,7 @@
 //! A key: its bytes, its id, its text, and which keys are refused.
 
 use std::fmt;
+use std::hint::black_box;
 use std::str::FromStr;
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
@@ -9,7 +10,8 @@ use zeroize::{Zeroize as _, Zeroizing};
 use crate::primitives::{self, RandomError, Secret};
 
 const TEXT_PREFIX: &str = "bulla-key-1.";
-const TEXT_LEN: usize = TEXT_PREFIX.len() + 43 + 1 + 8;
+const ENCODED_LEN: usize = 43;
+const TEXT_LEN: usize = TEXT_PREFIX.len() + ENCODED_LEN + 1 + 8;
 
 /// How many example keys the specification has (spec section 3.2).
 const EXAMPLE_KEYS: u32 = 16;
@@ -90,12 +92,13 @@ impl Key {
 
     /// Reads key text and checks its form and id, but not its fitness.
     pub(crate) fn from_text(text: &str) -> Result<Key, KeyError> {
+        // Parts are taken by their place: a search would look at the characters of the key.
         let (encoded, id) = text
             .strip_prefix(TEXT_PREFIX)
-            .and_then(|rest| rest.split_once('.'))
             .filter(|_| text.len() == TEXT_LEN)
+            .and_then(|rest| rest.split_at_checked(ENCODED_LEN))
             .ok_or(KeyError::Malformed)?;
-        let id: KeyId = id.parse().map_err(|_| KeyError::Malformed)?;
+        let id = id.strip_prefix('.').and_then(|id| id.parse().ok()).ok_or(KeyError::Malformed)?;
         let mut bytes = Zeroizing::new([0; 32]);
         let decoded = Base64UrlUnpadded::decode(encoded, &mut *bytes);
         if decoded.map_or(0, <[u8]>::len) != 32 {
@@ -108,15 +111,17 @@ impl Key {
         Ok(key)
     }
 
-    /// Spec section 3.2.
+    /// Spec section 3.2. Branches on the two answers and on nothing else of the key.
     pub(crate) fn refuse_unfit(&self) -> Result<(), KeyError> {
-        if distinct(self.bytes.iter().copied()) < 16
-            || distinct(self.bytes.windows(2).map(|w| w[1].wrapping_sub(w[0]))) < 8
-            || self.bytes.iter().all(|byte| (0x20..=0x7e).contains(byte))
-        {
+        let few = distinct(self.bytes.iter().copied()) < 16;
+        let counts = distinct(self.bytes.windows(2).map(|w| w[1].wrapping_sub(w[0]))) < 8;
+        let printable = |byte: &u8| (0x20..=0x7e).contains(byte);
+        let text = self.bytes.iter().fold(true, |all, byte| all & printable(byte));
+        if few | counts | text {
             return Err(KeyError::LowEntropy);
         }
-        if (1..=EXAMPLE_KEYS).any(|n| example_bytes(n) == **self.bytes) {
+        let is = |n| example_bytes(n) == **self.bytes;
+        if (1..=EXAMPLE_KEYS).fold(false, |any, n| any | is(n)) {
             return Err(KeyError::Example);
         }
         Ok(())
@@ -128,10 +133,17 @@ impl Key {
     }
 }
 
-fn distinct(values: impl Iterator<Item = u8>) -> usize {
-    let mut seen = [false; 256];
-    values.for_each(|value| seen[usize::from(value)] = true);
-    seen.iter().filter(|seen| **seen).count()
+/// Bits of four words, each of which is looked at for each value: a table would be asked
+/// at secret places.
+fn distinct(values: impl Iterator<Item = u8>) -> u32 {
+    let mut seen = [0_u64; 4];
+    for value in values {
+        for (bits, word) in seen.iter_mut().zip(0..) {
+            // Unseen, so that the compiler makes no branch of it.
+            *bits |= black_box(u64::from(value >> 6 == word)) << (value & 63);
+        }
+    }
+    seen.iter().map(|bits| bits.count_ones()).sum()
 }
 
 fn example_bytes(n: u32) -> [u8; 32] {

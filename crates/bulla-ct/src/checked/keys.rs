@@ -1,0 +1,103 @@
+//! Keys: their text, their fitness, their ids and subkeys.
+
+use std::fmt::Write as _;
+use std::hint::black_box;
+
+use crate::key::{Key, KeyError};
+use crate::ring::KeyRing;
+use crate::secret::{Seen, assert_hidden, hide, public_bytes, secret_bytes, show, unwatched};
+use crate::{Expected, Operation, decides, quiet};
+
+/// Keys that each operation is done with.
+const KEYS: usize = 100;
+
+pub(crate) const OPERATIONS: &[Operation] = &[
+    quiet("key: its id", |seen| {
+        for _ in 0..KEYS {
+            let bytes = secret_bytes();
+            let key = seen.watch(|| Key::unchecked(&bytes));
+            assert_hidden(&mut key.id().0);
+        }
+    }),
+    quiet("key: its subkeys", |seen| {
+        for (key, label) in
+            (0..KEYS).map(|_| key()).zip(["bulla/1/seal", "bulla/1/sign"].iter().cycle())
+        {
+            let mut subkey = seen.watch(|| key.derive(label, b"bank.example/session"));
+            assert_hidden(&mut *subkey);
+        }
+    }),
+    quiet("key: written as text", |seen| {
+        for _ in 0..KEYS {
+            let mut text = seen.watch({
+                let key = key();
+                move || key.expose_text()
+            });
+            let mut characters = std::mem::take(&mut *text).into_bytes();
+            assert_hidden(&mut characters[SECRET_CHARACTERS]);
+        }
+    }),
+    // Is it base64url, and is its id the one that follows.
+    decides("key: read from text", 2, |seen| {
+        for _ in 0..KEYS {
+            let text = secret_text();
+            assert!(seen.watch_decision(|| Key::from_text(&text).is_ok()));
+        }
+    }),
+    // The one bit of base64ct.
+    decides("key: text with a wrong character, first, middle or last", 1, |seen| {
+        for at in [12, 30, 54].repeat(KEYS / 3) {
+            let mut text = unwatched(|| key().expose_text().as_bytes().to_vec());
+            text[at] = b'!';
+            hide(&mut text[SECRET_CHARACTERS]);
+            let text = String::from_utf8(unwatched(|| black_box(text))).expect("ASCII");
+            assert!(!seen.watch_decision(|| Key::from_text(&text).is_ok()));
+        }
+    }),
+    // Does it look random, and is it an example of the specification.
+    decides("key: is it fit", 2, |seen| {
+        for _ in 0..KEYS {
+            let key = key();
+            assert!(seen.watch_decision(|| key.refuse_unfit().is_ok()));
+        }
+    }),
+    decides("key: an unfit one is refused", 1, |seen| {
+        for n in 0..KEYS as u8 {
+            let mut bytes: [u8; 32] = black_box(std::array::from_fn(|at| at as u8 + n));
+            hide(&mut bytes);
+            let key = Key::unchecked(&bytes);
+            assert!(seen.watch_decision(|| key.refuse_unfit() == Err(KeyError::LowEntropy)));
+        }
+    }),
+    // Ring text is searched for line ends, spaces and comments, and each character is asked
+    // whether it is one; none of a key's is, so that the answers are the same for all keys.
+    Operation { name: "ring: read from text", expected: Expected::SameForAll, run: ring },
+];
+
+/// Of a key's text.
+const SECRET_CHARACTERS: std::ops::Range<usize> = 12..55;
+
+/// A key of secret bytes and a public id.
+fn key() -> Key {
+    let mut key = Key::unchecked(&secret_bytes());
+    show(&mut key);
+    key
+}
+
+fn secret_text() -> String {
+    let mut text = Key::unchecked(&public_bytes()).expose_text().as_bytes().to_vec();
+    hide(&mut text[SECRET_CHARACTERS]);
+    unwatched(|| String::from_utf8(text).expect("ASCII"))
+}
+
+fn ring(seen: &mut Seen) {
+    for _ in 0..KEYS {
+        let mut text = String::new();
+        unwatched(|| {
+            writeln!(text, "{} # now", secret_text()).expect("a string");
+            writeln!(text, "{} primary-from=2027-01-01T00:00:00Z", secret_text())
+                .expect("a string");
+        });
+        assert!(seen.watch_decision(|| text.parse::<KeyRing>().is_ok()));
+    }
+}

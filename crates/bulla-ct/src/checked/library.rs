@@ -1,0 +1,42 @@
+//! The library as it is used: from a token that somebody has changed to "refused".
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use bulla::{Key, KeyRing, Mode, OpenError, RawTokens, RingEntry, UnixTime};
+
+use crate::secret::{Seen, secret_bytes, show, unwatched};
+use crate::{Operation, decides};
+
+pub(crate) const OPERATIONS: &[Operation] = &[
+    decides("library: a changed sealed token is refused", 1, |seen| refuse(seen, Mode::Sealed)),
+    decides("library: a changed signed token is refused", 1, |seen| refuse(seen, Mode::Signed)),
+];
+
+/// What a genuine token says is read with branches, and is not part of the promise.
+fn refuse(seen: &mut Seen, mode: Mode) {
+    let tokens = RawTokens::new(ring(), mode, "bank.example/session");
+    for len in (0..=130).chain([1024, 5900]) {
+        let payload = vec![7; len];
+        let (lifetime, now) = (Duration::from_secs(60), UnixTime::EPOCH);
+        // Writing the token's text looks at its characters, which are sent.
+        let token = unwatched(|| tokens.make(&payload, 1, lifetime, now)).expect("it fits");
+        let mut token = token.into_bytes();
+        show(&mut token[..]);
+        for at in [token.len() - 3, token.len() - 20] {
+            let mut token = black_box(token.clone());
+            token[at] = if token[at] == b'A' { b'B' } else { b'A' };
+            let refused = seen.watch_decision(|| {
+                matches!(tokens.authenticate(&token), Err(OpenError::BadTag(_)))
+            });
+            assert!(refused);
+        }
+    }
+}
+
+/// A ring of one key of secret bytes and a public id.
+fn ring() -> KeyRing {
+    let mut key = unwatched(|| Key::from_bytes(&secret_bytes())).expect("random");
+    show(&mut key);
+    KeyRing::new([RingEntry::new(key)]).expect("one key")
+}

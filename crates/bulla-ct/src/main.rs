@@ -1,0 +1,81 @@
+//! Builds the program that is checked, once for each way to compute, and runs it under
+//! valgrind. Ends with status 1 when something does not hold.
+#![allow(clippy::print_stdout, reason = "a tool")]
+
+use std::env;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+/// Name, and the flags that choose it. The others are chosen when the program runs, by
+/// what valgrind says that the processor has.
+#[cfg(not(feature = "aws-lc-rs"))]
+const BACKENDS: &[(&str, &str)] = &[
+    ("rustcrypto", ""),
+    (
+        "portable",
+        "--cfg chacha20_backend=\"soft\" --cfg poly1305_backend=\"soft\" \
+         --cfg sha2_backend=\"soft\"",
+    ),
+    #[cfg(target_arch = "x86_64")]
+    ("sse2", "--cfg chacha20_backend=\"sse2\""),
+];
+#[cfg(feature = "aws-lc-rs")]
+const BACKENDS: &[(&str, &str)] = &[("aws-lc-rs", "")];
+
+const FEATURES: &str = if cfg!(feature = "aws-lc-rs") { "memcheck,aws-lc-rs" } else { "memcheck" };
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    for (command, package) in [("valgrind", "valgrind"), ("cc", "gcc libc6-dev")] {
+        if Command::new(command).arg("--version").output().is_err() {
+            println!("there is no {command} on this machine: apt-get install {package}");
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    let mut holds = true;
+    for (name, flags) in BACKENDS {
+        let program = build(name, flags)?;
+        holds &= check(name, &program)?;
+    }
+    Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// In release mode, as it ships. The flags of a backend have a folder of their own.
+fn build(name: &str, flags: &str) -> Result<PathBuf, Box<dyn Error>> {
+    let target = match flags {
+        "" => root().join("target"),
+        _ => root().join("target/ct").join(name),
+    };
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
+    cargo.current_dir(root());
+    cargo.args(["build", "--release", "--quiet", "--locked", "-p", "bulla-ct"]);
+    cargo.args(["--bin", "bulla-ct-checked", "--features", FEATURES, "--target-dir"]).arg(&target);
+    if !flags.is_empty() {
+        cargo.env("RUSTFLAGS", flags);
+    }
+    if !cargo.status()?.success() {
+        return Err(
+            "what is checked does not build: valgrind/memcheck.h comes with valgrind".into()
+        );
+    }
+    Ok(target.join("release/bulla-ct-checked"))
+}
+
+fn check(name: &str, program: &Path) -> Result<bool, Box<dyn Error>> {
+    let log = root().join(format!("target/memcheck-{name}.log"));
+    let status = Command::new("valgrind")
+        .args(["--tool=memcheck", "--quiet", "--expensive-definedness-checks=yes"])
+        .args(["--error-limit=no", "--num-callers=30"])
+        .arg(format!("--log-file={}", log.display()))
+        .arg(program)
+        .arg(name)
+        .status()?;
+    if !status.success() {
+        println!("the reports: target/memcheck-{name}.log");
+    }
+    Ok(status.success())
+}
