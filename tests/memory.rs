@@ -106,7 +106,7 @@ payloads! {
     Nested: "postcard" of Vec<Vec<Vec<Vec<u32>>>>,
     Wide: "postcard" of Vec<[[u64; 32]; 32]>,
     HashedTwice: "postcard" of HashMap<u8, HashMap<u8, u64>>,
-    Perhaps: "postcard" of Option<Box<(Vec<String>, HashMap<u8, u16>)>>,
+    Perhaps: "postcard" of Option<(Texts, Hashed)>,
     JsonTexts: "json" of Vec<String>,
     JsonHashed: "json" of HashMap<String, Vec<u64>>,
     JsonNested: "json" of Vec<Vec<Vec<Vec<u32>>>>,
