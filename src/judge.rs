@@ -299,7 +299,8 @@ fn open_session<T: Payload>(
     let idle_since = last_seen + policy.idle_timeout();
     if now() >= idle_since {
         return refuse(match renewals.unjudged {
-            0 => over(Refusal::IdleTimeout, idle_since, now),
+            // The last activity may be that of a renewal token that has just expired.
+            0 => over(Refusal::IdleTimeout, idle_since.max(renewals.expired), now),
             _ => (Refusal::UnknownActivity, Fate::LeftAlone),
         });
     }
@@ -345,6 +346,9 @@ fn over(refusal: Refusal, end: UnixTime, now: &impl Fn() -> UnixTime) -> (Refusa
 struct Renewals {
     found: Vec<FoundRenewal>,
     unjudged: usize,
+    /// When the latest of those ended that are over: an idle timeout after it was issued.
+    /// Whose it was is not asked, since it only lets dead tokens stay a minute longer.
+    expired: UnixTime,
 }
 
 struct FoundRenewal {
@@ -378,10 +382,13 @@ fn open_renewals(
     tokens: &[Vec<u8>],
     now: &impl Fn() -> UnixTime,
 ) -> Renewals {
-    let mut renewals = Renewals { found: Vec::new(), unjudged: 0 };
+    let mut renewals = Renewals { found: Vec::new(), unjudged: 0, expired: UnixTime::EPOCH };
     for token in tokens {
         match open_renewal(keys, policy, token, now) {
             Ok(renewal) => renewals.found.push(renewal),
+            Err(OpenError::Expired { expires_at }) => {
+                renewals.expired = renewals.expired.max(expires_at);
+            }
             Err(error) if error.may_be_valid_elsewhere() => {
                 renewals.unjudged = renewals.unjudged.saturating_add(1);
             }

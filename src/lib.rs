@@ -84,6 +84,8 @@ mod payload;
 mod pieces;
 mod policy;
 mod primitives;
+#[cfg(test)]
+mod randomless;
 mod raw;
 mod record;
 #[cfg(feature = "reload")]

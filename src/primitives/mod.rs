@@ -4,6 +4,8 @@
 
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc;
+#[cfg(test)]
+mod failing;
 #[cfg(any(test, not(feature = "aws-lc-rs")))]
 mod rustcrypto;
 
@@ -18,6 +20,13 @@ use zeroize::Zeroizing;
 pub(crate) use aws_lc::SealingKey;
 #[cfg(not(feature = "aws-lc-rs"))]
 pub(crate) use rustcrypto::SealingKey;
+
+#[cfg(test)]
+use failing::fill;
+#[cfg(test)]
+pub(crate) use failing::with_randomness_for;
+#[cfg(not(test))]
+use getrandom::fill;
 
 pub(crate) const NONCE_LEN: usize = 24;
 pub(crate) const TAG_LEN: usize = 16;
@@ -71,7 +80,7 @@ pub(crate) fn digest(parts: &[&[u8]]) -> [u8; 32] {
 /// `N` bytes from the operating system.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], RandomError> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|_| RandomError)?;
+    fill(&mut bytes).map_err(|_| RandomError)?;
     Ok(bytes)
 }
 

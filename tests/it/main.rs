@@ -2,8 +2,10 @@
 
 mod audit;
 mod browser;
+mod clocks;
 mod cookie;
 mod disasters;
+mod extremes;
 mod migration;
 mod overlap;
 mod properties;
@@ -15,6 +17,7 @@ mod ring;
 mod schema;
 mod secrets;
 mod session;
+mod soak;
 mod support;
 mod tidy;
 mod timelines;

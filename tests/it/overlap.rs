@@ -284,6 +284,27 @@ fn two_requests_astride_the_idle_timeout_lose_nothing() {
     assert!(client.send(&sessions, T0 + secs(1801)).get().is_some());
 }
 
+/// The renewal token has expired then, and no other says how long the session lived.
+#[test]
+fn two_requests_astride_the_idle_timeout_of_a_renewed_session_lose_nothing() {
+    let sessions = sessions(&[&key_text()]);
+    for client in [Client::browser(), Client::mobile()] {
+        let mut client = client.signed_in(&sessions, T0, ada());
+        client.visit(&sessions, T0 + secs(600), |session| assert!(session.get().is_some()));
+        let in_time = client.send(&sessions, T0 + secs(2399));
+        let too_late = client.send(&sessions, T0 + secs(2400));
+        assert!(in_time.get().is_some() && too_late.get().is_none());
+        client.receive(&in_time);
+        client.receive(&too_late);
+        assert!(client.send(&sessions, T0 + secs(2401)).get().is_some());
+        // And a minute after the timeout all is cleared.
+        let over = client.send(&sessions, T0 + secs(2399 + 1800 + 60));
+        assert!(over.get().is_none());
+        client.receive(&over);
+        assert!(client.kept.is_empty());
+    }
+}
+
 /// Otherwise it would be judged nowhere once its key has retired, and no activity would be
 /// recorded over it any more.
 #[test]

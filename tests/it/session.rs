@@ -244,11 +244,12 @@ fn the_idle_clock_moves_with_activity_and_ends_the_session_without() {
             now = now + secs(step);
             assert!(client.visit(&world.sessions, now, |session| session.get().is_some()));
         }
-        let mut expired = client.clone();
-        assert!(
-            !expired.visit(&world.sessions, now + secs(IDLE), |session| session.get().is_some())
-        );
-        assert!(expired.kept.is_empty(), "a dead session is cleared");
+        for (late, kept) in [(0, true), (59, true), (60, false)] {
+            let mut expired = client.clone();
+            let over = now + secs(IDLE + late);
+            assert!(!expired.visit(&world.sessions, over, |session| session.get().is_some()));
+            assert_eq!(!expired.kept.is_empty(), kept, "cleared once no clock says otherwise");
+        }
     }
 }
 

@@ -101,7 +101,8 @@ impl Client {
         lines
     }
 
-    fn take(&mut self, line: &Line) {
+    /// Does what a line of a response says.
+    pub(crate) fn take(&mut self, line: &Line) {
         if line.name == "set-cookie" {
             assert_eq!(line.rule, Rule::Append);
             let cookie = cookie::Cookie::parse(line.value.as_str()).unwrap();

@@ -39,7 +39,7 @@ fn files() -> Vec<(String, String)> {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), path))
-        .filter(|(name, _)| !["lib", "vectors", "adapters"].contains(&name.as_str()))
+        .filter(|(name, _)| !["lib", "vectors", "randomless", "adapters"].contains(&name.as_str()))
         .map(|(name, path)| (name, if path.is_dir() { folder(&path) } else { code(&path) }))
         .collect();
     files.sort();

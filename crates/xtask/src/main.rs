@@ -71,6 +71,7 @@ fn hold(row: &Row, form: Form) -> Outcome {
         .args(["-c", row.command])
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
         .env("FUZZ_SECONDS", if form == Form::Short { "5" } else { "60" })
+        .env("SOAK_DAYS", if form == Form::Short { "0.25" } else { "3" })
         .output();
     let seconds = begun.elapsed().as_secs_f64();
     let output = match output {

@@ -85,6 +85,28 @@ pub(crate) const ROWS: &[Row] = &[
         "Timeouts, renewals and rotation lose nobody, on random timelines",
         "cargo test --locked -p bulla --test it -- timelines:: session:: overlap:: ring::",
     ),
+    Row {
+        promise: "Days of a fleet with faults lose and accept nothing wrongly",
+        command: "cargo test --locked -p bulla --test it soak:: -- --nocapture",
+        inputs: Inputs::Before(" requests"),
+        unit: "requests",
+        run: Run::Always,
+    },
+    Row {
+        promise: "Without randomness nothing is made, and the rest goes on",
+        command: "cargo test --locked -p bulla --lib randomless && tests/no_randomness.sh",
+        inputs: Inputs::Before(" requests"),
+        unit: "requests",
+        run: Run::Long,
+    },
+    tests(
+        "Wrong clocks and extreme inputs give a value or an error",
+        "cargo test --locked -p bulla --features reload --test it -- clocks:: extremes::",
+    ),
+    tests(
+        "Memory is bounded by what comes in, also under a leaked key",
+        "cargo test --locked -p bulla --test memory",
+    ),
     tests(
         "What is ended stays ended: revocation and revalidation",
         "cargo test --locked -p bulla --features reload --test it -- revocation revalidation::",

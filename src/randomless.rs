@@ -1,0 +1,261 @@
+//! What is left when the operating system has no randomness. Here and not in tests/it,
+//! because the generator can be made to fail only inside the crate;
+//! `tests/no_randomness.sh` does it from outside.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{SealError, SessionError};
+use crate::event::Event;
+use crate::info::Status;
+use crate::key::Key;
+use crate::payload::{NoPrevious, Payload};
+use crate::policy::Policy;
+use crate::primitives::{RandomError, with_randomness_for};
+use crate::ring::KeyRing;
+use crate::sealer::Sealer;
+use crate::session::Session;
+use crate::sessions::Sessions;
+use crate::signer::Signer;
+use crate::time::UnixTime;
+use crate::{Adopted, Bearer, Channel, Cookie, Line, OldCookie, Revocations, Start};
+
+const T0: UnixTime = UnixTime::from_secs(1_796_126_400);
+
+const LIFETIME: Duration = Duration::from_secs(900);
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Account {
+    id: u64,
+}
+
+impl Payload for Account {
+    const PURPOSE: &'static str = "bank.example/session";
+    type Previous = NoPrevious;
+
+    fn upgrade(previous: NoPrevious) -> Account {
+        match previous {}
+    }
+}
+
+const ADA: Account = Account { id: 1815 };
+
+fn without_randomness<R>(test: impl FnOnce() -> R) -> R {
+    with_randomness_for(0, test)
+}
+
+fn after(seconds: u64) -> UnixTime {
+    T0 + Duration::from_secs(seconds)
+}
+
+#[test]
+fn no_key_and_no_ring_is_made() {
+    without_randomness(|| {
+        assert_eq!(Key::generate().unwrap_err(), RandomError);
+        assert_eq!(KeyRing::generate().unwrap_err(), RandomError);
+    });
+}
+
+#[test]
+fn nothing_is_sealed_and_everything_else_goes_on() {
+    let ring = KeyRing::generate().unwrap();
+    let sealer = Sealer::<Account>::new(&ring, LIFETIME);
+    let signer = Signer::<Account>::new(&ring, LIFETIME);
+    let sealed = sealer.seal_at(&ADA, T0).unwrap();
+    without_randomness(|| {
+        assert_eq!(sealer.seal_at(&ADA, T0), Err(SealError::Random));
+        assert_eq!(sealer.open_at(&sealed, T0).unwrap().payload, ADA);
+        let signed = signer.sign_at(&ADA, T0).unwrap();
+        assert_eq!(signer.verify_at(signed, T0).unwrap().payload, ADA);
+        // Another ring with its subkeys needs none either.
+        let again: KeyRing = ring.expose_text().parse().unwrap();
+        assert!(Sealer::<Account>::new(again, LIFETIME).open_at(&sealed, T0).is_ok());
+    });
+    assert!(sealer.seal_at(&ADA, T0).is_ok(), "once it works again, so does sealing");
+}
+
+/// Who overlooks the error must not send the token of whoever came before.
+#[test]
+fn a_failed_sealing_leaves_no_older_token_in_the_buffer() {
+    let sealer = Sealer::<Account>::new(KeyRing::generate().unwrap(), LIFETIME);
+    let mut token = String::new();
+    sealer.seal_into(&ADA, T0, &mut token).unwrap();
+    let error = without_randomness(|| sealer.seal_into(&ADA, T0, &mut token)).unwrap_err();
+    assert_eq!(error, SealError::Random);
+    assert_eq!(token, "");
+}
+
+/// One browser or one mobile client, and what its sessions have to say.
+struct World {
+    sessions: Sessions<Account>,
+    events: Arc<Mutex<Vec<Event>>>,
+    revocations: Revocations,
+}
+
+impl World {
+    fn new(ring: &str) -> World {
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let (sink, revocations) = (Arc::clone(&events), Revocations::new());
+        let adopt = |value: &str| (value == "old").then(|| Adopted::new(ADA));
+        let sessions = Sessions::builder(ring.parse::<KeyRing>().unwrap(), Policy::default())
+            .cookie(Cookie::default())
+            .bearer(Bearer::default())
+            .revocations(&revocations)
+            .subject(|account: &Account| account.id.to_string())
+            .adopt_cookie(OldCookie::new("id").unwrap(), UnixTime::MAX, adopt)
+            .on_event(move |event| sink.lock().unwrap().push(*event))
+            .build();
+        World { sessions, events, revocations }
+    }
+
+    fn load(&self, headers: &[(String, String)], at: UnixTime) -> Session<Account> {
+        self.sessions.load_at(at, |name| {
+            let values = headers.iter().filter(|(header, _)| header == name);
+            values.map(|(_, value)| value.as_bytes()).collect::<Vec<_>>()
+        })
+    }
+
+    fn signed_in(&self, channel: Channel) -> Vec<(String, String)> {
+        let session = self.load(&[], T0);
+        session.start_with(ADA, Start::new().over(channel)).unwrap();
+        let lines: Vec<Line> = session.commit().into_iter().collect();
+        let of = |name: &str| lines.iter().find(|line| line.name == name).unwrap().value.clone();
+        match channel {
+            Channel::Cookie => {
+                let pair = of("set-cookie").split(';').next().unwrap().to_owned();
+                vec![("cookie".to_owned(), pair)]
+            }
+            Channel::Bearer => vec![
+                ("authorization".to_owned(), format!("Bearer {}", of("session-token"))),
+                ("session-renewal".to_owned(), of("session-renewal")),
+            ],
+        }
+    }
+
+    fn tokens_out(&self, session: &Session<Account>) -> usize {
+        session.commit().into_iter().filter(|line| line.sensitive).count()
+    }
+}
+
+type Act = fn(&Session<Account>) -> Result<(), SessionError>;
+
+/// What writes a session needs randomness, and how many draws. Whichever of them fails,
+/// the session stays as it was, no token leaves, and nobody is revoked.
+#[test]
+fn a_change_that_lacks_randomness_anywhere_changes_nothing() {
+    let ring = KeyRing::generate().unwrap().expose_text().to_string();
+    let table: [(&str, Act, [u32; 2]); 5] = [
+        ("start", |session| session.start(Account { id: 1 }), [2, 3]),
+        ("set", |session| session.set(Account { id: 1 }), [1, 1]),
+        ("update", |session| session.update(|account| account.id = 1), [1, 1]),
+        ("reauthenticated", Session::reauthenticated, [2, 3]),
+        ("end the others", Session::end_others, [2, 3]),
+    ];
+    for (what, act, draws) in table {
+        for (channel, draws) in [Channel::Cookie, Channel::Bearer].into_iter().zip(draws) {
+            let world = World::new(&ring);
+            let headers = world.signed_in(channel);
+            for works in 0..draws {
+                let session = world.load(&headers, after(1));
+                let (id, error) = with_randomness_for(works, || {
+                    (session.info().unwrap().id, act(&session).unwrap_err())
+                });
+                assert_eq!(error, SessionError::Seal(SealError::Random), "{what}, draw {works}");
+                assert_eq!(session.get().as_deref(), Some(&ADA), "{what}: the old session stays");
+                assert_eq!(session.info().unwrap().id, id, "{what}");
+                assert_eq!(session.status(), Status::Alive, "{what}");
+                assert_eq!(world.tokens_out(&session), 0, "{what}, draw {works}");
+                assert!(world.revocations.is_empty(), "{what}, draw {works}");
+            }
+            let session = world.load(&headers, after(1));
+            assert_eq!(with_randomness_for(draws, || act(&session)), Ok(()), "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_guest_who_cannot_be_signed_in_gets_no_cookie() {
+    let world = World::new(&KeyRing::generate().unwrap().expose_text());
+    for works in 0..2 {
+        let session = world.load(&[], T0);
+        let started = with_randomness_for(works, || session.start(ADA));
+        assert_eq!(started, Err(SessionError::Seal(SealError::Random)));
+        assert_eq!((session.status(), session.get()), (Status::Absent, None));
+        assert_eq!(world.tokens_out(&session), 0);
+    }
+}
+
+#[test]
+fn signing_out_needs_no_randomness() {
+    let world = World::new(&KeyRing::generate().unwrap().expose_text());
+    for channel in [Channel::Cookie, Channel::Bearer] {
+        for end in [Session::end, Session::end_everywhere] {
+            let headers = world.signed_in(channel);
+            without_randomness(|| {
+                let session = world.load(&headers, T0);
+                end(&session).unwrap();
+                assert!(world.tokens_out(&session) > 0, "the tokens are removed");
+                assert!(world.load(&headers, T0).get().is_none(), "and their copies revoked");
+            });
+        }
+    }
+}
+
+/// By activity, by a new key, and by both; and along with a change.
+#[test]
+fn a_renewal_that_lacks_randomness_is_an_event_and_the_session_goes_on() {
+    let old = KeyRing::generate().unwrap().expose_text().to_string();
+    let new = format!("{}{old}", KeyRing::generate().unwrap().expose_text().as_str());
+    for channel in [Channel::Cookie, Channel::Bearer] {
+        for (ring, at) in [(&old, 600), (&new, 1), (&new, 600)] {
+            let world = World::new(&old);
+            let headers = world.signed_in(channel);
+            let world = World::new(ring);
+            let lines = without_randomness(|| {
+                let session = world.load(&headers, after(at));
+                assert_eq!(session.get().as_deref(), Some(&ADA));
+                session.commit().into_iter().collect::<Vec<_>>()
+            });
+            assert!(lines.iter().all(|line| !line.sensitive), "no token leaves");
+            assert!(lines.iter().any(|line| line.name == "vary"), "it was read all the same");
+            let events = std::mem::take(&mut *world.events.lock().unwrap());
+            assert_eq!(events.last(), Some(&Event::NotRenewed(SealError::Random)));
+
+            let session = world.load(&headers, after(at + 60));
+            assert_eq!(session.get().as_deref(), Some(&ADA), "it goes on");
+            assert_eq!(world.tokens_out(&session), 1, "and is renewed by the next");
+        }
+    }
+}
+
+#[test]
+fn a_change_is_sent_without_the_renewal_that_lacks_randomness() {
+    let old = KeyRing::generate().unwrap().expose_text().to_string();
+    let new = format!("{}{old}", KeyRing::generate().unwrap().expose_text().as_str());
+    let headers = World::new(&old).signed_in(Channel::Bearer);
+    let world = World::new(&new);
+    let session = world.load(&headers, after(1));
+    let lines = with_randomness_for(1, || {
+        session.set(Account { id: 1 }).unwrap();
+        session.commit().into_iter().filter(|line| line.sensitive).collect::<Vec<_>>()
+    });
+    assert_eq!(lines.iter().map(|line| &*line.name).collect::<Vec<_>>(), ["session-token"]);
+    assert!(world.events.lock().unwrap().contains(&Event::NotRenewed(SealError::Random)));
+}
+
+#[test]
+fn an_old_session_that_cannot_be_sealed_anew_stays_the_old_library_s() {
+    let world = World::new(&KeyRing::generate().unwrap().expose_text());
+    let headers = [("cookie".to_owned(), "id=old".to_owned())];
+    for works in 0..2 {
+        let session = world.load(&headers, T0);
+        with_randomness_for(works, || assert!(session.get().is_none()));
+        assert_eq!(world.tokens_out(&session), 0, "the old cookie is not removed");
+        let events = std::mem::take(&mut *world.events.lock().unwrap());
+        let error = SessionError::Seal(SealError::Random);
+        assert!(events.contains(&Event::NotAdopted(error)), "{events:?}");
+    }
+    assert!(world.load(&headers, T0).get().is_some());
+}

@@ -1,0 +1,332 @@
+//! Bytes that nobody sends by accident, at every entry that reads a client's or an
+//! operator's: a value or an error, nothing of them repeated, nothing unprintable sent,
+//! and no more tokens tried than four.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use bulla::{
+    Adopted, Bearer, Cookie, Denied, Key, KeyId, KeyRing, MAX_RING_LEN, MAX_TOKEN_LEN, Mode,
+    OldCookie, Policy, RawTokens, Revocation, Sealer, Sessions, Signer, UnixTime, Visible,
+    read_unverified, read_unverified_raw,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::support::{Account, Client, STATE, T0, ada, key_text, secs};
+
+/// A word that must not come back, wherever it stands.
+const MARK: &str = "hunter2";
+
+const MEGABYTES: usize = 8 << 20;
+
+/// Odd bytes: each alone, and each in front of, within and behind a text.
+fn odd() -> Vec<Vec<u8>> {
+    let bytes: &[&[u8]] = &[
+        b"\r\n",
+        b"\r\nSet-Cookie: id=1",
+        b"\n",
+        b"\r",
+        b"\0",
+        b"\x7f",
+        b"\x1b[2J",
+        b"\t",
+        b"\x0b",
+        b" ",
+        b"\"",
+        b"\\",
+        b"%00",
+        b"%0d%0a",
+        b"\x80",
+        b"\xff",
+        b"\xc3\x28",
+        b"\xc0\xaf",
+        b"\xed\xa0\x80",
+        b"\xf4\x90\x80\x80",
+        "ä".as_bytes(),
+        "\u{feff}".as_bytes(),
+        "\u{202e}".as_bytes(),
+        "\u{2028}".as_bytes(),
+        "🦀".as_bytes(),
+    ];
+    bytes.iter().map(|bytes| bytes.to_vec()).collect()
+}
+
+fn odd_around(text: &[u8]) -> Vec<Vec<u8>> {
+    let middle = text.len() / 2;
+    let mut texts = vec![text.to_vec()];
+    for odd in odd() {
+        texts.push([&odd, text].concat());
+        texts.push([&text[..middle], &odd, &text[middle..]].concat());
+        texts.push([text, &odd].concat());
+        texts.push([&odd, text, &odd].concat());
+        texts.push([MARK.as_bytes(), &odd].concat());
+        texts.push(odd);
+    }
+    texts
+}
+
+/// Inputs of megabytes, of one byte again and again.
+fn vast() -> Vec<Vec<u8>> {
+    [b'A', b'\n', 0xff].map(|byte| vec![byte; MEGABYTES]).into()
+}
+
+/// Nothing of an input is in what an error or a value says of itself.
+#[track_caller]
+fn silent(said: &dyn Debug, also: &str) {
+    for text in [format!("{said:?}"), also.to_owned()] {
+        assert!(!text.contains(MARK), "{text}");
+        assert!(text.len() < 600, "{} characters", text.len());
+        assert!(text.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{text:?}");
+    }
+}
+
+#[track_caller]
+fn silent_result<T: Debug, E: std::error::Error>(result: &Result<T, E>) {
+    match result {
+        Ok(value) => silent(value, ""),
+        Err(error) => silent(error, &error.to_string()),
+    }
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize, bulla::Payload)]
+#[payload(purpose = "extremes.example/profile", encoding = "json")]
+struct Profile {
+    name: String,
+}
+
+#[test]
+fn no_token_text_is_repeated_or_opens_but_its_own() {
+    let ring = KeyRing::generate().unwrap();
+    let sealer = Sealer::<Account>::new(&ring, secs(60));
+    let signer = Signer::<Profile>::new(&ring, secs(60));
+    let raw = [Mode::Sealed, Mode::Signed].map(|mode| RawTokens::new(&ring, mode, MARK));
+    let sealed = sealer.seal_at(&ada(), T0).unwrap().into_bytes();
+    let signed = signer.sign_at(&Profile { name: MARK.into() }, T0).unwrap().into_bytes();
+    let longest = [b"b1.", &vec![b'A'; MAX_TOKEN_LEN][..]].concat();
+    let texts =
+        [odd_around(&sealed), odd_around(&signed), odd_around(b"b1."), odd_around(&longest)];
+    for text in texts.into_iter().flatten().chain(vast()) {
+        let opened = sealer.open_at(&text, T0);
+        assert_eq!(opened.is_ok(), text == sealed);
+        silent_result(&opened);
+        let verified = signer.verify_at(&text, T0);
+        assert_eq!(verified.is_ok(), text == signed);
+        silent_result(&verified);
+        for raw in &raw {
+            silent_result(&raw.authenticate(&text));
+        }
+        assert_eq!(read_unverified::<Profile>(&text).is_ok(), text == signed);
+        silent_result(&read_unverified_raw(&text));
+        silent_result(&Visible::of(&text));
+    }
+}
+
+#[test]
+fn no_text_of_an_operator_is_repeated_or_taken_but_a_good_one() {
+    let key = key_text();
+    let line = format!("{key} primary-from={T0} # {MARK}");
+    let revocation = format!("all before={T0} until={T0}");
+    let good = [&key, &line, &revocation];
+    let texts = good.iter().flat_map(|text| odd_around(text.as_bytes()));
+    let long = [vec![b'x'; MAX_RING_LEN + 1], key.repeat(100_000).into_bytes()];
+    for bytes in texts.chain(long).chain(vast()) {
+        silent_result(&KeyRing::try_from(&bytes[..]));
+        let Ok(text) = std::str::from_utf8(&bytes) else { continue };
+        silent_result(&text.parse::<KeyRing>());
+        let parsed = text.parse::<Key>();
+        assert_eq!(parsed.is_ok(), text == key);
+        silent_result(&parsed);
+        silent_result(&text.parse::<KeyId>());
+        silent_result(&text.parse::<UnixTime>());
+        silent_result(&text.parse::<Revocation>());
+        // What an application lets somebody choose.
+        silent_result(&Cookie::new(text).map(drop));
+        silent_result(&OldCookie::new(text).map(drop));
+        silent_result(&Cookie::default().shared_with_domain(text).map(drop));
+        silent_result(&Cookie::default().below_path(text).map(drop));
+        silent_result(&Bearer::named(text, "session-renewal").map(drop));
+    }
+}
+
+#[cfg(feature = "reload")]
+#[test]
+fn a_file_of_revocations_is_read_past_whatever_is_in_it() {
+    let path = std::env::temp_dir().join(format!("bulla-extremes-{}", std::process::id()));
+    let good = format!("all before={T0} until={T0}");
+    for text in odd_around(good.as_bytes()).into_iter().chain(vast()) {
+        std::fs::write(&path, [&text[..], b"\n", good.as_bytes(), b"\n"].concat()).unwrap();
+        let read = bulla::RevocationFile::new(&path).read().unwrap();
+        assert!(!read.is_empty() && read.iter().all(|read| read.to_string() == good));
+    }
+    std::fs::remove_file(path).unwrap();
+}
+
+/// Sessions over everything, and how many tokens they judged.
+fn sessions() -> (Sessions<Account>, Arc<AtomicUsize>, Arc<AtomicUsize>) {
+    let (opened, adopted) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (opens, adopts) = (Arc::clone(&opened), Arc::clone(&adopted));
+    let sessions = Sessions::<Account>::builder(KeyRing::generate().unwrap(), Policy::default())
+        .cookie(Cookie::default().split())
+        .bearer(Bearer::default())
+        .adopt_cookie(OldCookie::new("old").unwrap(), UnixTime::MAX, move |value| {
+            adopts.fetch_add(1, Relaxed);
+            (value == "Ada").then(|| Adopted::new(ada()))
+        })
+        .on_event(move |event| {
+            silent(event, &event.to_string());
+            opens.fetch_add(1, Relaxed);
+        })
+        .build();
+    (sessions, opened, adopted)
+}
+
+/// One request with these header lines: it has a session or none, and whatever it does,
+/// what leaves is header lines that any server can send.
+#[track_caller]
+fn request(sessions: &Sessions<Account>, lines: &[(&str, &[u8])]) -> bool {
+    let mut lives = false;
+    type Act = fn(&bulla::Session<Account>);
+    let acts: [Act; 4] = [
+        |session| drop(session.get()),
+        |session| {
+            let _ = session.set(Account { id: 1, name: MARK.into() });
+        },
+        |session| session.start(Account { id: 2, name: MARK.into() }).unwrap(),
+        |session| session.end().unwrap(),
+    ];
+    for act in acts {
+        let session = sessions.load_at(T0, |name| {
+            let lines = lines.iter().filter(|(line, _)| *line == name);
+            lines.map(|(_, value)| *value).collect::<Vec<_>>()
+        });
+        lives |= session.get().is_some();
+        silent(&session, "");
+        silent(&session.status(), "");
+        silent(&session.info(), "");
+        if let Err(denied) = session.require_fresh(secs(0)) {
+            shown(&denied);
+        }
+        act(&session);
+        for line in session.commit() {
+            assert!(!format!("{line:?}").contains(MARK));
+            assert!(!line.value.contains(MARK));
+            assert!(line.value.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{line:?}");
+        }
+    }
+    lives
+}
+
+fn shown(denied: &Denied) {
+    silent(denied, &denied.to_string());
+}
+
+#[test]
+fn whatever_a_header_holds_leaves_legal_lines_and_is_not_repeated() {
+    let (sessions, ..) = sessions();
+    let client = Client::browser().signed_in(&sessions, T0, ada());
+    let token = client.kept[STATE].clone();
+    let cookie = format!("{STATE}={token}").into_bytes();
+    let bearer = Client::mobile().signed_in(&sessions, T0, ada()).kept["session-token"].clone();
+    let bearer = format!("Bearer {bearer}").into_bytes();
+    assert!(request(&sessions, &[("cookie", &cookie)]));
+    assert!(request(&sessions, &[("authorization", &bearer)]));
+    for text in odd_around(token.as_bytes()) {
+        let in_value = [format!("{STATE}=").as_bytes(), &text].concat();
+        request(&sessions, &[("cookie", &in_value)]);
+        let in_renewal = [&cookie, &b"; "[..], STATE.as_bytes(), b"-renewal=", &text].concat();
+        request(&sessions, &[("cookie", &in_renewal)]);
+        let in_piece = [STATE.as_bytes(), b"=p1.02.AAAAAAAA.", &text].concat();
+        request(&sessions, &[("cookie", &in_piece)]);
+        request(&sessions, &[("authorization", &[b"Bearer ", &text[..]].concat())]);
+        request(&sessions, &[("authorization", &bearer), ("session-renewal", &text)]);
+        // As a name, before and behind a good one, and in a line of its own.
+        let named = [&text, &b"="[..], MARK.as_bytes()].concat();
+        for line in [[&named, &b"; "[..], &cookie].concat(), [&cookie, &b"; "[..], &named].concat()]
+        {
+            let breaks = named.contains(&b';');
+            assert!(request(&sessions, &[("cookie", &line)]) || breaks);
+        }
+        assert!(request(&sessions, &[("cookie", &named), ("cookie", &cookie)]));
+        request(&sessions, &[("authorization", &text), ("cookie", &cookie)]);
+    }
+    for text in odd_around(cookie.as_slice()) {
+        request(&sessions, &[("cookie", &text)]);
+        let old = [b"old=", &text[..]].concat();
+        request(&sessions, &[("cookie", &old)]);
+    }
+}
+
+#[test]
+fn of_however_many_cookies_four_are_tried_and_a_good_one_among_them_is_found() {
+    let (sessions, events, adopted) = sessions();
+    let client = Client::browser().signed_in(&sessions, T0, ada());
+    let good = format!("{STATE}={}", client.kept[STATE]);
+    let others = |name: &str, value: &str| format!("{name}={value}; ").repeat(10_000);
+    let long = "n".repeat(MEGABYTES);
+    let table = [
+        ("other cookies before", format!("{}{good}", others("a", "b")), true),
+        ("other cookies behind", format!("{good}; {}", others("a", "b")), true),
+        ("empty ones of its name", format!("{}{good}", others(STATE, "")), true),
+        ("three of its name", format!("{}{good}", format!("{STATE}=b1.x; ").repeat(3)), true),
+        ("four of its name", format!("{}{good}", format!("{STATE}=b1.x; ").repeat(4)), false),
+        ("10,000 of its name", format!("{}{good}", others(STATE, "b1.x")), false),
+        ("10,000 behind", format!("{good}; {}", others(STATE, "b1.x")), true),
+        ("10,000 renewals", format!("{}{good}", others(&format!("{STATE}-renewal"), "b1.x")), true),
+        ("10,000 pieces", format!("{good}; {}", others(&format!("{STATE}-1"), "p1.12.x.x")), true),
+        ("10,000 old ones", format!("{}{good}", others("old", "x")), true),
+        ("a name of 8 MB", format!("{long}=x; {good}"), true),
+        ("a value of 8 MB", format!("a={long}; {good}"), true),
+        ("a token of 8 MB", format!("{STATE}=b1.{long}; {good}"), true),
+        ("nothing but a name of 8 MB", long.clone(), false),
+        ("8 MB of ;", ";".repeat(MEGABYTES) + &good, true),
+    ];
+    for (what, header, lives) in &table {
+        for split in [false, true] {
+            events.store(0, Relaxed);
+            adopted.store(0, Relaxed);
+            // Browsers split the header over HTTP/2 and later.
+            let lines: Vec<&[u8]> = match split {
+                false => vec![header.as_bytes()],
+                true if header.len() > MEGABYTES => continue,
+                true => header.split("; ").map(str::as_bytes).collect(),
+            };
+            let session = sessions.load_at(T0, |name| match name {
+                "cookie" => lines.clone(),
+                _ => Vec::new(),
+            });
+            assert_eq!(session.get().is_some(), *lives, "{what}");
+            drop(session.commit());
+            // A request is opened or refused once, whatever it carries.
+            assert!(events.load(Relaxed) <= 2, "{what}");
+            assert!(adopted.load(Relaxed) <= 4, "{what}");
+        }
+    }
+    // And if all that is tried is old: four, and no more.
+    events.store(0, Relaxed);
+    let header = others("old", "x");
+    let session = sessions.load_at(T0, |name| (name == "cookie").then_some(header.as_bytes()));
+    assert!(session.get().is_none());
+    assert_eq!(adopted.load(Relaxed), 4);
+}
+
+#[test]
+fn of_however_many_bearer_headers_none_counts_and_one_of_megabytes_is_refused() {
+    let (sessions, ..) = sessions();
+    let client = Client::mobile().signed_in(&sessions, T0, ada());
+    let good = format!("Bearer {}", client.kept["session-token"]);
+    for (what, lines, lives) in [
+        ("one", vec![good.clone()], true),
+        ("two", vec![good.clone(); 2], false),
+        ("10,000", vec![good.clone(); 10_000], false),
+        ("of other schemes", [vec!["Basic x".into(); 10_000], vec![good.clone()]].concat(), true),
+        ("spaces around", vec![format!("Bearer {}{}", " ".repeat(MEGABYTES), &good[7..])], true),
+        ("8 MB", vec![format!("{good}{}", "A".repeat(MEGABYTES))], false),
+    ] {
+        let session = sessions.load_at(T0, |name| match name {
+            "authorization" => lines.iter().map(String::as_bytes).collect(),
+            _ => Vec::new(),
+        });
+        assert_eq!(session.get().is_some(), lives, "{what}");
+    }
+}
