@@ -10,7 +10,10 @@
 )] // nothing that a client sends may make this panic
 
 use std::fmt;
+use std::mem;
 use std::time::Duration;
+
+use memchr::{memchr, memchr_iter};
 
 use crate::pieces::{self, HEADER_LEN, MAX_PIECES};
 use crate::wire::MAX_TOKEN_LEN;
@@ -383,12 +386,13 @@ pub(crate) fn values<'h>(
 ) -> Vec<(usize, &'h [u8])> {
     let mut left = [MAX_SAME_NAME; MAX_PIECES];
     let mut found = Vec::new();
-    for pair in headers.flat_map(|header| header.split(|byte| *byte == b';')) {
+    for pair in headers.flat_map(pairs) {
         let pair = pair.trim_ascii();
-        let mut halves = pair.splitn(2, |byte| *byte == b'=');
-        let (Some(name), Some(value)) = (halves.next(), halves.next()) else {
+        let Some((name, value)) = memchr(b'=', pair).and_then(|at| pair.split_at_checked(at))
+        else {
             continue;
         };
+        let value = value.strip_prefix(b"=").unwrap_or_default();
         let (name, value) = (name.trim_ascii_end(), value.trim_ascii_start());
         let Some(at) = names.iter().position(|known| known.as_bytes() == name) else {
             continue;
@@ -402,6 +406,17 @@ pub(crate) fn values<'h>(
         }
     }
     found
+}
+
+/// What stands between the semicolons. Found 32 bytes at a time: every request's header
+/// is looked through, also that of one which does not look at its session.
+fn pairs(header: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let ends = memchr_iter(b';', header).chain([header.len()]);
+    let bounds = ends.scan(0, |next, end| {
+        let begin = mem::replace(next, end.saturating_add(1));
+        Some(begin..end)
+    });
+    bounds.filter_map(|pair| header.get(pair))
 }
 
 /// A line with `Max-Age=0`, for clients that do not know `Max-Age`, too.

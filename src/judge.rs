@@ -118,8 +118,7 @@ pub(crate) struct StateToken {
     /// The key that its text names.
     pub(crate) named: KeyId,
     pub(crate) source: Source,
-    pub(crate) len: usize,
-    pub(crate) fingerprint: Fingerprint,
+    pub(crate) text: Vec<u8>,
     pub(crate) claims: Claims,
     /// Without padding.
     pub(crate) body: Buffer,
@@ -249,7 +248,6 @@ fn open_session<T: Payload>(
     now: &impl Fn() -> UnixTime,
     is_revoked: &impl Fn(&Record, &T, &StateToken) -> bool,
 ) -> Result<Alive<T>, Refused> {
-    let fingerprint = fingerprint(text);
     let mut buf = Buffer::new();
     let opened = keys.state.open(text, now, Duration::MAX, &mut buf);
     if let Err(error) = &opened
@@ -268,8 +266,7 @@ fn open_session<T: Payload>(
     let (source, key_id, body) = match opened {
         Ok(unsealed) => (Source::Token, unsealed.key_id, unsealed.body),
         Err(error) => {
-            let (key_id, copy) =
-                renewals.copy_of(fingerprint).ok_or_else(|| refused(error, now))?;
+            let (key_id, copy) = renewals.copy_of(text).ok_or_else(|| refused(error, now))?;
             let body = Body::parse(copy).map_err(|error| refused(error, now))?;
             body.deadline(now(), Duration::MAX).map_err(|error| refused(error, now))?;
             (Source::Copy, key_id, body)
@@ -280,7 +277,7 @@ fn open_session<T: Payload>(
     let claims = body.claims;
     let body = Buffer::of(body.unpadded);
     let named = named.unwrap_or(key_id);
-    let token = StateToken { key_id, named, source, len: text.len(), fingerprint, claims, body };
+    let token = StateToken { key_id, named, source, text: text.to_vec(), claims, body };
     let refuse = |(refusal, fate)| {
         let origin = Some(record.first_id());
         Err(Refused { refusal, fate, origin })
@@ -310,7 +307,7 @@ fn open_session<T: Payload>(
         None => Renewal::Dead,
         Some(found) => Renewal::Counts {
             key_id: found.key_id,
-            copy: found.copy_of(fingerprint).map_or(Copied::No, |_| Copied::Yes),
+            copy: found.copy_of(text).map_or(Copied::No, |_| Copied::Yes),
         },
     };
     let state = Arc::new(state);
@@ -365,14 +362,16 @@ impl Renewals {
         same.max_by_key(|renewal| renewal.issued_at)
     }
 
-    fn copy_of(&self, token: Fingerprint) -> Option<(KeyId, &[u8])> {
+    fn copy_of(&self, token: &[u8]) -> Option<(KeyId, &[u8])> {
         self.found.iter().find_map(|renewal| Some((renewal.key_id, renewal.copy_of(token)?)))
     }
 }
 
 impl FoundRenewal {
-    fn copy_of(&self, token: Fingerprint) -> Option<&[u8]> {
-        self.copy.as_ref().filter(|(of, _)| *of == token).map(|(_, body)| &body[..])
+    /// Most renewals hold none: the token is hashed for those that do.
+    fn copy_of(&self, token: &[u8]) -> Option<&[u8]> {
+        let (of, body) = self.copy.as_ref()?;
+        (*of == fingerprint(token)).then_some(&body[..])
     }
 }
 

@@ -322,7 +322,7 @@ impl<T: Payload> Session<T> {
             Change::Untouched => {
                 let alive = self.alive()?;
                 let token = &alive.token;
-                (alive.record, alive.last_seen, alive.expires_at, token.key_id, token.len)
+                (alive.record, alive.last_seen, alive.expires_at, token.key_id, token.text.len())
             }
         };
         let idle_expires_at = last_seen + self.inner.shared.policy.idle_timeout();

@@ -14,7 +14,7 @@ use crate::judge::{Alive, ChannelKeys, Copied};
 use crate::key::KeyId;
 use crate::payload::{self, Payload};
 use crate::policy::Policy;
-use crate::record::{RENEWAL_SCHEMA, Record, RenewalRecord, SessionId, StateCopy};
+use crate::record::{RENEWAL_SCHEMA, Record, RenewalRecord, SessionId, StateCopy, fingerprint};
 use crate::time::UnixTime;
 use crate::wipe::reserve_wiped;
 use crate::wire::{Body, Claims, Mode};
@@ -74,8 +74,10 @@ pub(crate) fn renewal<T>(
     copy: Copied,
     seen: Seen,
 ) -> Result<String, SealError> {
-    let state = StateCopy { fingerprint: alive.token.fingerprint, body: &alive.token.body };
-    let copy = Some(state).filter(|_| copy == Copied::Yes);
+    let copy = (copy == Copied::Yes).then(|| StateCopy {
+        fingerprint: fingerprint(&alive.token.text),
+        body: &alive.token.body,
+    });
     let record = RenewalRecord { id: alive.record.id, validated_at: seen.validated_at, copy };
     seal_renewal(keys, policy, &record, seen.at)
 }

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use bulla::{KeyRing, NoPrevious, Payload, Sealer, Signer, UnixTime, View};
+use bulla::{KeyRing, NoPrevious, Payload, Policy, Sealer, Sessions, Signer, UnixTime, View};
 use serde::{Deserialize, Serialize};
 
 const LIFETIME: Duration = Duration::from_secs(3600);
@@ -77,6 +77,9 @@ pub(crate) const OPERATIONS: &[(&str, Prepare)] = &[
     ("open borrowed, small", open_in),
     ("sign into a buffer, small", sign_into),
     ("verify, small", verify),
+    ("request with a session, small", || request(SMALL, Looks::AtTheSession)),
+    ("request with a session, large", || request(LARGE, Looks::AtTheSession)),
+    ("request that does not look, small", || request(SMALL, Looks::AtNothing)),
     ("refuse a prefix, small", || open(SMALL, 1, |token| token.replace("b1.", "c1."))),
     ("refuse a length, large", || open(LARGE, 1, |token| token.repeat(3))),
     ("refuse a character, small", || open(SMALL, 1, |token| token.replace("b1.", "b1.!"))),
@@ -121,6 +124,30 @@ fn open(strings: u32, keys: usize, change: fn(String) -> String) -> Operation {
     let token = change(sealer.seal_at(&state(strings), NOW).expect("it fits"));
     Box::new(move || {
         black_box(sealer.open_at(black_box(&token), NOW)).ok();
+    })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Looks {
+    AtTheSession,
+    AtNothing,
+}
+
+/// What an adapter does for a request whose session changes nothing.
+fn request(strings: u32, looks: Looks) -> Operation {
+    let sessions = Sessions::<State>::new(ring(1), Policy::default());
+    let session = sessions.load_at(NOW, |_| None::<&[u8]>);
+    session.start(state(strings)).expect("it fits");
+    let mut lines = session.commit().into_iter().filter(|line| line.name == "set-cookie");
+    let line = lines.next().expect("a session has begun").value;
+    let cookie = line.split(';').next().expect("a name and a value").as_bytes().to_vec();
+    Box::new(move || {
+        let header = black_box(&cookie[..]);
+        let session = sessions.load_at(NOW, |name| (name == "cookie").then_some(header));
+        if looks == Looks::AtTheSession {
+            assert!(session.get().is_some());
+        }
+        black_box(session.commit());
     })
 }
 
