@@ -43,6 +43,13 @@ impl Servers {
             let mut build = Command::new(cargo);
             build.args(["build", "--release", "--quiet", "--locked", "--bin", "server"]);
             build.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
+            // What `cargo run` adds: ring would be built anew for each of them.
+            for (name, _) in std::env::vars_os() {
+                let name = name.to_string_lossy();
+                if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+                    build.env_remove(&*name);
+                }
+            }
             if !build.args(features).status()?.success() {
                 return Err("cargo could not build the server".into());
             }

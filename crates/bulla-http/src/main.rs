@@ -14,8 +14,8 @@ cargo http: bulla beside its peers, end to end over HTTP.
 
   cargo http                 measures, and writes docs/end-to-end.md; 4 minutes, and 5 to build
   cargo http --check         measures, writes nothing, and fails where bulla is the slower one
-  cargo http --seconds 10    so long a route in each round, instead of 2
-  cargo http --rounds 9      so many rounds, instead of 3
+  cargo http --seconds 10    so long a route in each round, instead of 1
+  cargo http --rounds 9      so many rounds, instead of 5
 
 Each stack is a server (axum or actix-web, a library for sessions) that is pinned to core
 0 with one thread; wrk asks it over loopback from core 1, where Redis is too. Before it is
@@ -25,7 +25,7 @@ util-linux are needed: apt-get install wrk redis-server util-linux
 One stack by hand: target/release/server --stack axum-bulla, in crates/bulla-http.";
 
 fn main() -> Outcome<ExitCode> {
-    let (mut seconds, mut rounds, mut check) = (2, 3, false);
+    let (mut seconds, mut rounds, mut check) = (1, 5, false);
     let mut arguments = env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut number = || -> Outcome<u64> {
@@ -54,6 +54,9 @@ fn main() -> Outcome<ExitCode> {
     }
     let missed = bars.iter().filter(|bar| !bar.is_kept()).count();
     println!("{} kept, {missed} missed", bars.len() - missed);
+    if let Some(why) = report::disturbed(&figures) {
+        println!("{why}");
+    }
     if check {
         return Ok(if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }

@@ -11,7 +11,8 @@ use crate::wrk::CONNECTIONS;
 pub fn bar(bar: &Bar) -> String {
     let verdict = if bar.is_kept() { "kept  " } else { "MISSED" };
     let what = what(bar.route);
-    format!("{verdict} {:<32} {what} {:>5.2} × {}", bar.ours, bar.measured, bar.theirs)
+    let Bar { ours, theirs, limit, measured, .. } = bar;
+    format!("{verdict} {ours:<32} {what} >= {limit:.2}: {measured:>5.2} × {theirs}")
 }
 
 fn what(route: Route) -> &'static str {
@@ -32,6 +33,25 @@ pub fn write(all: &[Figures], bars: &[Bar], machine: &str, seconds: u64) -> Stri
         DOUBTS.to_owned(),
     ]
     .concat()
+}
+
+/// That other programs were at work, if they were: a server that is asked for all it can do
+/// has most of its core otherwise.
+#[must_use]
+pub fn disturbed(all: &[Figures]) -> Option<String> {
+    let busy = all.iter().map(busy).fold(f64::MAX, f64::min);
+    (busy < 60.0).then(|| {
+        format!(
+            "Other programs disturbed this run: a server had no more than {busy:.0} % of its core.\n\
+Requests a second and the bars say then who else was at work, and CPU times have cold caches\n\
+in them. Bytes and memory hold. Run it again on a quiet machine."
+        )
+    })
+}
+
+/// How much of its core a server had while it was read, in percent.
+fn busy(of: &Figures) -> f64 {
+    median(&of.reads, |of| of.load.per_second * of.server) / 1e4
 }
 
 struct Report<'a> {
@@ -87,11 +107,13 @@ impl Report<'_> {
         let widest = samples().map(|of| spread(of, per_second)).fold(0.0, f64::max) * 100.0;
         let widest_cpu = samples().map(|of| spread(of, |of| of.server)).fold(0.0, f64::max);
         let widest_cpu = widest_cpu * 100.0;
+        let disturbed = disturbed(self.all).map_or(String::new(), |why| format!("**{why}**\n\n"));
         format!(
             "# End to end\n\n\
-Written by `cargo http` (crates/bulla-http) on {date}, one run on {machine}. **Ratios are what\n\
-lasts**; requests a second are those of one machine on one day. `cargo http --check` measures\n\
-again and fails where a bar below is missed.\n\n\
+Written by `cargo http` (crates/bulla-http) on {date}, one run on\n\
+{machine}.\n\
+**Ratios are what lasts**; requests a second are those of one machine on one day.\n\
+`cargo http --check` measures again and fails where a bar below is missed.\n\n{disturbed}\
 The same application of three routes on axum and on actix-web, with bulla and with what would\n\
 be taken instead, each as its own documentation shows it, with its default cookie. All carry\n\
 the same account (85 bytes in postcard, 204 in JSON) and answer the same text. Sessions live\n\
@@ -103,7 +125,7 @@ the same account (85 bytes in postcard, 204 in JSON) and answer the same text. S
 A server has one thread that handles requests, pinned to a core of its own; wrk with\n\
 {CONNECTIONS} connections over loopback, and Redis, share another. Before anything is\n\
 measured, each stack has to sign in, to read back, and to refuse no cookie and three forged\n\
-ones. All have their turn in each of {rounds} rounds, {seconds} seconds a route, every second round\n\
+ones. All have their turn in each of {rounds} rounds, {seconds} s a route, every second round\n\
 backwards; figures are medians of the rounds. A round's requests a second lie up to {widest:.0} %\n\
 apart, its CPU times up to {widest_cpu:.0} %: less than that is no difference.\n\n\
 | stack | the client sees | deadline held by |\n|---|---|---|\n{}\n",
@@ -169,13 +191,15 @@ about {CONNECTIONS} divided by requests a second.\n\n{}",
             let [read, read_redis, read_more] = cells(&of.reads, &floor.reads);
             let [write, write_redis, write_more] = cells(&of.writes, &floor.writes);
             let name = of.stack.name.to_owned();
-            [name, read, read_redis, read_more, write, write_redis, write_more]
+            let busy = format!("{:.0} %", busy(of));
+            [name, read, read_redis, read_more, busy, write, write_redis, write_more]
         });
         let head = [
             "stack",
             "read: server",
             "Redis",
             "the session's",
+            "busy",
             "write: server",
             "Redis",
             "the session's",
@@ -185,7 +209,8 @@ about {CONNECTIONS} divided by requests a second.\n\n{}",
 User and system time of the process, from /proc, divided by requests. Redis' is a column of\n\
 its own, since it is another core's. The session's: server and Redis together, less the\n\
 framework without a session. This is the fairer figure: a stack with Redis has a core and a\n\
-part of a second one.\n\n{}",
+part of a second one. Busy: how much of its core the server had, or could use, while it was\n\
+read; what is missing went to other programs, or to waiting for wrk or Redis.\n\n{}",
             table(head, rows)
         )
     }
@@ -317,21 +342,24 @@ fn bars_table(bars: &[Bar]) -> String {
     let rows = bars.iter().map(|bar| {
         [
             bar.ours.to_owned(),
-            format!("{} not below {}", what(bar.route).trim(), bar.theirs),
+            format!("{} beside {}", what(bar.route).trim(), bar.theirs),
+            format!("{:.2}", bar.limit),
             format!("{:.2}", bar.measured),
             (if bar.is_kept() { "kept" } else { "**missed**" }).to_owned(),
         ]
     });
     format!(
-        "## Bars\n\nRequests a second, as a multiple of the other's in the same round.\n\n{}",
-        table(["stack", "promise", "measured", "kept"], rows)
+        "## Bars\n\nRequests a second, as a multiple of the other's in the same round. Of a store: not below\n\
+it. Of another cookie: not below it by more than rounds of a quiet machine differ, since\n\
+framework and kernel are most of the time of both.\n\n{}",
+        table(["stack", "promise", "at least", "measured", "kept"], rows)
     )
 }
 
 const DOUBTS: &str = "\
 ## What to doubt
 
-- **Whom the set-up favours: the stores.** Redis is on the same machine, where an answer takes microseconds; over a network it takes a tenth of a millisecond or more, and each request waits for it. It has a core to share with wrk, which is not counted against its requests a second. It writes nothing to a disk and has no replica. One session is asked for again and again, so that it lies in every cache.
+- **Whom the set-up favours: the stores.** Redis is on the same machine, where an answer takes microseconds; over a network it takes a tenth of a millisecond or more, and each request waits for it. It has a core to share with wrk, which is not counted against its requests a second. actix-session's client of Redis has a thread beside the one that handles requests, on the same core, and a busy machine gives two threads that wake each other more of it than one. It writes nothing to a disk and has no replica. One session is asked for again and again, so that it lies in every cache.
 - **tower-sessions' memory store** is for tests, says its documentation: it belongs to one process, deletes nothing that has expired, and is empty after a restart. It shows what a table in the process costs, and is no choice for a fleet.
 - **Reads that renew.** bulla moves the idle deadline when at least 90 seconds have gone since it was last moved (5 % of the timeout): that read seals a second cookie, and requests carry both from then on. The row *every read renews* is the upper bound, the row above it the lower: somebody who clicks once a minute is between them. The peers here do not move deadlines on reads: tower-sessions does with `with_always_save(true)`, actix-session with `OnEveryRequest`, seshcookie with `refresh_after`, and a read that does costs about as much as a write. PrivateCookieJar and actix-session's cookie hold no deadline at all.
 - **What the cookies do not do alike.** PrivateCookieJar and actix-session's cookie are AES-256-GCM, which processors have instructions for; bulla is XChaCha20-Poly1305, with random nonces for as many tokens as one likes. bulla, seshcookie, and tower-sessions-cookie-store hold the deadline on the server. Only stores can end one session without a list; bulla has a list (SECURITY.md).
