@@ -1,0 +1,238 @@
+//! The programs that run, the core each has, and what they take of it.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::Outcome;
+use crate::stacks::{Build, Stack};
+
+/// The servers': one at a time has work.
+pub const SERVER_CORE: usize = 0;
+
+/// wrk's and Redis'.
+pub const LOAD_CORE: usize = 1;
+
+/// A command that stays on one core, and dies with this program however that ends.
+#[must_use]
+pub fn on_core(core: usize, program: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "taskset", "-c", &core.to_string(), program]);
+    command
+}
+
+/// The server, built twice.
+pub struct Servers {
+    default: PathBuf,
+    aws_lc: PathBuf,
+}
+
+impl Servers {
+    /// In the folder of this program, by the cargo that runs it.
+    ///
+    /// # Errors
+    /// One does not build.
+    pub fn build() -> Outcome<Servers> {
+        let folder = std::env::current_exe()?.parent().ok_or("no folder")?.to_owned();
+        let build = |name: &str, features: &[&str]| -> Outcome<PathBuf> {
+            let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+            let mut build = Command::new(cargo);
+            build.args(["build", "--release", "--quiet", "--locked", "--bin", "server"]);
+            build.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
+            // What `cargo run` adds: ring would be built anew for each of them.
+            for (name, _) in std::env::vars_os() {
+                let name = name.to_string_lossy();
+                if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+                    build.env_remove(&*name);
+                }
+            }
+            if !build.args(features).status()?.success() {
+                return Err("cargo could not build the server".into());
+            }
+            let copy = folder.join(name);
+            fs::copy(folder.join("server"), &copy)?;
+            Ok(copy)
+        };
+        Ok(Servers {
+            aws_lc: build("server-aws-lc-rs", &["--features", "aws-lc-rs"])?,
+            default: build("server-default", &[])?,
+        })
+    }
+}
+
+/// One stack, serving. Killed on drop.
+pub struct Server {
+    child: Child,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+impl Server {
+    /// On a port that is free.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn start(stack: &Stack, servers: &Servers, redis: &Redis) -> Outcome<Server> {
+        let program = match stack.build {
+            Build::Default => &servers.default,
+            Build::AwsLc => &servers.aws_lc,
+        };
+        let mut child = on_core(SERVER_CORE, program.to_str().ok_or("the folder's name")?)
+            .args(["--stack", stack.id, "--redis", &format!("redis://{}", redis.address)])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("setpriv: {error}; apt-get install util-linux"))?;
+        let mut line = String::new();
+        let stdout = child.stdout.take().ok_or("no stdout")?;
+        let mut server = Server { child, address: redis.address };
+        BufReader::new(stdout).read_line(&mut line)?;
+        let address = line.trim().strip_prefix("http://");
+        server.address = address.ok_or(format!("{} does not start", stack.name))?.parse()?;
+        Ok(server)
+    }
+
+    /// Of all its threads, since it started, in microseconds.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn cpu(&self) -> Outcome<f64> {
+        cpu(self.child.id())
+    }
+
+    /// What it holds in memory, in bytes.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn memory(&self) -> Outcome<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().next());
+        Ok(kilobytes.ok_or("no VmRSS")?.parse::<f64>()? * 1024.0)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+/// A Redis that keeps nothing on disk. Killed on drop.
+pub struct Redis {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Redis {
+    /// On a port that is free.
+    ///
+    /// # Errors
+    /// It is not installed, or does not start.
+    pub fn start() -> Outcome<Redis> {
+        // Free again at once; nobody else is expected to take it meanwhile.
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let child = on_core(LOAD_CORE, "redis-server")
+            .args(["--port", &address.port().to_string(), "--bind", "127.0.0.1"])
+            .args(["--save", "", "--appendonly", "no"])
+            .current_dir(std::env::temp_dir())
+            .stdout(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("setpriv: {error}; apt-get install util-linux"))?;
+        let mut redis = Redis { child, address };
+        let begun = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            if redis.child.try_wait()?.is_some() || begun.elapsed() > Duration::from_secs(10) {
+                return Err("redis-server does not start; apt-get install redis-server".into());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(redis)
+    }
+
+    /// Since it started, in microseconds.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn cpu(&self) -> Outcome<f64> {
+        cpu(self.child.id())
+    }
+
+    /// What its data takes, in bytes.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn memory(&self) -> Outcome<f64> {
+        self.info("used_memory")
+    }
+
+    /// What has gone to it and come from it, in bytes.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn traffic(&self) -> Outcome<f64> {
+        Ok(self.info("total_net_input_bytes")? + self.info("total_net_output_bytes")?)
+    }
+
+    fn info(&self, what: &str) -> Outcome<f64> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        stream.write_all(b"INFO\r\nQUIT\r\n")?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text)?;
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix(what).and_then(|rest| rest.strip_prefix(':')));
+        Ok(value.ok_or("INFO lacks a line")?.trim().parse()?)
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+/// It may have ended by itself: then there is nothing to kill.
+fn end(child: &mut Child) {
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// utime and stime, in ticks of which Linux has a hundred a second.
+fn cpu(process: u32) -> Outcome<f64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The second field is the name, in brackets, and may hold anything.
+    let fields: Vec<&str> = stat[stat.rfind(')').ok_or("no name")?..].split(' ').collect();
+    let [utime, stime] = [fields[12].parse::<f64>()?, fields[13].parse::<f64>()?];
+    Ok((utime + stime) * 10_000.0)
+}
+
+/// What kind of machine this is, in words that name none.
+///
+/// # Errors
+/// There is no /proc.
+pub fn describe() -> Outcome<String> {
+    let text = fs::read_to_string("/proc/cpuinfo")?;
+    let field = |name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name));
+        line.and_then(|line| line.split_once(": ")).map_or("", |(_, value)| value)
+    };
+    let cores = text.lines().filter(|line| line.starts_with("processor")).count();
+    let maker = match field("vendor_id") {
+        "GenuineIntel" => "an Intel processor",
+        "AuthenticAMD" => "an AMD processor",
+        _ => "a processor",
+    };
+    let flags: Vec<&str> = field("flags").split(' ').collect();
+    let has = [("aes", "AES"), ("avx2", "AVX2"), ("avx512f", "AVX-512"), ("sha_ni", "SHA")];
+    let has: Vec<_> =
+        has.iter().filter(|(flag, _)| flags.contains(flag)).map(|(_, name)| *name).collect();
+    let has = if has.is_empty() { "no extensions that count".into() } else { has.join(", ") };
+    let kind = if flags.contains(&"hypervisor") { "a virtual machine" } else { "a machine" };
+    Ok(format!("{kind} of {cores} cores of {maker} ({has}), Linux"))
+}
