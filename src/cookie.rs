@@ -9,7 +9,7 @@
     clippy::unwrap_used
 )] // nothing that a client sends may make this panic
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::mem;
 use std::time::Duration;
 
@@ -27,6 +27,9 @@ pub const MAX_COOKIE_AGE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
 /// How many cookies of one name are tried (cookie tossing).
 const MAX_SAME_NAME: usize = 4;
+
+/// Characters of attributes that most cookies have at most.
+const ATTRIBUTES_LEN: usize = 128;
 
 const RENEWAL_SUFFIX: &str = "-renewal";
 
@@ -333,6 +336,7 @@ impl Cookie {
 
     fn line(&self, name: &str, value: String, max_age: Option<Duration>) -> String {
         let secure = self.is_secure();
+        let room = name.len().saturating_add(value.len()).saturating_add(ATTRIBUTES_LEN);
         let mut line = ::cookie::Cookie::build((name, value))
             .secure(secure)
             .http_only(matches!(self.scripts, Scripts::CannotRead))
@@ -352,7 +356,10 @@ impl Cookie {
         if let Some(age) = max_age {
             line = line.max_age(age.try_into().unwrap_or(::cookie::time::Duration::ZERO));
         }
-        line.build().to_string()
+        // Room for all of it, so that a large value is not moved while it grows.
+        let mut text = String::with_capacity(room);
+        write!(text, "{}", line.build()).ok(); // a string takes all that is written
+        text
     }
 
     /// The tokens that a request's `Cookie` headers carry for one role. Pieces

@@ -77,9 +77,10 @@ pub(crate) const OPERATIONS: &[(&str, Prepare)] = &[
     ("open borrowed, small", open_in),
     ("sign into a buffer, small", sign_into),
     ("verify, small", verify),
-    ("request with a session, small", || request(SMALL, Looks::AtTheSession)),
-    ("request with a session, large", || request(LARGE, Looks::AtTheSession)),
-    ("request that does not look, small", || request(SMALL, Looks::AtNothing)),
+    ("request with a session, small", || request(SMALL, Does::Look)),
+    ("request with a session, large", || request(LARGE, Does::Look)),
+    ("request that does not look, small", || request(SMALL, Does::Nothing)),
+    ("request that changes the state, small", || request(SMALL, Does::Change)),
     ("refuse a prefix, small", || open(SMALL, 1, |token| token.replace("b1.", "c1."))),
     ("refuse a length, large", || open(LARGE, 1, |token| token.repeat(3))),
     ("refuse a character, small", || open(SMALL, 1, |token| token.replace("b1.", "b1.!"))),
@@ -127,14 +128,14 @@ fn open(strings: u32, keys: usize, change: fn(String) -> String) -> Operation {
     })
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Looks {
-    AtTheSession,
-    AtNothing,
+enum Does {
+    Nothing,
+    Look,
+    Change,
 }
 
-/// What an adapter does for a request whose session changes nothing.
-fn request(strings: u32, looks: Looks) -> Operation {
+/// What an adapter does for a request.
+fn request(strings: u32, does: Does) -> Operation {
     let sessions = Sessions::<State>::new(ring(1), Policy::default());
     let session = sessions.load_at(NOW, |_| None::<&[u8]>);
     session.start(state(strings)).expect("it fits");
@@ -144,8 +145,10 @@ fn request(strings: u32, looks: Looks) -> Operation {
     Box::new(move || {
         let header = black_box(&cookie[..]);
         let session = sessions.load_at(NOW, |name| (name == "cookie").then_some(header));
-        if looks == Looks::AtTheSession {
-            assert!(session.get().is_some());
+        match does {
+            Does::Nothing => {}
+            Does::Look => assert!(session.get().is_some()),
+            Does::Change => session.update(|state| state.id += 1).expect("there is a session"),
         }
         black_box(session.commit());
     })
