@@ -15,8 +15,9 @@ use crate::event::Event;
 use crate::judge::{Alive, Fate, Judged};
 use crate::migration::Moment;
 use crate::payload::Payload;
+use crate::pending::{Activity, Change, Kind, Response, Written};
 use crate::record::Record;
-use crate::session::{Activity, Change, Clock, Kind, Response, Session, Written};
+use crate::session::{Clock, Session};
 use crate::time::UnixTime;
 use crate::tokens::Seen;
 

@@ -5,10 +5,11 @@ use std::time::Duration;
 use crate::error::{SealError, SessionError};
 use crate::judge::{Alive, Judged};
 use crate::payload::Payload;
+use crate::pending::Change;
 use crate::record::Record;
 use crate::revocation::Revocation;
 use crate::revocations::Revocations;
-use crate::session::{Change, Session};
+use crate::session::Session;
 use crate::time::UnixTime;
 use crate::wire::CLOCK_SKEW;
 

@@ -81,6 +81,7 @@ mod key;
 mod migration;
 mod once;
 mod payload;
+mod pending;
 mod pieces;
 mod policy;
 mod primitives;

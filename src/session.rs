@@ -19,9 +19,9 @@ use crate::error::{SealError, SessionError};
 use crate::event::Event;
 use crate::info::{Info, Status};
 use crate::judge::{Alive, Carried, Judged, Refusal, StateToken, judge};
-use crate::key::KeyId;
 use crate::migration::{Adopted, Old, OldServers};
 use crate::payload::{self, Payload, PayloadError};
+use crate::pending::{Activity, Change, Kind, Pending, Response, Written};
 use crate::record::{Record, SessionId};
 use crate::revocation::Subject;
 use crate::revocations::Asked;
@@ -89,79 +89,6 @@ pub(crate) enum Clock {
     Runs,
     /// The caller has said what time it is.
     StandsStill,
-}
-
-/// What this request did to the session.
-pub(crate) struct Pending<T> {
-    pub(crate) change: Change<T>,
-    /// It ended the session that it came with, whatever it did afterwards.
-    pub(crate) ended: bool,
-    /// Counts changes, so that an update can tell that another came between.
-    pub(crate) revision: u64,
-    pub(crate) activity: Activity,
-    pub(crate) response: Response,
-}
-
-pub(crate) enum Change<T> {
-    Untouched,
-    Written(Arc<Written<T>>),
-    Ended,
-}
-
-pub(crate) struct Written<T> {
-    pub(crate) record: Record,
-    pub(crate) state: Arc<T>,
-    pub(crate) key_id: KeyId,
-    pub(crate) tokens: NewTokens,
-    pub(crate) expires_at: UnixTime,
-    pub(crate) kind: Kind,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A new session.
-    Started,
-    /// The same under a new id.
-    Renamed,
-    Changed,
-    /// One of another library.
-    Adopted,
-    /// One of another library that stays there until it changes.
-    Borrowed,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Activity {
-    Counts,
-    Ignored,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Response {
-    Open,
-    Sent,
-}
-
-impl<T> Pending<T> {
-    pub(crate) fn put(&mut self, change: Change<T>) -> Result<(), SessionError> {
-        if self.response == Response::Sent {
-            return Err(SessionError::ResponseSent);
-        }
-        self.change = change;
-        self.revision = self.revision.wrapping_add(1);
-        Ok(())
-    }
-}
-
-// Derived, it would ask for T: Clone.
-impl<T> Clone for Change<T> {
-    fn clone(&self) -> Change<T> {
-        match self {
-            Change::Untouched => Change::Untouched,
-            Change::Written(written) => Change::Written(Arc::clone(written)),
-            Change::Ended => Change::Ended,
-        }
-    }
 }
 
 impl<T: Payload> Session<T> {
@@ -568,13 +495,6 @@ impl<T> Session<T> {
         about: Arc<About<T>>,
         now: Option<UnixTime>,
     ) -> Session<T> {
-        let pending = Pending {
-            change: Change::Untouched,
-            ended: false,
-            revision: 0,
-            activity: Activity::Counts,
-            response: Response::Open,
-        };
         let inner = Inner {
             shared,
             about,
@@ -586,7 +506,7 @@ impl<T> Session<T> {
             judged: OnceLock::new(),
             checked: Checked::new(),
             adopted: OnceLock::new(),
-            pending: Mutex::new(pending),
+            pending: Mutex::new(Pending::new()),
         };
         Session { inner: Arc::new(inner) }
     }

@@ -17,6 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["info", "tokens", "event"],
     &["shared"],
     &["answer", "start", "migration"],
+    &["pending"],
     &["session"],
     &["sessions", "guard", "ending", "closing", "revalidation"],
     &["testing", "audit"],
