@@ -104,6 +104,18 @@ mod tests {
     }
 
     #[test]
+    fn a_buffer_moves_for_want_of_room_and_only_then() {
+        for (len, more, moves) in [(200, 56, false), (200, 57, true), (256, 0, false)] {
+            let mut buf = Vec::with_capacity(256);
+            buf.resize(len, 7);
+            let before = buf.as_ptr();
+            reserve_wiped(&mut buf, more);
+            assert_eq!(buf.as_ptr() != before, moves, "{len} {more}");
+            assert!(buf.capacity() >= len + more && buf == vec![7; len], "{len} {more}");
+        }
+    }
+
+    #[test]
     fn a_buffer_that_grows_keeps_its_bytes_and_wiping_keeps_its_room() {
         let mut buf = b"secret".to_vec();
         reserve_wiped(&mut buf, 1000);
