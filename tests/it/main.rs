@@ -4,6 +4,7 @@ mod audit;
 mod browser;
 mod cookie;
 mod disasters;
+mod errors;
 mod migration;
 mod overlap;
 mod properties;
