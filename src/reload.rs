@@ -409,6 +409,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_longest_between_two_looks_is_a_day_and_the_shortest_is_not_nothing() {
+        let now = Instant::now();
+        let waits = |every| Rounds::new(every, now).next - now;
+        assert_eq!(waits(Duration::MAX), Duration::from_secs(86_400));
+        assert_eq!(waits(Duration::from_secs(60)), Duration::from_secs(60));
+        assert_eq!(waits(Duration::ZERO), Duration::from_millis(10));
+    }
+
+    #[test]
     fn between_two_looks_every_hint_brings_one_and_unknown_keys_bring_one() {
         const EVERY: Duration = Duration::from_secs(60);
         let begun = Instant::now();

@@ -163,6 +163,18 @@ fn nothing_is_adopted_once_the_migration_has_ended() {
 }
 
 #[test]
+fn an_adopted_session_lives_no_longer_than_the_old_one_would_have() {
+    let adopt = |_: &str| Some(Adopted::new(ada()).with_ceiling(T0 + secs(600)));
+    let sessions =
+        builder(&key_text()).adopt_cookie(OldCookie::new(OLD).unwrap(), until(), adopt).build();
+    let mut browser = browser_with("ada");
+    assert_eq!(browser.visit(&sessions, T0, id), Some(1815));
+    assert_eq!(browser.visit(&sessions, T0 + secs(599), id), Some(1815));
+    assert_eq!(browser.visit(&sessions, T0 + secs(600), id), None);
+    assert_eq!(browser_with("ada").visit(&sessions, T0 + secs(600), id), None);
+}
+
+#[test]
 fn an_adopted_session_is_fresh_only_since_its_known_sign_in() {
     let sessions = sessions();
     let fresh = |session: &Session<Account>| session.require_fresh(secs(300)).is_ok();

@@ -619,6 +619,32 @@ fn a_copy_that_does_not_fit_is_left_out_and_activity_is_recorded() {
 }
 
 #[test]
+fn a_preset_has_the_timeouts_of_its_row_and_a_setting_changes_one_of_them() {
+    let (hour, day) = (3600, 86_400);
+    for (policy, idle, absolute) in [
+        (Policy::default(), 1800, 12 * hour),
+        (Policy::high_value(), 300, 4 * hour),
+        (Policy::aal1(), 30 * day, 30 * day),
+        (Policy::aal2(), hour, day),
+        (Policy::aal3(), 900, 12 * hour),
+    ] {
+        let timeouts = |policy: Policy| {
+            (policy.idle_timeout(), policy.absolute_timeout(), policy.touch_threshold())
+        };
+        assert_eq!(
+            (policy.idle_timeout(), policy.absolute_timeout()),
+            (secs(idle), secs(absolute))
+        );
+        let touched = policy.with_touch_threshold(secs(7));
+        assert_eq!(timeouts(touched), (secs(idle), secs(absolute), secs(7)));
+        let idle_set = touched.with_idle_timeout(secs(1200));
+        assert_eq!(timeouts(idle_set), (secs(1200), secs(absolute), secs(7)));
+        let both_set = idle_set.with_absolute_timeout(secs(9999));
+        assert_eq!(timeouts(both_set), (secs(1200), secs(9999), secs(7)));
+    }
+}
+
+#[test]
 #[should_panic(expected = "at least a second")]
 fn a_timeout_of_nothing_is_refused() {
     let _ = Policy::new(std::time::Duration::ZERO, secs(3600));

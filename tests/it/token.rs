@@ -2,7 +2,8 @@
 
 use bulla::{
     CLOCK_SKEW, KeyRing, MAX_TOKEN_LEN, Mode, OnceError, OpenError, Opened, Payload, RawTokens,
-    SealError, Sealer, Signer, UnixTime, UsedHere, UsedTokens, View, read_unverified,
+    SealError, Sealer, Signer, UnixTime, UsedHere, UsedTokens, View, Visible, read_unverified,
+    read_unverified_raw,
 };
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -178,6 +179,42 @@ fn a_tool_tells_the_same_of_a_token_s_time_as_opening_does() {
         ] {
             assert_eq!(at(secs), says, "{secs}");
         }
+    }
+}
+
+#[test]
+fn what_anybody_sees_of_a_token_is_its_mode_its_key_and_its_length() {
+    let ring = KeyRing::generate().unwrap();
+    for mode in [Mode::Sealed, Mode::Signed] {
+        let tokens = RawTokens::new(&ring, mode, "shop.example/reset-link");
+        assert!(matches!(tokens.make(b"", 0, secs(900), T0), Err(SealError::Payload(_))));
+        let lengths = [1, 10].map(|len| {
+            let token = tokens.make(&vec![42; len], 1, secs(900), T0).unwrap();
+            let visible = Visible::of(&token).unwrap();
+            assert_eq!(
+                (visible.mode, Some(visible.unverified_key_id)),
+                (mode, ring.primary_at(T0))
+            );
+            let read = read_unverified_raw(&token);
+            match mode {
+                Mode::Signed => {
+                    let read = read.unwrap();
+                    assert_eq!((&read.payload[..], read.schema), (&vec![42; len][..], 1));
+                    assert_eq!((read.issued_at, read.expires_at), (T0, T0 + secs(900)));
+                }
+                _ => assert!(matches!(read, Err(OpenError::Prefix))),
+            }
+            visible.body_len
+        });
+        assert_eq!(lengths[1] - lengths[0], 9);
+    }
+    for (bad, error) in [
+        ("", OpenError::Prefix),
+        ("b2.AAAA", OpenError::Prefix),
+        ("s1.AA=A", OpenError::Encoding),
+        ("b1.AAAA", OpenError::TooShort),
+    ] {
+        assert_eq!(Visible::of(bad).unwrap_err(), error, "{bad}");
     }
 }
 
