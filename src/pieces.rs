@@ -66,8 +66,8 @@ fn parse(at: usize, value: &[u8]) -> Option<Piece<'_>> {
     let chunk = rest.strip_prefix(b".").filter(|chunk| !chunk.is_empty())?;
     let digit = |byte: u8| char::from(byte).to_digit(10).and_then(|d| usize::try_from(d).ok());
     let piece = Piece { index: digit(index)?, count: digit(count)?, digest, chunk };
-    let fits = (2..=MAX_PIECES).contains(&piece.count) && piece.index < piece.count;
-    (fits && piece.index == at).then_some(piece)
+    let fits = (2..=MAX_PIECES).contains(&piece.count) && piece.index == at;
+    fits.then_some(piece)
 }
 
 fn assemble(first: &Piece<'_>, pieces: &[Piece<'_>]) -> Option<Vec<u8>> {
@@ -83,4 +83,28 @@ fn assemble(first: &Piece<'_>, pieces: &[Piece<'_>]) -> Option<Vec<u8>> {
 
 fn token_digest(token: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(&digest(&[token])[..DIGEST_LEN * 6 / 8])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_counts_under_its_own_name_and_in_a_set_of_two_to_four() {
+        let token = "b1.abcdefghij";
+        for (chunk, count) in [(13, None), (7, Some(2)), (5, Some(3)), (4, Some(4)), (3, None)] {
+            let Some(pieces) = split(token, chunk) else {
+                assert_eq!(count, None);
+                continue;
+            };
+            assert_eq!(Some(pieces.len()), count);
+            let found: Vec<_> = pieces.iter().map(String::as_bytes).enumerate().collect();
+            assert_eq!(join(&found), [token.as_bytes()]);
+            let shifted: Vec<_> = found.iter().map(|(at, value)| (at + 1, *value)).collect();
+            assert!(join(&shifted).is_empty());
+        }
+        let digest = token_digest(token.as_bytes());
+        let one = format!("p1.01.{digest}.{token}");
+        assert!(join(&[(0, one.as_bytes())]).is_empty(), "a second spelling of a token");
+    }
 }

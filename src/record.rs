@@ -172,3 +172,23 @@ fn take_id(rest: &mut &[u8]) -> Option<SessionId> {
     *rest = tail;
     Some(SessionId(*id))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Memory that is too small would be freed with plaintext in it.
+    #[test]
+    fn a_renewal_record_never_outgrows_the_room_that_is_made_for_it() {
+        let id = SessionId::from_bytes([7; ID_LEN]);
+        let fingerprint = [9; FINGERPRINT_LEN];
+        for len in [0, 1, 100, 3000] {
+            let body = vec![5; len];
+            let copy = Some(StateCopy { fingerprint, body: &body }).filter(|_| len > 0);
+            let record = RenewalRecord { id, validated_at: UnixTime::MAX, copy };
+            let mut out = Vec::new();
+            record.write(&mut out);
+            assert_eq!(record.max_len(), out.len(), "{len}");
+        }
+    }
+}

@@ -239,28 +239,47 @@ impl<S: RingSource> Reloader<S> {
 
     /// Looks at the source every so often, until the last handle is gone.
     fn run(mut self, every: Duration) {
-        let every = every.clamp(MIN_INTERVAL, MAX_INTERVAL);
-        let mut next = Instant::now() + every;
-        let mut early = Early::Left;
+        let mut rounds = Rounds::new(every, Instant::now());
         loop {
-            thread::park_timeout(next.saturating_duration_since(Instant::now()));
+            thread::park_timeout(rounds.next.saturating_duration_since(Instant::now()));
             let Some(handle) = self.ring.upgrade() else { return };
-            let (hinted, missed) = (handle.take_hint(), handle.has_missed());
-            if Instant::now() >= next {
-                next = Instant::now() + every;
-                early = Early::Left;
-                handle.forget_missed();
-            } else if missed && early == Early::Left {
-                early = Early::Spent;
-            } else if !hinted {
-                continue;
-            }
+            let is_due = rounds.is_due(Instant::now(), &handle);
             drop(handle);
-            if self.check(UnixTime::now()) == Reload::Unsettled {
+            if is_due && self.check(UnixTime::now()) == Reload::Unsettled {
                 thread::sleep(SETTLE);
                 self.check(UnixTime::now());
             }
         }
+    }
+}
+
+/// When the thread looks at the source.
+struct Rounds {
+    every: Duration,
+    next: Instant,
+    early: Early,
+}
+
+impl Rounds {
+    fn new(every: Duration, now: Instant) -> Rounds {
+        let every = every.clamp(MIN_INTERVAL, MAX_INTERVAL);
+        Rounds { every, next: now + every, early: Early::Left }
+    }
+
+    /// Whether to look now that something has woken the thread.
+    fn is_due(&mut self, now: Instant, handle: &RingHandle) -> bool {
+        let (hinted, missed) = (handle.take_hint(), handle.has_missed());
+        if now >= self.next {
+            self.next = now + self.every;
+            self.early = Early::Left;
+            handle.forget_missed();
+            return true;
+        }
+        if missed && self.early == Early::Left {
+            self.early = Early::Spent;
+            return true;
+        }
+        hinted
     }
 }
 
@@ -383,4 +402,50 @@ fn said(ring: &KeyRing, now: UnixTime) -> String {
     let ids: Vec<String> = ring.entries().map(|entry| entry.key_id().to_string()).collect();
     let primary = ring.primary_at(now).map_or("none".to_owned(), |id| id.to_string());
     format!("keys {}; {primary} is primary", ids.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_between_two_looks_is_a_day_and_the_shortest_is_not_nothing() {
+        let now = Instant::now();
+        let waits = |every| Rounds::new(every, now).next - now;
+        assert_eq!(waits(Duration::MAX), Duration::from_secs(86_400));
+        assert_eq!(waits(Duration::from_secs(60)), Duration::from_secs(60));
+        assert_eq!(waits(Duration::ZERO), Duration::from_millis(10));
+    }
+
+    #[test]
+    fn between_two_looks_every_hint_brings_one_and_unknown_keys_bring_one() {
+        const EVERY: Duration = Duration::from_secs(60);
+        let begun = Instant::now();
+        let handle = RingHandle::from(KeyRing::generate().unwrap());
+        let mut rounds = Rounds::new(EVERY, begun);
+        let woken: &[fn(&RingHandle)] = &[|_| {}, RingHandle::hint, RingHandle::miss];
+        let [nothing, hint, miss] = [0, 1, 2];
+        for (at, why, looks) in [
+            (0, nothing, false),
+            (1, hint, true),
+            (1, nothing, false), // a hint is taken once
+            (2, miss, true),
+            (3, nothing, false),
+            (3, miss, false), // one for unknown keys is spent
+            (4, hint, true),
+            (59, nothing, false),
+            (60, nothing, true),
+            (61, nothing, false), // what was missed before is forgotten
+            (62, miss, true),
+            (119, nothing, false),
+            (121, nothing, true),
+            (180, nothing, false), // late by a second, as the one before
+            (181, miss, true),
+            (182, miss, true),
+        ] {
+            woken[why](&handle);
+            let now = begun + Duration::from_secs(at);
+            assert_eq!(rounds.is_due(now, &handle), looks, "after {at} seconds");
+        }
+    }
 }

@@ -267,36 +267,41 @@ impl Follower {
         loop {
             thread::sleep(LOOK);
             let Some(list) = self.list.upgrade() else { return };
-            let looked = self.look(&list);
-            let path = self.file.path.display();
-            match looked {
-                Ok(()) if self.said == Said::Fails => {
-                    self.said = Said::Reads;
-                    tracing::info!(target: "bulla", "the revocations {path} are read again");
-                }
-                Err(error) if self.said == Said::Reads => {
-                    self.said = Said::Fails;
-                    tracing::warn!(
-                        target: "bulla",
-                        "the revocations {path} cannot be followed ({error}); what is known \
-                         stays refused"
-                    );
-                }
-                _ => {}
-            }
+            self.round(&list, Instant::now());
         }
     }
 
-    fn look(&mut self, list: &Revocations) -> io::Result<()> {
+    /// Looks, and says so when that has begun to fail or to go well.
+    fn round(&mut self, list: &Revocations, now: Instant) {
+        let looked = self.look(list, now);
+        let path = self.file.path.display();
+        match looked {
+            Ok(()) if self.said == Said::Fails => {
+                self.said = Said::Reads;
+                tracing::info!(target: "bulla", "the revocations {path} are read again");
+            }
+            Err(error) if self.said == Said::Reads => {
+                self.said = Said::Fails;
+                tracing::warn!(
+                    target: "bulla",
+                    "the revocations {path} cannot be followed ({error}); what is known \
+                     stays refused"
+                );
+            }
+            _ => {}
+        }
+    }
+
+    fn look(&mut self, list: &Revocations, now: Instant) -> io::Result<()> {
         let offset = self.reader.offset;
         self.reader.learn(list)?;
         if self.reader.offset != offset {
             File::open(&self.file.path)?.sync_data()?;
         }
-        if self.pruned.elapsed() < PRUNE {
+        if now.saturating_duration_since(self.pruned) < PRUNE {
             return Ok(());
         }
-        self.pruned = Instant::now();
+        self.pruned = now;
         let now = UnixTime::now();
         list.prune(now);
         if self.reader.lines > 2 * list.len() + SLACK
@@ -345,15 +350,137 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Which file it is that has this name.
-#[cfg(unix)]
-fn inode(metadata: &std::fs::Metadata) -> (u64, u64) {
-    use std::os::unix::fs::MetadataExt as _;
-    (metadata.dev(), metadata.ino())
+/// Which file it is that has this name. Where that cannot be told, one that replaces
+/// another is shorter, and is read anew for that.
+fn inode(metadata: &fs::Metadata) -> (u64, u64) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        (metadata.dev(), metadata.ino())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        (0, 0)
+    }
 }
 
-/// One that replaces another is shorter, and is read anew for that.
-#[cfg(not(unix))]
-fn inode(_: &std::fs::Metadata) -> (u64, u64) {
-    (0, 0)
+#[cfg(test)]
+mod tests {
+    use bulla_conformance::logged;
+    use tracing::Level;
+
+    use super::*;
+    use crate::record::SessionId;
+
+    /// A file of a test's own, removed at its end.
+    struct OfTest(RevocationFile);
+
+    impl OfTest {
+        fn new(name: &str) -> OfTest {
+            let name = format!("bulla-revoked-{}-{name}", std::process::id());
+            OfTest(RevocationFile::new(std::env::temp_dir().join(name)))
+        }
+
+        fn write(&self, lines: impl IntoIterator<Item = Revocation>) {
+            let lines: String = lines.into_iter().map(|line| format!("{line}\n")).collect();
+            fs::write(&self.0.path, lines).unwrap();
+        }
+
+        fn follower(&self, list: &Revocations, now: Instant) -> Follower {
+            Follower {
+                list: list.downgrade(),
+                reader: self.0.reader(),
+                file: self.0.clone(),
+                pruned: now,
+                said: Said::Reads,
+            }
+        }
+    }
+
+    impl Drop for OfTest {
+        fn drop(&mut self) {
+            let _ = fs::remove_file(&self.0.path);
+        }
+    }
+
+    fn until(number: u128, until: UnixTime) -> Revocation {
+        Revocation::Session { id: SessionId::from_bytes(number.to_be_bytes()), until }
+    }
+
+    fn living(numbers: std::ops::Range<u128>) -> impl Iterator<Item = Revocation> {
+        numbers.map(|number| until(number, UnixTime::MAX))
+    }
+
+    #[test]
+    fn what_is_new_is_read_once_and_a_file_that_is_another_from_its_beginning() {
+        let file = OfTest::new("reader");
+        let mut reader = file.0.reader();
+        let mut read = || {
+            let mut news = Vec::new();
+            reader.take(&mut news).unwrap();
+            (news, reader.lines)
+        };
+        file.write(living(0..3));
+        assert_eq!(read(), (living(0..3).collect(), 3));
+        assert_eq!(read(), (vec![], 3));
+        living(3..4).for_each(|line| file.0.append(&line).unwrap());
+        assert_eq!(read(), (living(3..4).collect(), 4));
+        file.write(living(10..12)); // in place, and shorter
+        assert_eq!(read(), (living(10..12).collect(), 2));
+        let other = OfTest::new("other");
+        other.write(living(20..30)); // in its place, and longer
+        fs::rename(&other.0.path, &file.0.path).unwrap();
+        assert_eq!(read(), (living(20..30).collect(), 10));
+    }
+
+    #[test]
+    fn empty_lines_and_comments_are_read_in_silence() {
+        let file = OfTest::new("comments");
+        for (text, said) in [("\n  \n# all of March\n", ""), ("all of March\n", "line 1 of")] {
+            fs::write(&file.0.path, text).unwrap();
+            let (read, log) = logged(Level::WARN, || file.0.read().unwrap());
+            assert!(read.is_empty() && log.contains(said), "{log}");
+            assert_eq!(log.is_empty(), said.is_empty(), "{log}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_followed_is_said_so_once_and_once_that_it_is_again() {
+        let (file, list, now) = (OfTest::new("said"), Revocations::new(), Instant::now());
+        let mut follower = file.follower(&list, now);
+        for (is_there, says) in [
+            (true, ""),
+            (false, "cannot be followed"),
+            (false, ""),
+            (false, ""),
+            (true, "are read again"),
+            (true, ""),
+            (false, "cannot be followed"),
+        ] {
+            match is_there {
+                true => file.write(living(0..1)),
+                false => drop(fs::remove_file(&file.0.path)),
+            }
+            let ((), log) = logged(Level::INFO, || follower.round(&list, now));
+            assert!(log.contains(says) && log.is_empty() == says.is_empty(), "{log}");
+        }
+        assert_eq!(list.len(), 1, "what is known stays refused");
+    }
+
+    #[test]
+    fn a_file_is_written_anew_every_minute_when_most_of_its_lines_are_over() {
+        let slack = SLACK as u128;
+        for (over, after, left) in [
+            (slack + 4, PRUNE - Duration::from_secs(1), slack + 7),
+            (slack + 4, PRUNE, 3),
+            (slack + 3, PRUNE, slack + 6),
+        ] {
+            let (file, list, now) = (OfTest::new("over"), Revocations::new(), Instant::now());
+            let over = (100..100 + over).map(|number| until(number, UnixTime::from_secs(1)));
+            file.write(living(0..3).chain(over));
+            file.follower(&list, now).look(&list, now + after).unwrap();
+            assert_eq!(file.0.read().unwrap().len() as u128, left);
+        }
+    }
 }

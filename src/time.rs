@@ -125,3 +125,21 @@ impl fmt::Display for TimeError {
 }
 
 impl std::error::Error for TimeError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_s_time_goes_over_to_the_second_and_stops_at_both_ends() {
+        let at = |millis| SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
+        for (millis, secs) in [(0, 0), (999, 0), (1_000, 1), (1_796_126_400_500, 1_796_126_400)] {
+            assert_eq!(UnixTime::from(at(millis)).as_secs(), secs);
+            assert_eq!(SystemTime::from(UnixTime::from_secs(secs)), at(secs * 1000));
+        }
+        let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+        assert_eq!(UnixTime::from(before), UnixTime::EPOCH);
+        let after = SystemTime::from(UnixTime::MAX) + Duration::from_secs(1);
+        assert_eq!(UnixTime::from(after), UnixTime::MAX);
+    }
+}

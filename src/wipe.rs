@@ -108,4 +108,16 @@ mod tests {
             assert_eq!((&buf[..], buf.capacity()), (&[7][..], capacity), "{needed}");
         }
     }
+
+    #[test]
+    fn a_buffer_moves_for_want_of_room_and_only_then() {
+        for (len, more, moves) in [(200, 56, false), (200, 57, true), (256, 0, false)] {
+            let mut buf = Vec::with_capacity(256);
+            buf.resize(len, 7);
+            let before = buf.as_ptr();
+            reserve_wiped(&mut buf, more);
+            assert_eq!(buf.as_ptr() != before, moves, "{len} {more}");
+            assert!(buf.capacity() >= len + more && buf == vec![7; len], "{len} {more}");
+        }
+    }
 }

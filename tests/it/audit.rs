@@ -1,7 +1,8 @@
 //! What an audit of a configuration finds.
 
 use bulla::{
-    Audit, Cookie, Policy, Revocations, SameSite, Sessions, SessionsBuilder, Validity, Verdict,
+    Audit, Cookie, Policy, Revocations, SameSite, Sessions, SessionsBuilder, UnixTime, Validity,
+    Verdict,
 };
 
 use crate::support::{Account, T0, key_text, ring, secs};
@@ -48,6 +49,11 @@ fn each_weakness_is_found() {
             "no revocations",
             bare(Policy::default()),
             &["ASVS 5.0 7.4.1", "ASVS 5.0 7.4.2", "ASVS 5.0 7.4.3", "ASVS 5.0 7.4.5"],
+        ),
+        (
+            "nobody's sessions",
+            bare(Policy::default()).revocations(&Revocations::new()),
+            &["ASVS 5.0 7.4.2", "ASVS 5.0 7.4.3", "ASVS 5.0 7.4.5"],
         ),
         (
             "asked instead",
@@ -115,4 +121,41 @@ fn an_audit_says_what_an_idle_timeout_is_good_for() {
         let row = audit.rows().iter().find(|row| row.requirement.starts_with("OWASP")).unwrap();
         assert_eq!(row.because, because, "{idle}");
     }
+}
+
+#[test]
+fn an_audit_says_for_how_long_the_primary_key_has_sealed() {
+    let line = key_text();
+    let id = line.rsplit('.').next().unwrap();
+    let (days, hours, minutes) = (DAY, 3_600, 60);
+    for (age, says) in [
+        (0, format!("key {id} has sealed for 0 s")),
+        (61, format!("key {id} has sealed for 61 s")),
+        (90 * minutes, format!("key {id} has sealed for 90 min")),
+        (36 * hours, format!("key {id} has sealed for 36 h")),
+        (90 * days, format!("key {id} has sealed for 90 d")),
+        (90 * days + 1, format!("key {id} has sealed for 90 days: bulla ring publish")),
+        (92 * days, format!("key {id} has sealed for 92 days: bulla ring publish")),
+        (T0.as_secs(), format!("key {id} has no date: bulla ring publish dates its successor")),
+    ] {
+        let since = UnixTime::from_secs(T0.as_secs() - age);
+        let audit = ring(&[&format!("{line} primary-from={since}")]).audit(T0);
+        assert_eq!(audit.rows()[0].because, says);
+        let fails = audit.rows()[0].verdict == Verdict::Fail;
+        assert_eq!(fails, age > 90 * days, "{says}");
+    }
+}
+
+#[test]
+fn an_audit_is_a_table() {
+    let table = "\
+pass  ASVS 5.0 7.1.1        idle and absolute limits are stated: idle 30 d, absolute 30 d
+FAIL  ASVS 5.0 7.3.1        inactivity ends a session: the idle timeout is not below the absolute one: Policy::with_idle_timeout
+pass  ASVS 5.0 7.3.2        a session ends whatever happens, within 30 days: idle 30 d, absolute 30 d
+pass  NIST 800-63B-4 2.1.3  timeouts fit an authenticator assurance level: AAL1
+FAIL  OWASP cheat sheet     an idle timeout of 30 minutes at most, 5 of high value: the idle timeout is above 30 minutes: Policy::with_idle_timeout
+";
+    assert_eq!(Policy::aal1().audit().to_string(), table);
+    let whole = good().build().audit(T0).to_string();
+    assert!(whole.contains("\nyou   ASVS 5.0 3.5.1        requests of other sites"), "{whole}");
 }

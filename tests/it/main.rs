@@ -5,6 +5,7 @@ mod browser;
 mod clocks;
 mod cookie;
 mod disasters;
+mod errors;
 mod extremes;
 mod migration;
 mod overlap;

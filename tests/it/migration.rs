@@ -137,6 +137,15 @@ fn junk_beside_an_expired_session_of_ours_adopts_nothing() {
 }
 
 #[test]
+fn a_piece_of_ours_without_the_others_adopts_nothing() {
+    for (ours, adopted) in [("p1.02.AAAAAAAA.b1", None), ("b1.AAAA", None), ("x", Some(1815))] {
+        let mut browser = browser_with("ada");
+        browser.kept.insert(STATE.to_owned(), ours.to_owned());
+        assert_eq!(browser.visit(&sessions(), T0, id), adopted, "{ours}");
+    }
+}
+
+#[test]
 fn an_unknown_key_is_left_alone_and_adopts_nothing() {
     let mut browser = Client::browser().signed_in(&sessions(), T0, ada());
     browser.kept.insert(OLD.to_owned(), "ada".to_owned());
@@ -151,6 +160,18 @@ fn nothing_is_adopted_once_the_migration_has_ended() {
     let before_the_end = T0 + secs(999);
     assert_eq!(browser_with("ada").visit(&sessions, before_the_end, id), Some(1815));
     assert_eq!(browser_with("ada").visit(&sessions, until(), id), None);
+}
+
+#[test]
+fn an_adopted_session_lives_no_longer_than_the_old_one_would_have() {
+    let adopt = |_: &str| Some(Adopted::new(ada()).with_ceiling(T0 + secs(600)));
+    let sessions =
+        builder(&key_text()).adopt_cookie(OldCookie::new(OLD).unwrap(), until(), adopt).build();
+    let mut browser = browser_with("ada");
+    assert_eq!(browser.visit(&sessions, T0, id), Some(1815));
+    assert_eq!(browser.visit(&sessions, T0 + secs(599), id), Some(1815));
+    assert_eq!(browser.visit(&sessions, T0 + secs(600), id), None);
+    assert_eq!(browser_with("ada").visit(&sessions, T0 + secs(600), id), None);
 }
 
 #[test]
@@ -178,9 +199,17 @@ fn while_old_servers_run_their_cookie_counts_until_the_state_changes() {
 
     // A change makes it ours; the old servers still have what they know.
     let mut changed = browser_with("ada");
+    let borrowed = |session: &Session<Account>| session.info().unwrap().borrowed;
+    assert!(changed.visit(&sessions, T0, borrowed));
     changed.visit(&sessions, T0, |session| session.update(|account| account.id = 7).unwrap());
     assert_eq!(changed.kept.keys().collect::<Vec<_>>(), [STATE, OLD]);
     assert_eq!(changed.visit(&sessions, T0, id), Some(7));
+    assert!(!changed.visit(&sessions, T0, borrowed));
+    let in_one = |session: &Session<Account>| {
+        session.set(alan()).unwrap();
+        session.info().unwrap().borrowed
+    };
+    assert!(!browser_with("ada").visit(&sessions, T0, in_one));
     assert_eq!(changed.kept.keys().collect::<Vec<_>>(), [STATE, OLD]);
 
     // Signing in and out here counts on both.

@@ -1,5 +1,6 @@
 //! A ring that is followed while it is in use.
 
+use std::error::Error as _;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -160,9 +161,11 @@ fn a_bad_ring_is_refused_said_to_be_and_the_last_good_one_stays() {
 #[test]
 fn what_is_no_regular_file_is_refused_without_waiting() {
     let folder = Folder::new();
-    let refused = |path: &Path| match Reloader::new(RingFile::new(path)) {
-        Err(ReloadError::Source(error)) => error.to_string(),
-        other => panic!("{other:?}"),
+    let refused = |path: &Path| {
+        let error = Reloader::new(RingFile::new(path)).err().unwrap();
+        assert!(matches!(error, ReloadError::Source(_)), "{error:?}");
+        assert_eq!(error.source().unwrap().to_string(), error.to_string());
+        error.to_string()
     };
     assert_eq!(refused(&folder.0), "not a regular file");
     let pipe = folder.file("pipe");
@@ -307,9 +310,50 @@ fn a_ring_that_everybody_can_read_is_taken_with_a_warning() {
     let path = folder.file("ring");
     fs::write(&path, key_text()).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-    let (_handle, log) = bulla_conformance::logged(tracing::Level::WARN, || follow(&path));
+    let ((_handle, mut reloader), log) =
+        bulla_conformance::logged(tracing::Level::WARN, || follow(&path));
     assert_eq!(log.lines().count(), 1, "{log}");
-    assert!(log.contains("WARN") && log.contains("chmod 600"), "{log}");
+    assert!(log.contains("WARN") && log.contains("mode 644") && log.contains("chmod 600"), "{log}");
+    // Said again only when it was put right in between.
+    for (mode, lines) in [(0o644, 0), (0o640, 0), (0o644, 1), (0o600, 0), (0o604, 1), (0o601, 0)] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let (_, log) = bulla_conformance::logged(tracing::Level::WARN, || reloader.check(T0));
+        assert_eq!(log.lines().count(), lines, "{mode:o}: {log}");
+    }
+}
+
+#[test]
+fn the_log_says_which_ring_is_in_use_and_where_it_is_from() {
+    let folder = Folder::new();
+    let path = folder.file("ring");
+    let (a, b) = (key_text(), key_text());
+    fs::write(&path, format!("{a}\n{b}")).unwrap();
+    let ((_handle, mut reloader), log) =
+        bulla_conformance::logged(tracing::Level::INFO, || follow(&path));
+    let says = format!(
+        "the key ring {}: keys {} {}; {} is primary",
+        path.display(),
+        id(&a),
+        id(&b),
+        id(&a)
+    );
+    assert!(log.contains(&says), "{log}");
+    fs::write(&path, &b).unwrap();
+    let (_, log) = bulla_conformance::logged(tracing::Level::INFO, || settle(&mut reloader));
+    assert!(log.contains(&format!("has changed: keys {}; {} is primary", id(&b), id(&b))), "{log}");
+    assert!(!log.contains(&b[12..55]));
+}
+
+#[test]
+fn a_ring_of_the_same_serial_number_is_taken() {
+    let folder = Folder::new();
+    let path = folder.file("ring");
+    let (a, b) = (key_text(), key_text());
+    fs::write(&path, format!("# serial: 7\n{a}")).unwrap();
+    let (handle, mut reloader) = follow(&path);
+    fs::write(&path, format!("# serial: 7\n{b}")).unwrap();
+    assert_eq!(settle(&mut reloader), Reload::Replaced);
+    assert_eq!(ids(&handle), [id(&b)]);
 }
 
 #[test]

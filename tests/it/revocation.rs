@@ -236,6 +236,7 @@ fn the_list_is_as_long_as_there_were_recent_ones() {
     for n in 0..5000 {
         assert!(revocations.add(session(n, T0 + secs(n as u64))));
     }
+    assert!(!revocations.is_empty());
     assert!(!revocations.add(session(7, T0 + secs(7))), "no news");
     assert!(revocations.add(session(7, T0 + secs(9000))), "but this is");
     assert_eq!(revocations.to_vec().len(), revocations.len());
@@ -244,6 +245,57 @@ fn the_list_is_as_long_as_there_were_recent_ones() {
         assert_eq!(revocations.len(), left, "{at}");
     }
     assert!(revocations.is_empty());
+}
+
+#[test]
+fn of_two_about_the_same_the_list_keeps_what_either_revokes() {
+    type Of = Box<dyn Fn(u64, u64) -> Revocation>;
+    let id = ring(&[&key_text()]).primary_at(T0).unwrap();
+    let subject = Subject::of("bank.example/session", "ada");
+    let of = |before, until| (T0 + secs(before), T0 + secs(until));
+    let kinds: [Of; 3] = [
+        Box::new(move |before, until| {
+            let (before, until) = of(before, until);
+            Revocation::Subject { subject, before, until }
+        }),
+        Box::new(move |before, until| {
+            let (before, until) = of(before, until);
+            Revocation::Key { id, before, until }
+        }),
+        Box::new(move |before, until| {
+            let (before, until) = of(before, until);
+            Revocation::All { before, until }
+        }),
+    ];
+    let all = Revocations::new();
+    for (kind, so_far) in kinds.iter().zip(1..) {
+        let list = Revocations::new();
+        for (before, until, news, kept) in [
+            (10, 100, true, (10, 100)),
+            (10, 100, false, (10, 100)),
+            (9, 99, false, (10, 100)),
+            (11, 100, true, (11, 100)),
+            (11, 101, true, (11, 101)),
+            (12, 50, true, (12, 101)),
+            (1, 200, true, (12, 200)),
+        ] {
+            assert_eq!(list.add(kind(before, until)), news, "{before} {until}");
+            assert_eq!(list.to_vec(), [kind(kept.0, kept.1)], "{before} {until}");
+            all.add(kind(before, until));
+        }
+        assert_eq!(all.len(), so_far);
+    }
+}
+
+#[test]
+fn what_came_from_elsewhere_by_the_thousand_is_dropped_by_those_that_come_here() {
+    let world = World::new();
+    world.revocations.learn((0..1_500).map(|n| session(n, T0)));
+    for n in 0..1_100_u128 {
+        let id = SessionId::from_bytes((n + 10_000).to_be_bytes());
+        world.at(86_400).sessions.revoke_session(id);
+    }
+    assert_eq!(world.revocations.len(), 1_100);
 }
 
 #[test]
@@ -281,6 +333,17 @@ fn a_line_reads_back_and_anything_else_is_refused() {
         "session 00000000000000000000000000000001 until=2026-12-01T12:01:00Z"
     );
     assert_ne!(subject, Subject::of("bank.example/sessio", "nada"));
+    let digits = "0123456789abcdef0123456789abcdef";
+    for (id, reads) in [
+        (digits.to_owned(), true),
+        (digits[1..].to_owned(), false),
+        (format!("{digits}0"), false),
+        (digits.to_uppercase(), false),
+        (format!("+{}", &digits[1..]), false),
+    ] {
+        let line = format!("session {id} until={until}");
+        assert_eq!(line.parse::<Revocation>().is_ok(), reads, "{line}");
+    }
 }
 
 #[test]

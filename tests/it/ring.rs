@@ -41,6 +41,22 @@ fn a_ring_changes_its_primary_key_at_one_instant_and_retires_keys_at_another() {
 }
 
 #[test]
+fn a_ring_is_put_together_as_it_is_written() {
+    let [a, b] = [key_text(), key_text()];
+    let (from, until) = (T0 + secs(100), T0 + secs(200));
+    let written = ring(&[&format!("{a} open-until={until}"), &format!("{b} primary-from={from}")]);
+    let together = KeyRing::new([
+        RingEntry::new(a.parse().unwrap()).with_open_until(until),
+        RingEntry::new(b.parse().unwrap()).with_primary_from(from),
+    ])
+    .unwrap();
+    assert_eq!(*together.expose_text(), *written.expose_text());
+    let dates: Vec<_> =
+        written.entries().map(|entry| (entry.primary_from(), entry.open_until())).collect();
+    assert_eq!(dates, [(UnixTime::EPOCH, Some(until)), (from, None)]);
+}
+
+#[test]
 fn a_key_published_for_later_opens_already() {
     let [a, b] = [key_text(), key_text()];
     let later = format!("{b} primary-from={}", T0 + secs(100));

@@ -16,6 +16,7 @@ fn debug_shows_ids_and_times_and_no_secret() {
         (Sealer::<Account>::new(&ring, secs(60)), Signer::<Account>::new(&ring, secs(60)));
     let token = sealer.seal_at(&ada(), T0).unwrap();
     let opened = sealer.open_at(&token, T0).unwrap();
+    assert_eq!(format!("{:?}", opened.key_id), opened.key_id.to_string());
     let shown = format!("{shown} {sealer:?} {signer:?} {opened:?}");
 
     let sessions = Sessions::<Account>::new(ring, Policy::default());

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use bulla::{
-    Bearer, Channel, Cookie, Event, Policy, Refusal, Session, SessionError, Sessions, Start, Status,
+    Bearer, Channel, Cookie, Event, OpenError, Policy, Refusal, Session, SessionError, Sessions,
+    SessionsBuilder, Start, Status,
 };
 use serde::{Deserialize, Serialize};
 
@@ -162,6 +163,28 @@ fn what_a_request_carries_and_does_decides_what_leaves() {
         client.kept.insert(RENEWAL.into(), other.kept[STATE].clone());
         client
     };
+    // Two requests overlapped, to servers with other primary keys.
+    let overlapping = |changes_at: &Sessions<Account>, looks_at: &Sessions<Account>| {
+        let mut client = browser().signed_in(&world.earlier(), ago(200), ada());
+        let (changing, looking) =
+            (client.send(changes_at, ago(10)), client.send(looks_at, ago(10)));
+        changing.update(|account| account.id += 1).unwrap();
+        looking.get().unwrap();
+        client.receive(&changing);
+        assert_eq!(effect(&client.receive(&looking)), "+renewal");
+        client
+    };
+    let renewal_behind = overlapping(here, &world.earlier());
+    let copy_of_another = overlapping(&world.earlier(), here);
+    let with_other = |first: &Client, second: &Client| {
+        let mut client = browser();
+        let both = format!("{}; {STATE}={}", first.kept[STATE], second.kept[STATE]);
+        client.kept.insert(STATE.into(), both);
+        client
+    };
+    let dead_and_unknown = with_other(&forged_token, &unknown_key);
+    let unknown_and_dead = with_other(&unknown_key, &forged_token);
+    let two_dead = with_other(&forged_token, &idle);
     let no_session = Err(SessionError::NoSession);
 
     let table: Vec<Row<'_>> = vec![
@@ -219,6 +242,11 @@ fn what_a_request_carries_and_does_decides_what_leaves() {
         ("unreadable renewal", &unreadable_renewal, "look", LOOK, Ok(()), ""),
         ("unreadable renewal", &unreadable_renewal, "set", SET, Ok(()), "+state"),
         ("unreadable renewal", &unreadable_renewal, "start", START, Ok(()), "+state -renewal"),
+        ("renewal behind", &renewal_behind, "look", LOOK, Ok(()), "+renewal"),
+        ("copy of another", &copy_of_another, "look", LOOK, Ok(()), "+renewal"),
+        ("dead and unknown", &dead_and_unknown, "look", LOOK, Ok(()), ""),
+        ("unknown and dead", &unknown_and_dead, "look", LOOK, Ok(()), ""),
+        ("two dead", &two_dead, "look", LOOK, Ok(()), "-state"),
     ];
     for (what, client, does, action, result, expected) in table {
         let mut client = client.clone();
@@ -465,6 +493,7 @@ fn a_hook_sees_what_becomes_of_sessions() {
     for (action, events) in [
         (NOTHING, vec![]),
         (LOOK, vec![opened, Event::Renewed { id }]),
+        (LOOK, vec![opened]),
         (SET, vec![opened, Event::Changed { id }]),
         (END, vec![Event::Ended]),
         (LOOK, vec![]),
@@ -484,6 +513,58 @@ fn a_session_over_the_other_channel_replaces_the_one_that_came() {
     let over = Start::new().over(Channel::Bearer);
     client.visit(&world.sessions, T0, |session| session.start_with(alan(), over).unwrap());
     assert!(!client.kept.contains_key(STATE));
+
+    let session = Client::browser().send(&world.sessions, T0);
+    session.start_with(alan(), Start::new().over(Channel::Bearer)).unwrap();
+    let lines: Vec<_> = session.commit().into_iter().collect();
+    assert_eq!(effect(&lines), "+state +renewal", "of a guest there is nothing to replace");
+}
+
+#[test]
+fn what_a_response_depends_on_is_what_sessions_travel_in() {
+    let vary = |build: fn(SessionsBuilder<Account>) -> SessionsBuilder<Account>| {
+        let builder = Sessions::<Account>::builder(ring(&[&key_text()]), Policy::default());
+        let session = Client::browser().send(&build(builder).build(), T0);
+        assert_eq!(session.get(), None);
+        let lines: Vec<_> = session.commit().into_iter().collect();
+        let [line] = &lines[..] else { panic!("{lines:?}") };
+        assert_eq!(line.name, "vary");
+        line.value.clone()
+    };
+    assert_eq!(vary(|builder| builder), "Cookie");
+    assert_eq!(vary(|builder| builder.cookie(Cookie::default())), "Cookie");
+    assert_eq!(vary(|builder| builder.bearer(Bearer::default())), "Authorization");
+    let both = |builder: SessionsBuilder<Account>| {
+        builder.cookie(Cookie::default()).bearer(Bearer::default())
+    };
+    assert_eq!(vary(both), "Cookie, Authorization");
+}
+
+#[test]
+fn of_several_refused_tokens_the_first_is_said_of_those_that_may_live_elsewhere() {
+    let world = World::new();
+    let unknown = Client::browser().signed_in(&world.elsewhere(), T0, ada()).kept[STATE].clone();
+    let dead = forged(Client::browser().signed_in(&world.sessions, T0, ada())).kept[STATE].clone();
+    let short = "b1.AAAA".to_owned();
+    let said = |tokens: &[&String]| {
+        let pairs: Vec<String> = tokens.iter().map(|token| format!("{STATE}={token}")).collect();
+        let header = pairs.join("; ");
+        let session =
+            world.sessions.load_at(T0, |name| (name == "cookie").then_some(header.as_bytes()));
+        session.status()
+    };
+    let is = |status, refused: fn(&OpenError) -> bool| matches!(status, Status::Refused(Refusal::Token(error)) if refused(&error));
+    let bad_tag = |error: &OpenError| matches!(error, OpenError::BadTag(_));
+    let too_short = |error: &OpenError| matches!(error, OpenError::TooShort);
+    let unknown_key = |error: &OpenError| matches!(error, OpenError::UnknownKey(_));
+    assert!(is(said(&[&dead, &short]), bad_tag));
+    assert!(is(said(&[&short, &dead]), too_short));
+    assert!(is(said(&[&dead, &unknown, &short]), unknown_key));
+    assert!(is(said(&[&unknown, &dead]), unknown_key));
+    let prefix = |error: &OpenError| matches!(error, OpenError::Prefix);
+    let newer = "b2.AAAA".to_owned();
+    assert!(is(said(&[&unknown, &newer]), unknown_key));
+    assert!(is(said(&[&newer, &unknown]), prefix));
 }
 
 #[test]
@@ -501,6 +582,15 @@ fn what_cannot_be_renewed_is_said_and_the_response_still_varies() {
     let lines: Vec<_> = session.commit().into_iter().collect();
     assert_eq!(lines.iter().map(|line| &*line.name).collect::<Vec<_>>(), ["vary"]);
     assert!(matches!(events.lock().unwrap()[..], [Event::Opened { .. }, Event::NotRenewed(_)]));
+
+    #[cfg(feature = "tracing")]
+    {
+        let session =
+            Client::browser().signed_in(&here, T0, ada()).send(&no_primary, T0 + secs(600));
+        session.get().unwrap();
+        let (_, log) = bulla_conformance::logged(tracing::Level::ERROR, || drop(session.commit()));
+        assert!(log.contains("could not be renewed"), "{log}");
+    }
 }
 
 /// The cookie may hold less than it did when the state was set.
@@ -530,6 +620,32 @@ fn a_copy_that_does_not_fit_is_left_out_and_activity_is_recorded() {
 }
 
 #[test]
+fn a_preset_has_the_timeouts_of_its_row_and_a_setting_changes_one_of_them() {
+    let (hour, day) = (3600, 86_400);
+    for (policy, idle, absolute) in [
+        (Policy::default(), 1800, 12 * hour),
+        (Policy::high_value(), 300, 4 * hour),
+        (Policy::aal1(), 30 * day, 30 * day),
+        (Policy::aal2(), hour, day),
+        (Policy::aal3(), 900, 12 * hour),
+    ] {
+        let timeouts = |policy: Policy| {
+            (policy.idle_timeout(), policy.absolute_timeout(), policy.touch_threshold())
+        };
+        assert_eq!(
+            (policy.idle_timeout(), policy.absolute_timeout()),
+            (secs(idle), secs(absolute))
+        );
+        let touched = policy.with_touch_threshold(secs(7));
+        assert_eq!(timeouts(touched), (secs(idle), secs(absolute), secs(7)));
+        let idle_set = touched.with_idle_timeout(secs(1200));
+        assert_eq!(timeouts(idle_set), (secs(1200), secs(absolute), secs(7)));
+        let both_set = idle_set.with_absolute_timeout(secs(9999));
+        assert_eq!(timeouts(both_set), (secs(1200), secs(9999), secs(7)));
+    }
+}
+
+#[test]
 #[should_panic(expected = "at least a second")]
 fn a_timeout_of_nothing_is_refused() {
     let _ = Policy::new(std::time::Duration::ZERO, secs(3600));
@@ -540,6 +656,38 @@ fn a_timeout_of_nothing_is_refused() {
 fn a_page_that_no_header_can_hold_is_refused() {
     let ring = ring(&[&key_text()]);
     let _ = Sessions::<Account>::builder(ring, Policy::default()).sign_in_page("/sign in\r\n");
+}
+
+#[test]
+#[should_panic(expected = "visible ASCII")]
+fn a_page_without_an_address_is_refused() {
+    let ring = ring(&[&key_text()]);
+    let _ = Sessions::<Account>::builder(ring, Policy::default()).step_up_page("");
+}
+
+#[test]
+fn a_browser_without_a_session_is_sent_to_the_sign_in_page() {
+    let sessions = Sessions::<Account>::builder(ring(&[&key_text()]), Policy::default())
+        .sign_in_page("/sign-in?from=%2F")
+        .build();
+    let denied = Client::browser().send(&sessions, T0).require().unwrap_err();
+    assert_eq!((denied.status(), denied.header()), (303, Some(("location", "/sign-in?from=%2F"))));
+}
+
+#[test]
+fn names_that_the_two_headers_cannot_have_are_refused() {
+    let longest = "x".repeat(64);
+    assert!(Bearer::named("app-token-2", &longest).is_ok());
+    let bearer = Bearer::named("a", "b").unwrap();
+    assert_eq!((bearer.token_header(), bearer.renewal_header()), ("a", "b"));
+    let known = ["authorization", "cookie", "set-cookie", "vary", "cache-control"];
+    for bad in ["", "App", "a b", "a_b", "ä", "a:", "a\r\n", &format!("{longest}x")]
+        .into_iter()
+        .chain(known)
+    {
+        assert!(Bearer::named(bad, "b").is_err() && Bearer::named("b", bad).is_err(), "{bad}");
+    }
+    assert!(Bearer::named("same", "same").is_err());
 }
 
 #[test]
@@ -557,4 +705,13 @@ fn a_renewal_token_holds_an_id_and_a_time_and_perhaps_a_whole_copy() {
         let session = client.send(&world.sessions, T0 + secs(1900));
         assert_eq!(session.get().is_some(), counts, "{extra}");
     }
+
+    // One of a newer release may say what this one cannot read.
+    let newer = tokens.make(&[&id.as_bytes()[..], &[0]].concat(), 2, secs(IDLE), T0).unwrap();
+    let mut client = client.clone();
+    client.kept.insert(RENEWAL.to_owned(), newer);
+    assert!(client.send(&world.sessions, T0 + secs(1700)).get().is_some());
+    let session = client.send(&world.sessions, T0 + secs(1799));
+    assert!(session.get().is_some());
+    assert!(session.commit().into_iter().all(|line| !line.sensitive), "it is left alone");
 }

@@ -1,8 +1,9 @@
 //! Sealing and opening, signing and verifying.
 
 use bulla::{
-    KeyRing, MAX_TOKEN_LEN, OpenError, Opened, Payload, SealError, Sealer, Signer, UnixTime, View,
-    read_unverified,
+    CLOCK_SKEW, KeyRing, MAX_TOKEN_LEN, Mode, OnceError, OpenError, Opened, Payload, RawTokens,
+    SealError, Sealer, Signer, UnixTime, UsedHere, UsedTokens, View, Visible, read_unverified,
+    read_unverified_raw,
 };
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -154,6 +155,108 @@ fn a_token_opens_only_for_its_purpose_and_mode() {
     let signed_as_sealed =
         signed.sign_at(&Reset { account: 1 }, T0).unwrap().replacen("s1.", "b1.", 1);
     assert!(resets.open_at(&signed_as_sealed, T0).is_err());
+}
+
+#[test]
+fn a_tool_tells_the_same_of_a_token_s_time_as_opening_does() {
+    let ring = ring(&[&format!("{} open-until={}", key_text(), T0 + secs(1000))]);
+    for mode in [Mode::Sealed, Mode::Signed] {
+        let tokens = RawTokens::new(&ring, mode, "shop.example/reset-link");
+        let token = tokens.make(b"\x2a", 1, secs(900), T0).unwrap();
+        let token = tokens.authenticate(token).unwrap();
+        let at = |secs: u64| token.check_at(UnixTime::from_secs(T0.as_secs() - 100 + secs));
+        let future = Err(OpenError::NotYetValid { issued_at: T0 });
+        let expired = Err(OpenError::Expired { expires_at: T0 + secs(900) });
+        let retired = Err(OpenError::RetiredKey(token.key_id));
+        for (secs, says) in [
+            (39, future),
+            (40, Ok(())),
+            (100, Ok(())),
+            (999, Ok(())),
+            (1000, expired),
+            (1099, expired),
+            (1100, retired),
+        ] {
+            assert_eq!(at(secs), says, "{secs}");
+        }
+    }
+}
+
+#[test]
+fn what_anybody_sees_of_a_token_is_its_mode_its_key_and_its_length() {
+    let ring = KeyRing::generate().unwrap();
+    for mode in [Mode::Sealed, Mode::Signed] {
+        let tokens = RawTokens::new(&ring, mode, "shop.example/reset-link");
+        assert!(matches!(tokens.make(b"", 0, secs(900), T0), Err(SealError::Payload(_))));
+        let lengths = [1, 10].map(|len| {
+            let token = tokens.make(&vec![42; len], 1, secs(900), T0).unwrap();
+            let visible = Visible::of(&token).unwrap();
+            assert_eq!(
+                (visible.mode, Some(visible.unverified_key_id)),
+                (mode, ring.primary_at(T0))
+            );
+            let read = read_unverified_raw(&token);
+            match mode {
+                Mode::Signed => {
+                    let read = read.unwrap();
+                    assert_eq!((&read.payload[..], read.schema), (&vec![42; len][..], 1));
+                    assert_eq!((read.issued_at, read.expires_at), (T0, T0 + secs(900)));
+                }
+                _ => assert!(matches!(read, Err(OpenError::Prefix))),
+            }
+            visible.body_len
+        });
+        assert_eq!(lengths[1] - lengths[0], 9);
+    }
+    for (bad, error) in [
+        ("", OpenError::Prefix),
+        ("b2.AAAA", OpenError::Prefix),
+        ("s1.AA=A", OpenError::Encoding),
+        ("b1.AAAA", OpenError::TooShort),
+    ] {
+        assert_eq!(Visible::of(bad).unwrap_err(), error, "{bad}");
+    }
+}
+
+#[test]
+fn a_token_is_claimed_once_and_what_is_over_is_forgotten_when_there_are_many() {
+    let links = Sealer::<Reset>::new(KeyRing::generate().unwrap(), secs(900));
+    let token = links.seal_at(&Reset { account: 42 }, T0).unwrap();
+    let used = UsedHere::new();
+    assert_eq!(links.open_once_at(&token, &used, T0).unwrap().payload.account, 42);
+    assert!(matches!(links.open_once_at(&token, &used, T0), Err(OnceError::Used)));
+    let late = links.open_once_at(&token, &used, T0 + secs(900));
+    assert!(matches!(late, Err(OnceError::Open(OpenError::Expired { .. }))));
+
+    let used = UsedHere::new();
+    let claim = |n: u16, until| {
+        let mut token = [0; 16];
+        token[..2].copy_from_slice(&n.to_be_bytes());
+        used.claim(&token, until).unwrap()
+    };
+    assert!(claim(0, UnixTime::MAX));
+    for n in 1..1023 {
+        assert!(claim(n, UnixTime::EPOCH) && !claim(n, UnixTime::EPOCH), "{n}");
+    }
+    assert!(claim(1023, UnixTime::EPOCH) && claim(1024, UnixTime::MAX));
+    assert!(!claim(0, UnixTime::MAX) && !claim(1024, UnixTime::MAX));
+    assert!(claim(1, UnixTime::EPOCH), "it was over and is forgotten");
+}
+
+#[test]
+fn a_claim_is_kept_until_every_clock_has_the_token_expired() {
+    struct Asked(std::cell::Cell<UnixTime>);
+    impl UsedTokens for Asked {
+        fn claim(&self, _: &[u8; 16], until: UnixTime) -> Result<bool, bulla::ClaimError> {
+            self.0.set(until);
+            Err("the store is away".into())
+        }
+    }
+    let links = Sealer::<Reset>::new(KeyRing::generate().unwrap(), secs(900));
+    let token = links.seal_at(&Reset { account: 42 }, T0).unwrap();
+    let asked = Asked(UnixTime::EPOCH.into());
+    assert!(matches!(links.open_once_at(&token, &asked, T0), Err(OnceError::Claim(_))));
+    assert_eq!(asked.0.get(), T0 + secs(900) + CLOCK_SKEW);
 }
 
 #[test]

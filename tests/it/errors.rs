@@ -1,0 +1,99 @@
+//! What errors say.
+
+use std::collections::HashSet;
+
+use bulla::{
+    BearerError, CookieError, Event, KeyError, OnceError, OpenError, RandomError, Refusal,
+    RevocationError, RingError, SealError, SessionError, TimeError,
+};
+
+use crate::support::{T0, key_text, ring};
+
+/// Whoever reads the log learns which it was, and each text is one of its own.
+#[test]
+fn every_error_and_event_has_words_of_its_own() {
+    let key_id = ring(&[&key_text()]).primary_at(T0).unwrap();
+    let id = bulla::SessionId::from_bytes([7; 16]);
+    let table: Vec<(String, &str)> = vec![
+        (OpenError::TooLong { len: 9000, limit: 8192 }.to_string(), "9000 characters"),
+        (OpenError::Prefix.to_string(), "mode and version"),
+        (OpenError::Encoding.to_string(), "base64url"),
+        (OpenError::TooShort.to_string(), "too short"),
+        (OpenError::UnknownKey(key_id).to_string(), "the key ring has no key"),
+        (OpenError::BadTag(key_id).to_string(), "forged, altered"),
+        (OpenError::MalformedBody.to_string(), "layout"),
+        (OpenError::RetiredKey(key_id).to_string(), "open-until"),
+        (OpenError::NotYetValid { issued_at: T0 }.to_string(), "compare the servers' clocks"),
+        (OpenError::Expired { expires_at: T0 }.to_string(), "expired at 2026-12-01T12:00:00Z"),
+        (OpenError::NewerSchema { version: 3, newest: 2 }.to_string(), "3 is newer than 2"),
+        (OpenError::RetiredSchema { version: 1 }.to_string(), "1 is no longer read"),
+        (OpenError::Padding.to_string(), "padding"),
+        (SessionError::ResponseSent.to_string(), "the response has left"),
+        (SessionError::NoSession.to_string(), "no session to change"),
+        (SessionError::NoChannel.to_string(), "over that channel"),
+        (SessionError::NoRevocations.to_string(), "without revocations"),
+        (SessionError::CeilingPassed.to_string(), "ceiling"),
+        (SessionError::TooLarge { size: 5000, limit: 4096 }.to_string(), "5000 octets"),
+        (SessionError::Conflict.to_string(), "another task"),
+        (SessionError::NotNow.to_string(), "cannot tell now"),
+        (SessionError::Half.to_string(), "what the server keeps"),
+        (SessionError::Seal(SealError::NoPrimaryKey).to_string(), "primary"),
+        (Refusal::Revoked.to_string(), "revoked"),
+        (Refusal::AbsoluteTimeout.to_string(), "absolute timeout"),
+        (Refusal::IdleTimeout.to_string(), "idle timeout"),
+        (Refusal::UnknownActivity.to_string(), "renewal token"),
+        (Refusal::Invalidated.to_string(), "that it is over"),
+        (Refusal::NotRevalidated.to_string(), "is due"),
+        (Event::Opened { id, key_id }.to_string(), "opened under key"),
+        (Event::Refused(Refusal::Revoked).to_string(), "no session: "),
+        (Event::Started { id }.to_string(), "started"),
+        (Event::Changed { id }.to_string(), "changed"),
+        (Event::Renewed { id }.to_string(), "renewed"),
+        (Event::Ended.to_string(), "ended"),
+        (Event::Adopted { id }.to_string(), "adopted"),
+        (Event::NotRenewed(SealError::NoPrimaryKey).to_string(), "could not be renewed"),
+        (Event::NotAdopted(SessionError::CeilingPassed).to_string(), "was not adopted"),
+        (CookieError::Name.to_string(), "name"),
+        (CookieError::Domain.to_string(), "domain"),
+        (CookieError::Path.to_string(), "path"),
+        (BearerError.to_string(), "two headers"),
+        (KeyError::LowEntropy.to_string(), "not random"),
+        (RingError::Empty.to_string(), "no key"),
+        (OnceError::Used.to_string(), "has been used"),
+        (OnceError::Claim("the store is away".into()).to_string(), "the store is away"),
+        (RevocationError.to_string(), "not a revocation"),
+        (TimeError.to_string(), "not an instant"),
+        (RandomError.to_string(), "generator failed"),
+    ];
+    for (text, says) in &table {
+        assert!(text.contains(says), "{text}");
+    }
+    let texts: HashSet<&str> = table.iter().map(|(text, _)| text.as_str()).collect();
+    assert_eq!(texts.len(), table.len());
+    for (text, names) in [
+        (OpenError::UnknownKey(key_id).to_string(), key_id.to_string()),
+        (OpenError::BadTag(key_id).to_string(), key_id.to_string()),
+        (OpenError::RetiredKey(key_id).to_string(), key_id.to_string()),
+        (Event::Opened { id, key_id }.to_string(), key_id.to_string()),
+        (Event::Started { id }.to_string(), id.to_string()),
+    ] {
+        assert!(text.contains(&names), "{text}");
+    }
+    // What is passed on is passed on in the words of its cause.
+    assert_eq!(Refusal::Token(OpenError::Prefix).to_string(), OpenError::Prefix.to_string());
+    assert_eq!(OnceError::Open(OpenError::Prefix).to_string(), OpenError::Prefix.to_string());
+}
+
+#[test]
+fn only_what_the_client_can_mend_or_await_has_an_answer_of_its_own() {
+    for (error, status) in [
+        (SessionError::NoSession, Some(401)),
+        (SessionError::NotNow, Some(503)),
+        (SessionError::Conflict, None),
+        (SessionError::TooLarge { size: 5000, limit: 4096 }, None),
+    ] {
+        let denied = error.denied();
+        assert_eq!(denied.as_ref().map(bulla::Denied::status), status);
+        assert!(denied.is_none_or(|denied| !denied.to_string().is_empty()));
+    }
+}
