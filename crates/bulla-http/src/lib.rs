@@ -17,6 +17,8 @@ pub mod account;
 pub mod bars;
 pub mod client;
 pub mod fleet;
+#[path = "../../bulla-peers/src/machine.rs"]
+pub mod machine;
 pub mod machines;
 pub mod report;
 pub mod rounds;

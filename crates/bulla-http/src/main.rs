@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use std::{env, fs};
 
 use bulla_http::bars::bars;
-use bulla_http::machines::{self, Servers};
-use bulla_http::{Outcome, report, rounds};
+use bulla_http::machines::Servers;
+use bulla_http::{Outcome, machine, report, rounds};
 
 const HELP: &str = "\
 cargo http: bulla beside its peers, end to end over HTTP.
@@ -44,7 +44,7 @@ fn main() -> Outcome<ExitCode> {
         }
     }
 
-    let machine = machines::describe()?;
+    let machine = machine::describe()?;
     eprintln!("building the server twice, without and with aws-lc-rs");
     let servers = Servers::build()?;
     let figures = rounds::measure(&servers, rounds, seconds)?;

@@ -15,6 +15,7 @@
 pub mod bars;
 pub mod chart;
 pub mod jobs;
+pub mod machine;
 pub mod peers;
 pub mod primitives;
 pub mod report;

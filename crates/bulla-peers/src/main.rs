@@ -11,7 +11,8 @@ use std::process::{Command, ExitCode};
 use bulla_peers::bars::{Bar, Results};
 use bulla_peers::jobs::{Size, Verb};
 use bulla_peers::peers::FAST;
-use bulla_peers::{chart, peers, primitives, report, rounds, scaling};
+use bulla_peers::scaling::Threads;
+use bulla_peers::{chart, machine, peers, primitives, report, rounds, scaling};
 
 const ROUNDS: usize = 25;
 
@@ -33,7 +34,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let threads = scaling::threads();
 
     let mut bars = results.bars();
-    bars.extend(scaling_bars(&results, threads.1));
+    bars.extend(scaling_bars(&results, &threads));
     let missed = bars.iter().filter(|bar| !bar.is_kept()).count();
     for bar in &bars {
         let verdict = if bar.is_kept() { "kept  " } else { "MISSED" };
@@ -47,13 +48,14 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     }
 
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
-    fs::write(docs.join("performance.md"), report::write(&results, &bars, threads))?;
+    let text = report::write(&results, &bars, &threads, &machine::describe()?);
+    fs::write(docs.join("performance.md"), text)?;
     let title = "Opening a session of 84 bytes, text to typed value (shorter is better)";
     fs::write(docs.join("peers.svg"), chart::draw(title, &report::rows(&results), 6000.0))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn scaling_bars(results: &Results, twice: f64) -> Vec<Bar> {
+fn scaling_bars(results: &Results, threads: &Threads) -> Vec<Bar> {
     let accepted = results.ns(FAST, Verb::Open, Size::Small);
     let mut bars: Vec<Bar> = scaling::REFUSALS
         .iter()
@@ -71,8 +73,8 @@ fn scaling_bars(results: &Results, twice: f64) -> Vec<Bar> {
     bars.push(Bar {
         what: "two threads as a multiple of one".into(),
         limit: 1.9,
-        measured: twice,
-        against: String::new(),
+        measured: threads.sharing,
+        against: format!("{:.2} where nothing is shared", threads.apart),
         at_least: true,
     });
     bars

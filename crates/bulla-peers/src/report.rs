@@ -8,16 +8,15 @@ use crate::jobs::{Size, Verb};
 use crate::peers::{DEFAULT, Expiry, FAST, Kind, Peer, SIGNED, reusing};
 use crate::primitives;
 use crate::rounds::{median, ratio, spread};
-use crate::scaling::{self, PAYLOADS, REFUSALS, RINGS};
+use crate::scaling::{self, PAYLOADS, REFUSALS, RINGS, Threads};
 
 const HEAD: &str = "\
 # Performance
 
 Written by `cargo peers` (crates/bulla-peers), one run, one process. **Ratios are what
-lasts**; nanoseconds are those of one machine on one day: a virtual machine of 2 cores of
-an AMD EPYC with AVX2 and SHA extensions, Linux, the release profile as Cargo has it, no
-flags of the compiler. `cargo peers --check` measures again and fails where a bar below
-is missed.
+lasts**; nanoseconds are those of one machine on one day: MACHINE,
+the release profile as Cargo has it, no flags of the compiler. `cargo peers --check`
+measures again and fails where a bar below is missed.
 
 Every library carries the same two typed values, from value to text and back: an account
 of 84 bytes in postcard (193 in JSON), and a visit of 2.4 kB (82 strings). Expiry is
@@ -32,8 +31,8 @@ lies between the quartiles.
 ";
 
 /// The whole document.
-pub fn write(results: &Results, bars: &[Bar], threads: (f64, f64)) -> String {
-    let mut text = HEAD.to_owned();
+pub fn write(results: &Results, bars: &[Bar], threads: &Threads, machine: &str) -> String {
+    let mut text = HEAD.replace("MACHINE", machine);
     for size in [Size::Small, Size::Large] {
         peers(&mut text, results, size);
     }
@@ -105,15 +104,18 @@ fn primitives_table(out: &mut String, results: &Results) {
     line(out, "");
 }
 
-fn scaling_tables(out: &mut String, results: &Results, (one, twice): (f64, f64)) {
+fn scaling_tables(out: &mut String, results: &Results, threads: &Threads) {
     let ns = |who: &str, verb| median(results.ns(who, verb, Size::Small));
     line(out, &format!("## Scaling\n\nOf {}.\n", scaling::WHO));
     line(
         out,
         &format!(
-            "Threads that share a sealer: one opens {:.2} million small tokens a second, two \
-             {twice:.2} times as many.\n",
-            one / 1e6
+            "One thread opens {:.2} million small tokens a second; two that share a sealer \
+             {:.2} times as many, and two that share nothing, which is what the machine gives, \
+             {:.2} times.\n",
+            threads.one / 1e6,
+            threads.sharing,
+            threads.apart
         ),
     );
     line(out, "| payload, bytes | seal ns | open ns | open ns per byte more |");

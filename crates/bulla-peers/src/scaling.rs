@@ -114,21 +114,34 @@ fn refused(sealer: &Sealer<Account>, why: &str) -> String {
     }
 }
 
-/// Openings a second with as many threads, which share one sealer.
-fn throughput(threads: usize, sealer: &Arc<Sealer<Account>>, token: &Arc<str>) -> f64 {
+/// What threads have in common.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Common {
+    /// The sealer, and the ring in it.
+    Sealer,
+    /// Nothing: what the machine itself gives to two threads.
+    Nothing,
+}
+
+/// Openings a second with as many threads.
+fn throughput(threads: usize, common: Common, sealers: &[Arc<Sealer<Account>>]) -> f64 {
     let (start, slice) = (Arc::new(Barrier::new(threads)), Duration::from_millis(3));
     let workers: Vec<_> = (0..threads)
-        .map(|_| {
-            let (start, sealer) = (Arc::clone(&start), Arc::clone(sealer));
-            let token = Arc::clone(token);
+        .map(|thread| {
+            let start = Arc::clone(&start);
+            let sealer = Arc::clone(match common {
+                Common::Sealer => &sealers[0],
+                Common::Nothing => &sealers[thread],
+            });
             thread::spawn(move || {
                 // Once for the caches.
-                sealer.open(&*token).unwrap();
+                let token = sealer.seal(&Account::sample()).unwrap();
+                sealer.open(&token).unwrap();
                 start.wait();
                 let (begun, mut count) = (Instant::now(), 0_u64);
                 while begun.elapsed() < slice {
                     for _ in 0..100 {
-                        black_box(sealer.open(black_box(&*token)).unwrap());
+                        black_box(sealer.open(black_box(&token)).unwrap());
                     }
                     count += 100;
                 }
@@ -139,19 +152,32 @@ fn throughput(threads: usize, sealer: &Arc<Sealer<Account>>, token: &Arc<str>) -
     workers.into_iter().map(|worker| worker.join().unwrap()).sum()
 }
 
-/// Openings a second of one thread, and how many times as many two have. Each is the
-/// best of some slices, as the rounds' figures are.
-pub fn threads() -> (f64, f64) {
-    let sealer = Arc::new(sealer::<Account>(1));
-    let token: Arc<str> = sealer.seal(&Account::sample()).unwrap().into();
-    let best = |threads| {
-        let slices = (0..60).map(|_| throughput(threads, &sealer, &token));
+/// How opening scales with threads.
+pub struct Threads {
+    /// Openings a second of one.
+    pub one: f64,
+    /// How many times as many two have, which share a sealer.
+    pub sharing: f64,
+    /// The same for two that share nothing.
+    pub apart: f64,
+}
+
+/// Each figure is the best of some slices, as the rounds' figures are.
+pub fn threads() -> Threads {
+    let sealers = [1, 1].map(|keys| Arc::new(sealer::<Account>(keys)));
+    let best = |threads, common| {
+        let slices = (0..60).map(|_| throughput(threads, common, &sealers));
         slices.fold(0.0, f64::max)
     };
-    let rounds: Vec<(f64, f64)> = (0..5).map(|_| (best(1), best(2))).collect();
-    let ones: Vec<f64> = rounds.iter().map(|(one, _)| *one).collect();
-    let ratios: Vec<f64> = rounds.iter().map(|(one, two)| two / one).collect();
-    (median(&ones), median(&ratios))
+    let rounds: Vec<[f64; 3]> = (0..5)
+        .map(|_| [best(1, Common::Sealer), best(2, Common::Sealer), best(2, Common::Nothing)])
+        .collect();
+    let of = |figure: fn(&[f64; 3]) -> f64| median(&rounds.iter().map(figure).collect::<Vec<_>>());
+    Threads {
+        one: of(|[one, ..]| *one),
+        sharing: of(|[one, sharing, _]| sharing / one),
+        apart: of(|[one, _, apart]| apart / one),
+    }
 }
 
 /// Whose the scaling is.
