@@ -166,10 +166,10 @@ pub(crate) const ROWS: &[Row] = &[
         run: Run::Long,
     },
     Row {
-        promise: "The oldest dependencies that Cargo.toml allows build and pass",
+        promise: "The oldest dependencies that Cargo.toml allows are enough",
         command: ".ci/minimal-versions",
-        inputs: Inputs::Tests,
-        unit: "tests",
+        inputs: Inputs::Before(" set of features"),
+        unit: "sets of features",
         run: Run::Long,
     },
     Row {
