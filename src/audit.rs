@@ -54,8 +54,9 @@ pub enum Verdict {
 
 impl<T> Sessions<T> {
     /// Holds the settings of these sessions, and their key ring as of `now`,
-    /// against OWASP ASVS 5.0, its session management cheat sheet, and NIST SP 800-63B-4. What the library does
-    /// whatever the settings are is in docs/standards.md, with its tests.
+    /// against OWASP ASVS 5.0, OWASP's cheat sheet on session management, and
+    /// NIST SP 800-63B-4. What the library does whatever the settings are is in
+    /// docs/standards.md, with its tests.
     ///
     /// ```
     /// use bulla::{KeyRing, Payload, Policy, Sessions, UnixTime};
