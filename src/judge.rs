@@ -420,3 +420,31 @@ fn open_renewal(
         copy: record.copy.map(|StateCopy { fingerprint, body }| (fingerprint, Buffer::of(body))),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ring::KeyRing;
+    use crate::tokens::first_renewal;
+
+    #[test]
+    fn only_a_renewal_that_may_be_alive_elsewhere_leaves_a_session_unjudged() {
+        let keys = || ChannelKeys::new(&KeyRing::generate().unwrap().into(), "a", b"");
+        let (here, elsewhere) = (keys(), keys());
+        let (policy, now) = (Policy::default(), UnixTime::from_secs(1_796_126_400));
+        let made = |keys| {
+            let id = SessionId::from_bytes([7; 16]);
+            first_renewal(keys, &policy, id, now).unwrap().into_bytes()
+        };
+        let cut = made(&here).split_last().unwrap().1.to_vec();
+        for (token, found, unjudged) in [
+            (made(&here), 1, 0),
+            (made(&elsewhere), 0, 1),
+            (cut, 0, 0),
+            (b"another library's".to_vec(), 0, 1),
+        ] {
+            let renewals = open_renewals(&here, &policy, &[token], &|| now);
+            assert_eq!((renewals.found.len(), renewals.unjudged), (found, unjudged));
+        }
+    }
+}

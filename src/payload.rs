@@ -332,3 +332,120 @@ impl std::io::Write for Wiped<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::marker::PhantomData;
+    use std::num::NonZeroU8;
+    use std::panic::catch_unwind;
+
+    use super::*;
+
+    #[test]
+    fn a_purpose_is_1_to_255_visible_ascii_characters() {
+        for (purpose, fits) in [
+            ("shop.example/reset-link", true),
+            ("!~", true),
+            (&"x".repeat(255), true),
+            (&"x".repeat(256), false),
+            ("", false),
+            ("a b", false),
+            ("a\x7f", false),
+            ("é", false),
+        ] {
+            assert_eq!(is_purpose(purpose), fits, "{purpose:?}");
+        }
+    }
+
+    #[test]
+    fn purposes_are_the_same_to_the_last_byte() {
+        for (a, b, are) in [
+            ("abc", "abc", true),
+            ("abc", "xbc", false),
+            ("abc", "abx", false),
+            ("abc", "ab", false),
+            ("ab", "abc", false),
+        ] {
+            assert_eq!(same(a, b), are, "{a} {b}");
+        }
+    }
+
+    /// A shape of version `N`, for one of three purposes.
+    #[derive(Serialize, Deserialize)]
+    struct Shape<const FOR: usize, const N: u32, Previous>(PhantomData<Previous>);
+
+    impl<const FOR: usize, const N: u32, P: Payload> Payload for Shape<FOR, N, P> {
+        const PURPOSE: &'static str = ["a", "b", ""][FOR];
+        const VERSION: u32 = N;
+        type Previous = P;
+
+        fn upgrade(_: P) -> Self {
+            Shape(PhantomData)
+        }
+    }
+
+    /// The compiler asks the same of every type that has a sealer or a signer.
+    #[test]
+    fn a_chain_rises_from_version_1_under_one_purpose() {
+        type First<const FOR: usize, const N: u32> = Shape<FOR, N, NoPrevious>;
+        let table: [(fn(), bool); 8] = [
+            (check::<First<0, 1>>, true),
+            (check::<First<0, 0>>, false),
+            (check::<First<2, 1>>, false),
+            (check::<Shape<0, 2, First<0, 1>>>, true),
+            (check::<Shape<0, 5, First<0, 2>>>, true),
+            (check::<Shape<0, 2, First<0, 2>>>, false),
+            (check::<Shape<0, 1, First<0, 2>>>, false),
+            (check::<Shape<0, 2, First<1, 1>>>, false),
+        ];
+        for (row, (check, passes)) in table.into_iter().enumerate() {
+            assert_eq!(catch_unwind(check).is_ok(), passes, "row {row}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_why_in_words_of_our_own() {
+        #[track_caller]
+        fn says<'a, V: Deserialize<'a>>(encoding: Encoding, bytes: &'a [u8], reason: &str) {
+            assert_eq!(decode_as::<V>(encoding, bytes).err().map(|error| error.0), Some(reason));
+        }
+        says::<(u8, u8)>(Encoding::Postcard, &[1], "the bytes end too early");
+        says::<u8>(Encoding::Postcard, &[1, 2], "bytes are left over");
+        says::<bool>(Encoding::Postcard, &[2], "the bytes do not fit the type");
+        let refused = "a Deserialize implementation refused the value";
+        says::<NonZeroU8>(Encoding::Postcard, &[0], refused);
+        let not_held = postcard_reason(&postcard::Error::WontImplement);
+        assert!(not_held.contains("untagged"), "{not_held}");
+        says::<serde::de::IgnoredAny>(Encoding::Postcard, &[0], not_held);
+        #[cfg(feature = "json")]
+        for (json, reason) in [
+            ("[1", "the JSON ends too early"),
+            ("[1}", "the JSON is not well-formed"),
+            ("\"secret\"", "the JSON does not fit the type"),
+        ] {
+            says::<(u8, u8)>(Encoding::Json, json.as_bytes(), reason);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_written_says_why_in_words_of_our_own() {
+        struct Refuses;
+        impl Serialize for Refuses {
+            fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+                Err(serde::ser::Error::custom("secret"))
+            }
+        }
+        struct Endless;
+        impl Serialize for Endless {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_seq(None).map(|_| unreachable!("it wants the length first"))
+            }
+        }
+        let reason = |error: Result<Vec<u8>, _>| postcard_reason(&error.unwrap_err());
+        assert_eq!(
+            reason(postcard::to_allocvec(&Refuses)),
+            "a Serialize implementation reported an error"
+        );
+        assert_eq!(reason(postcard::to_allocvec(&Endless)), "a sequence does not know its length");
+    }
+}

@@ -207,3 +207,45 @@ pub fn read_unverified<P: Payload>(token: impl AsRef<[u8]>) -> Result<Unverified
 const fn all_json<P: Payload>() -> bool {
     P::VERSION == 0 || (matches!(P::ENCODING, Encoding::Json) && all_json::<P::Previous>())
 }
+
+#[cfg(feature = "json")]
+#[cfg(test)]
+mod tests {
+    use std::marker::PhantomData;
+
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::payload::NoPrevious;
+
+    /// A shape of version `N`, as JSON or as postcard.
+    #[derive(Serialize, Deserialize)]
+    struct Shape<const N: u32, const JSON: bool, Previous>(PhantomData<Previous>);
+
+    impl<const N: u32, const JSON: bool, P: Payload> Payload for Shape<N, JSON, P> {
+        const PURPOSE: &'static str = "shop.example/profile";
+        const VERSION: u32 = N;
+        const ENCODING: Encoding = if JSON { Encoding::Json } else { Encoding::Postcard };
+        type Previous = P;
+
+        fn upgrade(_: P) -> Self {
+            Shape(PhantomData)
+        }
+    }
+
+    /// The compiler asks it of every type that is read unverified.
+    #[test]
+    fn a_chain_is_json_when_each_of_its_shapes_is() {
+        type First<const JSON: bool> = Shape<1, JSON, NoPrevious>;
+        let table = [
+            (all_json::<First<true>>(), true),
+            (all_json::<First<false>>(), false),
+            (all_json::<Shape<2, true, First<true>>>(), true),
+            (all_json::<Shape<2, true, First<false>>>(), false),
+            (all_json::<Shape<2, false, First<true>>>(), false),
+        ];
+        for (row, (found, all)) in table.into_iter().enumerate() {
+            assert_eq!(found, all, "row {row}");
+        }
+    }
+}

@@ -227,6 +227,7 @@ structs! { SerializeStruct, SerializeStructVariant }
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::net::Ipv4Addr;
 
     use super::*;
 
@@ -271,6 +272,17 @@ mod tests {
             Shape::Struct { some: Some(-4), wide: (u128::MAX, i128::MIN) },
         ]);
         same(&format_args!("collected {}", 1));
+        same(&Ipv4Addr::LOCALHOST); // text where people read it, and here four bytes
+    }
+
+    #[cfg(feature = "json")]
+    #[test]
+    fn a_value_learns_from_the_serializer_whether_people_read_it() {
+        let mut json = Vec::new();
+        let written =
+            write_whole(&Ipv4Addr::LOCALHOST, &mut serde_json::Serializer::new(&mut json));
+        assert!(written.is_ok());
+        assert_eq!(json, br#""127.0.0.1""#);
     }
 
     #[test]

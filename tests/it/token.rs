@@ -81,6 +81,21 @@ fn a_token_opens_until_its_deadline_and_not_after() {
 }
 
 #[test]
+fn without_a_time_given_the_system_s_is_taken() {
+    let both = Both::new(&KeyRing::generate().unwrap(), 900);
+    let before = UnixTime::now();
+    let sealed = both.sealer.seal(&ada()).unwrap();
+    let signed = both.signer.sign(&ada()).unwrap();
+    for opened in [both.sealer.open(&sealed).unwrap(), both.signer.verify(&signed).unwrap()] {
+        assert_eq!(opened.payload, ada());
+        assert!((before..=UnixTime::now()).contains(&opened.issued_at));
+    }
+    let [sealed, signed] = both.make(UnixTime::from_secs(1_000_000_000));
+    assert!(matches!(both.sealer.open(&sealed), Err(OpenError::Expired { .. })));
+    assert!(matches!(both.signer.verify(&signed), Err(OpenError::Expired { .. })));
+}
+
+#[test]
 fn the_reader_shortens_a_lifetime_and_never_lengthens_it() {
     let ring = KeyRing::generate().unwrap();
     for (made_for, read_with, lives) in [(900, 60, 60), (60, 900, 60)] {
@@ -303,6 +318,23 @@ fn a_payload_too_large_names_the_length_and_the_limit_and_makes_nothing() {
     assert_eq!(token, "");
     let error = Signer::new(&ring, secs(60)).limited_to(60).sign_at(&ada(), T0).unwrap_err();
     assert!(matches!(error, SealError::TooLong { limit: 60, .. }), "{error}");
+}
+
+#[test]
+fn a_token_of_just_the_limit_is_made_and_opened_and_a_longer_one_is_neither() {
+    let ring = KeyRing::generate().unwrap();
+    let (sealer, signer) =
+        (|| Sealer::<Account>::new(&ring, secs(60)), || Signer::<Account>::new(&ring, secs(60)));
+    let sealed = sealer().seal_at(&ada(), T0).unwrap();
+    let signed = signer().sign_at(&ada(), T0).unwrap();
+    for (short, fits) in [(0, true), (1, false)] {
+        let sealer = sealer().limited_to(sealed.len() - short);
+        let signer = signer().limited_to(signed.len() - short);
+        assert_eq!(sealer.seal_at(&ada(), T0).is_ok(), fits, "{short} too few");
+        assert_eq!(sealer.open_at(&sealed, T0).is_ok(), fits, "{short} too few");
+        assert_eq!(signer.sign_at(&ada(), T0).is_ok(), fits, "{short} too few");
+        assert_eq!(signer.verify_at(&signed, T0).is_ok(), fits, "{short} too few");
+    }
 }
 
 #[test]
