@@ -160,9 +160,10 @@ fn a_ring_holds_64_keys_and_not_65() {
 fn keys_that_are_not_random_are_refused() {
     let counting = std::array::from_fn(|i| i as u8);
     let text = *b"correct horse battery staple 123";
+    let counting_text = std::array::from_fn(|i| b'A' + i as u8);
     let mut few = [0; 32];
     (0..32).for_each(|i| few[i] = [3, 141, 59, 26][(i * i + i / 3) % 4]);
-    for bytes in [[0; 32], [0xff; 32], counting, text, few] {
+    for bytes in [[0; 32], [0xff; 32], counting, text, counting_text, few] {
         assert_eq!(Key::from_bytes(&bytes).unwrap_err(), KeyError::LowEntropy);
     }
     for _ in 0..1000 {
