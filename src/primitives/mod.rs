@@ -23,8 +23,6 @@ pub(crate) use rustcrypto::SealingKey;
 
 #[cfg(test)]
 use failing::fill;
-#[cfg(test)]
-pub(crate) use failing::with_randomness_for;
 #[cfg(not(test))]
 use getrandom::fill;
 
