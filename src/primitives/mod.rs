@@ -5,7 +5,7 @@
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc;
 #[cfg(test)]
-mod failing;
+pub(crate) mod failing;
 #[cfg(any(test, not(feature = "aws-lc-rs")))]
 mod rustcrypto;
 
