@@ -10,4 +10,4 @@ trap 'rm -rf "$dir"' EXIT
 cases=$dir/package/test/ietf_data/parser.json
 echo "15003f5272e0b4c59218c59d4e45c65dc18878fb38da652f75c5d5fc4d3fe106  $cases" | sha256sum --quiet -c
 HTTP_STATE=$cases \
-  cargo test --locked -p bulla --test it http_state -- --ignored --nocapture
+  cargo test --locked --workspace --test it http_state -- --ignored --nocapture
