@@ -16,7 +16,7 @@ targets=("$@")
 # On a stable toolchain. Without a sanitizer: neither the library nor the laws have
 # unsafe code, and it is three times as fast. SANITIZER=address looks at dependencies.
 export RUSTC_BOOTSTRAP=1
-command -v cargo-fuzz >/dev/null || cargo install --quiet --locked cargo-fuzz
+command -v cargo-fuzz >/dev/null || cargo install --quiet --locked --debug cargo-fuzz
 cargo fuzz build --sanitizer "${SANITIZER:-none}" >&2
 binaries=fuzz/target/$(rustc -vV | sed -n 's/^host: //p')/release
 

@@ -16,7 +16,8 @@ diff -r spec/vectors "$dir/vectors"
 echo "the vectors are those that the independent implementation writes"
 py check --vectors spec/vectors
 
-cargo build --quiet -p bulla --example interop
+# With the features of the whole workspace, as its tests are built.
+cargo build --quiet --locked --workspace --bin bulla --example interop
 interop() { target/debug/examples/interop "$@"; }
 interop ring >"$dir/ring"
 interop make "$dir/ring" 250 >"$dir/made"
@@ -45,7 +46,6 @@ END
 interop open "$dir/ring" <"$dir/remade"
 
 # The command-line tool and Python, as scripts would use them.
-cargo build --quiet -p bulla-cli
 bulla() { target/debug/bulla "$@"; }
 unset BULLA_RING
 bulla ring new --ring "$dir/tool" >/dev/null 2>&1

@@ -3,8 +3,8 @@
 # sees. Ends with status 1 at the first thing that is not as promised.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-cargo build --quiet -p bank
-cargo build --quiet -p bulla --example key
+# With the features of the whole workspace, as its tests are built.
+cargo build --quiet --locked --workspace --bin bank --example key
 bank=$PWD/target/debug/bank new_key=$PWD/target/debug/examples/key
 dir=$(mktemp -d)
 cd "$dir"
