@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use crate::error::{SealError, SessionError};
 use crate::judge::{Alive, Judged};
+use crate::moved::Move;
 use crate::payload::Payload;
 use crate::pending::Change;
 use crate::record::Record;
-use crate::revocation::Revocation;
+use crate::revocation::{Revocation, Subject};
 use crate::revocations::Revocations;
 use crate::session::Session;
-use crate::time::UnixTime;
 use crate::wire::CLOCK_SKEW;
 
 /// How old a list may be for a session to be put after what is on it.
@@ -64,8 +64,11 @@ impl<T: Payload> Session<T> {
     pub fn end_everywhere(&self) -> Result<(), SessionError> {
         self.revision()?;
         let (_, state) = self.there()?;
-        let (revocations, revocation, _) = self.revocation_of_subject(&state)?;
-        revocations.add_at(self.now(), revocation);
+        let (revocations, subject) = self.revocable(&state)?;
+        let now = self.now();
+        let before = revocations.before_of_subject(subject, now);
+        let until = revocations.last(now);
+        revocations.add_at(now, Revocation::Subject { subject, before, until });
         self.end()
     }
 
@@ -76,36 +79,41 @@ impl<T: Payload> Session<T> {
     ///
     /// # Errors
     /// As [`set`](Session::set), [`SessionError::NoRevocations`], and
-    /// [`SessionError::NotNow`] while this server does not hear the others: a
-    /// session that they have ended would go on. Nothing has ended then.
+    /// [`SessionError::NotNow`] while this server does not hear the others, and
+    /// within 5 seconds after the last time: a session that they have ended would
+    /// go on. Nothing has ended then.
     pub fn end_others(&self) -> Result<(), SessionError> {
         let revision = self.revision()?;
         let (record, state) = self.there()?;
-        let (revocations, revocation, before) = self.revocation_of_subject(&state)?;
-        if !revocations.is_current(self.now(), CURRENT) {
+        let (revocations, subject) = self.revocable(&state)?;
+        let now = self.now();
+        if !revocations.is_current(now, CURRENT) {
             return Err(SessionError::NotNow);
         }
+        let known = revocations.earliest_start(Some(subject));
+        // One that was moved moments ago would be past what is still on its way to the server
+        // that moved it. One that has just begun there has no other id.
+        let moved = record.started_at == known && record.origin.is_some();
+        if moved && now < known + CURRENT {
+            return Err(SessionError::NotNow);
+        }
+        let before = revocations.before_of_subject(subject, now);
         let deadline = self.inner.shared.policy.deadline(record.started_at, record.ceiling);
         let record = record.renamed().map_err(SealError::from)?;
         let record = Record { started_at: before, ceiling: Some(deadline), ..record };
+        // Later than others' by what nobody can guess: two in one second are told apart.
+        let apart = Duration::from_secs(1 + u64::from(record.id.as_bytes()[0]));
+        let until = revocations.last(now) + apart;
         let (channel, kind) = self.renaming();
         self.write(record, state, channel, kind, revision)?;
-        revocations.add_at(self.now(), revocation);
+        revocations.add_after_move(now, subject, Move { known, before, until });
         Ok(())
     }
 
-    /// What ends the sessions of this one's subject; and those that start at
-    /// the instant given, and later, live.
-    fn revocation_of_subject(
-        &self,
-        state: &T,
-    ) -> Result<(&Revocations, Revocation, UnixTime), SessionError> {
+    fn revocable(&self, state: &T) -> Result<(&Revocations, Subject), SessionError> {
         let subject = self.subject_of(state).ok_or(SessionError::NoRevocations)?;
         let shared = &self.inner.shared;
         let revocations = shared.revocations.as_ref().ok_or(SessionError::NoRevocations)?;
-        let now = self.now();
-        let before = revocations.before_of_subject(subject, now);
-        let until = revocations.last(now);
-        Ok((revocations, Revocation::Subject { subject, before, until }, before))
+        Ok((revocations, subject))
     }
 }

@@ -222,7 +222,8 @@ pub enum SessionError {
     /// Another task changed the session in between.
     Conflict,
     /// This server cannot tell now whether it may: the application's check is
-    /// due and has not said, or the list of revocations is not complete. As a
+    /// due and has not said, the list of revocations is not complete, or the
+    /// session has just [ended the others](crate::Session::end_others). As a
     /// response it is a 503.
     NotNow,
     /// What the server keeps of the session (`bulla-half`) could not be read or
@@ -254,7 +255,8 @@ impl fmt::Display for SessionError {
                 f.write_str("another task of this request changed the session in between")
             }
             SessionError::NotNow => f.write_str(
-                "this server cannot tell now: a check is due, or the list of revocations is old",
+                "this server cannot tell now: a check is due, the list of revocations is old, or the \
+                 session has ended the others moments ago",
             ),
             SessionError::Half => {
                 f.write_str("what the server keeps of the session could not be read or written")

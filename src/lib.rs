@@ -79,6 +79,7 @@ mod info;
 mod judge;
 mod key;
 mod migration;
+mod moved;
 mod once;
 mod payload;
 mod pending;

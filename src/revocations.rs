@@ -10,6 +10,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::key::KeyId;
+use crate::moved::{Move, Moved};
 use crate::record::SessionId;
 use crate::revocation::{Revocation, Subject};
 use crate::time::UnixTime;
@@ -63,7 +64,7 @@ pub struct Revocations {
 struct Inner {
     list: ArcSwap<List>,
     /// Held by whoever changes the list.
-    writing: Mutex<()>,
+    writing: Mutex<Moved>,
     spread: OnceLock<Spread>,
     /// Seconds since 1970; 0 as long as nobody spreads the list.
     confirmed_at: AtomicU64,
@@ -117,7 +118,7 @@ impl Revocations {
         let list = List { settled: Arc::default(), recent: Set::default() };
         let inner = Inner {
             list: ArcSwap::from_pointee(list),
-            writing: Mutex::new(()),
+            writing: Mutex::default(),
             spread: OnceLock::new(),
             confirmed_at: AtomicU64::new(0),
             latest: AtomicU64::new(0),
@@ -130,8 +131,8 @@ impl Revocations {
     /// spreads them. Whether it was news.
     pub fn add(&self, revocation: Revocation) -> bool {
         let news = self.learn([revocation]);
-        if news && let Some(spread) = self.inner.spread.get() {
-            spread(&revocation);
+        if news {
+            self.spread(&[revocation]);
         }
         news
     }
@@ -145,6 +146,17 @@ impl Revocations {
         self.add(revocation);
     }
 
+    /// Adds one after which a session of its subject was put. The session ends when it
+    /// turns out that another should have ended it before.
+    pub(crate) fn add_after_move(&self, now: UnixTime, subject: Subject, of: Move) {
+        let Move { known, before, until } = of;
+        self.writing().insert(subject, of);
+        // What was heard after `known` was read, and before this, comes late as well.
+        let late = self.earliest_start(Some(subject)) > known;
+        let before = if late { before + SECOND } else { before };
+        self.add_at(now, Revocation::Subject { subject, before, until });
+    }
+
     /// Sessions that live so long ask this list.
     pub(crate) fn asked_for(&self, absolute: Duration) {
         self.inner.longest.fetch_max(absolute.as_secs(), Ordering::Relaxed);
@@ -156,16 +168,24 @@ impl Revocations {
         now + Duration::from_secs(self.inner.longest.load(Ordering::Relaxed)) + CLOCK_SKEW
     }
 
-    /// Takes in revocations that came from elsewhere, and passes none on.
+    /// Takes in revocations that came from elsewhere, and passes none of them on.
     /// Whether any was news.
+    ///
+    /// One that a session of this server was put past by
+    /// [`end_others`](crate::Session::end_others), because it had not come yet, ends that
+    /// session now: by a revocation of its own, which is passed on.
     pub fn learn(&self, revocations: impl IntoIterator<Item = Revocation>) -> bool {
-        let _writing = self.writing();
+        let mut moved = self.writing();
         let list = self.inner.list.load();
         let mut recent = list.recent.clone();
+        let mut insert = |revocation| !list.settled.has(&revocation) && recent.insert(revocation);
         let mut news = false;
+        let mut ends = Vec::new();
         for revocation in revocations {
-            news |= !list.settled.has(&revocation) && recent.insert(revocation);
+            ends.extend(moved.hear(&revocation).into_iter().filter(|end| insert(*end)));
+            news |= insert(revocation);
         }
+        news |= !ends.is_empty();
         if !news {
             return false;
         }
@@ -174,16 +194,25 @@ impl Revocations {
             let now = UnixTime::from_secs(self.inner.latest.load(Ordering::Relaxed));
             settled = Arc::new(alive(&list.settled, &recent, now));
             recent = Set::default();
+            moved.prune(now);
         }
         self.inner.list.store(Arc::new(List { settled, recent }));
+        drop(moved);
+        self.spread(&ends);
         true
+    }
+
+    fn spread(&self, revocations: &[Revocation]) {
+        let Some(spread) = self.inner.spread.get() else { return };
+        revocations.iter().for_each(spread);
     }
 
     /// Drops what can be about nothing alive at `now`. Whoever spreads a list
     /// calls it every so often; one of a single process does it by itself, with
     /// every thousandth sign-out.
     pub fn prune(&self, now: UnixTime) {
-        let _writing = self.writing();
+        let mut moved = self.writing();
+        moved.prune(now);
         let list = self.inner.list.load();
         let settled = Arc::new(alive(&list.settled, &list.recent, now));
         self.inner.list.store(Arc::new(List { settled, recent: Set::default() }));
@@ -267,7 +296,7 @@ impl Revocations {
         list.recent.earliest_start(subject).max(list.settled.earliest_start(subject))
     }
 
-    fn writing(&self) -> MutexGuard<'_, ()> {
+    fn writing(&self) -> MutexGuard<'_, Moved> {
         self.inner.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,6 +8,7 @@ mod disasters;
 mod errors;
 mod extremes;
 mod migration;
+mod moved;
 mod overlap;
 mod properties;
 mod revalidation;

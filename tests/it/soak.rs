@@ -345,6 +345,15 @@ struct Server {
     spreads: Arc<Mutex<Vec<Revocation>>>,
     release: Release,
     told: Told,
+    moves: Vec<Move>,
+}
+
+/// A session that ended the others here and so was put after them.
+struct Move {
+    account: u64,
+    /// What the server had been told of, at that time.
+    known: u64,
+    to: u64,
 }
 
 impl Server {
@@ -358,7 +367,8 @@ impl Server {
             _ => Release::Newer(sessions(ring, &clock, &list)),
         };
         let (ring, told) = (ring.clone(), Told::default());
-        Server { run, ahead, clock, ring, version, list, spreads, release, told }
+        let moves = Vec::new();
+        Server { run, ahead, clock, ring, version, list, spreads, release, told, moves }
     }
 
     fn set_clock(&self, now: u64) -> u64 {
@@ -433,6 +443,8 @@ enum Event {
     Publish,
     Ring(usize, usize),
     Hear(usize, u64, Revocation, Ended),
+    /// By now a session that was put past a revocation must have ended.
+    Moved(usize, u64, u64, u64),
     Restart,
     Step,
     /// All of an account, or of any.
@@ -545,13 +557,12 @@ impl Fleet {
                 Event::Publish => self.publish(),
                 Event::Ring(server, version) => self.take_ring(server, version),
                 Event::Hear(server, run, revocation, ended) => {
-                    let server = &mut self.servers[server];
                     // One that has started meanwhile has read it.
-                    if server.run == run {
-                        server.list.learn([revocation]);
-                        server.told.hear(ended);
+                    if self.servers[server].run == run {
+                        self.hear(server, revocation, ended);
                     }
                 }
+                Event::Moved(server, run, account, to) => self.is_over(server, run, account, to),
                 Event::Restart => self.restart(),
                 Event::Step => self.step(),
                 Event::RevokeAccount(account) => self.revoke_account(account),
@@ -593,6 +604,14 @@ impl Fleet {
                 let account = Some(self.accounts[device]);
                 let soon = self.dice.between(0, 2);
                 self.after(soon, Event::RevokeAccount(account));
+            }
+        }
+        if act == Act::SignOutOthers {
+            // Its account is ended elsewhere at about the same time.
+            match self.dice.between(0, 2) {
+                0 => self.revoke_account(Some(self.accounts[device])),
+                1 => self.after(1, Event::RevokeAccount(Some(self.accounts[device]))),
+                _ => {}
             }
         }
         if self.dice.once_in(40) {
@@ -696,7 +715,12 @@ impl Fleet {
                 assert!(read.is_none() && !matches!(act, Act::SignIn | Act::SignOut));
                 None
             }
-            Err(SessionError::NotNow) => panic!("nobody is behind: {}", tell(self)),
+            Err(SessionError::NotNow) => {
+                let moved = carried.0.map(|state| state.started_at).unwrap();
+                assert!(act == Act::SignOutOthers && clock < moved + 5, "{}", tell(self));
+                self.count("others that were ended too soon after the last time");
+                None
+            }
             Err(error) => panic!("{error}: {}", tell(self)),
         };
         let ended = done.is_ok() && matches!(act, Act::SignOut | Act::SignOutEverywhere);
@@ -767,6 +791,9 @@ impl Fleet {
                     let account = state.expect("a genuine token was judged").account;
                     let before = before.as_secs();
                     assert!(before > clock && before <= clock + SKEW);
+                    if act == Act::SignOutOthers {
+                        self.moved(server, state.expect("it lived"), before);
+                    }
                     Ended::Account { account, before }
                 }
                 other => panic!("nobody asked for {other}"),
@@ -776,6 +803,53 @@ impl Fleet {
         if lived && done && matches!(act, Act::SignOut) {
             let state = state.expect("it lived");
             assert!(self.servers[server].told.ends(&state), "who signs out ends the copies");
+        }
+    }
+
+    /// A session has ended the others. If it has ended itself, and the server had not been
+    /// told, it must end when the server is.
+    fn moved(&mut self, server: usize, state: Meta, to: u64) {
+        let account = state.account;
+        let known = self.servers[server].told.accounts.get(&account).copied().unwrap_or(0);
+        self.servers[server].moves.push(Move { account, known, to });
+        let covers = |ended: &Ended| match *ended {
+            Ended::Account { account, before } => {
+                account == state.account && before > state.started_at
+            }
+            Ended::Session(_) => false, // it keeps its first id
+        };
+        if self.kept.iter().any(|(_, ended)| covers(ended)) {
+            self.count("attack: a session was put past what its server had not heard");
+            let run = self.servers[server].run;
+            self.after(2 * LATE + 1, Event::Moved(server, run, account, to));
+        }
+    }
+
+    fn is_over(&self, server: usize, run: u64, account: u64, to: u64) {
+        // What a server forgets when it restarts is written in SECURITY.md.
+        if self.servers[server].run == run {
+            let over = |told: &Told| told.accounts.get(&account).is_some_and(|before| *before > to);
+            assert!(self.servers.iter().all(|server| over(&server.told)), "it got past");
+        }
+    }
+
+    fn hear(&mut self, server: usize, revocation: Revocation, ended: Ended) {
+        let at = &mut self.servers[server];
+        at.list.learn([revocation]);
+        at.told.hear(ended);
+        let ends: Vec<Revocation> = at.spreads.lock().unwrap().drain(..).collect();
+        for end in ends {
+            let (Revocation::Subject { before, .. }, Ended::Account { account, before: late }) =
+                (end, ended)
+            else {
+                panic!("{end} because of {ended:?}")
+            };
+            let before = before.as_secs();
+            let meant = |of: &&Move| of.account == account && of.to + 1 == before;
+            let of = self.servers[server].moves.iter().rfind(meant).expect("one was moved there");
+            assert!(of.known < late && late <= of.to, "{late} was unheard at {}", of.known);
+            self.count("sessions that had got past a revocation ended when it came");
+            self.tell(server, end, Ended::Account { account, before });
         }
     }
 

@@ -10,8 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bulla::{
-    KeyRing, OnceError, Payload, Policy, Revocation, RingHandle, Sealer, SessionId, Sessions,
-    UnixTime,
+    KeyRing, OnceError, Payload, Policy, Revocation, RingHandle, Sealer, Session, SessionId,
+    Sessions, UnixTime,
 };
 use bulla_redis::{RedisRing, RedisRingError, SharedRevocations, UsedInRedis};
 use serde::{Deserialize, Serialize};
@@ -343,6 +343,41 @@ fn the_list_is_kept_up_for_as_long_as_sessions_ask_it() {
     let load = || sessions.load(|name| (name == "cookie").then_some(cookie.as_bytes()));
     other.list().add(Revocation::Session { id: load().info().unwrap().id, until: UnixTime::MAX });
     eventually("it is heard", || load().get().is_none());
+}
+
+/// A revocation that did not arrive has meant it.
+#[test]
+fn who_ends_the_others_while_redis_is_away_ends_when_it_is_back() {
+    let Some(mut redis) = Redis::start() else { return };
+    let ring = RingHandle::from(KeyRing::generate().unwrap());
+    let [here, there] = [0, 1].map(|_| {
+        Sessions::<Account>::builder(&ring, Policy::default())
+            .revocations(redis.revocations().list())
+            .subject(|account| account.id.to_string())
+            .build()
+    });
+    let load = |sessions: &Sessions<Account>, cookie: &str| {
+        sessions.load(|name| (name == "cookie").then_some(cookie.as_bytes()))
+    };
+    let cookie_of = |session: &Session<Account>| {
+        let line = session.commit().into_iter().next().unwrap().value;
+        line.split(';').next().unwrap().to_owned()
+    };
+    let session = load(&here, "");
+    session.start(Account { id: 7 }).unwrap();
+    let cookie = cookie_of(&session);
+
+    redis.stop();
+    there.revoke_subject("7");
+    let session = load(&here, &cookie);
+    session.end_others().unwrap();
+    let moved = cookie_of(&session);
+    assert!(load(&here, &moved).get().is_some());
+
+    redis.run().unwrap();
+    for server in [&here, &there] {
+        eventually("it has ended", || load(server, &moved).get().is_none());
+    }
 }
 
 #[test]

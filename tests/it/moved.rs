@@ -1,0 +1,182 @@
+//! Sessions that end the others, at servers that hear of each other late.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+
+use bulla::{Policy, Revocation, Revocations, SessionError, Sessions, Subject, UnixTime};
+
+use crate::support::{Account, Client, T0, ada, key_text, ring, secs};
+
+/// A server, and what its list passes on.
+struct Server {
+    sessions: Sessions<Account>,
+    list: Revocations,
+    says: Arc<Mutex<Vec<Revocation>>>,
+    clock: Arc<AtomicU64>,
+}
+
+fn fleet<const N: usize>() -> [Server; N] {
+    let key = key_text();
+    [(); N].map(|()| {
+        let (list, says) = (Revocations::new(), Arc::new(Mutex::new(Vec::new())));
+        let sink = Arc::clone(&says);
+        list.on_add(move |revocation| sink.lock().unwrap().push(*revocation));
+        let clock = Arc::new(AtomicU64::new(T0.as_secs()));
+        let now = Arc::clone(&clock);
+        let sessions = Sessions::builder(ring(&[&key]), Policy::default())
+            .revocations(&list)
+            .subject(|account: &Account| account.id.to_string())
+            .clock(move || UnixTime::from_secs(now.load(Relaxed)))
+            .build();
+        Server { sessions, list, says, clock }
+    })
+}
+
+impl Server {
+    fn at(&self, now: UnixTime) -> &Server {
+        self.clock.store(now.as_secs(), Relaxed);
+        self
+    }
+
+    fn says(&self) -> Vec<Revocation> {
+        std::mem::take(&mut self.says.lock().unwrap())
+    }
+
+    fn end_others(&self, client: &mut Client, now: UnixTime) -> Result<(), SessionError> {
+        client.visit(&self.sessions, now, |session| session.end_others())
+    }
+
+    fn lets_in(&self, client: &Client, now: UnixTime) -> bool {
+        client.send(&self.sessions, now).get().is_some()
+    }
+}
+
+fn all_hear(fleet: &[Server], said: &[Revocation]) {
+    fleet.iter().for_each(|server| {
+        server.list.learn(said.iter().copied());
+    });
+}
+
+/// Until all have heard all; how many revocations that took.
+fn settle(fleet: &[Server]) -> usize {
+    let mut heard = 0;
+    for _ in 0..10 {
+        let said: Vec<Revocation> = fleet.iter().flat_map(Server::says).collect();
+        if said.is_empty() {
+            return heard;
+        }
+        heard += said.len();
+        all_hear(fleet, &said);
+    }
+    panic!("they go on and on");
+}
+
+#[test]
+fn a_revocation_that_comes_late_ends_a_session_that_was_put_past_it() {
+    type Revoke = fn(&Server);
+    let revocations: [(Revoke, u64); 2] = [
+        (|server| server.sessions.revoke_subject("1815"), 0),
+        (|server| server.sessions.revoke_all(), 61), // those hold for a minute's clocks
+    ];
+    for (revoke, ahead) in revocations {
+        for later in [0, 1, 4, 600] {
+            let fleet = fleet::<3>();
+            let [here, there, _] = &fleet;
+            let mut thief = Client::browser().signed_in(&here.sessions, T0, ada());
+            revoke(there);
+            // This server has not heard.
+            let now = T0 + secs(later + ahead);
+            here.end_others(&mut thief, now).unwrap();
+            assert!(here.lets_in(&thief, now), "{later}");
+            settle(&fleet);
+            for server in &fleet {
+                assert!(!server.lets_in(&thief, now), "{later}");
+                let again = Client::browser().signed_in(&server.sessions, now + secs(1), ada());
+                assert!(fleet.iter().all(|server| server.lets_in(&again, now + secs(1))));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_heard_before_or_comes_after_ends_nothing_by_surprise() {
+    let fleet = fleet::<2>();
+    let [here, there] = &fleet;
+    there.sessions.revoke_subject("1815");
+    let before = there.says();
+    all_hear(&fleet, &before);
+    let now = T0 + secs(600);
+    let mut client = Client::browser().signed_in(&here.sessions, now, ada());
+    here.end_others(&mut client, now).unwrap();
+    let its_own = here.says();
+    // All that is known is told again, as every server does; merged, too, as by one whose
+    // sessions live longer.
+    let subject = Subject::of("bank.example/session", "1815");
+    let Revocation::Subject { before: put_to, until, .. } = its_own[0] else { panic!() };
+    let merged = [Revocation::Subject { subject, before: put_to, until: until + secs(9) }];
+    for said in [&before[..], &its_own, &merged, &before] {
+        all_hear(&fleet, said);
+        assert!(fleet.iter().all(|server| server.lets_in(&client, now)));
+        assert_eq!(fleet.iter().map(|server| server.says().len()).sum::<usize>(), 0);
+    }
+    there.at(now).sessions.revoke_subject("1815");
+    assert_eq!(settle(&fleet), 1);
+    assert!(!fleet.iter().any(|server| server.lets_in(&client, now)));
+}
+
+/// Each has ended the other.
+#[test]
+fn of_two_that_end_each_other_unheard_at_most_one_stays() {
+    for apart in [0, 1, 3] {
+        let fleet = fleet::<2>();
+        let [here, there] = &fleet;
+        let mut owner = Client::browser().signed_in(&here.sessions, T0, ada());
+        let mut thief = owner.clone();
+        here.end_others(&mut owner, T0).unwrap();
+        there.end_others(&mut thief, T0 + secs(apart)).unwrap();
+        settle(&fleet);
+        let now = T0 + secs(apart);
+        for client in [owner, thief] {
+            assert!(!fleet.iter().any(|server| server.lets_in(&client, now)), "{apart}");
+        }
+    }
+}
+
+/// Each time it moves it would be past what is still on its way there; and a second
+/// ahead of the clock each time, past what anybody revokes.
+#[test]
+fn a_session_that_was_moved_is_not_moved_again_for_five_seconds() {
+    let fleet = fleet::<3>();
+    let [first, second, last] = &fleet;
+    let mut thief = Client::browser().signed_in(&first.sessions, T0, ada());
+    last.sessions.revoke_subject("1815");
+    let late = last.says();
+    first.end_others(&mut thief, T0).unwrap();
+    all_hear(&fleet[1..2], &first.says());
+    for (at, refused) in [(0, true), (1, true), (5, true), (6, false)] {
+        let mut thief = thief.clone();
+        let error = second.end_others(&mut thief, T0 + secs(at)).err();
+        assert_eq!(error, refused.then_some(SessionError::NotNow), "{at}");
+    }
+    all_hear(&fleet, &late);
+    settle(&fleet);
+    assert!(!fleet.iter().any(|server| server.lets_in(&thief, T0)));
+}
+
+#[test]
+fn a_password_change_ends_a_thief_who_ends_the_others_without_pause() {
+    for seconds in [0, 1, 5, 6, 90] {
+        let fleet = fleet::<1>();
+        let [server] = &fleet;
+        let mut thief = Client::browser().signed_in(&server.sessions, T0, ada());
+        for at in 0..=seconds {
+            for _ in 0..10 {
+                let _ = server.end_others(&mut thief, T0 + secs(at));
+            }
+        }
+        let now = T0 + secs(seconds);
+        assert!(server.lets_in(&thief, now), "{seconds}");
+        server.at(now).sessions.revoke_subject("1815");
+        assert!(!server.lets_in(&thief, now), "{seconds}");
+    }
+}
