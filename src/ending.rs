@@ -75,7 +75,8 @@ impl<T: Payload> Session<T> {
     /// Ends all other sessions of this one's subject: "sign out my other
     /// devices". This one gets a new id; its clocks go on, though it says that
     /// it started now. If the handler fails afterwards, or the response is
-    /// lost, this one has ended as well.
+    /// lost, this one has ended as well. So may both of two that do it at once,
+    /// which includes two requests of one session.
     ///
     /// # Errors
     /// As [`set`](Session::set), [`SessionError::NoRevocations`], and
@@ -90,23 +91,27 @@ impl<T: Payload> Session<T> {
         if !revocations.is_current(now, CURRENT) {
             return Err(SessionError::NotNow);
         }
-        let known = revocations.earliest_start(Some(subject));
-        // One that was moved moments ago would be past what is still on its way to the server
-        // that moved it. One that has just begun there has no other id.
-        let moved = record.started_at == known && record.origin.is_some();
-        if moved && now < known + CURRENT {
+        let earliest = revocations.earliest_start(Some(subject));
+        if record.started_at < earliest {
+            return Err(SessionError::NoSession); // it was ended after this request looked
+        }
+        // One that moved moments ago would be ahead of every clock if it went on like that.
+        // One that has just begun there has no other id.
+        let moved = record.started_at == earliest && record.origin.is_some();
+        if moved && now < earliest + CURRENT {
             return Err(SessionError::NotNow);
         }
-        let before = revocations.before_of_subject(subject, now);
         let deadline = self.inner.shared.policy.deadline(record.started_at, record.ceiling);
+        let from = record.started_at;
+        let to = revocations.start_after_others(subject, now);
         let record = record.renamed().map_err(SealError::from)?;
-        let record = Record { started_at: before, ceiling: Some(deadline), ..record };
-        // Later than others' by what nobody can guess: two in one second are told apart.
+        let record = Record { started_at: to, ceiling: Some(deadline), ..record };
+        // Two that end each other in the same second are told apart by it.
         let apart = Duration::from_secs(1 + u64::from(record.id.as_bytes()[0]));
         let until = revocations.last(now) + apart;
         let (channel, kind) = self.renaming();
         self.write(record, state, channel, kind, revision)?;
-        revocations.add_after_move(now, subject, Move { known, before, until });
+        revocations.add_move(now, subject, Move { from, to, until });
         Ok(())
     }
 

@@ -26,7 +26,9 @@ pub enum Revocation {
     Subject {
         /// Whose.
         subject: Subject,
-        /// Those started before this.
+        /// Those started before this. The library ends all sessions of a subject before
+        /// even seconds, and before an odd one all others
+        /// ([`end_others`](crate::Session::end_others)).
         before: UnixTime,
         /// When the last of them would have ended in any case.
         until: UnixTime,

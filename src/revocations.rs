@@ -74,6 +74,13 @@ struct Inner {
     longest: AtomicU64,
 }
 
+/// What becomes of revocations that are taken in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    On,
+    Not,
+}
+
 type Spread = Box<dyn Fn(&Revocation) + Send + Sync>;
 
 /// Two parts, so that adding one does not copy a million.
@@ -130,11 +137,7 @@ impl Revocations {
     /// Adds a revocation, which holds at once, and passes it on to whoever
     /// spreads them. Whether it was news.
     pub fn add(&self, revocation: Revocation) -> bool {
-        let news = self.learn([revocation]);
-        if news {
-            self.spread(&[revocation]);
-        }
-        news
+        self.take_in(self.writing(), [revocation], Pass::On)
     }
 
     /// Adds one at a time that is known, so that a list that nobody
@@ -146,15 +149,18 @@ impl Revocations {
         self.add(revocation);
     }
 
-    /// Adds one after which a session of its subject was put. The session ends when it
-    /// turns out that another should have ended it before.
-    pub(crate) fn add_after_move(&self, now: UnixTime, subject: Subject, of: Move) {
-        let Move { known, before, until } = of;
-        self.writing().insert(subject, of);
-        // What was heard after `known` was read, and before this, comes late as well.
-        let late = self.earliest_start(Some(subject)) > known;
-        let before = if late { before + SECOND } else { before };
-        self.add_at(now, Revocation::Subject { subject, before, until });
+    /// Ends the sessions of a subject that one of them was put after.
+    pub(crate) fn add_move(&self, now: UnixTime, subject: Subject, of: Move) {
+        self.inner.latest.store(now.as_secs(), Ordering::Relaxed);
+        let mut moved = self.writing();
+        // Since the session was looked at, another has ended it: it ends with the others.
+        let ended = self.earliest_start(Some(subject)) > of.from;
+        let before = if ended { of.to + SECOND } else { of.to };
+        if !ended {
+            moved.insert(subject, of);
+        }
+        let revocation = Revocation::Subject { subject, before, until: of.until };
+        self.take_in(moved, [revocation], Pass::On);
     }
 
     /// Sessions that live so long ask this list.
@@ -171,40 +177,51 @@ impl Revocations {
     /// Takes in revocations that came from elsewhere, and passes none of them on.
     /// Whether any was news.
     ///
-    /// One that a session of this server was put past by
-    /// [`end_others`](crate::Session::end_others), because it had not come yet, ends that
-    /// session now: by a revocation of its own, which is passed on.
+    /// One that came too late for a session of this server, which had
+    /// [ended the others](crate::Session::end_others) and so was put past it, ends that
+    /// session by a revocation of its own, which is passed on.
     pub fn learn(&self, revocations: impl IntoIterator<Item = Revocation>) -> bool {
-        let mut moved = self.writing();
+        self.take_in(self.writing(), revocations, Pass::Not)
+    }
+
+    fn take_in(
+        &self,
+        mut moved: MutexGuard<'_, Moved>,
+        revocations: impl IntoIterator<Item = Revocation>,
+        pass: Pass,
+    ) -> bool {
         let list = self.inner.list.load();
         let mut recent = list.recent.clone();
         let mut insert = |revocation| !list.settled.has(&revocation) && recent.insert(revocation);
-        let mut news = false;
-        let mut ends = Vec::new();
+        let (mut news, mut changed) = (false, false);
+        let mut passed_on = Vec::new();
         for revocation in revocations {
-            ends.extend(moved.hear(&revocation).into_iter().filter(|end| insert(*end)));
-            news |= insert(revocation);
+            let is_news = insert(revocation);
+            if is_news && pass == Pass::On {
+                passed_on.push(revocation);
+            }
+            news |= is_news;
+            // Also those that this list covers: another server may not.
+            for end in moved.hear(&revocation) {
+                changed |= insert(end);
+                passed_on.push(end);
+            }
         }
-        news |= !ends.is_empty();
-        if !news {
-            return false;
+        if news || changed {
+            let mut settled = Arc::clone(&list.settled);
+            if recent.len() > MAX_RECENT {
+                let now = UnixTime::from_secs(self.inner.latest.load(Ordering::Relaxed));
+                settled = Arc::new(alive(&list.settled, &recent, now));
+                recent = Set::default();
+                moved.prune(now);
+            }
+            self.inner.list.store(Arc::new(List { settled, recent }));
         }
-        let mut settled = Arc::clone(&list.settled);
-        if recent.len() > MAX_RECENT {
-            let now = UnixTime::from_secs(self.inner.latest.load(Ordering::Relaxed));
-            settled = Arc::new(alive(&list.settled, &recent, now));
-            recent = Set::default();
-            moved.prune(now);
-        }
-        self.inner.list.store(Arc::new(List { settled, recent }));
         drop(moved);
-        self.spread(&ends);
-        true
-    }
-
-    fn spread(&self, revocations: &[Revocation]) {
-        let Some(spread) = self.inner.spread.get() else { return };
-        revocations.iter().for_each(spread);
+        if let Some(spread) = self.inner.spread.get() {
+            passed_on.iter().for_each(spread);
+        }
+        news
     }
 
     /// Drops what can be about nothing alive at `now`. Whoever spreads a list
@@ -239,7 +256,9 @@ impl Revocations {
     }
 
     /// Has `spread` called with each revocation that is [added](Revocations::add)
-    /// here, once and for all. It runs within the request: it passes on, and returns.
+    /// here, once and for all, and with those that what is
+    /// [learned](Revocations::learn) leads to. It runs within the request, or where it
+    /// was learned: it passes on, and returns.
     pub fn on_add(&self, spread: impl Fn(&Revocation) + Send + Sync + 'static) {
         self.inner.spread.get_or_init(|| Box::new(spread));
     }
@@ -281,13 +300,29 @@ impl Revocations {
     /// so far ahead that who signs in next is meant.
     pub(crate) fn before_of_subject(&self, subject: Subject, now: UnixTime) -> UnixTime {
         let before = now.max(self.earliest_start(Some(subject))) + SECOND;
-        before.min(now + CLOCK_SKEW)
+        even(before.min(now + CLOCK_SKEW * 2))
     }
 
-    /// The same for everybody, of whom some may have been put ahead by as much
-    /// as clocks may differ.
+    /// The same for everybody, of whom some may have been put ahead, at a server whose
+    /// clock is.
     pub(crate) fn before_of_all(&self, now: UnixTime) -> UnixTime {
-        (now + CLOCK_SKEW).max(self.earliest_start(None) + SECOND).min(now + CLOCK_SKEW + SECOND)
+        let list = self.inner.list.load();
+        let latest = list.settled.latest_start().max(list.recent.latest_start());
+        let before = (now + CLOCK_SKEW + SECOND * 3).max(latest + SECOND);
+        even(before.min(now + CLOCK_SKEW * 2))
+    }
+
+    /// Where a session starts that ends the others of its subject. An odd second:
+    /// [`Moved`] can tell its revocation from all that only end.
+    pub(crate) fn start_after_others(&self, subject: Subject, now: UnixTime) -> UnixTime {
+        let after = now.max(self.earliest_start(Some(subject))) + SECOND;
+        UnixTime::from_secs(after.as_secs() | 1)
+    }
+
+    /// So far ahead of `now` a revocation may be, and who signs in is not meant: as far as
+    /// above, by a server that is ahead.
+    pub(crate) fn latest_sign_in(now: UnixTime) -> UnixTime {
+        even(now + CLOCK_SKEW * 3)
     }
 
     /// The earliest start of a session of `subject` that is not revoked.
@@ -374,6 +409,11 @@ impl Set {
         spans.map(|span| span.before).max().unwrap_or(UnixTime::EPOCH)
     }
 
+    fn latest_start(&self) -> UnixTime {
+        let spans = self.subjects.values().chain(&self.all);
+        spans.map(|span| span.before).max().unwrap_or(UnixTime::EPOCH)
+    }
+
     fn has(&self, revocation: &Revocation) -> bool {
         let covers = |held: Option<&Span>, span: Span| {
             held.is_some_and(|held| held.before >= span.before && held.until >= span.until)
@@ -430,6 +470,11 @@ impl Set {
         let all = self.all.map(|Span { before, until }| Revocation::All { before, until });
         sessions.chain(subjects).chain(keys).chain(all)
     }
+}
+
+/// This second, or the next if it is odd.
+fn even(at: UnixTime) -> UnixTime {
+    UnixTime::from_secs(at.as_secs().saturating_add(1) & !1)
 }
 
 fn widen<K>(entry: Entry<'_, K, Span>, span: Span) {

@@ -24,13 +24,12 @@ use crate::payload::{self, Payload, PayloadError};
 use crate::pending::{Activity, Change, Kind, Pending, Response, Written};
 use crate::record::{Record, SessionId};
 use crate::revocation::Subject;
-use crate::revocations::Asked;
+use crate::revocations::{Asked, Revocations};
 use crate::shared::{Channel, Shared};
 use crate::start::Start;
 use crate::time::UnixTime;
 use crate::tokens;
 use crate::wipe::Buffer;
-use crate::wire::CLOCK_SKEW;
 
 /// The session of one request, whose state is a `T`.
 ///
@@ -187,10 +186,7 @@ impl<T: Payload> Session<T> {
         let now = self.now();
         let Some(revocations) = &self.inner.shared.revocations else { return now };
         let earliest = revocations.earliest_start(self.subject_of(state));
-        // Twice: the revocation may cover the time of a clock that is ahead, and
-        // this server's may be behind.
-        let latest = now + CLOCK_SKEW + CLOCK_SKEW;
-        if earliest <= latest { now.max(earliest) } else { now }
+        if earliest <= Revocations::latest_sign_in(now) { now.max(earliest) } else { now }
     }
 
     pub(crate) fn subject_of(&self, state: &T) -> Option<Subject> {

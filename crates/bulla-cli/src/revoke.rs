@@ -107,9 +107,11 @@ impl RevocationPlace {
 }
 
 fn what(revoke: &Revoke) -> What {
-    // A server's clock may be ahead. Who signs in afterwards starts later than this.
-    let now = revoke.clock.now() + CLOCK_SKEW;
-    What { before: revoke.before.unwrap_or(now), until: until(revoke) }
+    // A server's clock may be ahead, and a session there that has ended the others two seconds
+    // more. Who signs in afterwards starts at this, an even second: `Revocation::Subject`.
+    let ahead = (revoke.clock.now() + CLOCK_SKEW).as_secs() + 4;
+    let before = revoke.before.unwrap_or(UnixTime::from_secs(ahead & !1));
+    What { before, until: until(revoke) }
 }
 
 fn until(revoke: &Revoke) -> UnixTime {
