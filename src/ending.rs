@@ -80,9 +80,9 @@ impl<T: Payload> Session<T> {
     ///
     /// # Errors
     /// As [`set`](Session::set), [`SessionError::NoRevocations`], and
-    /// [`SessionError::NotNow`] while this server does not hear the others, and
-    /// within 5 seconds after the last time: a session that they have ended would
-    /// go on. Nothing has ended then.
+    /// [`SessionError::NotNow`] while this server does not hear the others, and after
+    /// many times in a few seconds: a session that they have ended could go on.
+    /// Nothing has ended then.
     pub fn end_others(&self) -> Result<(), SessionError> {
         let revision = self.revision()?;
         let (record, state) = self.there()?;
@@ -95,15 +95,9 @@ impl<T: Payload> Session<T> {
         if record.started_at < earliest {
             return Err(SessionError::NoSession); // it was ended after this request looked
         }
-        // One that moved moments ago would be ahead of every clock if it went on like that.
-        // One that has just begun there has no other id.
-        let moved = record.started_at == earliest && record.origin.is_some();
-        if moved && now < earliest + CURRENT {
-            return Err(SessionError::NotNow);
-        }
         let deadline = self.inner.shared.policy.deadline(record.started_at, record.ceiling);
         let from = record.started_at;
-        let to = revocations.start_after_others(subject, now);
+        let to = revocations.start_after_others(subject, from, now).ok_or(SessionError::NotNow)?;
         let record = record.renamed().map_err(SealError::from)?;
         let record = Record { started_at: to, ceiling: Some(deadline), ..record };
         // Two that end each other in the same second are told apart by it.

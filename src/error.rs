@@ -222,9 +222,9 @@ pub enum SessionError {
     /// Another task changed the session in between.
     Conflict,
     /// This server cannot tell now whether it may: the application's check is
-    /// due and has not said, the list of revocations is not complete, or the
-    /// session has just [ended the others](crate::Session::end_others). As a
-    /// response it is a 503.
+    /// due and has not said, the list of revocations is not complete, or sessions
+    /// have [ended the others](crate::Session::end_others) many times. As a response
+    /// it is a 503.
     NotNow,
     /// What the server keeps of the session (`bulla-half`) could not be read or
     /// written.
@@ -255,8 +255,8 @@ impl fmt::Display for SessionError {
                 f.write_str("another task of this request changed the session in between")
             }
             SessionError::NotNow => f.write_str(
-                "this server cannot tell now: a check is due, the list of revocations is old, or the \
-                 session has ended the others moments ago",
+                "this server cannot tell now: a check is due, the list of revocations is old, or \
+                 sessions of this subject have ended each other many times just now",
             ),
             SessionError::Half => {
                 f.write_str("what the server keeps of the session could not be read or written")

@@ -18,7 +18,8 @@ pub struct Info {
     /// It is another library's, read from its own token in each request
     /// ([`while_old_servers_run`](crate::OldCookie::while_old_servers_run)): its ids are this request's.
     pub borrowed: bool,
-    /// When the user signed in.
+    /// When the user signed in. After a revocation, or after ending the others, it is
+    /// later than that, and up to a few minutes ahead.
     pub started_at: UnixTime,
     /// When the user last proved who they are.
     pub reauthenticated_at: UnixTime,

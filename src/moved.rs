@@ -8,8 +8,9 @@ use crate::time::UnixTime;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// So many of one subject are remembered: 5 minutes of one that moves whenever it may.
-const MAX_MOVES: usize = 64;
+/// So many of one subject are remembered, in 24 kB: half an hour of one that moves
+/// whenever it may.
+const MAX_MOVES: usize = 1000;
 
 /// A session that ends the others starts anew, after them. That puts it past any
 /// revocation that this server has not heard of, and which may have meant it: it ends
@@ -32,12 +33,13 @@ pub(crate) struct Move {
 }
 
 impl Moved {
+    /// Whether another one would be remembered.
+    pub(crate) fn has_room(&self, subject: Subject) -> bool {
+        self.sessions.get(&subject).is_none_or(|moves| moves.len() < MAX_MOVES)
+    }
+
     pub(crate) fn insert(&mut self, subject: Subject, of: Move) {
-        let moves = self.sessions.entry(subject).or_default();
-        if moves.len() == MAX_MOVES {
-            moves.remove(0);
-        }
-        moves.push(of);
+        self.sessions.entry(subject).or_default().push(of);
     }
 
     /// What ends now, because of a revocation that comes late.

@@ -28,7 +28,8 @@ pub enum Revocation {
         subject: Subject,
         /// Those started before this. The library ends all sessions of a subject before
         /// even seconds, and before an odd one all others
-        /// ([`end_others`](crate::Session::end_others)).
+        /// ([`end_others`](crate::Session::end_others)). Whoever signs in starts after
+        /// it, unless it is over an hour ahead: then nobody does.
         before: UnixTime,
         /// When the last of them would have ended in any case.
         until: UnixTime,

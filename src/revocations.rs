@@ -18,6 +18,15 @@ use crate::wire::CLOCK_SKEW;
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// So far ahead of the clock a session may be put by ending the others: after a
+/// revocation of everybody by a server whose clock is ahead.
+const MOVES: Duration = Duration::from_secs(2 * CLOCK_SKEW.as_secs() + 10);
+
+/// So far ahead sessions may start after a revocation, and be revoked by another one: in
+/// one second, 1,800 times. What somebody has revoked further ahead stays closed to whoever
+/// signs in.
+const AHEAD: Duration = Duration::from_secs(60 * 60);
+
 /// Recent revocations are copied with each new one; from this many on they
 /// join the others.
 const MAX_RECENT: usize = 1024;
@@ -258,7 +267,8 @@ impl Revocations {
     /// Has `spread` called with each revocation that is [added](Revocations::add)
     /// here, once and for all, and with those that what is
     /// [learned](Revocations::learn) leads to. It runs within the request, or where it
-    /// was learned: it passes on, and returns.
+    /// was learned: it passes on each as it is, and returns. A list of the latest is not
+    /// enough, since what comes late would be merged away.
     pub fn on_add(&self, spread: impl Fn(&Revocation) + Send + Sync + 'static) {
         self.inner.spread.get_or_init(|| Box::new(spread));
     }
@@ -296,33 +306,38 @@ impl Revocations {
     }
 
     /// Before when the sessions of a subject were started that end now: in this
-    /// second, too, and those that were put after an earlier revocation; but not
-    /// so far ahead that who signs in next is meant.
+    /// second, too, and those that were put after an earlier revocation.
     pub(crate) fn before_of_subject(&self, subject: Subject, now: UnixTime) -> UnixTime {
-        let before = now.max(self.earliest_start(Some(subject))) + SECOND;
-        even(before.min(now + CLOCK_SKEW * 2))
+        before(now.max(self.earliest_start(Some(subject))), now)
     }
 
-    /// The same for everybody, of whom some may have been put ahead, at a server whose
-    /// clock is.
+    /// The same for everybody, of whom some were put after one at a server whose clock
+    /// is ahead.
     pub(crate) fn before_of_all(&self, now: UnixTime) -> UnixTime {
         let list = self.inner.list.load();
-        let latest = list.settled.latest_start().max(list.recent.latest_start());
-        let before = (now + CLOCK_SKEW + SECOND * 3).max(latest + SECOND);
-        even(before.min(now + CLOCK_SKEW * 2))
+        let latest = |set: &Set| set.latest_start(now + AHEAD);
+        let latest = latest(&list.settled).max(latest(&list.recent));
+        before((now + CLOCK_SKEW + SECOND * 2).max(latest), now)
     }
 
-    /// Where a session starts that ends the others of its subject. An odd second:
-    /// [`Moved`] can tell its revocation from all that only end.
-    pub(crate) fn start_after_others(&self, subject: Subject, now: UnixTime) -> UnixTime {
-        let after = now.max(self.earliest_start(Some(subject))) + SECOND;
-        UnixTime::from_secs(after.as_secs() | 1)
+    /// Where a session starts that ends the others of its subject, if that is not too far
+    /// ahead. An odd second: [`Moved`] can tell its revocation from all that only end.
+    pub(crate) fn start_after_others(
+        &self,
+        subject: Subject,
+        from: UnixTime,
+        now: UnixTime,
+    ) -> Option<UnixTime> {
+        let after = now.max(self.earliest_start(Some(subject))).max(from) + SECOND;
+        let to = UnixTime::from_secs(after.as_secs() | 1);
+        (to <= now + MOVES && self.writing().has_room(subject)).then_some(to)
     }
 
-    /// So far ahead of `now` a revocation may be, and who signs in is not meant: as far as
-    /// above, by a server that is ahead.
-    pub(crate) fn latest_sign_in(now: UnixTime) -> UnixTime {
-        even(now + CLOCK_SKEW * 3)
+    /// Where a session starts for whoever signs in: who signs in after a revocation is
+    /// not meant by it.
+    pub(crate) fn start(&self, subject: Option<Subject>, now: UnixTime) -> UnixTime {
+        let earliest = self.earliest_start(subject);
+        if earliest <= now + AHEAD { now.max(earliest) } else { now }
     }
 
     /// The earliest start of a session of `subject` that is not revoked.
@@ -409,9 +424,10 @@ impl Set {
         spans.map(|span| span.before).max().unwrap_or(UnixTime::EPOCH)
     }
 
-    fn latest_start(&self) -> UnixTime {
-        let spans = self.subjects.values().chain(&self.all);
-        spans.map(|span| span.before).max().unwrap_or(UnixTime::EPOCH)
+    /// The latest start, of whomever, that a revocation has led to.
+    fn latest_start(&self, limit: UnixTime) -> UnixTime {
+        let spans = self.subjects.values().chain(&self.all).map(|span| span.before);
+        spans.filter(|before| *before <= limit).max().unwrap_or(UnixTime::EPOCH)
     }
 
     fn has(&self, revocation: &Revocation) -> bool {
@@ -472,9 +488,10 @@ impl Set {
     }
 }
 
-/// This second, or the next if it is odd.
-fn even(at: UnixTime) -> UnixTime {
-    UnixTime::from_secs(at.as_secs().saturating_add(1) & !1)
+/// Ends what started until `last`. An even second.
+fn before(last: UnixTime, now: UnixTime) -> UnixTime {
+    let before = (last + SECOND).min(now + AHEAD);
+    UnixTime::from_secs(before.as_secs().saturating_add(1) & !1)
 }
 
 fn widen<K>(entry: Entry<'_, K, Span>, span: Span) {

@@ -24,7 +24,7 @@ use crate::payload::{self, Payload, PayloadError};
 use crate::pending::{Activity, Change, Kind, Pending, Response, Written};
 use crate::record::{Record, SessionId};
 use crate::revocation::Subject;
-use crate::revocations::{Asked, Revocations};
+use crate::revocations::Asked;
 use crate::shared::{Channel, Shared};
 use crate::start::Start;
 use crate::time::UnixTime;
@@ -119,11 +119,14 @@ impl<T: Payload> Session<T> {
     pub fn start_with(&self, state: T, options: Start) -> Result<(), SessionError> {
         let revision = self.revision()?;
         let now = self.now();
+        let started_at = self.start_of(&state);
+        // One that is put after a revocation lives no longer for it.
+        let ends = (started_at > now).then(|| now + self.inner.shared.policy.absolute_timeout());
         let record = Record {
             id: SessionId::new().map_err(SealError::from)?,
-            started_at: self.start_of(&state),
+            started_at,
             reauthenticated_at: now,
-            ceiling: options.ceiling,
+            ceiling: options.ceiling.into_iter().chain(ends).min(),
             origin: None,
         };
         let channel = options.channel.unwrap_or(self.inner.channel);
@@ -185,8 +188,7 @@ impl<T: Payload> Session<T> {
     fn start_of(&self, state: &T) -> UnixTime {
         let now = self.now();
         let Some(revocations) = &self.inner.shared.revocations else { return now };
-        let earliest = revocations.earliest_start(self.subject_of(state));
-        if earliest <= Revocations::latest_sign_in(now) { now.max(earliest) } else { now }
+        revocations.start(self.subject_of(state), now)
     }
 
     pub(crate) fn subject_of(&self, state: &T) -> Option<Subject> {

@@ -233,41 +233,75 @@ fn two_that_end_each_other_unheard_both_end() {
     }
 }
 
-/// Each time it moves it would be past what is still on its way there; and a second
-/// ahead of the clock each time, past what anybody revokes.
+/// One session, or a new one each time for a thief who has the password, too.
 #[test]
-fn a_session_that_was_moved_is_not_moved_again_for_five_seconds() {
-    let fleet = fleet::<3>();
-    let [first, second, last] = &fleet;
-    let mut thief = Client::browser().signed_in(&first.sessions, T0, ada());
-    last.sessions.revoke_subject("1815");
-    let late = last.says();
-    first.end_others(&mut thief, T0).unwrap();
-    all_hear(&fleet[1..2], &first.says());
-    for (at, refused) in [(0, true), (1, true), (5, true), (6, false)] {
-        let mut thief = thief.clone();
-        let error = second.end_others(&mut thief, T0 + secs(at)).err();
-        assert_eq!(error, refused.then_some(SessionError::NotNow), "{at}");
+fn a_password_change_ends_a_thief_who_ends_the_others_without_pause() {
+    for signs_in in [false, true] {
+        for seconds in [0, 1, 5, 90] {
+            for ahead in [0, 60] {
+                let fleet = fleet::<2>();
+                let [server, other] = &fleet;
+                let mut thief = Client::browser().signed_in(&server.sessions, T0, ada());
+                for at in 0..=seconds {
+                    let now = T0 + secs(at + ahead);
+                    for _ in 0..100 {
+                        if signs_in {
+                            thief = Client::browser().signed_in(&server.sessions, now, ada());
+                        }
+                        let _ = server.end_others(&mut thief, now);
+                    }
+                }
+                all_hear(&fleet, &server.says());
+                let now = T0 + secs(seconds);
+                assert!(server.lets_in(&thief, now + secs(ahead)));
+                other.at(now).sessions.revoke_subject("1815");
+                settle(&fleet);
+                assert!(!server.lets_in(&thief, now + secs(ahead)), "{seconds} {ahead}");
+                let owner = Client::browser().signed_in(&other.sessions, now, ada());
+                assert!(fleet.iter().all(|server| server.lets_in(&owner, now)));
+            }
+        }
     }
-    all_hear(&fleet, &late);
+}
+
+/// What is forgotten could come late.
+#[test]
+fn a_thousand_moves_are_remembered_and_no_more_are_made() {
+    let fleet = fleet::<2>();
+    let [here, there] = &fleet;
+    let mut thief = Client::browser().signed_in(&here.sessions, T0, ada());
+    there.sessions.revoke_subject("1815");
+    let moves = (0..2_300).filter(|at| here.end_others(&mut thief, T0 + secs(*at)).is_ok());
+    assert_eq!(moves.count(), 1_000);
+    assert!(here.lets_in(&thief, T0 + secs(2_300)));
     settle(&fleet);
-    assert!(!fleet.iter().any(|server| server.lets_in(&thief, T0)));
+    assert!(!here.lets_in(&thief, T0 + secs(2_300)));
 }
 
 #[test]
-fn a_password_change_ends_a_thief_who_ends_the_others_without_pause() {
-    for seconds in [0, 1, 5, 6, 90] {
-        let fleet = fleet::<1>();
-        let [server] = &fleet;
-        let mut thief = Client::browser().signed_in(&server.sessions, T0, ada());
-        for at in 0..=seconds {
-            for _ in 0..10 {
-                let _ = server.end_others(&mut thief, T0 + secs(at));
-            }
+fn a_session_at_a_server_that_is_ahead_ends_its_copies_at_one_that_is_not() {
+    let fleet = fleet::<2>();
+    let [here, ahead] = &fleet;
+    let mut client = Client::browser().signed_in(&ahead.sessions, T0 + secs(60), ada());
+    let copy = client.clone();
+    here.end_others(&mut client, T0).unwrap();
+    settle(&fleet);
+    assert!(here.lets_in(&client, T0) && !here.lets_in(&copy, T0));
+}
+
+#[test]
+fn who_is_put_after_a_revocation_lives_no_longer_for_it() {
+    let fleet = fleet::<1>();
+    let [server] = &fleet;
+    for times in [1, 100] {
+        (0..times).for_each(|_| server.sessions.revoke_subject("1815"));
+        let mut client = Client::browser().signed_in(&server.sessions, T0, ada());
+        assert!(server.lets_in(&client, T0));
+        let ends = |client: &Client| client.send(&server.sessions, T0).info().unwrap().expires_at;
+        let deadline = T0 + Policy::default().absolute_timeout();
+        assert_eq!(ends(&client), deadline);
+        if server.end_others(&mut client, T0).is_ok() {
+            assert_eq!(ends(&client), deadline);
         }
-        let now = T0 + secs(seconds);
-        assert!(server.lets_in(&thief, now), "{seconds}");
-        server.at(now).sessions.revoke_subject("1815");
-        assert!(!server.lets_in(&thief, now), "{seconds}");
     }
 }

@@ -43,30 +43,40 @@ pub(crate) fn run(command: RevokeCommand) -> Result<Reply, Failure> {
         RevokeCommand::Session { id, revoke } => {
             let id = session_id(&id).ok_or("a session's id is 32 hexadecimal digits")?;
             let until = until(&revoke);
-            add(&revoke, Revocation::Session { id, until })
+            add(&revoke.place.list()?, Revocation::Session { id, until })
         }
         RevokeCommand::Subject { subject, purpose, revoke } => {
             let subject = Subject::of(&purpose, &subject);
-            let What { before, until } = what(&revoke);
-            add(&revoke, Revocation::Subject { subject, before, until })
+            let list = revoke.place.list()?;
+            let What { before, until } = what(&revoke, &list, |held| match *held {
+                Revocation::Subject { subject: of, before, .. } if of == subject => Some(before),
+                Revocation::All { before, .. } => Some(before),
+                _ => None,
+            })?;
+            add(&list, Revocation::Subject { subject, before, until })
         }
         RevokeCommand::Key { id, revoke } => {
-            let What { before, until } = what(&revoke);
-            add(&revoke, Revocation::Key { id, before, until })
+            let list = revoke.place.list()?;
+            let What { before, until } = what(&revoke, &list, |_| None)?;
+            add(&list, Revocation::Key { id, before, until })
         }
         RevokeCommand::All { revoke } => {
-            let What { before, until } = what(&revoke);
-            add(&revoke, Revocation::All { before, until })
+            let list = revoke.place.list()?;
+            let What { before, until } = what(&revoke, &list, |held| match *held {
+                Revocation::Subject { before, .. } | Revocation::All { before, .. } => Some(before),
+                _ => None,
+            })?;
+            add(&list, Revocation::All { before, until })
         }
     }
 }
 
-fn add(revoke: &Revoke, revocation: Revocation) -> Result<Reply, Failure> {
+fn add(list: &List, revocation: Revocation) -> Result<Reply, Failure> {
     let held = "that is revoked already";
-    let note = match revoke.place.list()? {
-        List::File(path) if path.exists() && read(&path)?.contains(&revocation) => held,
+    let note = match list {
+        List::File(_) if list.held()?.contains(&revocation) => held,
         List::File(path) => {
-            let appended = RevocationFile::new(&path).append(&revocation);
+            let appended = RevocationFile::new(path).append(&revocation);
             appended.map_err(|error| format!("{}: {error}", path.display()))?;
             "every server that follows the file refuses it within a second"
         }
@@ -94,6 +104,16 @@ enum List {
     Redis(SharedRevocations),
 }
 
+impl List {
+    fn held(&self) -> Result<Vec<Revocation>, Failure> {
+        match self {
+            List::File(path) if !path.exists() => Ok(Vec::new()),
+            List::File(path) => read(path),
+            List::Redis(shared) => Ok(shared.list().to_vec()),
+        }
+    }
+}
+
 impl RevocationPlace {
     fn list(&self) -> Result<List, Failure> {
         match (&self.file, &self.redis, &self.name) {
@@ -106,12 +126,24 @@ impl RevocationPlace {
     }
 }
 
-fn what(revoke: &Revoke) -> What {
+/// `starts` says of what is revoked already after when it put sessions that are meant now.
+fn what(
+    revoke: &Revoke,
+    list: &List,
+    starts: impl Fn(&Revocation) -> Option<UnixTime>,
+) -> Result<What, Failure> {
+    let until = until(revoke);
+    if let Some(before) = revoke.before {
+        return Ok(What { before, until });
+    }
     // A server's clock may be ahead, and a session there that has ended the others two seconds
     // more. Who signs in afterwards starts at this, an even second: `Revocation::Subject`.
-    let ahead = (revoke.clock.now() + CLOCK_SKEW).as_secs() + 4;
-    let before = revoke.before.unwrap_or(UnixTime::from_secs(ahead & !1));
-    What { before, until: until(revoke) }
+    let ahead = revoke.clock.now() + CLOCK_SKEW + Duration::from_secs(3);
+    // What is further ahead than an hour is closed for good, and nobody starts there.
+    let hour = revoke.clock.now() + Duration::from_secs(60 * 60);
+    let latest = list.held()?.iter().filter_map(starts).filter(|latest| *latest < hour).max();
+    let last = latest.map_or(ahead, |latest| ahead.max(latest + Duration::from_secs(1)));
+    Ok(What { before: UnixTime::from_secs((last.as_secs() + 1) & !1), until })
 }
 
 fn until(revoke: &Revoke) -> UnixTime {

@@ -14,7 +14,7 @@ use rows::{Inputs, ROWS, Row, Run};
 const USAGE: &str = "\
 usage: cargo xtask verify [--short]
 
-  verify           every promise, with long fuzzing and the fleet: about 25 minutes
+  verify           every promise, with long fuzzing and the fleet: half an hour
   verify --short   the same without what takes long: under 6 minutes once built";
 
 /// How much of it.
