@@ -27,8 +27,8 @@ pub(crate) struct Move {
     pub(crate) from: UnixTime,
     /// Where it starts now. An odd second, which is nobody else's but by accident.
     pub(crate) to: UnixTime,
-    /// That of the revocation which ended the others: longer than others by what
-    /// nobody can guess.
+    /// That of the revocation which ended the others: 1 to 256 seconds longer than of those
+    /// that only end.
     pub(crate) until: UnixTime,
 }
 
