@@ -101,7 +101,7 @@ impl<T: Payload> Session<T> {
         let record = record.renamed().map_err(SealError::from)?;
         let record = Record { started_at: to, ceiling: Some(deadline), ..record };
         // Two that end each other in the same second are told apart by it.
-        let apart = Duration::from_secs(1 + u64::from(record.id.as_bytes()[0]));
+        let apart = Duration::from_secs(u64::from(record.id.as_bytes()[0]));
         let until = revocations.last(now) + apart;
         let (channel, kind) = self.renaming();
         self.write(record, state, channel, kind, revision)?;

@@ -27,8 +27,8 @@ pub(crate) struct Move {
     pub(crate) from: UnixTime,
     /// Where it starts now. An odd second, which is nobody else's but by accident.
     pub(crate) to: UnixTime,
-    /// That of the revocation which ended the others: 1 to 256 seconds longer than of those
-    /// that only end.
+    /// That of the revocation which ended the others, and up to 255 seconds that differ from
+    /// those of another move.
     pub(crate) until: UnixTime,
 }
 
