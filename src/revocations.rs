@@ -311,13 +311,12 @@ impl Revocations {
         before(now.max(self.earliest_start(Some(subject))), now)
     }
 
-    /// The same for everybody, of whom some were put after one at a server whose clock
-    /// is ahead.
+    /// The same for everybody, of whom some were started at a server whose clock is ahead.
     pub(crate) fn before_of_all(&self, now: UnixTime) -> UnixTime {
         let list = self.inner.list.load();
         let latest = |set: &Set| set.latest_start(now + AHEAD);
         let latest = latest(&list.settled).max(latest(&list.recent));
-        before((now + CLOCK_SKEW + SECOND * 2).max(latest), now)
+        before((now + CLOCK_SKEW).max(latest), now)
     }
 
     /// Where a session starts that ends the others of its subject, if that is not too far
