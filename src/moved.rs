@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::revocation::{Revocation, Subject};
 use crate::time::UnixTime;
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// So many of one subject are remembered, in 24 kB: half an hour of one that moves
 /// whenever it may.
@@ -27,8 +27,8 @@ pub(crate) struct Move {
     pub(crate) from: UnixTime,
     /// Where it starts now. An odd second, which is nobody else's but by accident.
     pub(crate) to: UnixTime,
-    /// That of the revocation which ended the others, and up to 255 seconds that differ from
-    /// those of another move.
+    /// That of the revocation which ended the others. Up to 255 seconds of it tell two
+    /// moves apart.
     pub(crate) until: UnixTime,
 }
 

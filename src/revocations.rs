@@ -10,13 +10,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::key::KeyId;
-use crate::moved::{Move, Moved};
+use crate::moved::{Move, Moved, SECOND};
 use crate::record::SessionId;
 use crate::revocation::{Revocation, Subject};
 use crate::time::UnixTime;
 use crate::wire::CLOCK_SKEW;
-
-const SECOND: Duration = Duration::from_secs(1);
 
 /// So far ahead of the clock a session may be put by ending the others: after a
 /// revocation of everybody by a server whose clock is ahead.
@@ -320,14 +318,15 @@ impl Revocations {
     }
 
     /// Where a session starts that ends the others of its subject, if that is not too far
-    /// ahead. An odd second: [`Moved`] can tell its revocation from all that only end.
+    /// ahead; `from` is where it started, which no revocation comes after. An odd second:
+    /// [`Moved`] can tell its revocation from all that only end.
     pub(crate) fn start_after_others(
         &self,
         subject: Subject,
         from: UnixTime,
         now: UnixTime,
     ) -> Option<UnixTime> {
-        let after = now.max(self.earliest_start(Some(subject))).max(from) + SECOND;
+        let after = now.max(from) + SECOND;
         let to = UnixTime::from_secs(after.as_secs() | 1);
         (to <= now + MOVES && self.writing().has_room(subject)).then_some(to)
     }
