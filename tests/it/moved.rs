@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use bulla::{Policy, Revocation, Revocations, SessionError, Sessions, Subject, UnixTime};
 
-use crate::support::{Account, Client, T0, ada, key_text, ring, secs};
+use crate::support::{Account, Client, ENDS_ADA, T0, ada, key_text, ring, secs};
 
 /// A server, and what its list passes on.
 struct Server {
@@ -186,10 +186,7 @@ fn a_session_that_moves_on_and_on_ends_all_the_same() {
 /// A server's clock is ahead, and another's sessions live longer.
 #[test]
 fn servers_that_differ_end_each_other_s_sessions() {
-    type Revoke = fn(&Sessions<Account>);
-    let revocations: [Revoke; 2] =
-        [|sessions| sessions.revoke_subject("1815"), |sessions| sessions.revoke_all()];
-    for revoke in revocations {
+    for revoke in ENDS_ADA {
         for ahead in [0, 1, 59, 60] {
             let fleet = fleet::<2>();
             let [here, there] = &fleet;

@@ -5,7 +5,7 @@ use bulla::{
     Subject, UnixTime,
 };
 
-use crate::support::{Account, Client, T0, ada, alan, key_text, ring, secs};
+use crate::support::{Account, Client, ENDS_ADA, T0, ada, alan, key_text, ring, secs};
 
 const ABSOLUTE: u64 = 43_200;
 
@@ -168,10 +168,7 @@ fn two_revocations_in_a_second_both_count() {
 
 #[test]
 fn whoever_signs_in_after_the_panic_button_can_be_ended_at_once() {
-    type Revoke = fn(&Sessions<Account>);
-    let revocations: [Revoke; 2] =
-        [|sessions| sessions.revoke_subject("1815"), |sessions| sessions.revoke_all()];
-    for revoke in revocations {
+    for revoke in ENDS_ADA {
         let world = World::new();
         // Somebody is closed out for good, which moves nobody else.
         let (subject, never) = (Subject::of("bank.example/session", "1912"), UnixTime::MAX);

@@ -370,6 +370,11 @@ impl Server {
         Server { run, ahead, clock, ring, version, list, spreads, release, told, moves }
     }
 
+    /// What its list has passed on since it was asked last.
+    fn says(&self) -> Vec<Revocation> {
+        std::mem::take(&mut self.spreads.lock().unwrap())
+    }
+
     fn set_clock(&self, now: u64) -> u64 {
         self.clock.store(now + self.ahead, Relaxed);
         now + self.ahead
@@ -776,8 +781,7 @@ impl Fleet {
 
     /// Passes on what a server has revoked, and holds it to what it was asked for.
     fn spread(&mut self, server: usize, act: Act, state: Option<Meta>, lived: bool, done: bool) {
-        let added: Vec<Revocation> =
-            self.servers[server].spreads.lock().unwrap().drain(..).collect();
+        let added = self.servers[server].says();
         let clock = self.now + self.servers[server].ahead;
         for revocation in added {
             let ended = match revocation {
@@ -835,8 +839,7 @@ impl Fleet {
         let at = &mut self.servers[server];
         at.list.learn([revocation]);
         at.told.hear(ended);
-        let ends: Vec<Revocation> = at.spreads.lock().unwrap().drain(..).collect();
-        for end in ends {
+        for end in at.says() {
             let (Revocation::Subject { before, .. }, Ended::Account { account, before: late }) =
                 (end, ended)
             else {
@@ -1078,8 +1081,7 @@ impl Fleet {
             Release::Older(sessions) => sessions.revoke_subject(&account.to_string()),
             Release::Newer(sessions) => sessions.revoke_subject(&account.to_string()),
         }
-        let added: Vec<Revocation> =
-            self.servers[index].spreads.lock().unwrap().drain(..).collect();
+        let added = self.servers[index].says();
         let subject = Subject::of(After::PURPOSE, &account.to_string());
         for revocation in added {
             let Revocation::Subject { subject: of, before, .. } = revocation else {

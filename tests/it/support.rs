@@ -27,6 +27,10 @@ pub(crate) fn alan() -> Account {
     Account { id: 1912, name: "Alan".to_owned() }
 }
 
+/// Both ways for a server to end all of Ada's sessions.
+pub(crate) const ENDS_ADA: [fn(&Sessions<Account>); 2] =
+    [|sessions| sessions.revoke_subject("1815"), |sessions| sessions.revoke_all()];
+
 pub(crate) fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
