@@ -55,7 +55,7 @@ fn make(ring: &str, count: usize) -> Result<(), Box<dyn Error>> {
                 "{}",
                 json!({
                     "mode": mode, "ring": ring, "purpose": hex(Text::PURPOSE.as_bytes()), "now": now.as_secs(),
-                    "max_lifetime": null, "max_length": bulla::MAX_TOKEN_LEN, "schemas": [1, 3],
+                    "max_lifetime": null, "max_length": bulla::token::MAX_TOKEN_LEN, "schemas": [1, 3],
                     "token": token, "payload": payload, "issued_at": now.as_secs(),
                     "lifetime": LIFETIME, "schema": Text::VERSION, "bucket": bucket.max(1),
                 })

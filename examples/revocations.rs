@@ -8,9 +8,9 @@ use std::error::Error;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use bulla::{
-    KeyRing, Payload, Policy, Revocation, Revocations, SessionId, Sessions, Subject, UnixTime,
-};
+use bulla::revocation::{Revocation, Subject};
+use bulla::session::SessionId;
+use bulla::{KeyRing, Payload, Policy, Revocations, Sessions, UnixTime};
 use serde::{Deserialize, Serialize};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 

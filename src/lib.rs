@@ -62,128 +62,51 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod about;
-mod adapters;
-mod answer;
-mod audit;
-mod bearer;
-mod bundle;
-mod closing;
-mod cookie;
-mod ending;
-mod error;
-mod event;
-mod guard;
-mod handle;
-mod info;
-mod judge;
-mod key;
-mod migration;
-mod moved;
-mod once;
-mod payload;
-mod pending;
-mod pieces;
-mod policy;
+pub mod adapters;
+pub mod keys;
 mod primitives;
-#[cfg(test)]
-mod randomless;
-mod raw;
-mod record;
-#[cfg(feature = "reload")]
-mod reload;
-mod revalidation;
-mod revocation;
-#[cfg(feature = "reload")]
-mod revocation_file;
-mod revocations;
-mod ring;
-mod sealed;
-mod sealer;
-mod session;
-mod sessions;
-mod shared;
-mod signed;
-mod signer;
-mod skips;
-mod start;
-mod subkeys;
+pub mod revocation;
+pub mod session;
 #[cfg(feature = "testing")]
-mod testing;
-mod text;
-mod time;
-mod tokens;
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 #[cfg(test)]
-mod vectors;
-mod wipe;
-mod wire;
+mod tests;
+pub mod time;
+pub mod token;
+pub mod transport;
 
+#[cfg(feature = "rocket05")]
+#[cfg_attr(docsrs, doc(cfg(feature = "rocket05")))]
+#[doc(inline)]
+pub use crate::adapters::SessionFairing;
+#[cfg(feature = "tower")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+#[doc(inline)]
+pub use crate::adapters::SessionLayer;
 #[cfg(feature = "actix4")]
 #[cfg_attr(docsrs, doc(cfg(feature = "actix4")))]
-pub use crate::adapters::actix4::{ActixResponseFuture, ActixSessionService, SessionMiddleware};
+#[doc(inline)]
+pub use crate::adapters::SessionMiddleware;
 #[cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05"))]
 #[cfg_attr(
     docsrs,
     doc(cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05")))
 )]
-pub use crate::adapters::extract::{Current, Fresh, MissingLayer, Rejection, Required};
-#[cfg(feature = "rocket05")]
-#[cfg_attr(docsrs, doc(cfg(feature = "rocket05")))]
-pub use crate::adapters::rocket05::SessionFairing;
-#[cfg(feature = "tower")]
-#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
-pub use crate::adapters::tower::{ResponseFuture, SessionLayer, SessionService};
-#[doc(hidden)]
-pub use crate::payload::check as __check_payload;
-
-pub use crate::about::Validity;
-pub use crate::audit::{Audit, AuditRow, Verdict};
-pub use crate::bearer::{Bearer, BearerError};
-pub use crate::bundle::{Bundle, Line, Rule};
-pub use crate::cookie::{Cookie, CookieError, MAX_COOKIE_AGE, MAX_COOKIE_LEN, SameSite};
-pub use crate::error::{OpenError, SealError, SessionError};
-pub use crate::event::Event;
-pub use crate::guard::Denied;
-pub use crate::handle::RingHandle;
-#[cfg(feature = "reload")]
-#[cfg_attr(docsrs, doc(cfg(feature = "reload")))]
-pub use crate::handle::{Failing, RingHealth, WeakRingHandle};
-pub use crate::info::{Info, Status};
-pub use crate::judge::Refusal;
-pub use crate::key::{Key, KeyError, KeyId};
-pub use crate::migration::{Adopted, OldCookie};
-pub use crate::once::{ClaimError, OnceError, UsedHere, UsedTokens};
-pub use crate::payload::{Encoding, NoPrevious, Payload, PayloadError, View};
-pub use crate::policy::Policy;
-pub use crate::primitives::RandomError;
-pub use crate::raw::{RawToken, RawTokens, Visible, read_unverified_raw};
-pub use crate::record::SessionId;
-#[cfg(feature = "reload")]
-#[cfg_attr(docsrs, doc(cfg(feature = "reload")))]
-pub use crate::reload::{Reload, ReloadError, Reloader, RingFile, RingSource, SourceError};
-pub use crate::revocation::{Revocation, RevocationError, Subject};
-#[cfg(feature = "reload")]
-#[cfg_attr(docsrs, doc(cfg(feature = "reload")))]
-pub use crate::revocation_file::RevocationFile;
-pub use crate::revocations::{Revocations, WeakRevocations};
-pub use crate::ring::{KeyRing, MAX_KEYS, MAX_RING_LEN, RingEntry, RingError};
-pub use crate::sealer::{Opened, Sealer};
-pub use crate::session::Session;
-pub use crate::sessions::{Sessions, SessionsBuilder};
-pub use crate::shared::Channel;
-pub use crate::signer::Signer;
-#[cfg(feature = "json")]
-#[cfg_attr(docsrs, doc(cfg(feature = "json")))]
-pub use crate::signer::{Unverified, read_unverified};
-pub use crate::start::Start;
-#[cfg(feature = "testing")]
-#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
-pub use crate::testing::TestClock;
-pub use crate::time::{TimeError, UnixTime};
-pub use crate::wire::{CLOCK_SKEW, MAX_TOKEN_LEN, Mode};
-#[cfg(feature = "derive")]
-pub use bulla_derive::Payload;
-pub use zeroize::Zeroizing;
+#[doc(inline)]
+pub use crate::adapters::{Current, Fresh, Required};
+#[doc(inline)]
+pub use crate::keys::{KeyRing, RingHandle};
+#[doc(inline)]
+pub use crate::revocation::Revocations;
+#[doc(inline)]
+pub use crate::session::{Policy, Session, SessionError, Sessions};
+#[doc(inline)]
+pub use crate::time::UnixTime;
+#[doc(inline)]
+pub use crate::token::{OpenError, Payload, SealError, Sealer, Signer};
+#[doc(inline)]
+pub use crate::transport::{Bearer, Cookie};
 
 /// Runs the examples of the README and the guides.
 #[cfg(doctest)]

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::error::SessionError;
-use crate::payload::Payload;
-use crate::sessions::{Sessions, SessionsBuilder};
-use crate::shared::Channel;
-use crate::start::Start;
+use crate::session::error::SessionError;
+use crate::session::sessions::{Sessions, SessionsBuilder};
+use crate::session::shared::Channel;
+use crate::session::start::Start;
 use crate::time::UnixTime;
+use crate::token::payload::Payload;
 
 /// A clock that stands still until a test moves it. Clones are the same clock.
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use bulla::{KeyRing, Payload, Policy, Sessions, TestClock};
+/// # use bulla::{KeyRing, Payload, Policy, Sessions};
+/// # use bulla::testing::TestClock;
 /// # use serde::{Deserialize, Serialize};
 /// #[derive(Serialize, Deserialize, Payload)]
 /// #[payload(purpose = "bank.example/session")]

@@ -20,7 +20,7 @@ use time::format_description::well_known::Rfc3339;
 /// let noon: UnixTime = "2026-12-01T12:00:00Z".parse()?;
 /// assert_eq!(noon.as_secs(), 1_796_126_400);
 /// assert_eq!((noon + Duration::from_secs(90)).to_string(), "2026-12-01T12:01:30Z");
-/// # Ok::<(), bulla::TimeError>(())
+/// # Ok::<(), bulla::time::TimeError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixTime(u64);

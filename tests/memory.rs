@@ -7,10 +7,10 @@ use std::hint::black_box;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bulla::{
-    Bearer, Cookie, KeyRing, MAX_TOKEN_LEN, Mode, OldCookie, Payload, Policy, RawTokens,
-    Revocation, Sealer, Sessions, Signer, UnixTime, Visible, read_unverified_raw,
-};
+use bulla::revocation::Revocation;
+use bulla::session::OldCookie;
+use bulla::token::{MAX_TOKEN_LEN, Mode, RawTokens, Visible, read_unverified_raw};
+use bulla::{Bearer, Cookie, KeyRing, Payload, Policy, Sealer, Sessions, Signer, UnixTime};
 use serde::{Deserialize, Serialize};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -329,7 +329,7 @@ fn no_text_of_an_operator_claims_more_than_some_bytes_for_each_of_its_own() {
     ] {
         ratios.hold(which, text.len(), || text.parse::<KeyRing>().is_ok());
         ratios.hold(which, text.len(), || KeyRing::try_from(text.as_bytes()).is_ok());
-        ratios.hold(which, text.len(), || text.parse::<bulla::Key>().is_ok());
+        ratios.hold(which, text.len(), || text.parse::<bulla::keys::Key>().is_ok());
         ratios.hold(which, text.len(), || text.parse::<Revocation>().is_ok());
         ratios.hold(which, text.len(), || text.parse::<UnixTime>().is_ok());
     }

@@ -13,9 +13,11 @@ use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, HttpResponse,
 use pin_project_lite::pin_project;
 
 use super::extract::OPAQUE;
+use crate::adapters::{MissingLayer, Rejection};
+use crate::session::Denied;
+use crate::transport::{Bundle, Rule};
 use crate::{
-    Bundle, Current, Denied, Fresh, MissingLayer, Payload, Policy, Rejection, Required, RingHandle,
-    Rule, Session, SessionError, Sessions,
+    Current, Fresh, Payload, Policy, Required, RingHandle, Session, SessionError, Sessions,
 };
 
 /// Gives every request a [`Session`] and writes what has become of it to the
@@ -49,7 +51,7 @@ use crate::{
 ///     .wrap(sessions)     // clone it into HttpServer's factory
 ///     .route("/login", web::post().to(login))
 ///     .route("/balance", web::get().to(balance));
-/// # Ok::<(), bulla::RandomError>(())
+/// # Ok::<(), bulla::keys::RandomError>(())
 /// ```
 pub struct SessionMiddleware<T> {
     sessions: Sessions<T>,

@@ -9,9 +9,9 @@ use http::request::Parts;
 use http::{StatusCode, header};
 
 use super::extract::OPAQUE;
-use crate::{
-    Current, Denied, Fresh, MissingLayer, Payload, Rejection, Required, Session, SessionError,
-};
+use crate::adapters::{MissingLayer, Rejection};
+use crate::session::Denied;
+use crate::{Current, Fresh, Payload, Required, Session, SessionError};
 
 /// axum: the session, whether there is one or not; a 500 that names the
 /// [`SessionLayer`](crate::SessionLayer) when that is missing.

@@ -5,14 +5,14 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::Denied;
+use crate::session::Denied;
 
 /// The state of the session that the request must have: an extractor (in
 /// Rocket a request guard), which gives a `T` by reference.
 ///
 /// A request without a session is answered with 401, or with 303 to the
 /// sign-in page when
-/// [`SessionsBuilder::sign_in_page`](crate::SessionsBuilder::sign_in_page)
+/// [`SessionsBuilder::sign_in_page`](crate::session::SessionsBuilder::sign_in_page)
 /// names one. In Rocket it is forwarded first, so that the next route can be
 /// the page for guests.
 ///
@@ -33,7 +33,7 @@ pub struct Required<T>(pub(crate) Arc<T>);
 /// `SECONDS`: an extractor for what asks for a fresh sign-in (step-up).
 ///
 /// Otherwise the answer is 401, or 303 to the page that
-/// [`SessionsBuilder::step_up_page`](crate::SessionsBuilder::step_up_page) names.
+/// [`SessionsBuilder::step_up_page`](crate::session::SessionsBuilder::step_up_page) names.
 ///
 /// ```
 /// use bulla::{Fresh, Payload};

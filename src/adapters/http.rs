@@ -2,7 +2,8 @@
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::{Bundle, Payload, Rule, Session, Sessions};
+use crate::transport::{Bundle, Rule};
+use crate::{Payload, Session, Sessions};
 
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 impl<T: Payload> Sessions<T> {

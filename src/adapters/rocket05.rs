@@ -11,9 +11,11 @@ use rocket::request::{FromRequest, Outcome};
 use rocket::response::Responder;
 use rocket::{Data, Request, Response};
 
+use crate::adapters::{MissingLayer, Rejection};
+use crate::session::Denied;
+use crate::transport::{Bundle, Rule};
 use crate::{
-    Bundle, Current, Denied, Fresh, MissingLayer, Payload, Policy, Rejection, Required, RingHandle,
-    Rule, Session, SessionError, Sessions,
+    Current, Fresh, Payload, Policy, Required, RingHandle, Session, SessionError, Sessions,
 };
 
 /// Gives every request a [`Session`] and writes what has become of it to the
@@ -51,7 +53,7 @@ use crate::{
 ///
 /// let sessions = SessionFairing::<Account>::new(KeyRing::generate()?, Policy::default());
 /// let rocket = rocket::build().attach(sessions).mount("/", routes![login, balance, guest]);
-/// # Ok::<(), bulla::RandomError>(())
+/// # Ok::<(), bulla::keys::RandomError>(())
 /// ```
 pub struct SessionFairing<T> {
     sessions: Sessions<T>,

@@ -10,7 +10,8 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{Bundle, Payload, Policy, RingHandle, Session, Sessions};
+use crate::transport::Bundle;
+use crate::{Payload, Policy, RingHandle, Session, Sessions};
 
 /// Gives every request of a service a [`Session`], as an extension, and writes
 /// what has become of it to the response.
@@ -54,7 +55,7 @@ use crate::{Bundle, Payload, Policy, RingHandle, Session, Sessions};
 /// 5. A response that carries tokens is `Cache-Control: no-store`, unless the
 ///    application said otherwise; one that depends on the session varies with it.
 /// 6. A renewal that cannot be sealed is logged as an error
-///    ([`Event::NotRenewed`](crate::Event::NotRenewed)) and left for a later
+///    ([`Event::NotRenewed`](crate::session::Event::NotRenewed)) and left for a later
 ///    request. A token that cannot be written turns the response into a 500.
 pub struct SessionLayer<T> {
     sessions: Sessions<T>,

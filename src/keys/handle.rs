@@ -7,7 +7,7 @@ use std::thread::Thread;
 
 use arc_swap::ArcSwap;
 
-use crate::ring::KeyRing;
+use crate::keys::ring::KeyRing;
 #[cfg(feature = "reload")]
 use crate::time::UnixTime;
 

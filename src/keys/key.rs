@@ -24,7 +24,7 @@ const EXAMPLE_KEYS: u32 = 16;
 /// truncated paste is caught by the id.
 ///
 /// ```
-/// use bulla::Key;
+/// use bulla::keys::Key;
 ///
 /// let key = Key::generate()?;
 /// let text = key.expose_text();
@@ -35,7 +35,7 @@ const EXAMPLE_KEYS: u32 = 16;
 /// ```
 ///
 /// ```compile_fail
-/// # let key = bulla::Key::generate().unwrap();
+/// # let key = bulla::keys::Key::generate().unwrap();
 /// let copy = key.clone(); // there is no such method
 /// ```
 pub struct Key {

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-use crate::handle::{Failing, RingHandle, WeakRingHandle};
+use crate::keys::handle::{Failing, RingHandle, WeakRingHandle};
+use crate::keys::ring::{KeyRing, MAX_RING_LEN, RingError};
 use crate::primitives;
-use crate::ring::{KeyRing, MAX_RING_LEN, RingError};
 use crate::time::UnixTime;
 
 /// How long a change must stay the same before it counts, so that a file in
@@ -29,7 +29,7 @@ pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
 /// vault. For one of your own, that is all there is to write:
 ///
 /// ```
-/// use bulla::{RingSource, SourceError, Zeroizing};
+/// use bulla::keys::{RingSource, SourceError, Zeroizing};
 ///
 /// struct Vault { address: String }
 ///
@@ -302,11 +302,12 @@ impl RingHandle {
     ///
     /// ```no_run
     /// use std::time::Duration;
-    /// use bulla::{RingFile, RingHandle};
+    /// use bulla::RingHandle;
+    /// use bulla::keys::RingFile;
     ///
     /// let ring = RingHandle::watch(RingFile::new("/etc/bank/ring"), Duration::from_secs(60))?;
     /// // SessionLayer::<Account>::new(&ring, policy), Sealer::<Reset>::new(&ring, lifetime), …
-    /// # Ok::<(), bulla::ReloadError>(())
+    /// # Ok::<(), bulla::keys::ReloadError>(())
     /// ```
     ///
     /// # Errors

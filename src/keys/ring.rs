@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use crate::key::{Key, KeyError, KeyId};
+use crate::keys::key::{Key, KeyError, KeyId};
 use crate::primitives::RandomError;
 use crate::time::UnixTime;
 

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::key::KeyId;
+use crate::keys::key::KeyId;
 use crate::primitives;
-use crate::record::SessionId;
 use crate::time::UnixTime;
+use crate::token::id::SessionId;
 
 const SUBJECT_LEN: usize = 16;
 

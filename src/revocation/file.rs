@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::revocation::Revocation;
-use crate::revocations::{Revocations, WeakRevocations};
+use crate::revocation::entry::Revocation;
+use crate::revocation::list::{Revocations, WeakRevocations};
 use crate::time::UnixTime;
 
 /// How often the file is looked at.
@@ -29,7 +29,8 @@ const SLACK: usize = 1024;
 /// too: `bulla revoke session … --file PATH`.
 ///
 /// ```no_run
-/// use bulla::{KeyRing, Payload, Policy, RevocationFile, Sessions};
+/// use bulla::{KeyRing, Payload, Policy, Sessions};
+/// use bulla::revocation::RevocationFile;
 /// use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Serialize, Deserialize, Payload)]
@@ -371,7 +372,7 @@ mod tests {
     use tracing::Level;
 
     use super::*;
-    use crate::record::SessionId;
+    use crate::token::id::SessionId;
 
     /// A file of a test's own, removed at its end.
     struct OfTest(RevocationFile);

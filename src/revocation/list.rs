@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::key::KeyId;
-use crate::moved::{Move, Moved, SECOND};
-use crate::record::SessionId;
-use crate::revocation::{Revocation, Subject};
+use crate::keys::key::KeyId;
+use crate::revocation::entry::{Revocation, Subject};
+use crate::revocation::moved::{Move, Moved, SECOND};
 use crate::time::UnixTime;
-use crate::wire::CLOCK_SKEW;
+use crate::token::id::SessionId;
+use crate::token::wire::CLOCK_SKEW;
 
 /// So far ahead of the clock a session may be put by ending the others: after a
 /// revocation of everybody by a server whose clock is ahead.

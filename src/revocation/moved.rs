@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::revocation::{Revocation, Subject};
+use crate::revocation::entry::{Revocation, Subject};
 use crate::time::UnixTime;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);

@@ -23,7 +23,7 @@ type Check<T> = dyn Fn(Arc<T>) -> Checking + Send + Sync;
 type Checking = Pin<Box<dyn Future<Output = Validity> + Send>>;
 
 /// Whether a session still holds: the answer of a check of the application's,
-/// which [`SessionsBuilder::revalidate`](crate::SessionsBuilder::revalidate) takes.
+/// which [`SessionsBuilder::revalidate`](crate::session::SessionsBuilder::revalidate) takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Validity {

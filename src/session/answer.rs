@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::bundle::Bundle;
-use crate::cookie::Role;
-use crate::error::SealError;
-use crate::judge::{Alive, ChannelKeys, Copied, Renewal, Source};
-use crate::shared::{Channel, Shared};
+use crate::session::judge::{Alive, ChannelKeys, Copied, Renewal, Source};
+use crate::session::shared::{Channel, Shared};
+use crate::session::tokens::{self, Seen};
 use crate::time::UnixTime;
-use crate::tokens::{self, Seen};
+use crate::token::error::SealError;
+use crate::transport::bundle::Bundle;
+use crate::transport::cookie::Role;
 
 /// The tokens of a session that was started or changed.
 pub(crate) struct NewTokens {

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::about::About;
-use crate::cookie::Cookie;
-use crate::policy::Policy;
-use crate::ring::KeyRing;
-use crate::sessions::Sessions;
-use crate::shared::Shared;
+use crate::keys::ring::KeyRing;
+use crate::session::about::About;
+use crate::session::policy::Policy;
+use crate::session::sessions::Sessions;
+use crate::session::shared::Shared;
 use crate::time::UnixTime;
+use crate::transport::cookie::Cookie;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -69,7 +69,7 @@ impl<T> Sessions<T> {
     /// let audit = sessions.audit(UnixTime::now());
     /// println!("{audit}");
     /// assert!(audit.failures().any(|row| row.requirement == "ASVS 5.0 7.4.1")); // no revocations
-    /// # Ok::<(), bulla::RandomError>(())
+    /// # Ok::<(), bulla::keys::RandomError>(())
     /// ```
     #[must_use]
     pub fn audit(&self, now: UnixTime) -> Audit {

@@ -9,17 +9,17 @@
     clippy::unwrap_used
 )] // nothing that a client sends may make this panic
 
-use crate::answer::{self, Beside};
-use crate::bundle::Bundle;
-use crate::event::Event;
-use crate::judge::{Alive, Fate, Judged};
-use crate::migration::Moment;
-use crate::payload::Payload;
-use crate::pending::{Activity, Change, Kind, Response, Written};
-use crate::record::Record;
-use crate::session::{Clock, Session};
+use crate::session::answer::{self, Beside};
+use crate::session::event::Event;
+use crate::session::judge::{Alive, Fate, Judged};
+use crate::session::migration::Moment;
+use crate::session::pending::{Activity, Change, Kind, Response, Written};
+use crate::session::record::Record;
+use crate::session::session::{Clock, Session};
+use crate::session::tokens::Seen;
 use crate::time::UnixTime;
-use crate::tokens::Seen;
+use crate::token::payload::Payload;
+use crate::transport::bundle::Bundle;
 
 impl<T: Payload> Session<T> {
     /// Forgets the changes of this request, but not that it ended the

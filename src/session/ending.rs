@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use crate::error::{SealError, SessionError};
-use crate::judge::{Alive, Judged};
-use crate::moved::Move;
-use crate::payload::Payload;
-use crate::pending::Change;
-use crate::record::Record;
-use crate::revocation::{Revocation, Subject};
-use crate::revocations::Revocations;
-use crate::session::Session;
-use crate::wire::CLOCK_SKEW;
+use crate::revocation::entry::{Revocation, Subject};
+use crate::revocation::list::Revocations;
+use crate::revocation::moved::Move;
+use crate::session::error::SessionError;
+use crate::session::judge::{Alive, Judged};
+use crate::session::pending::Change;
+use crate::session::record::Record;
+use crate::session::session::Session;
+use crate::token::error::SealError;
+use crate::token::payload::Payload;
+use crate::token::wire::CLOCK_SKEW;
 
 /// How old a list may be for a session to be put after what is on it.
 const CURRENT: Duration = Duration::from_secs(5);
@@ -19,7 +20,7 @@ const CURRENT: Duration = Duration::from_secs(5);
 impl<T: Payload> Session<T> {
     /// Ends the session: its tokens are removed from the client. What was
     /// copied before is revoked, if there are
-    /// [`revocations`](crate::SessionsBuilder::revocations); otherwise it stays
+    /// [`revocations`](crate::session::SessionsBuilder::revocations); otherwise it stays
     /// valid until its deadline (SECURITY.md).
     ///
     /// # Errors
@@ -59,8 +60,8 @@ impl<T: Payload> Session<T> {
     /// # Errors
     /// As [`end`](Session::end); [`SessionError::NoSession`];
     /// [`SessionError::NoRevocations`] when the sessions were built without
-    /// [`revocations`](crate::SessionsBuilder::revocations) or
-    /// [`subject`](crate::SessionsBuilder::subject): nothing has ended then.
+    /// [`revocations`](crate::session::SessionsBuilder::revocations) or
+    /// [`subject`](crate::session::SessionsBuilder::subject): nothing has ended then.
     pub fn end_everywhere(&self) -> Result<(), SessionError> {
         self.revision()?;
         let (_, state) = self.there()?;

@@ -2,15 +2,16 @@
 
 use std::fmt;
 
-use crate::error::{SealError, SessionError};
-use crate::judge::Refusal;
-use crate::key::KeyId;
-use crate::record::SessionId;
+use crate::keys::key::KeyId;
+use crate::session::error::SessionError;
+use crate::session::judge::Refusal;
+use crate::token::error::SealError;
+use crate::token::id::SessionId;
 
 /// What became of the session of one request. None of it is secret: no token,
 /// no key, no state.
 ///
-/// A hook gets them: [`SessionsBuilder::on_event`](crate::SessionsBuilder::on_event).
+/// A hook gets them: [`SessionsBuilder::on_event`](crate::session::SessionsBuilder::on_event).
 /// With the feature `tracing`, which every adapter brings, each is also an
 /// event of the target `bulla` at the level `debug`: a scanner that sends
 /// forged tokens fills no disk.

@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::SessionError;
-use crate::info::Status;
-use crate::judge::Refusal;
-use crate::payload::Payload;
-use crate::session::Session;
-use crate::shared::Channel;
+use crate::session::error::SessionError;
+use crate::session::info::Status;
+use crate::session::judge::Refusal;
+use crate::session::session::Session;
+use crate::session::shared::Channel;
+use crate::token::payload::Payload;
 
 impl<T: Payload> Session<T> {
     /// The state, or what a guard answers when there is none.
@@ -31,7 +31,7 @@ impl<T: Payload> Session<T> {
     /// what must not be done with a session that was ended elsewhere while this
     /// server was cut off from the others. See
     /// [`Revocations::confirmed_at`](crate::Revocations::confirmed_at). Without
-    /// [`revocations`](crate::SessionsBuilder::revocations), or with a list that
+    /// [`revocations`](crate::session::SessionsBuilder::revocations), or with a list that
     /// nobody spreads, it is [`require`](Session::require).
     ///
     /// # Errors
@@ -70,7 +70,7 @@ impl<T: Payload> Session<T> {
 /// | a fresh one | 303 to the step-up page | 401 | 401, `Bearer error="insufficient_user_authentication", max_age=…` (RFC 9470) |
 ///
 /// What this server cannot tell now (the list of revocations is too old, or
-/// [`Validity::Unknown`](crate::Validity::Unknown)) is a 503 with `Retry-After`,
+/// [`Validity::Unknown`](crate::session::Validity::Unknown)) is a 503 with `Retry-After`,
 /// and costs nobody a session.
 ///
 /// As an error, its text is the response's body.

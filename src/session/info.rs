@@ -1,9 +1,9 @@
 //! What a session tells about itself.
 
-use crate::judge::Refusal;
-use crate::key::KeyId;
-use crate::record::SessionId;
+use crate::keys::key::KeyId;
+use crate::session::judge::Refusal;
 use crate::time::UnixTime;
+use crate::token::id::SessionId;
 
 /// Facts about a living session, for display, logs and decisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct Info {
     /// line in a list of devices.
     pub origin: SessionId,
     /// It is another library's, read from its own token in each request
-    /// ([`while_old_servers_run`](crate::OldCookie::while_old_servers_run)): its ids are this request's.
+    /// ([`while_old_servers_run`](crate::session::OldCookie::while_old_servers_run)): its ids are this request's.
     pub borrowed: bool,
     /// When the user signed in. After a revocation, or after ending the others, it is
     /// later than that, and up to a few minutes ahead.

@@ -14,20 +14,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::OpenError;
-use crate::handle::RingHandle;
-use crate::key::KeyId;
-use crate::payload::{self, Payload, PayloadError};
-use crate::pieces::is_piece;
-use crate::policy::Policy;
-use crate::record::{
-    Fingerprint, RENEWAL_SCHEMA, Record, RenewalRecord, SessionId, StateCopy, fingerprint,
-};
-use crate::sealed::Sealing;
-use crate::sealer::check_schema;
+use crate::keys::handle::RingHandle;
+use crate::keys::key::KeyId;
+use crate::session::policy::Policy;
+use crate::session::record::{RENEWAL_SCHEMA, Record, RenewalRecord, StateCopy};
 use crate::time::UnixTime;
-use crate::wipe::Buffer;
-use crate::wire::{Body, CLOCK_SKEW, Claims, Mode};
+use crate::token::error::OpenError;
+use crate::token::id::{Fingerprint, SessionId, fingerprint};
+use crate::token::payload::{self, Payload, PayloadError};
+use crate::token::sealed::Sealing;
+use crate::token::sealer::check_schema;
+use crate::token::wipe::Buffer;
+use crate::token::wire::{Body, CLOCK_SKEW, Claims, Mode};
+use crate::transport::pieces::is_piece;
 
 const BUCKET: u8 = 32;
 
@@ -167,7 +166,7 @@ pub enum Refusal {
     /// The state token alone is past the idle timeout, and the renewal token,
     /// which may say otherwise, cannot be judged here.
     UnknownActivity,
-    /// The application's check ([`revalidate`](crate::SessionsBuilder::revalidate))
+    /// The application's check ([`revalidate`](crate::session::SessionsBuilder::revalidate))
     /// said that it is over.
     Invalidated,
     /// That check is due, and has not been made in this request or could not
@@ -424,8 +423,8 @@ fn open_renewal(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ring::KeyRing;
-    use crate::tokens::first_renewal;
+    use crate::keys::ring::KeyRing;
+    use crate::session::tokens::first_renewal;
 
     #[test]
     fn only_a_renewal_that_may_be_alive_elsewhere_leaves_a_session_unjudged() {

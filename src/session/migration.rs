@@ -3,21 +3,21 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::bundle::Bundle;
-use crate::cookie::{self, CookieError, checked_domain, checked_name, checked_path};
-use crate::shared::{Channel, Shared};
+use crate::session::shared::{Channel, Shared};
 use crate::time::UnixTime;
-use crate::wire::Mode;
+use crate::token::wire::Mode;
+use crate::transport::bundle::Bundle;
+use crate::transport::cookie::{self, CookieError, checked_domain, checked_name, checked_path};
 
 /// A cookie of the library that kept sessions before, so that it can be found
 /// and, once its session has been adopted, removed. See
-/// [`SessionsBuilder::adopt_cookie`](crate::SessionsBuilder::adopt_cookie).
+/// [`SessionsBuilder::adopt_cookie`](crate::session::SessionsBuilder::adopt_cookie).
 ///
 /// ```
-/// use bulla::OldCookie;
+/// use bulla::session::OldCookie;
 ///
 /// let old = OldCookie::new("id")?.with_domain("bank.example")?;
-/// # Ok::<(), bulla::CookieError>(())
+/// # Ok::<(), bulla::transport::CookieError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct OldCookie {
@@ -93,7 +93,8 @@ impl OldCookie {
 /// fresh: whoever carries an old token has not proved now who they are.
 ///
 /// ```
-/// # use bulla::{Adopted, UnixTime};
+/// # use bulla::UnixTime;
+/// # use bulla::session::Adopted;
 /// # struct Account { id: u64 }
 /// # struct Claims { sub: u64, iat: u64, exp: u64 }
 /// # let claims = Claims { sub: 7, iat: 1_790_000_000, exp: 1_790_003_600 };

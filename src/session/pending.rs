@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::answer::NewTokens;
-use crate::error::SessionError;
-use crate::key::KeyId;
-use crate::record::Record;
+use crate::keys::key::KeyId;
+use crate::session::answer::NewTokens;
+use crate::session::error::SessionError;
+use crate::session::record::Record;
 use crate::time::UnixTime;
 
 /// What this request did to the session.

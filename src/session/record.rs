@@ -9,57 +9,16 @@
     clippy::unwrap_used
 )] // nothing that a client sends may make this panic
 
-use std::fmt;
-
-use crate::primitives::{self, RandomError};
+use crate::primitives::RandomError;
 use crate::time::UnixTime;
-use crate::wire::{take_varint, write_varint};
+use crate::token::id::{FINGERPRINT_LEN, Fingerprint, ID_LEN, SessionId};
+use crate::token::wire::{take_varint, write_varint};
 
-const ID_LEN: usize = 16;
-const FINGERPRINT_LEN: usize = 16;
 /// A time's varint, at most: the year 9999 is below 2^42.
 const TIME_LEN: usize = 6;
 
 /// The schema version of a renewal token: the version of its layout.
 pub(crate) const RENEWAL_SCHEMA: u32 = 1;
-
-/// A session's id: 16 random bytes, written as 32 hexadecimal digits.
-///
-/// It is unique and cannot be guessed, and knowing it opens nothing: it is the
-/// handle for audit logs, for revocation, and for data kept on the server.
-/// Signing in and raising privilege give a session a new one.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionId([u8; ID_LEN]);
-
-impl SessionId {
-    pub(crate) fn new() -> Result<SessionId, RandomError> {
-        primitives::random().map(SessionId)
-    }
-
-    /// An id that was written down, such as in a log.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; ID_LEN]) -> SessionId {
-        SessionId(bytes)
-    }
-
-    /// The 16 bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; ID_LEN] {
-        &self.0
-    }
-}
-
-impl fmt::Display for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
-    }
-}
-
-impl fmt::Debug for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
 
 /// The part of a state token's payload that goes before the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,13 +33,13 @@ pub(crate) struct Record {
 
 impl Record {
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.id.0);
+        out.extend_from_slice(self.id.as_bytes());
         write_varint(out, self.started_at.as_secs());
         write_varint(out, self.reauthenticated_at.as_secs());
         let ceiling = self.ceiling.map_or(0, UnixTime::as_secs);
         write_varint(out, ceiling << 1 | u64::from(self.origin.is_some()));
         if let Some(origin) = self.origin {
-            out.extend_from_slice(&origin.0);
+            out.extend_from_slice(origin.as_bytes());
         }
     }
 
@@ -124,7 +83,7 @@ pub(crate) struct StateCopy<'a> {
 
 impl<'a> RenewalRecord<'a> {
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.id.0);
+        out.extend_from_slice(self.id.as_bytes());
         write_varint(out, self.validated_at.as_secs());
         if let Some(copy) = self.copy {
             out.extend_from_slice(&copy.fingerprint);
@@ -158,19 +117,10 @@ impl<'a> RenewalRecord<'a> {
     }
 }
 
-pub(crate) type Fingerprint = [u8; FINGERPRINT_LEN];
-
-/// Says which state token a copy is of.
-pub(crate) fn fingerprint(token: &[u8]) -> Fingerprint {
-    let mut fingerprint = [0; FINGERPRINT_LEN];
-    fingerprint.copy_from_slice(&primitives::digest(&[token])[..FINGERPRINT_LEN]);
-    fingerprint
-}
-
 fn take_id(rest: &mut &[u8]) -> Option<SessionId> {
     let (id, tail) = rest.split_first_chunk()?;
     *rest = tail;
-    Some(SessionId(*id))
+    Some(SessionId::from_bytes(*id))
 }
 
 #[cfg(test)]

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::about::Validity;
-use crate::event::Event;
-use crate::judge::{Alive, Judged, Refusal};
-use crate::payload::Payload;
-use crate::session::Session;
+use crate::session::about::Validity;
+use crate::session::event::Event;
+use crate::session::judge::{Alive, Judged, Refusal};
+use crate::session::session::Session;
 use crate::time::UnixTime;
+use crate::token::payload::Payload;
 
 impl<T: Payload> Session<T> {
-    /// Asks the application's [check](crate::SessionsBuilder::revalidate)
+    /// Asks the application's [check](crate::session::SessionsBuilder::revalidate)
     /// whether the session still holds, if that is due and this request has not
     /// asked yet. The extractors of the adapters call it; code that takes its
     /// sessions from elsewhere calls it before it looks at them, since a session

@@ -13,23 +13,25 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::about::{About, Checked};
-use crate::answer::NewTokens;
-use crate::error::{SealError, SessionError};
-use crate::event::Event;
-use crate::info::{Info, Status};
-use crate::judge::{Alive, Carried, Judged, Refusal, StateToken, judge};
-use crate::migration::{Adopted, Old, OldServers};
-use crate::payload::{self, Payload, PayloadError};
-use crate::pending::{Activity, Change, Kind, Pending, Response, Written};
-use crate::record::{Record, SessionId};
-use crate::revocation::Subject;
-use crate::revocations::Asked;
-use crate::shared::{Channel, Shared};
-use crate::start::Start;
+use crate::revocation::entry::Subject;
+use crate::revocation::list::Asked;
+use crate::session::about::{About, Checked};
+use crate::session::answer::NewTokens;
+use crate::session::error::SessionError;
+use crate::session::event::Event;
+use crate::session::info::{Info, Status};
+use crate::session::judge::{Alive, Carried, Judged, Refusal, StateToken, judge};
+use crate::session::migration::{Adopted, Old, OldServers};
+use crate::session::pending::{Activity, Change, Kind, Pending, Response, Written};
+use crate::session::record::Record;
+use crate::session::shared::{Channel, Shared};
+use crate::session::start::Start;
+use crate::session::tokens;
 use crate::time::UnixTime;
-use crate::tokens;
-use crate::wipe::Buffer;
+use crate::token::error::SealError;
+use crate::token::id::SessionId;
+use crate::token::payload::{self, Payload, PayloadError};
+use crate::token::wipe::Buffer;
 
 /// The session of one request, whose state is a `T`.
 ///
@@ -51,7 +53,8 @@ use crate::wipe::Buffer;
 /// a rolling deploy that would replace what a newer server has made.
 ///
 /// ```
-/// # use bulla::{Payload, Session, SessionError, Status};
+/// # use bulla::{Payload, Session, SessionError};
+/// # use bulla::session::Status;
 /// # use serde::{Deserialize, Serialize};
 /// # #[derive(Serialize, Deserialize, Payload)]
 /// # #[payload(purpose = "shop.example/cart")]

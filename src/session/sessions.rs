@@ -4,21 +4,21 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::about::{About, Validity};
-use crate::bearer::{self, Bearer};
-use crate::cookie::{Cookie, Role};
-use crate::event::Event;
-use crate::handle::RingHandle;
-use crate::judge::{Carried, ChannelKeys};
-use crate::migration::{Adopted, Migration, Old, OldCookie};
-use crate::payload::{self, Payload};
-use crate::policy::Policy;
-use crate::record::SessionId;
-use crate::revocation::{Revocation, Subject};
-use crate::revocations::Revocations;
-use crate::session::Session;
-use crate::shared::{Channel, Shared};
+use crate::keys::handle::RingHandle;
+use crate::revocation::entry::{Revocation, Subject};
+use crate::revocation::list::Revocations;
+use crate::session::about::{About, Validity};
+use crate::session::event::Event;
+use crate::session::judge::{Carried, ChannelKeys};
+use crate::session::migration::{Adopted, Migration, Old, OldCookie};
+use crate::session::policy::Policy;
+use crate::session::session::Session;
+use crate::session::shared::{Channel, Shared};
 use crate::time::UnixTime;
+use crate::token::id::SessionId;
+use crate::token::payload::{self, Payload};
+use crate::transport::bearer::{self, Bearer};
+use crate::transport::cookie::{Cookie, Role};
 
 /// The sessions of an application, whose state is a `T`: made once, shared by
 /// all requests. Framework adapters wrap it; without one, it is used like this:
@@ -111,7 +111,7 @@ impl<T: Payload> Sessions<T> {
         });
     }
 
-    /// Ends one session, wherever it is, by its [`Info::origin`](crate::Info::origin):
+    /// Ends one session, wherever it is, by its [`Info::origin`](crate::session::Info::origin):
     /// from a list of devices.
     pub fn revoke_session(&self, id: SessionId) {
         self.revoke(|_, _, until| Revocation::Session { id, until });
@@ -185,7 +185,8 @@ impl<T> fmt::Debug for Sessions<T> {
 /// Settings of [`Sessions`].
 ///
 /// ```
-/// # use bulla::{Bearer, Cookie, KeyRing, Payload, Policy, SameSite, Sessions};
+/// # use bulla::{Bearer, Cookie, KeyRing, Payload, Policy, Sessions};
+/// # use bulla::transport::SameSite;
 /// # use serde::{Deserialize, Serialize};
 /// # #[derive(Serialize, Deserialize, Payload)]
 /// # #[payload(purpose = "bank.example/session")]
@@ -303,7 +304,8 @@ impl<T: Payload> SessionsBuilder<T> {
     /// are [background polls](Session::ignore_activity), once it is due.
     ///
     /// ```
-    /// # use bulla::{KeyRing, Payload, Policy, Sessions, Validity};
+    /// # use bulla::{KeyRing, Payload, Policy, Sessions};
+    /// # use bulla::session::Validity;
     /// # use serde::{Deserialize, Serialize};
     /// #[derive(Serialize, Deserialize, Payload)]
     /// #[payload(purpose = "bank.example/session")]
@@ -353,7 +355,8 @@ impl<T: Payload> SessionsBuilder<T> {
     /// the time in which most users come back, such as a few weeks.
     ///
     /// ```
-    /// # use bulla::{Adopted, KeyRing, OldCookie, Payload, Policy, Sessions, UnixTime};
+    /// # use bulla::{KeyRing, Payload, Policy, Sessions, UnixTime};
+    /// # use bulla::session::{Adopted, OldCookie};
     /// # use serde::{Deserialize, Serialize};
     /// # #[derive(Serialize, Deserialize, Payload)]
     /// # #[payload(purpose = "bank.example/session")]

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::bearer::Bearer;
-use crate::cookie::{Cookie, Role};
-use crate::error::SessionError;
-use crate::event::{self, Event, Hook};
-use crate::handle::RingHandle;
-use crate::judge::ChannelKeys;
-use crate::policy::Policy;
-use crate::revocations::Revocations;
+use crate::keys::handle::RingHandle;
+use crate::revocation::list::Revocations;
+use crate::session::error::SessionError;
+use crate::session::event::{self, Event, Hook};
+use crate::session::judge::ChannelKeys;
+use crate::session::policy::Policy;
+use crate::session::tokens;
 use crate::time::UnixTime;
-use crate::tokens;
-use crate::wire::MAX_TOKEN_LEN;
+use crate::token::wire::MAX_TOKEN_LEN;
+use crate::transport::bearer::Bearer;
+use crate::transport::cookie::{Cookie, Role};
 
 /// How a session travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,16 +1,17 @@
 //! How a session starts.
 
-use crate::shared::Channel;
+use crate::session::shared::Channel;
 use crate::time::UnixTime;
 
 /// How a session starts, when not simply by [`Session::start`](crate::Session::start).
 ///
 /// ```
-/// use bulla::{Channel, Start, UnixTime};
+/// use bulla::UnixTime;
+/// use bulla::session::{Channel, Start};
 ///
 /// let ends: UnixTime = "2026-12-01T18:00:00Z".parse()?;
 /// let start = Start::new().with_ceiling(ends).over(Channel::Bearer);
-/// # Ok::<(), bulla::TimeError>(())
+/// # Ok::<(), bulla::time::TimeError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Start {

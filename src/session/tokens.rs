@@ -9,15 +9,16 @@
     clippy::unwrap_used
 )] // nothing that a client sends may make this panic
 
-use crate::error::SealError;
-use crate::judge::{Alive, ChannelKeys, Copied};
-use crate::key::KeyId;
-use crate::payload::{self, Payload};
-use crate::policy::Policy;
-use crate::record::{RENEWAL_SCHEMA, Record, RenewalRecord, SessionId, StateCopy, fingerprint};
+use crate::keys::key::KeyId;
+use crate::session::judge::{Alive, ChannelKeys, Copied};
+use crate::session::policy::Policy;
+use crate::session::record::{RENEWAL_SCHEMA, Record, RenewalRecord, StateCopy};
 use crate::time::UnixTime;
-use crate::wipe::reserve_wiped;
-use crate::wire::{Body, Claims, Mode};
+use crate::token::error::SealError;
+use crate::token::id::{SessionId, fingerprint};
+use crate::token::payload::{self, Payload};
+use crate::token::wipe::reserve_wiped;
+use crate::token::wire::{Body, Claims, Mode};
 
 /// What a renewal token's body has before its payload, at most: times of
 /// 6 bytes each, a schema version of 1 and a length of 2.

@@ -7,21 +7,24 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{SealError, SessionError};
-use crate::event::Event;
-use crate::info::Status;
-use crate::key::Key;
-use crate::payload::{NoPrevious, Payload};
-use crate::policy::Policy;
+use crate::keys::key::Key;
+use crate::keys::ring::KeyRing;
 use crate::primitives::RandomError;
 use crate::primitives::failing::with_randomness_for;
-use crate::ring::KeyRing;
-use crate::sealer::Sealer;
-use crate::session::Session;
-use crate::sessions::Sessions;
-use crate::signer::Signer;
+use crate::session::error::SessionError;
+use crate::session::event::Event;
+use crate::session::info::Status;
+use crate::session::policy::Policy;
+use crate::session::session::Session;
+use crate::session::sessions::Sessions;
+use crate::session::{Adopted, Channel, OldCookie, Start};
 use crate::time::UnixTime;
-use crate::{Adopted, Bearer, Channel, Cookie, Line, OldCookie, Revocations, Start};
+use crate::token::error::SealError;
+use crate::token::payload::{NoPrevious, Payload};
+use crate::token::sealer::Sealer;
+use crate::token::signer::Signer;
+use crate::transport::Line;
+use crate::{Bearer, Cookie, Revocations};
 
 const T0: UnixTime = UnixTime::from_secs(1_796_126_400);
 

@@ -7,17 +7,18 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::cookie::MAX_COOKIE_LEN;
-use crate::error::OpenError;
-use crate::key::{Key, KeyError, KeyId};
-use crate::pieces::{HEADER_LEN, join, split};
+use crate::keys::key::{Key, KeyError, KeyId};
+use crate::keys::ring::{KeyRing, RingEntry};
 use crate::primitives::{SealingKey, digest};
-use crate::record::{Record, RenewalRecord, StateCopy, fingerprint};
-use crate::ring::{KeyRing, RingEntry};
-use crate::sealed::Sealing;
-use crate::signed::Signing;
+use crate::session::record::{Record, RenewalRecord, StateCopy};
 use crate::time::UnixTime;
-use crate::wire::{self, Authentic, Body, Claims, MAX_TOKEN_LEN};
+use crate::token::error::OpenError;
+use crate::token::id::fingerprint;
+use crate::token::sealed::Sealing;
+use crate::token::signed::Signing;
+use crate::token::wire::{self, Authentic, Body, Claims, MAX_TOKEN_LEN};
+use crate::transport::cookie::MAX_COOKIE_LEN;
+use crate::transport::pieces::{HEADER_LEN, join, split};
 
 /// Runs `check` on every vector of a file, which has at least `least` of them.
 #[track_caller]

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use crate::error::OpenError;
-use crate::payload::Payload;
-use crate::record::fingerprint;
-use crate::sealer::{Opened, Sealer};
 use crate::time::UnixTime;
-use crate::wire::CLOCK_SKEW;
+use crate::token::error::OpenError;
+use crate::token::id::fingerprint;
+use crate::token::payload::Payload;
+use crate::token::sealer::{Opened, Sealer};
+use crate::token::wire::CLOCK_SKEW;
 
 /// What [`UsedTokens::claim`] fails with. Its text goes to the log.
 pub type ClaimError = Box<dyn std::error::Error + Send + Sync>;
@@ -35,7 +35,8 @@ impl<P: Payload> Sealer<P> {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use bulla::{KeyRing, OnceError, Payload, Sealer, UsedHere};
+    /// use bulla::{KeyRing, Payload, Sealer};
+    /// use bulla::token::{OnceError, UsedHere};
     /// use serde::{Deserialize, Serialize};
     ///
     /// #[derive(Serialize, Deserialize, Payload)]

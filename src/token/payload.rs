@@ -5,8 +5,8 @@ use std::fmt;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::skips::{Unwritten, write_whole};
-use crate::wipe::reserve_wiped;
+use crate::token::skips::{Unwritten, write_whole};
+use crate::token::wipe::reserve_wiped;
 
 /// A type that travels in tokens: what it is for, and which shape it has.
 ///

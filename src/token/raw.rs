@@ -14,15 +14,15 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::error::{OpenError, SealError};
-use crate::handle::RingHandle;
-use crate::key::KeyId;
-use crate::payload::PayloadError;
-use crate::sealed::Sealing;
-use crate::signed::{Signing, unverified};
-use crate::subkeys::Timeless;
+use crate::keys::handle::RingHandle;
+use crate::keys::key::KeyId;
 use crate::time::UnixTime;
-use crate::wire::{self, Claims, MAX_TOKEN_LEN, Mode};
+use crate::token::error::{OpenError, SealError};
+use crate::token::payload::PayloadError;
+use crate::token::sealed::Sealing;
+use crate::token::signed::{Signing, unverified};
+use crate::token::subkeys::Timeless;
+use crate::token::wire::{self, Claims, MAX_TOKEN_LEN, Mode};
 
 /// Makes and opens tokens of bytes, with a purpose given at run time: for
 /// tools that look into tokens. Applications have types: [`Sealer`](crate::Sealer)
@@ -30,7 +30,8 @@ use crate::wire::{self, Claims, MAX_TOKEN_LEN, Mode};
 ///
 /// ```
 /// use std::time::Duration;
-/// use bulla::{KeyRing, Mode, RawTokens, UnixTime};
+/// use bulla::{KeyRing, UnixTime};
+/// use bulla::token::{Mode, RawTokens};
 ///
 /// let tokens = RawTokens::new(&KeyRing::generate()?, Mode::Signed, "shop.example/reset-link");
 /// let now = UnixTime::now();

@@ -11,15 +11,17 @@
 
 use std::time::Duration;
 
-use crate::error::{OpenError, SealError};
-use crate::handle::RingHandle;
-use crate::key::KeyId;
-use crate::payload::PayloadError;
+use crate::keys::handle::RingHandle;
+use crate::keys::key::KeyId;
 use crate::primitives::{self, NONCE_LEN, SealingKey};
-use crate::subkeys::{Subkeys, Timeless};
 use crate::time::UnixTime;
-use crate::wipe::Buffer;
-use crate::wire::{self, Authentic, Body, Claims, HEAD_LEN, MAX_TOKEN_LEN, Mode, SEALED_BODY};
+use crate::token::error::{OpenError, SealError};
+use crate::token::payload::PayloadError;
+use crate::token::subkeys::{Subkeys, Timeless};
+use crate::token::wipe::Buffer;
+use crate::token::wire::{
+    self, Authentic, Body, Claims, HEAD_LEN, MAX_TOKEN_LEN, Mode, SEALED_BODY,
+};
 
 type Nonce = [u8; NONCE_LEN];
 

@@ -13,14 +13,14 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use crate::error::{OpenError, SealError};
-use crate::handle::RingHandle;
-use crate::key::KeyId;
-use crate::payload::{self, Payload, Schema, View};
-use crate::sealed::Sealing;
+use crate::keys::handle::RingHandle;
+use crate::keys::key::KeyId;
 use crate::time::UnixTime;
-use crate::wipe::Buffer;
-use crate::wire::{Authentic, Claims, MAX_TOKEN_LEN};
+use crate::token::error::{OpenError, SealError};
+use crate::token::payload::{self, Payload, Schema, View};
+use crate::token::sealed::Sealing;
+use crate::token::wipe::Buffer;
+use crate::token::wire::{Authentic, Claims, MAX_TOKEN_LEN};
 
 /// Seals values of one type into tokens and opens them again (spec sections 5 and 7).
 ///
@@ -142,7 +142,8 @@ impl<P: Payload> Sealer<P> {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use bulla::{KeyRing, Payload, Sealer, UnixTime, View};
+    /// # use bulla::{KeyRing, Payload, Sealer, UnixTime};
+    /// # use bulla::token::View;
     /// # use serde::{Deserialize, Serialize};
     /// #[derive(Serialize, Deserialize, Payload)]
     /// #[payload(purpose = "bank.example/session")]

@@ -11,14 +11,14 @@
 
 use std::time::Duration;
 
-use crate::error::{OpenError, SealError};
-use crate::handle::RingHandle;
-use crate::payload::PayloadError;
+use crate::keys::handle::RingHandle;
 use crate::primitives::{MAC_LEN, SigningKey};
-use crate::subkeys::{Subkeys, Timeless};
 use crate::time::UnixTime;
-use crate::wipe::Buffer;
-use crate::wire::{self, Authentic, Body, Claims, HEAD_LEN, MAX_TOKEN_LEN, Mode};
+use crate::token::error::{OpenError, SealError};
+use crate::token::payload::PayloadError;
+use crate::token::subkeys::{Subkeys, Timeless};
+use crate::token::wipe::Buffer;
+use crate::token::wire::{self, Authentic, Body, Claims, HEAD_LEN, MAX_TOKEN_LEN, Mode};
 
 pub(crate) struct Signing {
     keys: Subkeys<SigningKey>,

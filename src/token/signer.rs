@@ -13,20 +13,20 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use crate::error::{OpenError, SealError};
-use crate::handle::RingHandle;
+use crate::keys::handle::RingHandle;
 #[cfg(feature = "json")]
-use crate::key::KeyId;
-#[cfg(feature = "json")]
-use crate::payload::Encoding;
-use crate::payload::{self, Payload, View};
-use crate::sealer::{Opened, owned, view};
-use crate::signed::Signing;
-#[cfg(feature = "json")]
-use crate::signed::unverified;
+use crate::keys::key::KeyId;
 use crate::time::UnixTime;
-use crate::wipe::Buffer;
-use crate::wire::{Claims, MAX_TOKEN_LEN};
+use crate::token::error::{OpenError, SealError};
+#[cfg(feature = "json")]
+use crate::token::payload::Encoding;
+use crate::token::payload::{self, Payload, View};
+use crate::token::sealer::{Opened, owned, view};
+use crate::token::signed::Signing;
+#[cfg(feature = "json")]
+use crate::token::signed::unverified;
+use crate::token::wipe::Buffer;
+use crate::token::wire::{Claims, MAX_TOKEN_LEN};
 
 /// Signs values of one type into tokens and verifies them (spec sections 6 and 7).
 ///
@@ -35,7 +35,8 @@ use crate::wire::{Claims, MAX_TOKEN_LEN};
 ///
 /// ```
 /// use std::time::Duration;
-/// use bulla::{KeyRing, Payload, Signer, read_unverified};
+/// use bulla::{KeyRing, Payload, Signer};
+/// use bulla::token::read_unverified;
 /// use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Serialize, Deserialize, Payload)]
@@ -216,7 +217,7 @@ mod tests {
     use serde::{Deserialize, Serialize};
 
     use super::*;
-    use crate::payload::NoPrevious;
+    use crate::token::payload::NoPrevious;
 
     /// A shape of version `N`, as JSON or as postcard.
     #[derive(Serialize, Deserialize)]

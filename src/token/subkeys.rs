@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 
-use crate::error::{OpenError, SealError};
-use crate::handle::{Follower, RingHandle};
-use crate::key::KeyId;
+use crate::keys::handle::{Follower, RingHandle};
+use crate::keys::key::KeyId;
+use crate::keys::ring::{KeyRing, MAX_KEYS, Schedule, primary_at};
 use crate::primitives::Secret;
-use crate::ring::{KeyRing, MAX_KEYS, Schedule, primary_at};
 use crate::time::UnixTime;
-use crate::wire::{Authentic, Body};
+use crate::token::error::{OpenError, SealError};
+use crate::token::wire::{Authentic, Body};
 
 pub(crate) struct Subkeys<K> {
     handle: RingHandle,

@@ -14,13 +14,13 @@ use std::time::Duration;
 
 use zeroize::Zeroize as _;
 
-use crate::error::OpenError;
-use crate::key::KeyId;
-use crate::payload::PayloadError;
+use crate::keys::key::KeyId;
 use crate::primitives::{MAC_LEN, NONCE_LEN, TAG_LEN};
-use crate::text;
 use crate::time::UnixTime;
-use crate::wipe::{SMALL, reserve_wiped};
+use crate::token::error::OpenError;
+use crate::token::payload::PayloadError;
+use crate::token::text;
+use crate::token::wipe::{SMALL, reserve_wiped};
 
 /// The longest token in characters, prefix included: 8 KiB (spec section 4).
 pub const MAX_TOKEN_LEN: usize = 8192;

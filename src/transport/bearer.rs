@@ -25,7 +25,7 @@ use std::fmt;
 /// use bulla::Bearer;
 ///
 /// let bearer = Bearer::named("app-session-token", "app-session-renewal")?;
-/// # Ok::<(), bulla::BearerError>(())
+/// # Ok::<(), bulla::transport::BearerError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Bearer {

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 /// caches from giving them to somebody else.
 ///
 /// ```
-/// # use bulla::{Bundle, Rule};
+/// # use bulla::transport::{Bundle, Rule};
 /// # fn write(bundle: Bundle, response: &mut Vec<(String, String)>) {
 /// for line in bundle {
 ///     let has = response.iter().any(|(name, _)| name.eq_ignore_ascii_case(&line.name));

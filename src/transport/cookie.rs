@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use memchr::{memchr, memchr_iter};
 
-use crate::pieces::{self, HEADER_LEN, MAX_PIECES};
-use crate::wire::MAX_TOKEN_LEN;
+use crate::token::wire::MAX_TOKEN_LEN;
+use crate::transport::pieces::{self, HEADER_LEN, MAX_PIECES};
 
 /// The most octets of a cookie's name and value together that browsers keep
 /// (RFC 6265bis section 5.6).
@@ -40,12 +40,13 @@ const RENEWAL_SUFFIX: &str = "-renewal";
 /// browser. Leaving any of these is a call that says so.
 ///
 /// ```
-/// use bulla::{Cookie, SameSite};
+/// use bulla::Cookie;
+/// use bulla::transport::SameSite;
 ///
 /// let cookie = Cookie::new("id")?.with_same_site(SameSite::Strict);
 /// assert_eq!(cookie.name(), "__Host-id");
 /// assert!(Cookie::new("two words").is_err());
-/// # Ok::<(), bulla::CookieError>(())
+/// # Ok::<(), bulla::transport::CookieError>(())
 /// ```
 ///
 /// Over plain HTTP, browsers keep `Secure` cookies for `localhost` and

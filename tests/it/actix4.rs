@@ -8,9 +8,8 @@ use actix_web::http::StatusCode;
 use actix_web::test as harness;
 use actix_web::web::{self, Bytes, Path};
 use actix_web::{App as ActixApp, HttpResponse, rt};
-use bulla::{
-    Channel, Current, Fresh, Required, Session, SessionError, SessionMiddleware, Sessions, Start,
-};
+use bulla::session::{Channel, Start};
+use bulla::{Current, Fresh, Required, Session, SessionError, SessionMiddleware, Sessions};
 use bulla_conformance::{Account, App, Request, Response, conformance};
 
 conformance!(build);

@@ -1,9 +1,8 @@
 //! What an audit of a configuration finds.
 
-use bulla::{
-    Audit, Cookie, Policy, Revocations, SameSite, Sessions, SessionsBuilder, UnixTime, Validity,
-    Verdict,
-};
+use bulla::session::{Audit, SessionsBuilder, Validity, Verdict};
+use bulla::transport::SameSite;
+use bulla::{Cookie, Policy, Revocations, Sessions, UnixTime};
 
 use crate::support::{Account, T0, key_text, ring, secs};
 

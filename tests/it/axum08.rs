@@ -10,9 +10,8 @@ use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use bulla::{
-    Channel, Current, Fresh, Required, Session, SessionError, SessionLayer, Sessions, Start,
-};
+use bulla::session::{Channel, Start};
+use bulla::{Current, Fresh, Required, Session, SessionError, SessionLayer, Sessions};
 use bulla_conformance::{Account, App, Request, Response, conformance};
 use futures_executor::block_on;
 use http_body::Frame;

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use bulla::{Cookie, KeyRing, OldCookie, Policy, Sessions, UnixTime};
+use bulla::session::OldCookie;
+use bulla::{Cookie, KeyRing, Policy, Sessions, UnixTime};
 
 use crate::support::{Account, Client, STATE, T0, ada};
 

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
+use bulla::session::{Channel, Refusal, Start, Status, Validity};
+use bulla::token::CLOCK_SKEW;
 use bulla::{
-    Bearer, CLOCK_SKEW, Channel, Cookie, KeyRing, OpenError, Policy, Refusal, Revocations, Sealer,
-    Session, SessionError, Sessions, Signer, Start, Status, UnixTime, Validity,
+    Bearer, Cookie, KeyRing, OpenError, Policy, Revocations, Sealer, Session, SessionError,
+    Sessions, Signer, UnixTime,
 };
 
 use crate::support::{Account, Client, T0, ada, effect, key_text, ring, secs};

@@ -1,6 +1,8 @@
 //! Cookies: names, attributes, limits, duplicates, pieces.
 
-use bulla::{Cookie, CookieError, KeyRing, Policy, SameSite, SessionError, Sessions, Status};
+use bulla::session::Status;
+use bulla::transport::{CookieError, SameSite};
+use bulla::{Cookie, KeyRing, Policy, SessionError, Sessions};
 use serde::{Deserialize, Serialize};
 
 use crate::support::{Account, Client, STATE, T0, ada, effect, secs};
@@ -154,9 +156,9 @@ fn the_error_names_the_cookie_s_limit_however_large_the_state() {
             .bearer(bulla::Bearer::default())
             .build();
         let session = client.send(&sessions, T0);
-        let over = bulla::Start::new().over(match client == Client::mobile() {
-            true => bulla::Channel::Bearer,
-            false => bulla::Channel::Cookie,
+        let over = bulla::session::Start::new().over(match client == Client::mobile() {
+            true => bulla::session::Channel::Bearer,
+            false => bulla::session::Channel::Cookie,
         });
         session.start_with(Text("x".repeat(len)), over)
     };

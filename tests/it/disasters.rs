@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bulla::{Key, KeyRing, OpenError, Payload, Sealer, Signer};
+use bulla::keys::Key;
+use bulla::{KeyRing, OpenError, Payload, Sealer, Signer};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::support::{Account, T0, ada, key_text, ring, secs};

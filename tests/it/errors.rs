@@ -2,10 +2,13 @@
 
 use std::collections::HashSet;
 
-use bulla::{
-    BearerError, CookieError, Event, KeyError, OnceError, OpenError, RandomError, Refusal,
-    RevocationError, RingError, SealError, SessionError, TimeError,
-};
+use bulla::keys::{KeyError, RandomError, RingError};
+use bulla::revocation::RevocationError;
+use bulla::session::{Event, Refusal};
+use bulla::time::TimeError;
+use bulla::token::OnceError;
+use bulla::transport::{BearerError, CookieError};
+use bulla::{OpenError, SealError, SessionError};
 
 use crate::support::{T0, key_text, ring};
 
@@ -13,7 +16,7 @@ use crate::support::{T0, key_text, ring};
 #[test]
 fn every_error_and_event_has_words_of_its_own() {
     let key_id = ring(&[&key_text()]).primary_at(T0).unwrap();
-    let id = bulla::SessionId::from_bytes([7; 16]);
+    let id = bulla::session::SessionId::from_bytes([7; 16]);
     let table: Vec<(String, &str)> = vec![
         (OpenError::TooLong { len: 9000, limit: 8192 }.to_string(), "9000 characters"),
         (OpenError::Prefix.to_string(), "mode and version"),
@@ -93,7 +96,7 @@ fn only_what_the_client_can_mend_or_await_has_an_answer_of_its_own() {
         (SessionError::TooLarge { size: 5000, limit: 4096 }, None),
     ] {
         let denied = error.denied();
-        assert_eq!(denied.as_ref().map(bulla::Denied::status), status);
+        assert_eq!(denied.as_ref().map(bulla::session::Denied::status), status);
         assert!(denied.is_none_or(|denied| !denied.to_string().is_empty()));
     }
 }

@@ -6,11 +6,11 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use bulla::{
-    Adopted, Bearer, Cookie, Denied, Key, KeyId, KeyRing, MAX_RING_LEN, MAX_TOKEN_LEN, Mode,
-    OldCookie, Policy, RawTokens, Revocation, Sealer, Sessions, Signer, UnixTime, Visible,
-    read_unverified, read_unverified_raw,
-};
+use bulla::keys::{Key, KeyId, MAX_RING_LEN};
+use bulla::revocation::Revocation;
+use bulla::session::{Adopted, Denied, OldCookie};
+use bulla::token::{MAX_TOKEN_LEN, Mode, RawTokens, Visible, read_unverified, read_unverified_raw};
+use bulla::{Bearer, Cookie, KeyRing, Policy, Sealer, Sessions, Signer, UnixTime};
 use serde::{Deserialize, Serialize};
 
 use crate::support::{Account, Client, STATE, T0, ada, key_text, secs};
@@ -156,7 +156,7 @@ fn a_file_of_revocations_is_read_past_whatever_is_in_it() {
     let good = format!("all before={T0} until={T0}");
     for text in odd_around(good.as_bytes()).into_iter().chain(vast()) {
         std::fs::write(&path, [&text[..], b"\n", good.as_bytes(), b"\n"].concat()).unwrap();
-        let read = bulla::RevocationFile::new(&path).read().unwrap();
+        let read = bulla::revocation::RevocationFile::new(&path).read().unwrap();
         assert!(!read.is_empty() && read.iter().all(|read| read.to_string() == good));
     }
     std::fs::remove_file(path).unwrap();

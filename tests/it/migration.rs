@@ -2,10 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use bulla::{
-    Adopted, Event, OldCookie, Policy, Session, SessionError, Sessions, SessionsBuilder, Status,
-    UnixTime,
-};
+use bulla::session::{Adopted, Event, OldCookie, SessionsBuilder, Status};
+use bulla::{Policy, Session, SessionError, Sessions, UnixTime};
 
 use crate::support::{Account, Client, STATE, T0, ada, alan, key_text, ring, secs};
 
@@ -226,9 +224,9 @@ fn adopting_switches_its_transport_on() {
     let over = |sessions: Sessions<Account>| {
         let start = |channel| {
             let session = sessions.load_at(T0, |_| Vec::<&[u8]>::new());
-            session.start_with(ada(), bulla::Start::new().over(channel)).is_ok()
+            session.start_with(ada(), bulla::session::Start::new().over(channel)).is_ok()
         };
-        (start(bulla::Channel::Cookie), start(bulla::Channel::Bearer))
+        (start(bulla::session::Channel::Cookie), start(bulla::session::Channel::Bearer))
     };
     let key = key_text();
     assert_eq!(over(builder(&key).build()), (true, false));

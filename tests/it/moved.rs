@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
-use bulla::{Policy, Revocation, Revocations, SessionError, Sessions, Subject, UnixTime};
+use bulla::revocation::{Revocation, Subject};
+use bulla::{Policy, Revocations, SessionError, Sessions, UnixTime};
 
 use crate::support::{Account, Client, ENDS_ADA, T0, ada, key_text, ring, secs};
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use bulla::{Mode, OpenError, Payload, RawTokens, Sealer, Signer};
+use bulla::token::{Mode, RawTokens};
+use bulla::{OpenError, Payload, Sealer, Signer};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 

@@ -8,10 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bulla::{
-    KeyRing, OpenError, Policy, Reload, ReloadError, Reloader, RingError, RingFile, RingHandle,
-    Sealer, Sessions,
-};
+use bulla::keys::{Reload, ReloadError, Reloader, RingError, RingFile};
+use bulla::{KeyRing, OpenError, Policy, RingHandle, Sealer, Sessions};
 
 use crate::support::{Account, Client, T0, ada, key_text, ring, secs};
 
@@ -359,15 +357,15 @@ fn a_ring_of_the_same_serial_number_is_taken() {
 #[test]
 fn a_source_that_fails_in_ever_new_words_is_said_to_fail() {
     struct Vault(u64);
-    impl bulla::RingSource for Vault {
+    impl bulla::keys::RingSource for Vault {
         fn name(&self) -> String {
             "the vault".to_owned()
         }
 
-        fn read(&mut self) -> Result<bulla::Zeroizing<Vec<u8>>, bulla::SourceError> {
+        fn read(&mut self) -> Result<bulla::keys::Zeroizing<Vec<u8>>, bulla::keys::SourceError> {
             self.0 += 1;
             match self.0 {
-                1 => Ok(bulla::Zeroizing::new(key_text().into_bytes())),
+                1 => Ok(bulla::keys::Zeroizing::new(key_text().into_bytes())),
                 n => Err(format!("timed out (request {n})").into()),
             }
         }

@@ -3,9 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use bulla::{
-    Adopted, Event, OldCookie, Policy, Refusal, Session, SessionError, Sessions, Status, Validity,
-};
+use bulla::session::{Adopted, Event, OldCookie, Refusal, Status, Validity};
+use bulla::{Policy, Session, SessionError, Sessions};
 use futures_executor::block_on;
 
 use crate::support::{

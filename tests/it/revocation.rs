@@ -1,9 +1,8 @@
 //! Sessions that are over before their time.
 
-use bulla::{
-    Policy, Refusal, Revocation, Revocations, Session, SessionError, SessionId, Sessions, Status,
-    Subject, UnixTime,
-};
+use bulla::revocation::{Revocation, Subject};
+use bulla::session::{Refusal, SessionId, Status};
+use bulla::{Policy, Revocations, Session, SessionError, Sessions, UnixTime};
 
 use crate::support::{Account, Client, ENDS_ADA, T0, ada, alan, key_text, ring, secs};
 
@@ -227,8 +226,8 @@ fn an_old_credential_of_a_revoked_subject_is_not_adopted() {
     let sessions = Sessions::builder(ring(&[&key_text()]), Policy::default())
         .revocations(&revocations)
         .subject(|account: &Account| account.id.to_string())
-        .adopt_cookie(bulla::OldCookie::new("old").unwrap(), until, |value| {
-            let adopted = bulla::Adopted::new(ada());
+        .adopt_cookie(bulla::session::OldCookie::new("old").unwrap(), until, |value| {
+            let adopted = bulla::session::Adopted::new(ada());
             match value.parse() {
                 Ok(since) => Some(adopted.started_at(UnixTime::from_secs(since))),
                 Err(_) => Some(adopted),
@@ -525,8 +524,8 @@ fn an_old_credential_stays_revoked_until_its_migration_ends() {
         .revocations(&list)
         .subject(|account| account.id.to_string())
         .clock(|| T0)
-        .adopt_cookie(bulla::OldCookie::new("id").unwrap(), until, |_| {
-            Some(bulla::Adopted::new(ada()))
+        .adopt_cookie(bulla::session::OldCookie::new("id").unwrap(), until, |_| {
+            Some(bulla::session::Adopted::new(ada()))
         })
         .build();
     let mut client = Client::browser();

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bulla::{Revocation, RevocationFile, SessionId, UnixTime};
+use bulla::UnixTime;
+use bulla::revocation::{Revocation, RevocationFile};
+use bulla::session::SessionId;
 use bulla_conformance::logged;
 use tracing::Level;
 

@@ -1,6 +1,7 @@
 //! The key ring: its text, its schedule, its refusals.
 
-use bulla::{Key, KeyError, KeyRing, OpenError, RingEntry, RingError, SealError, Sealer, UnixTime};
+use bulla::keys::{Key, KeyError, RingEntry, RingError};
+use bulla::{KeyRing, OpenError, SealError, Sealer, UnixTime};
 
 use crate::support::{Account, T0, ada, key_text, ring, secs};
 

@@ -3,9 +3,8 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bulla::{
-    Channel, Current, Fresh, Required, Session, SessionError, SessionFairing, Sessions, Start,
-};
+use bulla::session::{Channel, Start};
+use bulla::{Current, Fresh, Required, Session, SessionError, SessionFairing, Sessions};
 use bulla_conformance::{Account, App, Request, Response, conformance};
 use rocket::http::{ContentType, Header, Method, Status};
 use rocket::local::blocking::Client;

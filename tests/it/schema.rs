@@ -1,6 +1,7 @@
 //! Payloads that change their shape.
 
-use bulla::{KeyRing, NoPrevious, OpenError, Payload, Sealer};
+use bulla::token::NoPrevious;
+use bulla::{KeyRing, OpenError, Payload, Sealer};
 use serde::{Deserialize, Serialize};
 
 use crate::support::{T0, secs};

@@ -2,10 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use bulla::{
-    Bearer, Channel, Cookie, Event, OpenError, Policy, Refusal, Session, SessionError, Sessions,
-    SessionsBuilder, Start, Status,
-};
+use bulla::session::{Channel, Event, Refusal, SessionsBuilder, Start, Status};
+use bulla::{Bearer, Cookie, OpenError, Policy, Session, SessionError, Sessions};
 use serde::{Deserialize, Serialize};
 
 use crate::support::{
@@ -694,7 +692,8 @@ fn names_that_the_two_headers_cannot_have_are_refused() {
 fn a_renewal_token_holds_an_id_and_a_time_and_perhaps_a_whole_copy() {
     let world = World::new();
     let purpose = format!("bank.example/session\0renewal\0cookie\0{STATE}");
-    let tokens = bulla::RawTokens::new(ring(&[&world.key]), bulla::Mode::Sealed, purpose);
+    let tokens =
+        bulla::token::RawTokens::new(ring(&[&world.key]), bulla::token::Mode::Sealed, purpose);
     let client = Client::browser().signed_in(&world.sessions, T0, ada());
     let id = client.send(&world.sessions, T0).info().unwrap().id;
     for (extra, counts) in [(0, false), (1, true), (2, false), (17, false), (18, true)] {

@@ -18,10 +18,14 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
+use bulla::keys::KeyId;
+use bulla::revocation::{Revocation, Subject};
+use bulla::session::{Channel, Info, SessionId, Start};
+use bulla::token::{CLOCK_SKEW, Visible};
+use bulla::transport::Line;
 use bulla::{
-    Bearer, CLOCK_SKEW, Channel, Cookie, Info, KeyId, Line, Payload, Policy, Revocation,
-    Revocations, RingHandle, SealError, Session, SessionError, SessionId, Sessions, Start, Subject,
-    UnixTime, Visible,
+    Bearer, Cookie, Payload, Policy, Revocations, RingHandle, SealError, Session, SessionError,
+    Sessions, UnixTime,
 };
 use serde::{Deserialize, Serialize};
 
@@ -1013,7 +1017,7 @@ impl Fleet {
         let now = self.now;
         keys.retain(|key| key.open_until.is_none_or(|until| until + SKEW > now));
         keys.push(Dated::new(primary_from));
-        assert!(keys.len() < bulla::MAX_KEYS);
+        assert!(keys.len() < bulla::keys::MAX_KEYS);
         self.rings.push(keys);
         let version = self.rings.len() - 1;
         // Nobody has these any more.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bulla::{KeyRing, Line, Payload, Rule, Session, Sessions, UnixTime};
+use bulla::transport::{Line, Rule};
+use bulla::{KeyRing, Payload, Session, Sessions, UnixTime};
 use serde::{Deserialize, Serialize};
 
 /// When tests begin: 2026-12-01T12:00:00Z.
@@ -142,10 +143,10 @@ impl Client {
         state: T,
     ) -> Client {
         let over = match self.over {
-            Over::Cookies => bulla::Channel::Cookie,
-            Over::Headers => bulla::Channel::Bearer,
+            Over::Cookies => bulla::session::Channel::Cookie,
+            Over::Headers => bulla::session::Channel::Bearer,
         };
-        let start = bulla::Start::new().over(over);
+        let start = bulla::session::Start::new().over(over);
         self.visit(sessions, now, |session| session.start_with(state, start).unwrap());
         self
     }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use bulla::{Bearer, CLOCK_SKEW, Channel, Cookie, Policy, Sessions, Start, UnixTime};
+use bulla::session::{Channel, Start};
+use bulla::token::CLOCK_SKEW;
+use bulla::{Bearer, Cookie, Policy, Sessions, UnixTime};
 use proptest::prelude::*;
 
 use crate::support::{Account, Client, T0, ada, key_text, ring, secs};

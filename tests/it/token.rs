@@ -1,10 +1,10 @@
 //! Sealing and opening, signing and verifying.
 
-use bulla::{
-    CLOCK_SKEW, KeyRing, MAX_TOKEN_LEN, Mode, OnceError, OpenError, Opened, Payload, RawTokens,
-    SealError, Sealer, Signer, UnixTime, UsedHere, UsedTokens, View, Visible, read_unverified,
-    read_unverified_raw,
+use bulla::token::{
+    CLOCK_SKEW, MAX_TOKEN_LEN, Mode, OnceError, Opened, RawTokens, UsedHere, UsedTokens, View,
+    Visible, read_unverified, read_unverified_raw,
 };
+use bulla::{KeyRing, OpenError, Payload, SealError, Sealer, Signer, UnixTime};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -262,7 +262,7 @@ fn a_token_is_claimed_once_and_what_is_over_is_forgotten_when_there_are_many() {
 fn a_claim_is_kept_until_every_clock_has_the_token_expired() {
     struct Asked(std::cell::Cell<UnixTime>);
     impl UsedTokens for Asked {
-        fn claim(&self, _: &[u8; 16], until: UnixTime) -> Result<bool, bulla::ClaimError> {
+        fn claim(&self, _: &[u8; 16], until: UnixTime) -> Result<bool, bulla::token::ClaimError> {
             self.0.set(until);
             Err("the store is away".into())
         }

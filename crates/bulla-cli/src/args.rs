@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bulla::{KeyId, UnixTime};
+use bulla::UnixTime;
+use bulla::keys::KeyId;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::{examples, inspect, values};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use bulla::{Key, KeyId, UnixTime};
+use bulla::UnixTime;
+use bulla::keys::{Key, KeyId};
 
 use crate::Failure;
 use crate::document::{Document, KeyLine};

@@ -1,7 +1,8 @@
 //! The text of a ring, so that what a change does not concern stays as it was:
 //! comments, order, line ends, and everything else that people write.
 
-use bulla::{Key, KeyId, KeyRing, MAX_KEYS, MAX_RING_LEN, RingError, UnixTime, Zeroizing};
+use bulla::keys::{Key, KeyId, MAX_KEYS, MAX_RING_LEN, RingError, Zeroizing};
+use bulla::{KeyRing, UnixTime};
 
 use crate::Failure;
 

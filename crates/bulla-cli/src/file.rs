@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use bulla::{MAX_RING_LEN, Zeroizing};
+use bulla::keys::{MAX_RING_LEN, Zeroizing};
 use tempfile::NamedTempFile;
 
 /// Reads a ring's text. Links are followed; what is no regular file is not opened.

@@ -1,6 +1,7 @@
 //! `bulla inspect`: what a token is.
 
-use bulla::{OpenError, Visible};
+use bulla::OpenError;
+use bulla::token::Visible;
 
 use crate::Failure;
 use crate::args::Inspect;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use bulla::{Key, KeyId, KeyRing, UnixTime};
+use bulla::keys::{Key, KeyId};
+use bulla::{KeyRing, UnixTime};
 
 use crate::check::{Policy, Verdict, rows};
 use crate::compromise::compromise;

@@ -1,6 +1,7 @@
 //! A ring as a person reads it: who seals now, who takes over when, who retires when.
 
-use bulla::{KeyId, UnixTime};
+use bulla::UnixTime;
+use bulla::keys::KeyId;
 
 use crate::document::{Document, KeyLine};
 use crate::timeline::{primary_at, stretches};

@@ -51,7 +51,7 @@ fn main() -> ExitCode {
 }
 
 fn new_key() -> Result<Reply, Failure> {
-    let key = bulla::Key::generate()?;
+    let key = bulla::keys::Key::generate()?;
     // Line by line into one buffer that is wiped.
     let mut reply = Reply::new(Answer::Yes, Vec::with_capacity(128));
     reply.out.extend_from_slice(key.expose_text().as_bytes());

@@ -1,7 +1,9 @@
 //! What a token's page shows. It uses the library and the spans of `values` only, so
 //! that the fuzzer can run it.
 
-use bulla::{KeyRing, Mode, OpenError, RawToken, RawTokens, UnixTime, Visible, Zeroizing};
+use bulla::keys::Zeroizing;
+use bulla::token::{Mode, RawToken, RawTokens, Visible};
+use bulla::{KeyRing, OpenError, UnixTime};
 
 use crate::values::shown;
 
@@ -40,7 +42,7 @@ pub(crate) fn of_token(
     }
     if visible.mode == Mode::Signed {
         page.title("NOT VERIFIED: anybody could have written this");
-        match bulla::read_unverified_raw(token) {
+        match bulla::token::read_unverified_raw(token) {
             Ok(claims) => page.claims(&claims, now),
             Err(error) => page.line("body", &error.to_string()),
         }
@@ -114,7 +116,7 @@ impl Page {
             });
             self.claims(&token, now);
             let entry = ring.entries().find(|entry| entry.key_id() == token.key_id);
-            let retires = entry.and_then(bulla::RingEntry::open_until);
+            let retires = entry.and_then(bulla::keys::RingEntry::open_until);
             self.line("key retires", &retires.map_or("no date".to_owned(), |at| at.to_string()));
             match role {
                 Role::Plain => {}

@@ -4,7 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use bulla::{KeyRing, MAX_RING_LEN, RingError, Zeroizing};
+use bulla::KeyRing;
+use bulla::keys::{MAX_RING_LEN, RingError, Zeroizing};
 use bulla_redis::{RedisRing, RedisRingError};
 
 use crate::Failure;

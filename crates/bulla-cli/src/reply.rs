@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use bulla::Zeroizing;
+use bulla::keys::Zeroizing;
 
 use crate::Failure;
 

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bulla::{CLOCK_SKEW, Revocation, RevocationFile, SessionId, Subject, UnixTime};
+use bulla::UnixTime;
+use bulla::revocation::{Revocation, RevocationFile, Subject};
+use bulla::session::SessionId;
+use bulla::token::CLOCK_SKEW;
 use bulla_redis::SharedRevocations;
 
 use crate::Failure;

@@ -1,6 +1,7 @@
 //! `bulla ring`.
 
-use bulla::{Key, UnixTime};
+use bulla::UnixTime;
+use bulla::keys::Key;
 
 use crate::Failure;
 use crate::args::{self, RingCommand};

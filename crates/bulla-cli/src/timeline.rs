@@ -1,6 +1,7 @@
 //! Who seals when: the rule of `KeyRing::primary_at`, over all time.
 
-use bulla::{KeyId, UnixTime};
+use bulla::UnixTime;
+use bulla::keys::KeyId;
 
 use crate::document::KeyLine;
 

@@ -2,7 +2,8 @@
 
 use std::io::{self, Read as _};
 
-use bulla::{MAX_TOKEN_LEN, Mode, RawTokens, Zeroizing};
+use bulla::keys::Zeroizing;
+use bulla::token::{MAX_TOKEN_LEN, Mode, RawTokens};
 
 use crate::Failure;
 use crate::args::{self, Open, Seal};

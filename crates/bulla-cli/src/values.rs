@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bulla::KeyId;
+use bulla::keys::KeyId;
 
 /// `90s`, `10m`, `24h`: whole seconds, since tokens and rings know no less.
 pub(crate) fn span(text: &str) -> Result<Duration, String> {

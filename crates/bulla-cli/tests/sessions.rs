@@ -3,7 +3,8 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use bulla::{KeyRing, Payload, Policy, Sessions, Start, UnixTime};
+use bulla::session::Start;
+use bulla::{KeyRing, Payload, Policy, Sessions, UnixTime};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize, Payload)]

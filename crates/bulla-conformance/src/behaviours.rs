@@ -4,10 +4,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bulla::{
-    Bearer, Cookie, KeyRing, Payload, Policy, Revocations, Sessions, SessionsBuilder, UnixTime,
-    Validity,
-};
+use bulla::session::{SessionsBuilder, Validity};
+use bulla::{Bearer, Cookie, KeyRing, Payload, Policy, Revocations, Sessions, UnixTime};
 use serde::{Deserialize, Serialize};
 use tracing::Level;
 

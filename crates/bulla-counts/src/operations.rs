@@ -3,7 +3,8 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use bulla::{KeyRing, NoPrevious, Payload, Policy, Sealer, Sessions, Signer, UnixTime, View};
+use bulla::token::{NoPrevious, View};
+use bulla::{KeyRing, Payload, Policy, Sealer, Sessions, Signer, UnixTime};
 use serde::{Deserialize, Serialize};
 
 const LIFETIME: Duration = Duration::from_secs(3600);

@@ -43,7 +43,7 @@ fn expand(input: &DeriveInput) -> syn::Result<proc_macro2::TokenStream> {
         return Err(Error::new_spanned(
             parameter,
             "a payload has one shape, so it takes no type, lifetime or const parameters; \
-             for borrowed fields implement bulla::View",
+             for borrowed fields implement bulla::token::View",
         ));
     }
     let keys = read(input)?;
@@ -71,13 +71,13 @@ fn expand(input: &DeriveInput) -> syn::Result<proc_macro2::TokenStream> {
     }
     let (previous, upgraded) = match keys.previous {
         Some(previous) => (quote!(#previous), quote!(::core::convert::From::from(previous))),
-        None => (quote!(#bulla::NoPrevious), quote!(match previous {})),
+        None => (quote!(#bulla::token::NoPrevious), quote!(match previous {})),
     };
     Ok(quote! {
         impl #bulla::Payload for #name {
             const PURPOSE: &'static str = #purpose;
             const VERSION: u32 = #version;
-            const ENCODING: #bulla::Encoding = #bulla::Encoding::#encoding;
+            const ENCODING: #bulla::token::Encoding = #bulla::token::Encoding::#encoding;
             type Previous = #previous;
 
             fn upgrade(previous: #previous) -> Self {
@@ -85,7 +85,7 @@ fn expand(input: &DeriveInput) -> syn::Result<proc_macro2::TokenStream> {
             }
         }
 
-        const _: () = #bulla::__check_payload::<#name>();
+        const _: () = #bulla::token::__check_payload::<#name>();
     })
 }
 

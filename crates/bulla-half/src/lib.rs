@@ -7,7 +7,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use bulla::{Info, Payload, Session, UnixTime};
+use bulla::session::Info;
+use bulla::{Payload, Session, UnixTime};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};

@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bulla::{
-    Adopted, KeyRing, OldCookie, Payload, Policy, Session, SessionError, Sessions, Start, UnixTime,
-};
+use bulla::session::{Adopted, OldCookie, Start};
+use bulla::{KeyRing, Payload, Policy, Session, SessionError, Sessions, UnixTime};
 use bulla_half::{Half, HalfError};
 use serde::{Deserialize, Serialize};
 use tower_sessions_core::session::{Id, Record};

@@ -6,7 +6,8 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bulla::{KeyRing, NoPrevious, Payload, Sealer, UnixTime};
+use bulla::{KeyRing, Payload, Sealer, UnixTime};
+use bulla::token::NoPrevious;
 use serde::{Deserialize, Serialize};
 
 use crate::jobs::{Job, Size, Verb};

@@ -22,7 +22,7 @@ pub trait State:
     + bulla_default::Payload
 {
     /// Its borrowed form.
-    type View<'a>: bulla::View<'a, Of = Self> + bulla_default::View<'a, Of = Self>;
+    type View<'a>: bulla::token::View<'a, Of = Self> + bulla_default::token::View<'a, Of = Self>;
 
     /// The value that is measured.
     fn sample() -> Self;

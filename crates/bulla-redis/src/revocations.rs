@@ -7,7 +7,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bulla::{Revocation, Revocations, UnixTime, WeakRevocations};
+use bulla::revocation::{Revocation, WeakRevocations};
+use bulla::{Revocations, UnixTime};
 use redis::{Client, Connection};
 
 use crate::source::{RedisRingError, connect};
@@ -102,7 +103,7 @@ impl SharedRevocations {
         Ok(SharedRevocations { list, state })
     }
 
-    /// The list, for [`SessionsBuilder::revocations`](bulla::SessionsBuilder::revocations).
+    /// The list, for [`SessionsBuilder::revocations`](bulla::session::SessionsBuilder::revocations).
     #[must_use]
     pub fn list(&self) -> &Revocations {
         &self.list

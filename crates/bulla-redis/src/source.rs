@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use bulla::{OpenError, RingHandle, RingSource, SealError, SourceError, Zeroizing};
+use bulla::keys::{RingSource, SourceError, Zeroizing};
+use bulla::{OpenError, RingHandle, SealError};
 use redis::{Client, Commands as _, Connection, Script};
 
 use crate::wrap::Wrap;

@@ -2,7 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use bulla::{ClaimError, UnixTime, UsedTokens};
+use bulla::UnixTime;
+use bulla::token::{ClaimError, UsedTokens};
 use redis::{Client, Connection};
 
 use crate::source::{RedisRingError, alive, connect};

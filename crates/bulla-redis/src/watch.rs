@@ -3,7 +3,8 @@
 use std::thread;
 use std::time::Duration;
 
-use bulla::{ReloadError, RingHandle, RingSource as _, WeakRingHandle};
+use bulla::RingHandle;
+use bulla::keys::{ReloadError, RingSource as _, WeakRingHandle};
 use redis::Client;
 
 use crate::source::{RedisRing, RedisRingError};

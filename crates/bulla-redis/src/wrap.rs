@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use bulla::{Mode, RawTokens, RingHandle, UnixTime, Zeroizing};
+use bulla::keys::Zeroizing;
+use bulla::token::{Mode, RawTokens};
+use bulla::{RingHandle, UnixTime};
 
 use crate::source::RedisRingError;
 

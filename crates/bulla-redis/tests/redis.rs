@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bulla::{
-    KeyRing, OnceError, Payload, Policy, Revocation, RingHandle, Sealer, Session, SessionId,
-    Sessions, UnixTime,
-};
+use bulla::revocation::Revocation;
+use bulla::session::SessionId;
+use bulla::token::OnceError;
+use bulla::{KeyRing, Payload, Policy, RingHandle, Sealer, Session, Sessions, UnixTime};
 use bulla_redis::{RedisRing, RedisRingError, SharedRevocations, UsedInRedis};
 use serde::{Deserialize, Serialize};
 

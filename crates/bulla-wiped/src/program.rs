@@ -9,9 +9,9 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
+use bulla::keys::Key;
 use bulla::{
-    Key, KeyRing, OpenError, Payload, Policy, RingHandle, SealError, Sealer, Sessions, Signer,
-    UnixTime,
+    KeyRing, OpenError, Payload, Policy, RingHandle, SealError, Sealer, Sessions, Signer, UnixTime,
 };
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize as _, Zeroizing};
@@ -158,7 +158,7 @@ struct View<'a> {
     text: &'a str,
 }
 
-impl<'a> bulla::View<'a> for View<'a> {
+impl<'a> bulla::token::View<'a> for View<'a> {
     type Of = Note;
 }
 

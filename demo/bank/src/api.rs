@@ -7,7 +7,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use bulla::{Channel, Required, Session, SessionError, Start};
+use bulla::session::{Channel, Start};
+use bulla::{Required, Session, SessionError};
 use serde::Deserialize;
 use serde_json::json;
 

@@ -8,10 +8,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use bulla::{
-    Channel, Current, Fresh, OnceError, Payload, RingHandle, Sealer, Session, SessionError, Start,
-    UsedTokens,
-};
+use bulla::session::{Channel, Start};
+use bulla::token::{OnceError, UsedTokens};
+use bulla::{Current, Fresh, Payload, RingHandle, Sealer, Session, SessionError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

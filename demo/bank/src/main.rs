@@ -19,9 +19,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use bulla::{
-    Bearer, Cookie, Policy, Revocations, RingHandle, SessionLayer, Sessions, UsedHere, UsedTokens,
-};
+use bulla::token::{UsedHere, UsedTokens};
+use bulla::{Bearer, Cookie, Policy, Revocations, RingHandle, SessionLayer, Sessions};
 use bulla_redis::UsedInRedis;
 use clap::{Parser, ValueEnum};
 use tokio::net::TcpListener;

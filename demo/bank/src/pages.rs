@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use bulla::{Info, Policy, UnixTime};
+use bulla::session::Info;
+use bulla::{Policy, UnixTime};
 use maud::{DOCTYPE, Markup, html};
 
 use crate::ledger::{Account, Money};

@@ -6,7 +6,8 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use bulla::{KeyRing, RingFile, RingHandle};
+use bulla::keys::RingFile;
+use bulla::{KeyRing, RingHandle};
 use bulla_redis::{RedisRing, RedisRingError};
 
 /// The name of the value in Redis.

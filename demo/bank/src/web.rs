@@ -8,7 +8,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use bulla::{Rejection, Required, Session, SessionError};
+use bulla::adapters::Rejection;
+use bulla::{Required, Session, SessionError};
 use serde::Deserialize;
 
 use crate::ledger::{Ledger, Money, TransferError};

@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use bulla::{KeyId, Visible};
+use bulla::keys::KeyId;
+use bulla::token::Visible;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};

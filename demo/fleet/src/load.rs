@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use bulla::KeyId;
+use bulla::keys::KeyId;
 use hyper::StatusCode;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;

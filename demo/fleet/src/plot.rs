@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use bulla::KeyId;
+use bulla::keys::KeyId;
 use plotters::prelude::*;
 
 use crate::Outcome;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bulla::KeyId;
+use bulla::keys::KeyId;
 use tokio::sync::watch;
 
 use crate::Outcome;

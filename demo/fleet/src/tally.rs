@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bulla::KeyId;
+use bulla::keys::KeyId;
 
 pub(crate) struct Tally {
     begun: Instant,

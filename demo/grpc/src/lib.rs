@@ -76,7 +76,7 @@ fn session<M>(request: &Request<M>) -> Result<Session<Account>, Status> {
     session.cloned().ok_or_else(|| Status::internal("the session layer is missing"))
 }
 
-fn unauthenticated(denied: bulla::Denied) -> Status {
+fn unauthenticated(denied: bulla::session::Denied) -> Status {
     Status::unauthenticated(denied.to_string())
 }
 

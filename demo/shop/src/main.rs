@@ -12,7 +12,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::Router;
-use bulla::{Cookie, Payload, Policy, RingFile, RingHandle, SessionLayer, Sessions};
+use bulla::keys::RingFile;
+use bulla::{Cookie, Payload, Policy, RingHandle, SessionLayer, Sessions};
 use clap::Parser;
 use tokio::net::TcpListener;
 

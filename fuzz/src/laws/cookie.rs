@@ -4,7 +4,8 @@
 use std::cell::RefCell;
 use std::sync::LazyLock;
 
-use bulla::{Cookie, OldCookie, Policy, Sessions, UnixTime};
+use bulla::{Cookie, Policy, Sessions, UnixTime};
+use bulla::session::OldCookie;
 
 use super::sessions::{Planted, State, planted};
 use crate::fixed::{T0, at, ring};

@@ -4,7 +4,8 @@
 use std::sync::LazyLock;
 
 use arbitrary::Unstructured;
-use bulla::{KeyRing, Opened, RawTokens, SealError, Sealer, Signer};
+use bulla::{KeyRing, SealError, Sealer, Signer};
+use bulla::token::{Opened, RawTokens};
 
 use crate::fixed::{MAX_LIFETIME, PURPOSE, T0, Three, at, keys, name, ring, ring_text, secs};
 use crate::independent::{
@@ -27,7 +28,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         for_another_purpose: keys(b"fuzz.example/other"),
         sealer: Sealer::new(&ring, secs(MAX_LIFETIME)).limited_to(LIMIT),
         signer: Signer::new(&ring, secs(MAX_LIFETIME)).limited_to(LIMIT),
-        raw: [bulla::Mode::Sealed, bulla::Mode::Signed]
+        raw: [bulla::token::Mode::Sealed, bulla::token::Mode::Signed]
             .map(|mode| RawTokens::new(&ring, mode, PURPOSE)),
     }
 });

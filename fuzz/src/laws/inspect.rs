@@ -4,7 +4,8 @@
 use std::sync::LazyLock;
 
 use arbitrary::Unstructured;
-use bulla::{KeyRing, Visible};
+use bulla::KeyRing;
+use bulla::token::Visible;
 
 use crate::fixed::{T0, at, key_bytes, ring};
 use crate::independent::{Fields, Key, Mode, authenticate, deadline, make};
@@ -50,8 +51,8 @@ pub fn inspect(data: &[u8]) {
     assert!(!unverified.text.contains("\nauthentic"));
 
     let mode = match visible.mode {
-        bulla::Mode::Sealed => Mode::Sealed,
-        bulla::Mode::Signed => Mode::Signed,
+        bulla::token::Mode::Sealed => Mode::Sealed,
+        bulla::token::Mode::Signed => Mode::Signed,
     };
     let tried = if role == 0 { &world.keys[..1] } else { &world.keys[1..] };
     let opens = tried.iter().any(|key| {

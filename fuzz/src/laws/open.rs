@@ -4,7 +4,8 @@
 use std::sync::LazyLock;
 
 use arbitrary::Unstructured;
-use bulla::{KeyRing, RawTokens};
+use bulla::KeyRing;
+use bulla::token::RawTokens;
 
 use crate::fixed::{T0, at, key_bytes, key_text, ring};
 use crate::independent::{Fields, Key, Mode, make};
@@ -23,7 +24,7 @@ struct World {
 static WORLD: LazyLock<World> = LazyLock::new(|| {
     let others: KeyRing = [2, 3, 4].map(key_text).join("\n").parse().expect("the keys are fit");
     let both = |ring: &KeyRing, purpose| {
-        [bulla::Mode::Sealed, bulla::Mode::Signed].map(|mode| RawTokens::new(ring, mode, purpose))
+        [bulla::token::Mode::Sealed, bulla::token::Mode::Signed].map(|mode| RawTokens::new(ring, mode, purpose))
     };
     World {
         key: Key::new(&key_bytes(1), PURPOSE.as_bytes()),

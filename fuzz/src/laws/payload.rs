@@ -6,7 +6,8 @@ use std::fmt::Debug;
 use std::sync::LazyLock;
 
 use arbitrary::{Arbitrary, Unstructured};
-use bulla::{KeyRing, Mode, Payload, RawTokens, Signer, read_unverified};
+use bulla::{KeyRing, Payload, Signer};
+use bulla::token::{Mode, RawTokens, read_unverified};
 use serde::{Deserialize, Serialize};
 
 use crate::fixed::{T0, at, ring, secs};

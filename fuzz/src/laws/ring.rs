@@ -3,7 +3,8 @@
 
 use std::sync::LazyLock;
 
-use bulla::{KeyRing, RingError};
+use bulla::KeyRing;
+use bulla::keys::RingError;
 
 use crate::fixed::{at, key_text};
 use crate::independent::read_ring;

@@ -1,7 +1,8 @@
 //! Sessions that are the same in every run: their tokens are made by the independent
 //! implementation, whose nonces are chosen.
 
-use bulla::{Payload, SessionId};
+use bulla::Payload;
+use bulla::session::SessionId;
 use serde::{Deserialize, Serialize};
 
 use crate::fixed::{T0, key_bytes};

@@ -1,6 +1,6 @@
 //! Whatever is read without a key is written back as the same text.
 
-use bulla::{Mode, Visible, read_unverified_raw};
+use bulla::token::{Mode, Visible, read_unverified_raw};
 
 use crate::fixed::name;
 use crate::independent::{Fields, from_base64url, to_base64url, unverified};

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::hint::black_box;
 
-use crate::key::{Key, KeyError};
-use crate::ring::KeyRing;
+use crate::keys::key::{Key, KeyError};
+use crate::keys::ring::KeyRing;
 use crate::secret::{Seen, assert_hidden, hide, public_bytes, secret_bytes, show, unwatched};
 use crate::{Expected, Operation, decides, quiet};
 

@@ -3,7 +3,9 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use bulla::{Key, KeyRing, Mode, OpenError, RawTokens, RingEntry, UnixTime};
+use bulla::keys::{Key, RingEntry};
+use bulla::token::{Mode, RawTokens};
+use bulla::{KeyRing, OpenError, UnixTime};
 
 use crate::secret::{Seen, secret_bytes, show, unwatched};
 use crate::{Operation, decides};

@@ -5,20 +5,20 @@
 #![allow(clippy::print_stdout, reason = "a tool")]
 
 #[allow(dead_code, unreachable_pub, missing_docs)] // modules of the library, and not all is asked
-#[path = "../../../../src/key.rs"]
-mod key;
+#[path = "../../../../src/keys"]
+mod keys {
+    pub(crate) mod key;
+    pub(crate) mod ring;
+}
 #[allow(dead_code, unreachable_pub, missing_docs)]
 #[path = "../../../../src/primitives/mod.rs"]
 mod primitives;
-#[allow(dead_code, unreachable_pub, missing_docs)]
-#[path = "../../../../src/ring.rs"]
-mod ring;
 #[allow(dead_code, unreachable_pub, missing_docs)]
 #[path = "../../../../src/time.rs"]
 mod time;
 
 mod controls;
-mod keys;
+mod key_text;
 mod library;
 mod secret;
 mod tokens;
@@ -62,7 +62,8 @@ fn main() -> ExitCode {
     let backend = env::args().nth(1).unwrap_or_default();
     println!("{backend}, {}", processor());
     println!("{:<58} {:>6} {:>9} {:>6}", "operation", "runs", "expected", "seen");
-    let groups = [controls::OPERATIONS, keys::OPERATIONS, tokens::OPERATIONS, library::OPERATIONS];
+    let groups =
+        [controls::OPERATIONS, key_text::OPERATIONS, tokens::OPERATIONS, library::OPERATIONS];
     let (mut watched, mut failed) = (0, 0);
     for operation in groups.into_iter().flatten() {
         let (runs, verdict) = watch(operation);

@@ -12,9 +12,8 @@ use axum::http::{HeaderMap, header};
 use axum::routing::{get, post};
 use axum_extra::extract::PrivateCookieJar;
 use axum_extra::extract::cookie::{Cookie, Key};
-use bulla::{
-    Adopted, KeyRing, OldCookie, Policy, Session, SessionError, SessionLayer, Sessions, UnixTime,
-};
+use bulla::session::{Adopted, OldCookie};
+use bulla::{KeyRing, Policy, Session, SessionError, SessionLayer, Sessions, UnixTime};
 use migration::Account;
 
 /// The old cookie.

@@ -1,0 +1,28 @@
+//! Keys, key rings with a schedule, and rings that change while a server runs.
+//!
+//! | question | file |
+//! |---|---|
+//! | What is a key: its 32 bytes, its id and its text? | `key` |
+//! | Which keys are there, and which one seals when? | `ring` |
+//! | How is a ring replaced while others use it? | `handle` |
+//! | Where do new rings come from, and what happens to a bad one? | `reload` |
+//!
+//! This folder uses `primitives` and `time` only.
+
+pub(crate) mod handle;
+pub(crate) mod key;
+#[cfg(feature = "reload")]
+pub(crate) mod reload;
+pub(crate) mod ring;
+
+pub use self::handle::RingHandle;
+#[cfg(feature = "reload")]
+#[cfg_attr(docsrs, doc(cfg(feature = "reload")))]
+pub use self::handle::{Failing, RingHealth, WeakRingHandle};
+pub use self::key::{Key, KeyError, KeyId};
+#[cfg(feature = "reload")]
+#[cfg_attr(docsrs, doc(cfg(feature = "reload")))]
+pub use self::reload::{Reload, ReloadError, Reloader, RingFile, RingSource, SourceError};
+pub use self::ring::{KeyRing, MAX_KEYS, MAX_RING_LEN, RingEntry, RingError};
+pub use crate::primitives::RandomError;
+pub use zeroize::Zeroizing;

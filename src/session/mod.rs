@@ -1,0 +1,57 @@
+//! Sessions: policy, state, renewal, and what a request does to them.
+//!
+//! | question | file |
+//! |---|---|
+//! | How long do sessions live? | `policy` |
+//! | What do all sessions of an application share? | `sessions` (public settings), `shared` (inside) |
+//! | What do a session's tokens hold beside the state? | `record` |
+//! | How are its two tokens sealed? | `tokens` |
+//! | Is the session of this request absent, refused or alive? | `judge` |
+//! | How does a handler read and change its session? | `session` |
+//! | How does a session start, and end? | `start`, `ending` |
+//! | What has this request done so far? | `pending` |
+//! | Which tokens leave with the response, in which header lines? | `answer`, `closing` |
+//! | Does the application still agree that the session holds? | `revalidation`, `about` |
+//! | How does a session of another library go on? | `migration` |
+//! | What do guards ask, and answer? | `guard` |
+//! | What can an application, a log and an auditor learn? | `info`, `event`, `audit` |
+//! | Why does a change fail? | `error` |
+//!
+//! This folder uses every other folder but `adapters`.
+
+pub(crate) mod about;
+pub(crate) mod answer;
+pub(crate) mod audit;
+pub(crate) mod closing;
+pub(crate) mod ending;
+pub(crate) mod error;
+pub(crate) mod event;
+pub(crate) mod guard;
+pub(crate) mod info;
+pub(crate) mod judge;
+pub(crate) mod migration;
+pub(crate) mod pending;
+pub(crate) mod policy;
+pub(crate) mod record;
+pub(crate) mod revalidation;
+#[allow(clippy::module_inception)]
+pub(crate) mod session;
+pub(crate) mod sessions;
+pub(crate) mod shared;
+pub(crate) mod start;
+pub(crate) mod tokens;
+
+pub use self::about::Validity;
+pub use self::audit::{Audit, AuditRow, Verdict};
+pub use self::error::SessionError;
+pub use self::event::Event;
+pub use self::guard::Denied;
+pub use self::info::{Info, Status};
+pub use self::judge::Refusal;
+pub use self::migration::{Adopted, OldCookie};
+pub use self::policy::Policy;
+pub use self::session::Session;
+pub use self::sessions::{Sessions, SessionsBuilder};
+pub use self::shared::Channel;
+pub use self::start::Start;
+pub use crate::token::id::SessionId;

@@ -1,0 +1,19 @@
+//! How a token travels: as a cookie, as several cookies, or in a header.
+//!
+//! | question | file |
+//! |---|---|
+//! | Which names, attributes and sizes may a cookie have, and how is it read and written? | `cookie` |
+//! | How is a long token cut into several cookies, and joined again? | `pieces` |
+//! | Which headers carry a token without cookies? | `bearer` |
+//! | Which header lines does a response get? | `bundle` |
+//!
+//! This folder uses `primitives`, `time`, `keys` and `token` only.
+
+pub(crate) mod bearer;
+pub(crate) mod bundle;
+pub(crate) mod cookie;
+pub(crate) mod pieces;
+
+pub use self::bearer::{Bearer, BearerError};
+pub use self::bundle::{Bundle, Line, Rule};
+pub use self::cookie::{Cookie, CookieError, MAX_COOKIE_AGE, MAX_COOKIE_LEN, SameSite};
