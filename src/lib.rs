@@ -61,9 +61,24 @@
 //! | `rocket05` | `SessionFairing` and the request guards for Rocket 0.5 |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// Nothing that a client sends may make the library panic. An exception says at its place
+// why it cannot.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unwrap_used
+    )
+)]
 
 pub mod adapters;
 pub mod keys;
+#[allow(clippy::expect_used, reason = "the length of every key, nonce and output is a constant")]
 mod primitives;
 pub mod revocation;
 pub mod session;

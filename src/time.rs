@@ -75,6 +75,7 @@ impl From<SystemTime> for UnixTime {
 }
 
 impl From<UnixTime> for SystemTime {
+    #[expect(clippy::arithmetic_side_effects, reason = "the year 9999 is in range")]
     fn from(time: UnixTime) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(time.0)
     }
@@ -85,7 +86,8 @@ impl FromStr for UnixTime {
 
     fn from_str(text: &str) -> Result<UnixTime, TimeError> {
         // The format has one spelling of an instant; RFC 3339 has many.
-        let one_spelling = text.len() == 20 && text.as_bytes()[10] == b'T' && text.ends_with('Z');
+        let one_spelling =
+            text.len() == 20 && text.as_bytes().get(10) == Some(&b'T') && text.ends_with('Z');
         if !one_spelling {
             return Err(TimeError);
         }

@@ -91,7 +91,7 @@ impl RingHandle {
             // Before it grows: those that came and went would fill it otherwise.
             followers.retain(|follower| follower.strong_count() > 0);
         }
-        let weak: Weak<dyn Follower> = Arc::downgrade(follower) as Weak<_>;
+        let weak = Arc::downgrade(follower);
         followers.push(weak);
     }
 

@@ -114,7 +114,9 @@ impl Key {
     /// Spec section 3.2. Branches on the two answers and on nothing else of the key.
     pub(crate) fn refuse_unfit(&self) -> Result<(), KeyError> {
         let few = distinct(self.bytes.iter().copied()) < 16;
-        let counts = distinct(self.bytes.windows(2).map(|w| w[1].wrapping_sub(w[0]))) < 8;
+        let counts = distinct(
+            self.bytes.iter().zip(self.bytes.iter().skip(1)).map(|(a, b)| b.wrapping_sub(*a)),
+        ) < 8;
         let printable = |byte: &u8| (0x20..=0x7e).contains(byte);
         let text = self.bytes.iter().fold(true, |all, byte| all & printable(byte));
         if few | counts | text {

@@ -12,6 +12,11 @@
 pub(crate) mod handle;
 pub(crate) mod key;
 #[cfg(feature = "reload")]
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "reads no client's bytes"
+)]
 pub(crate) mod reload;
 pub(crate) mod ring;
 

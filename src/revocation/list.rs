@@ -244,6 +244,7 @@ impl Revocations {
 
     /// How many there are.
     #[must_use]
+    #[expect(clippy::arithmetic_side_effects, reason = "counts what is in memory")]
     pub fn len(&self) -> usize {
         let list = self.inner.list.load();
         list.settled.len() + list.recent.len()
@@ -393,6 +394,7 @@ fn alive(settled: &Set, recent: &Set, now: UnixTime) -> Set {
 }
 
 impl Set {
+    #[expect(clippy::arithmetic_side_effects, reason = "counts what is in memory")]
     fn len(&self) -> usize {
         self.sessions.len()
             + self.subjects.len()

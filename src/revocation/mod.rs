@@ -11,6 +11,11 @@
 
 pub(crate) mod entry;
 #[cfg(feature = "reload")]
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "reads no client's bytes"
+)]
 pub(crate) mod file;
 pub(crate) mod list;
 pub(crate) mod moved;

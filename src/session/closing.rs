@@ -1,13 +1,4 @@
 //! What of a session leaves with the response.
-#![deny(
-    clippy::arithmetic_side_effects,
-    clippy::as_conversions,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::string_slice,
-    clippy::unwrap_used
-)] // nothing that a client sends may make this panic
 
 use crate::session::answer::{self, Beside};
 use crate::session::event::Event;

@@ -247,7 +247,7 @@ impl<T> Old<T> {
     /// that know only the old credential still answer.
     pub(crate) fn adopt(&self, now: UnixTime) -> Option<(Adopted<T>, OldServers)> {
         self.values.iter().find_map(|(index, value)| {
-            let migration = &self.migrations[*index];
+            let migration = self.migrations.get(*index)?;
             if now >= migration.until {
                 return None;
             }

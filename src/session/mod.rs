@@ -21,6 +21,7 @@
 
 pub(crate) mod about;
 pub(crate) mod answer;
+#[allow(clippy::arithmetic_side_effects, reason = "reads no client's bytes")]
 pub(crate) mod audit;
 pub(crate) mod closing;
 pub(crate) mod ending;
@@ -34,7 +35,7 @@ pub(crate) mod pending;
 pub(crate) mod policy;
 pub(crate) mod record;
 pub(crate) mod revalidation;
-#[allow(clippy::module_inception)]
+#[expect(clippy::module_inception, reason = "a session is what sessions are about")]
 pub(crate) mod session;
 pub(crate) mod sessions;
 pub(crate) mod shared;

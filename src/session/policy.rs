@@ -119,6 +119,7 @@ impl Policy {
 
     /// See [`with_touch_threshold`](Policy::with_touch_threshold).
     #[must_use]
+    #[expect(clippy::arithmetic_side_effects, reason = "divides by constants")]
     pub fn touch_threshold(&self) -> Duration {
         let five_percent = (self.idle / 20).max(Duration::from_secs(MINUTE));
         self.touch.unwrap_or(five_percent).min(self.idle / 2)

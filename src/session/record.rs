@@ -1,13 +1,4 @@
 //! What a session's tokens hold beside the state (spec section 9).
-#![deny(
-    clippy::arithmetic_side_effects,
-    clippy::as_conversions,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::string_slice,
-    clippy::unwrap_used
-)] // nothing that a client sends may make this panic
 
 use crate::primitives::RandomError;
 use crate::time::UnixTime;

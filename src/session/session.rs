@@ -1,14 +1,5 @@
 //! The session of one request: read it, start it, change it. With `judge`,
 //! `ending` and `closing` the whole state machine of a session; adapters only plumb.
-#![deny(
-    clippy::arithmetic_side_effects,
-    clippy::as_conversions,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::string_slice,
-    clippy::unwrap_used
-)] // nothing that a client sends may make this panic
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

@@ -63,7 +63,10 @@ impl Shared {
         for (role, len) in [(Role::State, len), (Role::Renewal, tokens::renewal_len(keys, len))] {
             let (name, room) = self.room(channel, role);
             if len > room {
-                return Err(SessionError::TooLarge { size: name + len, limit: name + room });
+                return Err(SessionError::TooLarge {
+                    size: name.saturating_add(len),
+                    limit: name.saturating_add(room),
+                });
             }
         }
         Ok(())

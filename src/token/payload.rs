@@ -154,6 +154,11 @@ pub const fn check<P: Payload>() {
     );
 }
 
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "evaluated when the program is compiled"
+)]
 const fn is_purpose(purpose: &str) -> bool {
     let bytes = purpose.as_bytes();
     let mut i = 0;
@@ -166,6 +171,11 @@ const fn is_purpose(purpose: &str) -> bool {
     !bytes.is_empty() && bytes.len() <= 255
 }
 
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "evaluated when the program is compiled"
+)]
 const fn same(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     let mut i = 0;
@@ -182,6 +192,7 @@ const fn same(a: &str, b: &str) -> bool {
 ///
 /// In debug builds, and so in an application's tests, a value that could not
 /// be read back is refused here instead of at its first use.
+#[expect(clippy::indexing_slicing, reason = "writing appends, so start is within out")]
 pub(crate) fn encode<P: Payload>(payload: &P, out: &mut Vec<u8>) -> Result<(), PayloadError> {
     let start = out.len();
     write(payload, out)?;

@@ -119,6 +119,13 @@ impl<'b> Timeless<'b> {
 /// Ids are the output of a hash already, so a byte of theirs serves for one.
 struct Places([u8; 2 * MAX_KEYS]);
 
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a ring has at most 64 keys, and every place is below 128"
+)]
 impl Places {
     const FREE: u8 = u8::MAX;
 

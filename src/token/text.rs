@@ -33,11 +33,16 @@ use base64::Engine as _;
 use self::engine::engine;
 
 /// Characters of `len` bytes.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "a slice is at most isize::MAX bytes, and a token 8 kB"
+)]
 pub(crate) fn encoded_len(len: usize) -> usize {
     (len * 4).div_ceil(3)
 }
 
 /// Writes `raw` as text to `text`, which has exactly [`encoded_len`] characters.
+#[expect(clippy::expect_used, reason = "the caller has made room for encoded_len characters")]
 pub(crate) fn encode(raw: &[u8], text: &mut [u8]) {
     engine().encode_slice(raw, text).expect("encoded_len has counted the characters");
 }

@@ -67,6 +67,7 @@ impl DerefMut for Buffer {
 /// Makes room for `more` bytes and wipes what a move leaves behind: a plain
 /// `Vec` would free its old block with plaintext in it.
 #[inline]
+#[expect(clippy::arithmetic_side_effects, reason = "no vector is longer than its capacity")]
 pub(crate) fn reserve_wiped(buf: &mut Vec<u8>, more: usize) {
     if more > buf.capacity() - buf.len() {
         grow(buf, buf.len().saturating_add(more));

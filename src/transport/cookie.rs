@@ -1,13 +1,4 @@
 //! A session's cookies: their names, attributes and limits.
-#![deny(
-    clippy::arithmetic_side_effects,
-    clippy::as_conversions,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::string_slice,
-    clippy::unwrap_used
-)] // nothing that a client sends may make this panic
 
 use std::fmt::{self, Write as _};
 use std::mem;

@@ -1,26 +1,18 @@
-//! The shape of the source: which layer uses which, and which file names what.
+//! The shape of the source: which folder uses which, and which file names what.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// From the bottom up (ARCHITECTURE.md). A file uses only layers below its own.
-const LAYERS: &[&[&str]] = &[
-    &["time", "primitives", "skips", "about", "text", "wipe"],
-    &["key", "payload"],
-    &["error", "policy"],
-    &["wire", "ring", "bearer", "bundle", "pieces"],
-    &["handle", "cookie", "record"],
-    &["subkeys", "reload", "revocation"],
-    &["sealed", "signed", "moved"],
-    &["sealer", "raw", "revocations"],
-    &["signer", "judge", "once", "revocation_file"],
-    &["info", "tokens", "event"],
-    &["shared"],
-    &["answer", "start", "migration"],
-    &["pending"],
+/// From the bottom up (ARCHITECTURE.md). A folder uses only folders of earlier lines.
+const FOLDERS: &[&[&str]] = &[
+    &["time", "primitives"],
+    &["keys"],
+    &["token"],
+    &["transport", "revocation"],
     &["session"],
-    &["sessions", "guard", "ending", "closing", "revalidation"],
-    &["testing", "audit"],
+    &["testing"],
+    &["adapters"],
 ];
 
 fn source() -> PathBuf {
@@ -34,125 +26,193 @@ fn code(path: &Path) -> String {
     text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
-/// Names and code. A folder counts as one file, whatever it is cut into.
-fn files() -> Vec<(String, String)> {
-    let mut files: Vec<(String, String)> = fs::read_dir(source())
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), path))
-        .filter(|(name, _)| !["lib", "vectors", "randomless", "adapters"].contains(&name.as_str()))
-        .map(|(name, path)| (name, if path.is_dir() { folder(&path) } else { code(&path) }))
-        .collect();
-    files.sort();
-    files
+/// One file of `src/`: the path of its module, such as `token::wire`, and its code.
+struct Source {
+    module: String,
+    code: String,
 }
 
-fn folder(path: &Path) -> String {
-    fs::read_dir(path).unwrap().map(|entry| code(&entry.unwrap().path())).collect()
+impl Source {
+    fn folder(&self) -> &str {
+        self.module.split("::").next().unwrap()
+    }
+
+    /// The paths that the file uses: what follows `crate::`, up to the first name that is
+    /// not a module.
+    fn uses(&self) -> impl Iterator<Item = String> {
+        self.code.split("crate::").skip(1).map(|path| {
+            let end = path.find(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
+            let modules = path[..end.unwrap_or(path.len())].split("::");
+            let modules = modules.take_while(|name| name.starts_with(|c: char| c.is_lowercase()));
+            modules.collect::<Vec<_>>().join("::")
+        })
+    }
 }
 
-fn layer(name: &str) -> usize {
-    LAYERS.iter().position(|layer| layer.contains(&name)).unwrap_or_else(|| {
-        panic!("src/{name}.rs is in no layer: put it into LAYERS here and into ARCHITECTURE.md")
+/// Every file but `lib.rs` and the unit tests in `src/tests/`.
+fn files() -> Vec<Source> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(source()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() && name != "tests" {
+            for entry in fs::read_dir(&path).unwrap() {
+                let path = entry.unwrap().path();
+                let file = path.file_stem().unwrap().to_str().unwrap().to_owned();
+                found.push(Source { module: format!("{name}::{file}"), code: code(&path) });
+            }
+        } else if path.is_file() && name != "lib" {
+            found.push(Source { module: name, code: code(&path) });
+        }
+    }
+    assert!(found.len() > 50, "{} files", found.len());
+    found.sort_by(|a, b| a.module.cmp(&b.module));
+    found
+}
+
+fn rank(folder: &str) -> usize {
+    FOLDERS.iter().position(|folders| folders.contains(&folder)).unwrap_or_else(|| {
+        panic!("src/{folder} has no place: put it into FOLDERS here and into ARCHITECTURE.md")
     })
 }
 
 #[test]
-fn every_file_uses_only_the_layers_below_it() {
-    for (name, code) in files() {
-        for used in code.split("crate::").skip(1) {
-            let used = used.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
-            assert!(layer(used) < layer(&name), "src/{name}.rs uses {used}, which is not below it");
+fn every_folder_uses_only_the_folders_below_it() {
+    for file in files() {
+        for used in file.uses() {
+            let folder = used.split("::").next().unwrap();
+            if folder.is_empty() {
+                assert_eq!(file.folder(), "adapters", "{} uses the root", file.module);
+                continue;
+            }
+            assert!(
+                folder == file.folder() || rank(folder) < rank(file.folder()),
+                "{} uses {used}, and {folder} is not below its folder",
+                file.module
+            );
         }
+    }
+}
+
+#[test]
+fn no_files_of_a_folder_use_each_other_in_a_circle() {
+    let files = files();
+    let mut uses: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for file in files.iter().filter(|file| !file.module.ends_with("::mod")) {
+        let used = file.uses().filter(|used| *used != file.module);
+        uses.insert(&file.module, used.collect());
+    }
+    // Takes away what uses nothing that is left, until nothing is.
+    while !uses.is_empty() {
+        let free = uses.iter().find(|(_, used)| used.iter().all(|u| !uses.contains_key(&**u)));
+        let Some((free, _)) = free else {
+            panic!("a circle among these files: {:?}", uses.keys());
+        };
+        let free = *free;
+        uses.remove(free);
     }
 }
 
 #[test]
 fn the_architecture_lists_every_file() {
     let text = fs::read_to_string(source().join("../ARCHITECTURE.md")).unwrap();
-    for (name, _) in files() {
+    for file in files().iter().filter(|file| !file.module.ends_with("::mod")) {
+        let name = file.module.rsplit("::").next().unwrap();
         assert!(text.contains(&format!("`{name}`")), "ARCHITECTURE.md does not name `{name}`");
     }
 }
 
 #[test]
 fn only_primitives_names_a_cipher_a_hash_or_a_generator() {
-    for (name, code) in files() {
+    for file in files().iter().filter(|file| file.folder() != "primitives") {
         for word in ["chacha20", "aws_lc_rs", "hmac::", "hkdf::", "sha2::", "getrandom"] {
-            assert!(name == "primitives" || !code.contains(word), "src/{name}.rs names {word}");
+            assert!(!file.code.contains(word), "{} names {word}", file.module);
         }
     }
 }
 
 #[test]
-fn only_the_plain_verbs_read_the_clock() {
-    for (name, code) in files() {
-        let may = [
-            "time",
-            "sealer",
-            "signer",
-            "sessions",
-            "testing",
-            "reload",
-            "revocation_file",
-            "once",
-        ]
-        .contains(&name.as_str());
-        assert!(may || !code.contains("UnixTime::now"), "src/{name}.rs reads the clock");
-        assert!(
-            name == "time" || !code.contains("SystemTime::now"),
-            "src/{name}.rs reads the clock"
-        );
-    }
-}
-
-#[test]
-fn the_core_knows_no_framework_and_adapters_use_its_public_api_only() {
-    for (name, code) in files() {
-        for word in ["http::", "axum", "tower", "actix", "rocket", "tracing"] {
-            let may = word == "tracing"
-                && ["event", "reload", "revocation_file"].contains(&name.as_str());
-            assert!(may || !code.contains(word), "src/{name}.rs names {word}");
-        }
-    }
-    for adapter in ["http.rs", "tower.rs", "extract.rs", "axum08.rs", "actix4.rs", "rocket05.rs"] {
-        let code = code(&source().join("adapters").join(adapter));
-        for used in code.split("use crate::").skip(1) {
-            assert!(!used[..used.find(';').unwrap()].contains("::"), "adapters/{adapter}: {used}");
-        }
-    }
-}
-
-/// What a client sends goes through these files. `clippy` runs with warnings denied.
-#[test]
-fn the_files_that_read_a_client_s_bytes_deny_what_could_panic() {
-    let reading = [
-        "wire", "pieces", "raw", "signed", "sealed", "judge", "record", "cookie", "bearer",
-        "tokens", "closing", "session", "sealer", "signer", "ring",
+fn only_the_verbs_without_at_read_the_clock() {
+    let may = [
+        "time",
+        "keys::reload",
+        "token::once",
+        "token::sealer",
+        "token::signer",
+        "revocation::file",
+        "session::sessions",
+        "testing",
     ];
-    for (name, code) in files().into_iter().filter(|(name, _)| reading.contains(&name.as_str())) {
-        let denied = code.split("#![deny(").nth(1).and_then(|code| code.split(')').next());
-        let denied = denied.unwrap_or_else(|| panic!("src/{name}.rs denies nothing"));
-        for lint in ["indexing_slicing", "arithmetic_side_effects", "unwrap_used", "expect_used"] {
-            assert!(denied.contains(lint), "src/{name}.rs does not deny {lint}");
+    for file in files() {
+        let (name, code) = (file.module.as_str(), file.code);
+        assert!(may.contains(&name) || !code.contains("UnixTime::now"), "{name} reads the clock");
+        assert!(name == "time" || !code.contains("SystemTime::now"), "{name} reads the clock");
+    }
+}
+
+#[test]
+fn only_adapters_know_frameworks_and_they_use_the_public_api_only() {
+    let logs = ["keys::reload", "revocation::file", "session::event"];
+    for file in files() {
+        let name = file.module.as_str();
+        if file.folder() == "adapters" {
+            for used in file.uses() {
+                assert!(!used.contains("::"), "{name} uses {used}, which is not public");
+            }
+            continue;
+        }
+        for word in ["http::", "axum", "tower", "actix", "rocket", "tracing"] {
+            let may = word == "tracing" && logs.contains(&name);
+            assert!(may || !file.code.contains(word), "{name} names {word}");
+        }
+    }
+}
+
+/// `clippy` runs with warnings denied. Files that read no client's bytes are excepted.
+#[test]
+fn the_library_denies_what_could_panic() {
+    let lints = [
+        "arithmetic_side_effects",
+        "as_conversions",
+        "expect_used",
+        "indexing_slicing",
+        "panic",
+        "string_slice",
+        "unwrap_used",
+    ];
+    let root = fs::read_to_string(source().join("lib.rs")).unwrap();
+    let denied = root.split("deny(").nth(1).unwrap().split(')').next().unwrap();
+    for lint in lints {
+        assert!(denied.contains(lint), "src/lib.rs does not deny {lint}");
+    }
+    for file in files() {
+        let allowed = file.code.split("allow(").skip(1).map(|text| text.split(')').next().unwrap());
+        for allowed in allowed.filter(|allowed| lints.iter().any(|lint| allowed.contains(lint))) {
+            assert!(
+                allowed.contains("reads no client's bytes"),
+                "{} allows {allowed}",
+                file.module
+            );
         }
     }
 }
 
 /// A block under `<!-- path -->` is shown as it stands in that file.
 #[test]
-fn the_readme_shows_lines_of_programs_that_compile() {
+fn the_documents_show_lines_of_programs_that_compile() {
     let root = source().join("..");
-    let readme = fs::read_to_string(root.join("README.md")).unwrap();
-    let mut shown = 0;
-    for block in readme.split("<!-- ").skip(1) {
-        let (path, block) = block.split_once(" -->\n```rust,ignore\n").unwrap();
-        let block = block.split("```\n").next().unwrap();
-        let program = fs::read_to_string(root.join(path)).unwrap();
-        assert!(program.contains(block), "README.md shows what {path} does not have: {block}");
-        shown += 1;
+    for document in ["README.md", "docs/frameworks.md"] {
+        let text = fs::read_to_string(root.join(document)).unwrap();
+        let mut shown = 0;
+        for block in text.split("<!-- ").skip(1) {
+            let (path, block) = block.split_once(" -->\n```rust,ignore\n").unwrap();
+            let block = block.split("```\n").next().unwrap();
+            let program = fs::read_to_string(root.join(path)).unwrap();
+            assert!(program.contains(block), "{document} shows what {path} does not have: {block}");
+            shown += 1;
+        }
+        assert_eq!(shown, text.matches("```rust,ignore").count(), "a block names no file");
     }
-    assert_eq!(shown, readme.matches("```rust,ignore").count(), "a block names no file");
 }
 
 #[test]
@@ -167,7 +227,7 @@ fn every_test_that_the_documents_name_exists() {
             }
             let file = match module {
                 "conformance" => root.join("crates/bulla-conformance/src/behaviours.rs"),
-                "vectors" => root.join("src/vectors.rs"),
+                "vectors" => root.join("src/tests/vectors.rs"),
                 module => root.join(format!("tests/it/{module}.rs")),
             };
             let code = fs::read_to_string(&file);
