@@ -14,7 +14,7 @@ use crate::token::error::OpenError;
 use crate::token::id::{Fingerprint, SessionId, fingerprint};
 use crate::token::payload::{self, Payload, PayloadError};
 use crate::token::sealed::Sealing;
-use crate::token::sealer::check_schema;
+use crate::token::values::check_schema;
 use crate::token::wipe::Buffer;
 use crate::token::wire::{Body, CLOCK_SKEW, Claims, Mode};
 use crate::transport::pieces::is_piece;

@@ -25,7 +25,7 @@ pub(crate) fn state<T: Payload>(
 ) -> Result<(KeyId, String), SealError> {
     let mut token = String::new();
     let claims = Claims::new(now, expires_at.since(now), T::VERSION);
-    let key_id = keys.state.seal(now, claims, &mut token, |out| {
+    let key_id = keys.state.make(now, claims, &mut token, |out| {
         record.write(out);
         payload::encode(state, out)
     })?;
@@ -41,7 +41,7 @@ pub(crate) fn state_again<T>(
     let mut token = String::new();
     let claims = Claims::new(seen, alive.expires_at.since(seen), alive.token.claims.schema);
     let payload = Body::parse(&alive.token.body).map(|body| body.payload).unwrap_or_default();
-    keys.state.seal(seen, claims, &mut token, |out| {
+    keys.state.make(seen, claims, &mut token, |out| {
         reserve_wiped(out, payload.len());
         out.extend_from_slice(payload);
         Ok(())
@@ -93,7 +93,7 @@ fn seal_renewal(
 ) -> Result<String, SealError> {
     let mut token = String::new();
     let claims = Claims::new(seen, policy.idle_timeout(), RENEWAL_SCHEMA);
-    keys.renewal.seal(seen, claims, &mut token, |out| {
+    keys.renewal.make(seen, claims, &mut token, |out| {
         reserve_wiped(out, record.max_len());
         record.write(out);
         Ok(())

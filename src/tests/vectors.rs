@@ -102,7 +102,7 @@ fn seal(
 ) -> String {
     let mut token = String::new();
     Sealing::new(ring.into(), purpose, bucket)
-        .seal_with(claims.issued_at, claims, nonce, &mut token, |out| {
+        .make_with(claims.issued_at, claims, nonce, &mut token, |out| {
             out.extend_from_slice(payload);
             Ok(())
         })
@@ -113,7 +113,7 @@ fn seal(
 fn sign(ring: &KeyRing, purpose: &[u8], bucket: u8, claims: Claims, payload: &[u8]) -> String {
     let mut token = String::new();
     Signing::new(ring.into(), purpose, bucket)
-        .sign(claims.issued_at, claims, &mut token, |out| {
+        .make(claims.issued_at, claims, &mut token, |out| {
             out.extend_from_slice(payload);
             Ok(())
         })
@@ -208,7 +208,7 @@ fn open(
         _ => {
             let mut signing = Signing::new((&ring).into(), &purpose, 1);
             signing.limit = limit;
-            signing.verify(token, || now, longest, buf)?
+            signing.open(token, || now, longest, buf)?
         }
     };
     let version = body.claims.schema;

@@ -8,8 +8,8 @@
 //! | How is a token laid out? (No cryptography.) | `wire`, and `text` for base64url |
 //! | What can a token hold, and how does a type change its shape? | `payload`, `skips` |
 //! | How are keys derived for one purpose? | `subkeys` |
-//! | How are bytes sealed, opened, signed, verified? | `sealed`, `signed` |
-//! | How are values sealed, opened, signed, verified? | `sealer`, `signer` |
+//! | In which steps are tokens made and opened? | `bytes`, with `sealed` and `signed` for each mode |
+//! | How are values of one type sealed, opened, signed, verified? | `sealer`, `signer`, which share `values` |
 //! | How do tools make and open tokens of any type? | `raw` |
 //! | Has a token been used before? | `once` |
 //! | What identifies a session or a token's text? | `id` |
@@ -18,6 +18,7 @@
 //!
 //! This folder uses `primitives`, `time` and `keys` only.
 
+pub(crate) mod bytes;
 pub(crate) mod error;
 pub(crate) mod id;
 pub(crate) mod once;
@@ -30,6 +31,7 @@ pub(crate) mod signer;
 pub(crate) mod skips;
 pub(crate) mod subkeys;
 pub(crate) mod text;
+pub(crate) mod values;
 pub(crate) mod wipe;
 pub(crate) mod wire;
 
@@ -39,11 +41,12 @@ pub use self::once::{ClaimError, OnceError, UsedHere, UsedTokens};
 pub use self::payload::check as __check_payload;
 pub use self::payload::{Encoding, NoPrevious, Payload, PayloadError, View};
 pub use self::raw::{RawToken, RawTokens, Visible, read_unverified_raw};
-pub use self::sealer::{Opened, Sealer};
+pub use self::sealer::Sealer;
 pub use self::signer::Signer;
 #[cfg(feature = "json")]
 #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
 pub use self::signer::{Unverified, read_unverified};
+pub use self::values::Opened;
 pub use self::wire::{CLOCK_SKEW, MAX_TOKEN_LEN, Mode};
 #[cfg(feature = "derive")]
 #[cfg_attr(docsrs, doc(cfg(feature = "derive")))]

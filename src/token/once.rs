@@ -8,7 +8,8 @@ use crate::time::UnixTime;
 use crate::token::error::OpenError;
 use crate::token::id::fingerprint;
 use crate::token::payload::Payload;
-use crate::token::sealer::{Opened, Sealer};
+use crate::token::sealer::Sealer;
+use crate::token::values::Opened;
 use crate::token::wire::CLOCK_SKEW;
 
 /// What [`UsedTokens::claim`] fails with. Its text goes to the log.

@@ -33,10 +33,10 @@ use crate::token::wire::{self, Claims, MAX_TOKEN_LEN, Mode};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct RawTokens {
-    tokens: Tokens,
+    tokens: EitherMode,
 }
 
-enum Tokens {
+enum EitherMode {
     Sealed(Sealing),
     Signed(Signing),
 }
@@ -48,8 +48,8 @@ impl RawTokens {
     pub fn new(ring: impl Into<RingHandle>, mode: Mode, purpose: impl AsRef<[u8]>) -> RawTokens {
         let (ring, purpose) = (ring.into(), purpose.as_ref());
         let tokens = match mode {
-            Mode::Sealed => Tokens::Sealed(Sealing::new(ring, purpose, 1)),
-            Mode::Signed => Tokens::Signed(Signing::new(ring, purpose, 1)),
+            Mode::Sealed => EitherMode::Sealed(Sealing::new(ring, purpose, 1)),
+            Mode::Signed => EitherMode::Signed(Signing::new(ring, purpose, 1)),
         };
         RawTokens { tokens }
     }
@@ -76,9 +76,9 @@ impl RawTokens {
             Ok(())
         };
         match &self.tokens {
-            Tokens::Sealed(sealing) => sealing.seal(now, claims, &mut token, write).map(|_| ())?,
-            Tokens::Signed(signing) => signing.sign(now, claims, &mut token, write)?,
-        }
+            EitherMode::Sealed(sealing) => sealing.make(now, claims, &mut token, write),
+            EitherMode::Signed(signing) => signing.make(now, claims, &mut token, write),
+        }?;
         Ok(token)
     }
 
@@ -90,8 +90,8 @@ impl RawTokens {
     pub fn authenticate(&self, token: impl AsRef<[u8]>) -> Result<RawToken, OpenError> {
         let mut buf = Zeroizing::new(Vec::new());
         let timeless = match &self.tokens {
-            Tokens::Sealed(sealing) => sealing.authenticate(token.as_ref(), &mut buf)?,
-            Tokens::Signed(signing) => signing.authenticate(token.as_ref(), &mut buf)?,
+            EitherMode::Sealed(sealing) => sealing.authenticate(token.as_ref(), &mut buf)?,
+            EitherMode::Signed(signing) => signing.authenticate(token.as_ref(), &mut buf)?,
         };
         let Timeless { key_id, schedule, body } = timeless;
         body.check_padding()?;

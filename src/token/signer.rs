@@ -1,7 +1,6 @@
 //! Typed tokens that the client may read: sign, verify, and read unverified.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::time::Duration;
 
 use crate::keys::handle::RingHandle;
@@ -11,13 +10,13 @@ use crate::time::UnixTime;
 use crate::token::error::{OpenError, SealError};
 #[cfg(feature = "json")]
 use crate::token::payload::Encoding;
-use crate::token::payload::{self, Payload, View};
-use crate::token::sealer::{Opened, owned, view};
-use crate::token::signed::Signing;
+use crate::token::payload::{Payload, View};
+use crate::token::signed::Signed;
 #[cfg(feature = "json")]
 use crate::token::signed::unverified;
-use crate::token::wipe::Buffer;
-use crate::token::wire::{Claims, MAX_TOKEN_LEN};
+#[cfg(feature = "json")]
+use crate::token::values::owned;
+use crate::token::values::{Opened, Values};
 
 /// Signs values of one type into tokens and verifies them (spec sections 6 and 7).
 ///
@@ -47,9 +46,7 @@ use crate::token::wire::{Claims, MAX_TOKEN_LEN};
 /// Signing is deterministic: the same value in the same second gives the same
 /// token. A token has 51 characters and 4/3 of its body.
 pub struct Signer<P> {
-    signing: Signing,
-    lifetime: Duration,
-    payload: PhantomData<fn() -> P>,
+    values: Values<Signed, P>,
 }
 
 impl<P: Payload> Signer<P> {
@@ -57,17 +54,14 @@ impl<P: Payload> Signer<P> {
     /// enforces the smaller of this and the token's own lifetime.
     #[must_use]
     pub fn new(ring: impl Into<RingHandle>, lifetime: Duration) -> Signer<P> {
-        const { payload::check::<P>() };
-        let signing = Signing::new(ring.into(), P::PURPOSE.as_bytes(), 1);
-        Signer { signing, lifetime, payload: PhantomData }
+        Signer { values: Values::new(ring.into(), lifetime) }
     }
 
     /// Makes and accepts tokens of at most `len` characters, and never more
-    /// than [`MAX_TOKEN_LEN`].
+    /// than [`MAX_TOKEN_LEN`](crate::token::MAX_TOKEN_LEN).
     #[must_use]
-    pub fn limited_to(mut self, len: usize) -> Signer<P> {
-        self.signing.limit = len.min(MAX_TOKEN_LEN);
-        self
+    pub fn limited_to(self, len: usize) -> Signer<P> {
+        Signer { values: self.values.limited_to(len) }
     }
 
     /// Signs `payload` now, under the primary key.
@@ -83,9 +77,7 @@ impl<P: Payload> Signer<P> {
     /// # Errors
     /// Every [`SealError`] but `Random`.
     pub fn sign_at(&self, payload: &P, now: UnixTime) -> Result<String, SealError> {
-        let mut token = String::new();
-        self.sign_into(payload, now, &mut token)?;
-        Ok(token)
+        self.values.make(payload, now)
     }
 
     /// Signs as of `now` into `token`, whose content is replaced.
@@ -98,8 +90,7 @@ impl<P: Payload> Signer<P> {
         now: UnixTime,
         token: &mut String,
     ) -> Result<(), SealError> {
-        let claims = Claims::new(now, self.lifetime, P::VERSION);
-        self.signing.sign(now, claims, token, |out| payload::encode(payload, out))
+        self.values.make_into(payload, now, token)
     }
 
     /// Verifies a token now.
@@ -108,7 +99,7 @@ impl<P: Payload> Signer<P> {
     /// The first failing step of spec section 7, as an [`OpenError`]. Tell the
     /// client only that there is no valid token.
     pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Opened<P>, OpenError> {
-        self.verify_owned(token.as_ref(), UnixTime::now)
+        self.values.open(token.as_ref(), UnixTime::now)
     }
 
     /// Verifies as of `now`. See [`verify`](Signer::verify).
@@ -120,7 +111,7 @@ impl<P: Payload> Signer<P> {
         token: impl AsRef<[u8]>,
         now: UnixTime,
     ) -> Result<Opened<P>, OpenError> {
-        self.verify_owned(token.as_ref(), || now)
+        self.values.open(token.as_ref(), || now)
     }
 
     /// Verifies as of `now` in a buffer of the caller, from which the payload
@@ -134,24 +125,13 @@ impl<P: Payload> Signer<P> {
         now: UnixTime,
         buf: &'b mut Vec<u8>,
     ) -> Result<Opened<V>, OpenError> {
-        view(self.signing.verify(token.as_ref(), || now, self.lifetime, buf)?)
-    }
-
-    fn verify_owned(
-        &self,
-        token: &[u8],
-        now: impl FnOnce() -> UnixTime,
-    ) -> Result<Opened<P>, OpenError> {
-        owned(self.signing.verify(token, now, self.lifetime, &mut Buffer::new())?)
+        self.values.open_in(token.as_ref(), now, buf)
     }
 }
 
 impl<P: Payload> fmt::Debug for Signer<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signer")
-            .field("purpose", &P::PURPOSE)
-            .field("lifetime", &self.lifetime)
-            .finish_non_exhaustive()
+        self.values.debug("Signer", f)
     }
 }
 

@@ -29,9 +29,6 @@ pub(crate) const HEAD_LEN: usize = PREFIX_LEN + KEY_ID_LEN;
 /// The shortest body: four varints of one byte.
 const MIN_BODY_LEN: usize = 4;
 
-/// Where the encrypted body begins in a sealed token.
-pub(crate) const SEALED_BODY: usize = HEAD_LEN + NONCE_LEN;
-
 /// Whether a token is encrypted or can be read by anybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -142,7 +139,7 @@ impl Claims {
 const ROOM: usize = 2;
 
 /// Appends a body. `encode` appends the payload; its length goes before it.
-#[allow(
+#[expect(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
     clippy::indexing_slicing,
@@ -241,7 +238,7 @@ impl<'a> Body<'a> {
     }
 }
 
-#[allow(
+#[expect(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
     clippy::indexing_slicing,
@@ -253,7 +250,7 @@ pub(crate) fn write_varint(buf: &mut Vec<u8>, value: u64) {
 }
 
 /// A varint's bytes, and how many of the ten they are.
-#[allow(
+#[expect(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
     clippy::indexing_slicing,
