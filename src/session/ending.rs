@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::revocation::entry::{Revocation, Subject};
 use crate::revocation::list::Revocations;
 use crate::revocation::moved::Move;
+use crate::session::change::Draft;
 use crate::session::error::SessionError;
 use crate::session::judge::{Alive, Judged};
 use crate::session::pending::Change;
@@ -105,7 +106,7 @@ impl<T: Payload> Session<T> {
         let apart = Duration::from_secs(u64::from(record.id.as_bytes()[0]));
         let until = revocations.last(now) + apart;
         let (channel, kind) = self.renaming();
-        self.write(record, state, channel, kind, revision)?;
+        self.write(Draft { record, state, encoded: None, channel, kind }, revision)?;
         revocations.add_move(now, subject, Move { from, to, until });
         Ok(())
     }

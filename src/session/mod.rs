@@ -20,9 +20,11 @@
 //! This folder uses every other folder but `adapters`.
 
 pub(crate) mod about;
+pub(crate) mod adoption;
 pub(crate) mod answer;
 #[allow(clippy::arithmetic_side_effects, reason = "reads no client's bytes")]
 pub(crate) mod audit;
+pub(crate) mod change;
 pub(crate) mod closing;
 pub(crate) mod ending;
 pub(crate) mod error;

@@ -7,22 +7,16 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::revocation::entry::Subject;
 use crate::revocation::list::Asked;
 use crate::session::about::{About, Checked};
-use crate::session::answer::NewTokens;
 use crate::session::error::SessionError;
 use crate::session::event::Event;
 use crate::session::info::{Info, Status};
 use crate::session::judge::{Alive, Carried, Judged, Refusal, StateToken, judge};
-use crate::session::migration::{Adopted, Old, OldServers};
-use crate::session::pending::{Activity, Change, Kind, Pending, Response, Written};
+use crate::session::migration::Old;
+use crate::session::pending::{Activity, Change, Kind, Pending, Written};
 use crate::session::record::Record;
 use crate::session::shared::{Channel, Shared};
-use crate::session::start::Start;
-use crate::session::tokens;
 use crate::time::UnixTime;
-use crate::token::error::SealError;
-use crate::token::id::SessionId;
-use crate::token::payload::{self, Payload, PayloadError};
-use crate::token::wipe::Buffer;
+use crate::token::payload::Payload;
 
 /// The session of one request, whose state is a `T`.
 ///
@@ -94,95 +88,6 @@ impl<T: Payload> Session<T> {
     /// Reads the state, if there is a session.
     pub fn with<R>(&self, read: impl FnOnce(Option<&T>) -> R) -> R {
         read(self.get().as_deref())
-    }
-
-    /// Starts a new session with a new id: the user has signed in. What the
-    /// client had before is replaced.
-    ///
-    /// # Errors
-    /// [`SessionError::TooLarge`], with the old session kept; and when the
-    /// response has left, no key is primary, or there is no randomness.
-    pub fn start(&self, state: T) -> Result<(), SessionError> {
-        self.start_with(state, Start::new())
-    }
-
-    /// Starts a new session with options. See [`start`](Session::start).
-    ///
-    /// # Errors
-    /// As [`start`](Session::start), and [`SessionError::NoChannel`].
-    pub fn start_with(&self, state: T, options: Start) -> Result<(), SessionError> {
-        let revision = self.revision()?;
-        let now = self.now();
-        let started_at = self.start_of(&state);
-        // One that is put after a revocation lives no longer for it.
-        let ends = (started_at > now).then(|| now + self.inner.shared.policy.absolute_timeout());
-        let record = Record {
-            id: SessionId::new().map_err(SealError::from)?,
-            started_at,
-            reauthenticated_at: now,
-            ceiling: options.ceiling.into_iter().chain(ends).min(),
-            origin: None,
-        };
-        let channel = options.channel.unwrap_or(self.inner.channel);
-        if (self.inner.channel, channel) == (Channel::Bearer, Channel::Cookie) {
-            return Err(SessionError::NoChannel);
-        }
-        self.write(record, Arc::new(state), channel, Kind::Started, revision)
-    }
-
-    /// Replaces the state. A state that encodes equal writes nothing.
-    ///
-    /// # Errors
-    /// [`SessionError::NoSession`]; [`SessionError::TooLarge`], with the old
-    /// state kept; and as for [`start`](Session::start).
-    pub fn set(&self, state: T) -> Result<(), SessionError> {
-        self.change(|_| Ok((state, ())))
-    }
-
-    /// Changes the state in place: a copy of it, which takes its place if it
-    /// encodes differently afterwards. The closure may use the session.
-    ///
-    /// # Errors
-    /// As [`set`](Session::set), and [`SessionError::Conflict`] when the
-    /// session was changed while the closure ran.
-    pub fn update<R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<R, SessionError> {
-        self.change(|encoded| {
-            let mut state = payload::decode(T::VERSION, encoded)?;
-            let result = change(&mut state);
-            Ok((state, result))
-        })
-    }
-
-    /// The user has proved again who they are, or was given more rights: the
-    /// session gets a new id and counts as fresh. Its clocks go on.
-    ///
-    /// # Errors
-    /// As [`set`](Session::set).
-    pub fn reauthenticated(&self) -> Result<(), SessionError> {
-        let revision = self.revision()?;
-        let (record, state) = self.there()?;
-        let record = record.renamed().map_err(SealError::from)?;
-        let record = Record { reauthenticated_at: self.now(), ..record };
-        let (channel, kind) = self.renaming();
-        self.write(record, state, channel, kind, revision)
-    }
-
-    /// As what a session under a new id is written: one that this request has
-    /// started stays one that was started.
-    pub(crate) fn renaming(&self) -> (Channel, Kind) {
-        match self.writing() {
-            (channel, Kind::Started) => (channel, Kind::Started),
-            (channel, _) => (channel, Kind::Renamed),
-        }
-    }
-
-    /// When a session that starts now begins. Whoever signs in after a
-    /// revocation is not meant by it, though it covers this second, and the
-    /// clock of the server that made it may be ahead.
-    fn start_of(&self, state: &T) -> UnixTime {
-        let now = self.now();
-        let Some(revocations) = &self.inner.shared.revocations else { return now };
-        revocations.start(self.subject_of(state), now)
     }
 
     pub(crate) fn subject_of(&self, state: &T) -> Option<Subject> {
@@ -298,7 +203,7 @@ impl<T: Payload> Session<T> {
     }
 
     /// What this request has done so far.
-    fn changed(&self) -> Change<T> {
+    pub(crate) fn changed(&self) -> Change<T> {
         let change = self.pending().change.clone();
         self.or_adopted(change)
     }
@@ -311,65 +216,6 @@ impl<T: Payload> Session<T> {
             }
             change => change,
         }
-    }
-
-    /// The same, if the application's check says that it holds.
-    pub(crate) fn adopted_and_holds(&self) -> Option<Arc<Written<T>>> {
-        self.adopted().filter(|_| self.verdict().is_ok())
-    }
-
-    /// The session of the library before, if the request carries none of ours,
-    /// be it alive or not.
-    pub(crate) fn adopted(&self) -> Option<Arc<Written<T>>> {
-        let old = self.inner.old.as_ref()?;
-        let adopt = || {
-            self.judged(); // it is looked at, and what is refused is said to be
-            if self.inner.carried.has_ours() {
-                return None;
-            }
-            let (adopted, servers) = old.adopt(self.now())?;
-            if self.is_revoked_before(&adopted) {
-                self.inner.shared.emit(Event::Refused(Refusal::Revoked));
-                return None;
-            }
-            let kind = match servers {
-                OldServers::Gone => Kind::Adopted,
-                OldServers::Running => Kind::Borrowed,
-            };
-            match self.adopt(adopted, kind) {
-                Ok(written) => Some(Arc::new(written)),
-                Err(error) => {
-                    self.inner.shared.emit(Event::NotAdopted(error));
-                    None
-                }
-            }
-        };
-        self.inner.adopted.get_or_init(adopt).clone()
-    }
-
-    /// Whoever was signed out everywhere was so with the old library's tokens,
-    /// too; one that does not say how old it is counts as old.
-    fn is_revoked_before(&self, adopted: &Adopted<T>) -> bool {
-        let Some(revocations) = &self.inner.shared.revocations else { return false };
-        revocations.has(&Asked {
-            id: SessionId::from_bytes([0; 16]),
-            origin: SessionId::from_bytes([0; 16]),
-            subject: &|| self.subject_of(&adopted.state),
-            started_at: adopted.started_at.unwrap_or(UnixTime::EPOCH),
-            keys: None,
-        })
-    }
-
-    fn adopt(&self, adopted: Adopted<T>, kind: Kind) -> Result<Written<T>, SessionError> {
-        let now = self.now();
-        let record = Record {
-            id: SessionId::new().map_err(SealError::from)?,
-            started_at: adopted.started_at.unwrap_or(now).min(now),
-            reauthenticated_at: adopted.started_at.unwrap_or(UnixTime::EPOCH).min(now),
-            ceiling: adopted.ceiling,
-            origin: None,
-        };
-        self.sealed(record, Arc::new(adopted.state), self.inner.channel, kind)
     }
 
     /// The session as this request has left it.
@@ -387,94 +233,6 @@ impl<T: Payload> Session<T> {
             Status::Refused(Refusal::NotRevalidated) => SessionError::NotNow,
             _ => SessionError::NoSession,
         })
-    }
-
-    /// Where a change is written to, and as what: a session that this request
-    /// has started or adopted stays one.
-    pub(crate) fn writing(&self) -> (Channel, Kind) {
-        match self.changed() {
-            Change::Written(written) => match written.kind {
-                Kind::Borrowed => (written.tokens.channel, Kind::Adopted),
-                kind => (written.tokens.channel, kind),
-            },
-            _ => (self.inner.channel, Kind::Changed),
-        }
-    }
-
-    fn change<R>(
-        &self,
-        make: impl FnOnce(&[u8]) -> Result<(T, R), SessionError>,
-    ) -> Result<R, SessionError> {
-        let revision = self.revision()?;
-        let (record, state) = self.there()?;
-        let before = encoded(&*state)?;
-        let (state, result) = make(&before)?;
-        if *encoded(&state)? == *before {
-            return Ok(result);
-        }
-        let (channel, kind) = self.writing();
-        self.write(record, Arc::new(state), channel, kind, revision)?;
-        Ok(result)
-    }
-
-    /// Puts a state in place, unless another change came between.
-    pub(crate) fn write(
-        &self,
-        record: Record,
-        state: Arc<T>,
-        channel: Channel,
-        kind: Kind,
-        revision: u64,
-    ) -> Result<(), SessionError> {
-        let written = self.sealed(record, state, channel, kind)?;
-        let mut pending = self.pending();
-        if pending.revision != revision {
-            return Err(SessionError::Conflict);
-        }
-        pending.put(Change::Written(Arc::new(written)))
-    }
-
-    /// Seals a state now, so that whatever can fail fails on the line that sets it.
-    fn sealed(
-        &self,
-        record: Record,
-        state: Arc<T>,
-        channel: Channel,
-        kind: Kind,
-    ) -> Result<Written<T>, SessionError> {
-        let shared = &self.inner.shared;
-        let keys = shared.keys(channel).ok_or(SessionError::NoChannel)?;
-        let now = self.now();
-        let expires_at = shared.policy.deadline(record.started_at, record.ceiling);
-        if expires_at <= now {
-            return Err(SessionError::CeilingPassed);
-        }
-        let (key_id, text) = match tokens::state(keys, &record, &*state, expires_at, now) {
-            Err(error @ SealError::TooLong { len, .. }) => {
-                shared.check_fit(channel, len)?; // names the cookie's limit, not the format's
-                return Err(error.into());
-            }
-            sealed => sealed?,
-        };
-        shared.check_fit(channel, text.len())?;
-        let renewal = match (channel, kind) {
-            (Channel::Cookie, _) | (Channel::Bearer, Kind::Changed) => None,
-            (Channel::Bearer, _) => {
-                Some(tokens::first_renewal(keys, &shared.policy, record.id, now)?)
-            }
-        };
-        let age = expires_at.since(now);
-        let tokens = NewTokens { channel, state: text, renewal, age };
-        Ok(Written { record, state, key_id, tokens, expires_at, kind })
-    }
-
-    /// The number of changes so far; an error once the response has left.
-    pub(crate) fn revision(&self) -> Result<u64, SessionError> {
-        let pending = self.pending();
-        match pending.response {
-            Response::Open => Ok(pending.revision),
-            Response::Sent => Err(SessionError::ResponseSent),
-        }
     }
 }
 
@@ -511,12 +269,6 @@ impl<T> Session<T> {
     pub(crate) fn pending(&self) -> MutexGuard<'_, Pending<T>> {
         self.inner.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn encoded<T: Payload>(state: &T) -> Result<Buffer, PayloadError> {
-    let mut out = Buffer::new();
-    payload::encode(state, &mut out)?;
-    Ok(out)
 }
 
 impl<T> Clone for Session<T> {

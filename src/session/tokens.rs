@@ -7,8 +7,8 @@ use crate::session::record::{RENEWAL_SCHEMA, Record, RenewalRecord, StateCopy};
 use crate::time::UnixTime;
 use crate::token::error::SealError;
 use crate::token::id::{SessionId, fingerprint};
-use crate::token::payload::{self, Payload};
-use crate::token::wipe::reserve_wiped;
+use crate::token::payload::PayloadError;
+use crate::token::wipe::{append_wiped, reserve_wiped};
 use crate::token::wire::{Body, Claims, Mode};
 
 /// What a renewal token's body has before its payload, at most: times of
@@ -16,18 +16,16 @@ use crate::token::wire::{Body, Claims, Mode};
 const MAX_CLAIMS_LEN: usize = 15;
 
 /// A state token, issued now.
-pub(crate) fn state<T: Payload>(
+pub(crate) fn state(
     keys: &ChannelKeys,
     record: &Record,
-    state: &T,
-    expires_at: UnixTime,
-    now: UnixTime,
+    claims: Claims,
+    encode: impl FnOnce(&mut Vec<u8>) -> Result<(), PayloadError>,
 ) -> Result<(KeyId, String), SealError> {
     let mut token = String::new();
-    let claims = Claims::new(now, expires_at.since(now), T::VERSION);
-    let key_id = keys.state.make(now, claims, &mut token, |out| {
+    let key_id = keys.state.make(claims.issued_at, claims, &mut token, |out| {
         record.write(out);
-        payload::encode(state, out)
+        encode(out)
     })?;
     Ok((key_id, token))
 }
@@ -42,8 +40,7 @@ pub(crate) fn state_again<T>(
     let claims = Claims::new(seen, alive.expires_at.since(seen), alive.token.claims.schema);
     let payload = Body::parse(&alive.token.body).map(|body| body.payload).unwrap_or_default();
     keys.state.make(seen, claims, &mut token, |out| {
-        reserve_wiped(out, payload.len());
-        out.extend_from_slice(payload);
+        append_wiped(out, payload);
         Ok(())
     })?;
     Ok(token)

@@ -6,7 +6,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::token::skips::{Unwritten, write_whole};
-use crate::token::wipe::reserve_wiped;
+use crate::token::wipe::append_wiped;
 
 /// A type that travels in tokens: what it is for, and which shape it has.
 ///
@@ -307,8 +307,7 @@ struct Wiped<'a>(&'a mut Vec<u8>);
 impl Wiped<'_> {
     #[inline]
     fn extend(&mut self, bytes: &[u8]) {
-        reserve_wiped(self.0, bytes.len());
-        self.0.extend_from_slice(bytes);
+        append_wiped(self.0, bytes);
     }
 }
 

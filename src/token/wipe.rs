@@ -74,6 +74,13 @@ pub(crate) fn reserve_wiped(buf: &mut Vec<u8>, more: usize) {
     }
 }
 
+/// Appends `bytes`, and wipes what a move leaves behind.
+#[inline]
+pub(crate) fn append_wiped(buf: &mut Vec<u8>, bytes: &[u8]) {
+    reserve_wiped(buf, bytes.len());
+    buf.extend_from_slice(bytes);
+}
+
 #[cold]
 fn grow(buf: &mut Vec<u8>, needed: usize) {
     // A power of two, so that what a spare has grown to stays within LARGEST_SPARE.

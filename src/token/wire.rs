@@ -238,12 +238,7 @@ impl<'a> Body<'a> {
     }
 }
 
-#[expect(
-    clippy::arithmetic_side_effects,
-    clippy::as_conversions,
-    clippy::indexing_slicing,
-    reason = "sealing: the lengths are our own"
-)]
+#[expect(clippy::indexing_slicing, reason = "sealing: the lengths are our own")]
 pub(crate) fn write_varint(buf: &mut Vec<u8>, value: u64) {
     let (bytes, len) = varint(value);
     buf.extend_from_slice(&bytes[..len]);

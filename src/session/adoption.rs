@@ -1,0 +1,79 @@
+//! How a request takes over a session that another library made.
+
+use std::sync::Arc;
+
+use crate::revocation::list::Asked;
+use crate::session::change::Draft;
+use crate::session::error::SessionError;
+use crate::session::event::Event;
+use crate::session::judge::Refusal;
+use crate::session::migration::{Adopted, OldServers};
+use crate::session::pending::{Kind, Written};
+use crate::session::record::Record;
+use crate::session::session::Session;
+use crate::time::UnixTime;
+use crate::token::error::SealError;
+use crate::token::id::SessionId;
+use crate::token::payload::Payload;
+
+impl<T: Payload> Session<T> {
+    /// The same, if the application's check says that it holds.
+    pub(crate) fn adopted_and_holds(&self) -> Option<Arc<Written<T>>> {
+        self.adopted().filter(|_| self.verdict().is_ok())
+    }
+
+    /// The session of the library before, if the request carries none of ours,
+    /// be it alive or not.
+    pub(crate) fn adopted(&self) -> Option<Arc<Written<T>>> {
+        let old = self.inner.old.as_ref()?;
+        let adopt = || {
+            self.judged(); // it is looked at, and what is refused is said to be
+            if self.inner.carried.has_ours() {
+                return None;
+            }
+            let (adopted, servers) = old.adopt(self.now())?;
+            if self.is_revoked_before(&adopted) {
+                self.inner.shared.emit(Event::Refused(Refusal::Revoked));
+                return None;
+            }
+            let kind = match servers {
+                OldServers::Gone => Kind::Adopted,
+                OldServers::Running => Kind::Borrowed,
+            };
+            match self.adopt(adopted, kind) {
+                Ok(written) => Some(Arc::new(written)),
+                Err(error) => {
+                    self.inner.shared.emit(Event::NotAdopted(error));
+                    None
+                }
+            }
+        };
+        self.inner.adopted.get_or_init(adopt).clone()
+    }
+
+    /// Whoever was signed out everywhere was so with the old library's tokens,
+    /// too; one that does not say how old it is counts as old.
+    fn is_revoked_before(&self, adopted: &Adopted<T>) -> bool {
+        let Some(revocations) = &self.inner.shared.revocations else { return false };
+        revocations.has(&Asked {
+            id: SessionId::from_bytes([0; 16]),
+            origin: SessionId::from_bytes([0; 16]),
+            subject: &|| self.subject_of(&adopted.state),
+            started_at: adopted.started_at.unwrap_or(UnixTime::EPOCH),
+            keys: None,
+        })
+    }
+
+    fn adopt(&self, adopted: Adopted<T>, kind: Kind) -> Result<Written<T>, SessionError> {
+        let now = self.now();
+        let record = Record {
+            id: SessionId::new().map_err(SealError::from)?,
+            started_at: adopted.started_at.unwrap_or(now).min(now),
+            reauthenticated_at: adopted.started_at.unwrap_or(UnixTime::EPOCH).min(now),
+            ceiling: adopted.ceiling,
+            origin: None,
+        };
+        let (state, channel) = (Arc::new(adopted.state), self.inner.channel);
+        self.seal(Draft { record, state, encoded: None, channel, kind })
+    }
+}
