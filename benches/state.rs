@@ -1,0 +1,68 @@
+//! The values, keys and times that all benches use.
+
+use std::fmt;
+use std::time::Duration;
+
+use bulla::{KeyRing, Payload, UnixTime};
+use serde::{Deserialize, Serialize};
+
+pub(crate) const LIFETIME: Duration = Duration::from_secs(3600);
+
+/// Benches do not read the clock: how long that takes depends on the machine.
+pub(crate) const NOW: UnixTime = UnixTime::from_secs(1_796_126_400);
+
+/// A token that was made then has expired [`NOW`].
+pub(crate) const EARLIER: UnixTime = UnixTime::from_secs(NOW.as_secs() - LIFETIME.as_secs());
+
+#[derive(Serialize, Deserialize, Payload)]
+#[payload(purpose = "shop.example/session", version = 3, previous = StateV1)]
+pub(crate) struct State {
+    pub(crate) id: u64,
+    names: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize, Payload)]
+#[payload(purpose = "shop.example/session")]
+pub(crate) struct StateV1 {
+    pub(crate) id: u64,
+}
+
+impl From<StateV1> for State {
+    fn from(old: StateV1) -> State {
+        State { id: old.id, names: Vec::new() }
+    }
+}
+
+/// A number of strings of 25 bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Size(u32);
+
+pub(crate) const SMALL: Size = Size(3);
+pub(crate) const LARGE: Size = Size(85);
+pub(crate) const SIZES: [Size; 2] = [SMALL, LARGE];
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.len())
+    }
+}
+
+impl Size {
+    /// Bytes of the state in postcard.
+    pub(crate) fn len(self) -> usize {
+        postcard::to_allocvec(&self.state()).expect("a state is serializable").len()
+    }
+
+    pub(crate) fn state(self) -> State {
+        let names = (0..self.0).map(|n| format!("a string no. {n:02} of 25 bytes"));
+        State { id: 4_815_162_342, names: names.collect() }
+    }
+}
+
+/// How many keys rings have: one, as many as rotation leads to, and the limit.
+pub(crate) const RINGS: [usize; 3] = [1, 4, 64];
+
+pub(crate) fn ring(keys: usize) -> KeyRing {
+    let new = |_| KeyRing::generate().expect("randomness").expose_text().to_string();
+    (0..keys).map(new).collect::<String>().parse().expect("it reads its own text")
+}
