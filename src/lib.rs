@@ -1,6 +1,14 @@
-//! Client-side sessions: state sealed or signed under a rotating key ring, carried by
-//! the client as a cookie or a header, and verified by any server that has the ring.
-//! No session store, no call to another machine.
+//! Client-side sessions: the state is sealed or signed under a rotating key ring, the client
+//! carries it as a cookie or a header, and every server that has the ring can verify it. There
+//! is no session store, and no server asks another machine.
+//!
+//! The five sections below are a tour. Names that most applications use are at the root of the
+//! crate; the modules have the rest.
+//!
+//! # Tokens
+//!
+//! A token holds one value of a type that implements [`Payload`]. [`Sealer`] makes tokens that
+//! the client cannot read, [`Signer`] tokens that the client can read and cannot change.
 //!
 //! ```
 //! use std::time::Duration;
@@ -19,30 +27,66 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What is where
+//! The module [`token`] has the errors, schema versions and upgrades of a type, borrowed
+//! decoding, tokens that open once, and tokens for tools.
 //!
-//! | you want | look at |
-//! |---|---|
-//! | tokens that the client cannot read | [`Sealer`] |
-//! | tokens that the client may read | [`Signer`], [`read_unverified`] |
-//! | keys, and when they change | [`KeyRing`], [`Key`] |
-//! | types that travel, and how they change shape | [`Payload`], [`View`] |
-//! | login sessions in axum, hyper, tonic, actix-web, Rocket | `SessionLayer`, `SessionMiddleware`, `SessionFairing`, `Required`, `Fresh` (features) |
-//! | login sessions anywhere else | [`Sessions`], [`Session`] |
-//! | how long they live | [`Policy`] |
-//! | how they travel | [`Cookie`], [`Bearer`] |
-//! | keys that change while serving | [`RingHandle`] |
-//! | sessions that end before their time | [`Revocations`] |
-//! | tokens that open once | [`Sealer::open_once`] |
-//! | tokens in tools | [`RawTokens`], [`Visible`] |
+//! # Sessions
 //!
-//! The token format is specified in `spec/bulla-v1.md`; what is promised to whom, and
-//! what is not, in `SECURITY.md`.
+//! [`Sessions`] loads the [`Session`] of a request and writes what the handler did to it into the
+//! response. [`Policy`] says how long sessions live. An adapter does the loading and the writing:
+//! [`SessionLayer`](adapters#tower-05-axum-08) for axum, hyper and tonic,
+//! [`SessionMiddleware`](adapters#actix-web-4) for actix-web, and
+//! [`SessionFairing`](adapters#rocket-05) for Rocket. Without a framework:
+//!
+//! ```
+//! use bulla::{KeyRing, Payload, Policy, Sessions};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize, Payload)]
+//! #[payload(purpose = "bank.example/session")]
+//! struct Account { name: String }
+//!
+//! let sessions = Sessions::<Account>::new(KeyRing::generate()?, Policy::default());
+//!
+//! // A request without a session: the user signs in.
+//! let session = sessions.load(|_header_name| None::<&[u8]>);
+//! session.start(Account { name: "ada".to_owned() })?;
+//! let headers = session.commit();                     // set-cookie, cache-control, vary
+//! # let cookie = headers.into_iter().next().unwrap().value;
+//! # let cookie = cookie.split(';').next().unwrap().as_bytes();
+//!
+//! // The next request, with the cookie.
+//! let session = sessions.load(|name| (name == "cookie").then_some(cookie));
+//! assert_eq!(session.get().unwrap().name, "ada");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The module [`session`] has what belongs to sessions: step-up authentication, events, migration
+//! from another library, the audit. The module [`transport`] has [`Cookie`] and [`Bearer`].
+//!
+//! # Keys
+//!
+//! A [`KeyRing`] is a text of a few lines: keys, each with the time from which it seals and the
+//! time until which it opens. Every server that has the same text changes keys at the same
+//! second. [`RingHandle`] replaces the ring of a running server, and with the feature `reload`
+//! follows a file or another source. The command line tool `bulla` makes and changes rings; the
+//! module [`keys`] has the types.
+//!
+//! # Log out everywhere
+//!
+//! [`Revocations`] is a list, in the memory of each server, of sessions that end before their
+//! deadline: one session, all sessions of a user, all under one key, or all. A file or Redis
+//! spreads it over a fleet. See the module [`revocation`].
+//!
+//! # Testing
+//!
+//! The feature `testing` adds the module `testing`: signed-in requests in one line, and a clock
+//! that tests move.
 //!
 //! # Time
 //!
-//! Every verb with a plain name uses the system clock; the one that ends in `_at` takes
-//! the time. Times are whole seconds, [`UnixTime`].
+//! A method with a plain name reads the system clock; the method with the same name and `_at`
+//! takes the time. Times are whole seconds, [`UnixTime`].
 //!
 //! # Features
 //!
@@ -50,15 +94,20 @@
 //! |---|---|
 //! | `derive` (default) | `#[derive(Payload)]` |
 //! | `json` (default) | `Encoding::Json`, for signed tokens that a front end reads |
-//! | `aws-lc-rs` | the same tokens several times faster, by cryptography in C and assembly; builds with a C compiler |
-//! | `testing` | `TestClock`, `Sessions::signed_in_cookie` and `signed_in_bearer`, for an application's tests |
-//! | `reload` | `RingHandle::watch`: a ring in a file, or elsewhere, that is followed while serving |
-//! | `tracing` | events of sessions as events of `tracing`; every adapter brings it |
-//! | `http` | `Sessions::load_headers` and `Bundle::write_headers`, for what serves the types of `http` 1 |
+//! | `aws-lc-rs` | the same tokens several times faster, by cryptography in C and assembly; needs a C compiler |
+//! | `testing` | signed-in requests and a clock, for an application's tests |
+//! | `reload` | `RingHandle::watch` and `RevocationFile`: files, or other sources, that are followed while serving |
+//! | `tracing` | events of sessions as events of `tracing`; every adapter switches it on |
+//! | `http` | `Sessions::load_headers` and `Bundle::write_headers`, for servers that use the types of `http` 1 |
 //! | `tower` | `SessionLayer`, for tower services over `http` 1: hyper, tonic, axum |
-//! | `axum08` | `Session`, `Required` and `Fresh` as extractors of axum 0.8; implies `tower` |
+//! | `axum08` | `Session`, `Required`, `Fresh` and `Current` as extractors of axum 0.8; implies `tower` |
 //! | `actix4` | `SessionMiddleware` and the extractors for actix-web 4 |
 //! | `rocket05` | `SessionFairing` and the request guards for Rocket 0.5 |
+//!
+//! # Further reading
+//!
+//! `spec/bulla-v1.md` specifies the token format, `SECURITY.md` says what the library promises and
+//! what it does not, and `docs/` has guides: frameworks, operations, coming from another library.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Nothing that a client sends may make the library panic. An exception says at its place

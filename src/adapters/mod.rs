@@ -1,14 +1,23 @@
 //! Adapters for web frameworks. Each is one file over the public API, and one versioned,
 //! additive feature.
 //!
-//! | framework | feature | file |
-//! |---|---|---|
-//! | tower 0.5: hyper, tonic, axum | `tower` | `tower` |
-//! | axum 0.8 | `axum08` | `axum08` |
-//! | actix-web 4 | `actix4` | `actix4` |
-//! | Rocket 0.5 | `rocket05` | `rocket05` |
+//! # tower 0.5, axum 0.8
 //!
-//! `extract` has the guards that the last three share, and `http` the header types of `http` 1.
+//! Features `tower` and `axum08`, files `tower` and `axum08`. `SessionLayer` wraps any tower
+//! service over `http` 1, such as those of hyper and tonic. With axum, handlers take
+//! [`Session`](crate::Session), `Required`, `Fresh` and `Current` as arguments.
+//!
+//! # actix-web 4
+//!
+//! Feature and file `actix4`. `SessionMiddleware` wraps an application, and handlers take the
+//! same arguments.
+//!
+//! # Rocket 0.5
+//!
+//! Feature and file `rocket05`. `SessionFairing` is attached to the application, and routes take
+//! the same types as request guards.
+//!
+//! The file `extract` has the guards that all three share, and `http` the header types of `http` 1.
 
 #[cfg(feature = "actix4")]
 mod actix4;
