@@ -92,7 +92,7 @@ fn filled(len: u64, now: UnixTime) -> Revocations {
             Revocation::Session { id, until }
         } else {
             let subject = Subject::of("bank.example/session", &format!("user {number}"));
-            Revocation::Subject { subject, before: now, until }
+            Revocation::Subject { subject, before: now, except: None, until }
         }
     }));
     list

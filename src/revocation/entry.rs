@@ -6,9 +6,12 @@ use std::str::FromStr;
 use crate::keys::key::KeyId;
 use crate::primitives;
 use crate::time::UnixTime;
-use crate::token::id::SessionId;
+use crate::token::id::{Mark, SessionId};
 
 const SUBJECT_LEN: usize = 16;
+
+/// The mark of an [`Exception`] that spares no token of the same second.
+pub(crate) const NO_MARK: Mark = [0; 8];
 
 /// One revocation. Its text form is a line, such as
 /// `session 6f0c…e1 until=2026-12-01T12:00:00Z`.
@@ -17,39 +20,51 @@ const SUBJECT_LEN: usize = 16;
 pub enum Revocation {
     /// One session.
     Session {
-        /// Which.
+        /// The id under which the session started, or a later one: then only tokens with
+        /// that id are revoked.
         id: SessionId,
-        /// When it would have ended in any case.
+        /// When the session would have ended in any case.
         until: UnixTime,
     },
-    /// The sessions of one subject that were started before an instant.
+    /// The sessions of one subject that started before an instant.
     Subject {
-        /// Whose.
+        /// The subject.
         subject: Subject,
-        /// Those started before this. The library ends all sessions of a subject before
-        /// even seconds, and before an odd one all others
-        /// ([`end_others`](crate::Session::end_others)). Whoever signs in starts after
-        /// it, unless it is over an hour ahead: then nobody does.
+        /// Sessions that started before this are revoked.
         before: UnixTime,
-        /// When the last of them would have ended in any case.
+        /// The session that revoked the others, and is spared.
+        except: Option<Exception>,
+        /// When the last of the revoked sessions would have ended in any case.
         until: UnixTime,
     },
     /// The state tokens under one key that were issued before an instant.
     Key {
-        /// Which key.
+        /// The key.
         id: KeyId,
-        /// Those issued before this.
+        /// Tokens that were issued before this are revoked.
         before: UnixTime,
-        /// When the last of them would have expired in any case.
+        /// When the last of the revoked tokens would have expired in any case.
         until: UnixTime,
     },
-    /// All sessions that were started before an instant: the panic button.
+    /// All sessions that started before an instant.
     All {
-        /// Those started before this.
+        /// Sessions that started before this are revoked.
         before: UnixTime,
-        /// When the last of them would have ended in any case.
+        /// When the last of the revoked sessions would have ended in any case.
         until: UnixTime,
     },
+}
+
+/// The session that a revocation of its subject spares, because it made the revocation:
+/// see [`Session::end_others`](crate::Session::end_others). Its text form is
+/// `ORIGIN.MARK`, 32 and 16 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Exception {
+    /// The id under which the session started.
+    pub origin: SessionId,
+    /// 8 random bytes that the session's token carries from then on. They tell it from
+    /// copies of the token that were made before.
+    pub mark: [u8; 8],
 }
 
 /// Whose sessions: a digest of 16 bytes of the purpose and the subject's name.
@@ -86,8 +101,9 @@ impl fmt::Display for Revocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Revocation::Session { id, until } => write!(f, "session {id} until={until}"),
-            Revocation::Subject { subject, before, until } => {
-                write!(f, "subject {subject} before={before} until={until}")
+            Revocation::Subject { subject, before, except, until } => {
+                write!(f, "subject {subject} before={before} until={until}")?;
+                except.map_or(Ok(()), |except| write!(f, " except={except}"))
             }
             Revocation::Key { id, before, until } => {
                 write!(f, "key {id} before={before} until={until}")
@@ -108,13 +124,20 @@ impl FromStr for Revocation {
         };
         match words[..] {
             ["session", id, until] => {
-                let id = SessionId::from_bytes(hex(id)?);
+                let id = session_id(id)?;
                 Ok(Revocation::Session { id, until: instant(until, "until=")? })
             }
-            ["subject", subject, before, until] => Ok(Revocation::Subject {
-                subject: Subject(hex(subject)?),
+            ["subject", subject, before, until, ref except @ ..] => Ok(Revocation::Subject {
+                subject: Subject(hex::<16>(subject)?.to_be_bytes()),
                 before: instant(before, "before=")?,
                 until: instant(until, "until=")?,
+                except: match except {
+                    [] => None,
+                    [except] => {
+                        Some(except.strip_prefix("except=").ok_or(RevocationError)?.parse()?)
+                    }
+                    _ => return Err(RevocationError),
+                },
             }),
             ["key", id, before, until] => Ok(Revocation::Key {
                 id: id.parse().map_err(|_| RevocationError)?,
@@ -138,7 +161,7 @@ impl fmt::Display for RevocationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
             "not a revocation: session ID until=INSTANT, or subject DIGEST, key ID or all, with \
-             before=INSTANT until=INSTANT",
+             before=INSTANT until=INSTANT; after a subject, except=ORIGIN.MARK may follow",
         )
     }
 }
@@ -157,11 +180,31 @@ impl fmt::Debug for Subject {
     }
 }
 
-/// 32 hexadecimal digits, in lower case.
-fn hex(text: &str) -> Result<[u8; 16], RevocationError> {
+impl fmt::Display for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:016x}", self.origin, u64::from_be_bytes(self.mark))
+    }
+}
+
+impl FromStr for Exception {
+    type Err = RevocationError;
+
+    fn from_str(text: &str) -> Result<Exception, RevocationError> {
+        let (origin, mark) = text.split_once('.').ok_or(RevocationError)?;
+        let mark = u64::try_from(hex::<8>(mark)?).map_err(|_| RevocationError)?;
+        Ok(Exception { origin: session_id(origin)?, mark: mark.to_be_bytes() })
+    }
+}
+
+fn session_id(text: &str) -> Result<SessionId, RevocationError> {
+    Ok(SessionId::from_bytes(hex::<16>(text)?.to_be_bytes()))
+}
+
+/// The number that `BYTES` bytes of hexadecimal digits spell, in lower case.
+fn hex<const BYTES: usize>(text: &str) -> Result<u128, RevocationError> {
     let lower = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    if text.len() != 32 || !text.bytes().all(lower) {
+    if text.len() != BYTES.saturating_mul(2) || !text.bytes().all(lower) {
         return Err(RevocationError);
     }
-    u128::from_str_radix(text, 16).map(u128::to_be_bytes).map_err(|_| RevocationError)
+    u128::from_str_radix(text, 16).map_err(|_| RevocationError)
 }

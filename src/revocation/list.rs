@@ -1,7 +1,5 @@
-//! Sessions that are over before their time.
+//! The list of revocations that a server has in memory.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -9,32 +7,29 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::keys::key::KeyId;
 use crate::revocation::entry::{Revocation, Subject};
-use crate::revocation::moved::{Move, Moved, SECOND};
+use crate::revocation::set::{Asked, Set};
 use crate::time::UnixTime;
-use crate::token::id::SessionId;
 use crate::token::wire::CLOCK_SKEW;
 
-/// So far ahead of the clock a session may be put by ending the others: after a
-/// revocation of everybody by a server whose clock is ahead.
-const MOVES: Duration = Duration::from_secs(2 * CLOCK_SKEW.as_secs() + 10);
+const SECOND: Duration = Duration::from_secs(1);
 
-/// So far ahead sessions may start after a revocation, and be revoked by another one: in
-/// one second, 1,800 times. What somebody has revoked further ahead stays closed to whoever
-/// signs in.
-const AHEAD: Duration = Duration::from_secs(60 * 60);
+/// How far ahead of the clock a user who signs in may start, to be after a revocation: a
+/// revocation ends what started within [`CLOCK_SKEW`], and the clock of the server that
+/// made it may be ahead by as much. The third minute has room for repetitions in the same
+/// second. If a revocation lies further ahead, sign-ins are refused until then.
+const AHEAD: Duration = Duration::from_secs(3 * CLOCK_SKEW.as_secs());
 
-/// Recent revocations are copied with each new one; from this many on they
-/// join the others.
+/// The recent revocations are copied with each new one. When there are more than this,
+/// they join the settled ones.
 const MAX_RECENT: usize = 1024;
 
-/// Sessions that are over before their time: a list in memory that is asked
-/// whenever one is opened. Clones are the same list.
+/// Revoked sessions: a list in memory that a server consults each time it opens a session.
+/// Clones share one list.
 ///
-/// Each revocation says until when anything that it is about can be alive, and
-/// is dropped then, so the list is as long as there were recent sign-outs.
-/// Asking takes the same time however long it is, and waits for nobody.
+/// Each revocation says when the last session that it revokes would have ended in any case.
+/// Then it is dropped, so the list is as long as there were recent revocations. A look-up
+/// takes the same time however long the list is, and takes no lock.
 ///
 /// ```
 /// use bulla::{KeyRing, Payload, Policy, Revocations, Sessions};
@@ -62,7 +57,8 @@ const MAX_RECENT: usize = 1024;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// By itself the list is this process's. `bulla-redis` spreads it over a fleet.
+/// The list belongs to one process. A [`RevocationFile`](crate::revocation::RevocationFile)
+/// keeps it, and the crate `bulla-redis` spreads it over a fleet.
 #[derive(Clone)]
 pub struct Revocations {
     inner: Arc<Inner>,
@@ -70,18 +66,20 @@ pub struct Revocations {
 
 struct Inner {
     list: ArcSwap<List>,
-    /// Held by whoever changes the list.
-    writing: Mutex<Moved>,
+    /// Held while the list is changed.
+    writing: Mutex<()>,
     spread: OnceLock<Spread>,
-    /// Seconds since 1970; 0 as long as nobody spreads the list.
+    /// In seconds since 1970; 0 until [`Revocations::confirm`] is called.
     confirmed_at: AtomicU64,
     /// When a session of this process last revoked something.
     latest: AtomicU64,
-    /// The longest absolute timeout of the sessions that ask this list, in seconds.
+    /// The longest absolute timeout of the sessions that use this list, in seconds.
     longest: AtomicU64,
+    /// Until when sessions of another library are adopted, in seconds since 1970.
+    adopts_until: AtomicU64,
 }
 
-/// What becomes of revocations that are taken in.
+/// Whether revocations that are taken in are passed on to other servers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pass {
     On,
@@ -90,39 +88,10 @@ enum Pass {
 
 type Spread = Box<dyn Fn(&Revocation) + Send + Sync>;
 
-/// Two parts, so that adding one does not copy a million.
+/// Two parts, so that adding a revocation does not copy a million others.
 struct List {
     settled: Arc<Set>,
     recent: Set,
-}
-
-#[derive(Clone, Default)]
-struct Set {
-    sessions: HashMap<SessionId, UnixTime>,
-    subjects: HashMap<Subject, Span>,
-    keys: HashMap<KeyId, Span>,
-    all: Option<Span>,
-}
-
-/// What is revoked: all that began before an instant; and until when any of it
-/// could be alive.
-#[derive(Clone, Copy)]
-struct Span {
-    before: UnixTime,
-    until: UnixTime,
-}
-
-/// What is asked of a session.
-pub(crate) struct Asked<'a> {
-    pub(crate) id: SessionId,
-    /// The id under which it started.
-    pub(crate) origin: SessionId,
-    /// Costs a hash, so it is asked for only if any subject is on the list.
-    pub(crate) subject: &'a dyn Fn() -> Option<Subject>,
-    pub(crate) started_at: UnixTime,
-    /// The key that its state token names, the one that opened it or its copy,
-    /// and when the token was issued.
-    pub(crate) keys: Option<([KeyId; 2], UnixTime)>,
 }
 
 impl Revocations {
@@ -132,117 +101,100 @@ impl Revocations {
         let list = List { settled: Arc::default(), recent: Set::default() };
         let inner = Inner {
             list: ArcSwap::from_pointee(list),
-            writing: Mutex::default(),
+            writing: Mutex::new(()),
             spread: OnceLock::new(),
             confirmed_at: AtomicU64::new(0),
             latest: AtomicU64::new(0),
             longest: AtomicU64::new(0),
+            adopts_until: AtomicU64::new(0),
         };
         Revocations { inner: Arc::new(inner) }
     }
 
-    /// Adds a revocation, which holds at once, and passes it on to whoever
-    /// spreads them. Whether it was news.
+    /// Adds a revocation. It holds on this server at once, and is passed on to the function
+    /// that [`on_add`](Revocations::on_add) was given. Returns `true` if the list did not
+    /// have it yet.
+    ///
+    /// To revoke sessions that exist now, see [`cutoff`](Revocations::cutoff).
     pub fn add(&self, revocation: Revocation) -> bool {
-        self.take_in(self.writing(), [revocation], Pass::On)
+        self.take_in([revocation], Pass::On)
     }
 
-    /// Adds one at a time that is known, so that a list that nobody
-    /// [prunes](Revocations::prune) drops what is over, too.
+    /// Adds a revocation at a known time, so that a list that nothing
+    /// [prunes](Revocations::prune) drops what is over too.
     pub(crate) fn add_at(&self, now: UnixTime, revocation: Revocation) {
-        // Not the latest of all: a clock that was ahead for a moment would have
-        // everything forgotten from then on.
+        // Not the latest of all: if a clock was ahead for a moment, every later
+        // revocation would be dropped at once.
         self.inner.latest.store(now.as_secs(), Ordering::Relaxed);
         self.add(revocation);
     }
 
-    /// Ends the sessions of a subject that one of them was put after.
-    pub(crate) fn add_move(&self, now: UnixTime, subject: Subject, of: Move) {
-        self.inner.latest.store(now.as_secs(), Ordering::Relaxed);
-        let mut moved = self.writing();
-        // Since the session was looked at, another has ended it: it ends with the others.
-        let ended = self.earliest_start(Some(subject)) > of.from;
-        let before = if ended { of.to + SECOND } else { of.to };
-        if !ended {
-            moved.insert(subject, of);
-        }
-        let revocation = Revocation::Subject { subject, before, until: of.until };
-        self.take_in(moved, [revocation], Pass::On);
-    }
-
-    /// Sessions that live so long ask this list.
-    pub(crate) fn asked_for(&self, absolute: Duration) {
+    /// Records that the list is used by sessions that live this long, and that sessions of
+    /// another library are adopted until then.
+    pub(crate) fn used_by(&self, absolute: Duration, adopts_until: UnixTime) {
         self.inner.longest.fetch_max(absolute.as_secs(), Ordering::Relaxed);
+        self.inner.adopts_until.fetch_max(adopts_until.as_secs(), Ordering::Relaxed);
     }
 
-    /// When the last session of those that live now, of whatever kind, could
-    /// still live.
+    /// When the last of the sessions that exist now, of every type, will have ended.
     pub(crate) fn last(&self, now: UnixTime) -> UnixTime {
-        now + Duration::from_secs(self.inner.longest.load(Ordering::Relaxed)) + CLOCK_SKEW
+        let longest = Duration::from_secs(self.inner.longest.load(Ordering::Relaxed));
+        let adopts_until = self.inner.adopts_until.load(Ordering::Relaxed);
+        (now + longest + CLOCK_SKEW).max(UnixTime::from_secs(adopts_until))
     }
 
-    /// Takes in revocations that came from elsewhere, and passes none of them on.
-    /// Whether any was news.
-    ///
-    /// One that came too late for a session of this server, which had
-    /// [ended the others](crate::Session::end_others) and so was put past it, ends that
-    /// session by a revocation of its own, which is passed on.
+    /// Revokes the sessions of a subject that exist at `now`.
+    pub(crate) fn revoke_subject(&self, subject: Subject, now: UnixTime) {
+        let (before, until) = (self.cutoff(Some(subject), now), self.last(now));
+        self.add_at(now, Revocation::Subject { subject, before, except: None, until });
+    }
+
+    /// Adds revocations that came from another server or from a file, and passes none of
+    /// them on. Returns `true` if the list did not have at least one of them.
     pub fn learn(&self, revocations: impl IntoIterator<Item = Revocation>) -> bool {
-        self.take_in(self.writing(), revocations, Pass::Not)
+        self.take_in(revocations, Pass::Not)
     }
 
-    fn take_in(
-        &self,
-        mut moved: MutexGuard<'_, Moved>,
-        revocations: impl IntoIterator<Item = Revocation>,
-        pass: Pass,
-    ) -> bool {
+    fn take_in(&self, revocations: impl IntoIterator<Item = Revocation>, pass: Pass) -> bool {
+        let writing = self.writing();
         let list = self.inner.list.load();
         let mut recent = list.recent.clone();
-        let mut insert = |revocation| !list.settled.has(&revocation) && recent.insert(revocation);
-        let (mut news, mut changed) = (false, false);
-        let mut passed_on = Vec::new();
+        let mut news = Vec::new();
         for revocation in revocations {
-            let is_news = insert(revocation);
-            if is_news && pass == Pass::On {
-                passed_on.push(revocation);
-            }
-            news |= is_news;
-            // Also those that this list covers: another server may not.
-            for end in moved.hear(&revocation) {
-                changed |= insert(end);
-                passed_on.push(end);
+            if !list.settled.has(&revocation) && recent.insert(revocation) {
+                news.push(revocation);
             }
         }
-        if news || changed {
-            let mut settled = Arc::clone(&list.settled);
-            if recent.len() > MAX_RECENT {
-                let now = UnixTime::from_secs(self.inner.latest.load(Ordering::Relaxed));
-                settled = Arc::new(alive(&list.settled, &recent, now));
-                recent = Set::default();
-                moved.prune(now);
-            }
-            self.inner.list.store(Arc::new(List { settled, recent }));
+        if news.is_empty() {
+            return false;
         }
-        drop(moved);
-        if let Some(spread) = self.inner.spread.get() {
-            passed_on.iter().for_each(spread);
+        let mut settled = Arc::clone(&list.settled);
+        if recent.len() > MAX_RECENT {
+            let now = UnixTime::from_secs(self.inner.latest.load(Ordering::Relaxed));
+            settled = Arc::new(list.settled.merged(&recent, now));
+            recent = Set::default();
         }
-        news
+        self.inner.list.store(Arc::new(List { settled, recent }));
+        drop(writing);
+        if pass == Pass::On
+            && let Some(spread) = self.inner.spread.get()
+        {
+            news.iter().for_each(spread);
+        }
+        true
     }
 
-    /// Drops what can be about nothing alive at `now`. Whoever spreads a list
-    /// calls it every so often; one of a single process does it by itself, with
-    /// every thousandth sign-out.
+    /// Drops the revocations that revoke nothing that could be alive at `now`. Code that
+    /// spreads a list calls it from time to time; the list of a single process does it by
+    /// itself after every thousand revocations.
     pub fn prune(&self, now: UnixTime) {
-        let mut moved = self.writing();
-        moved.prune(now);
+        let _writing = self.writing();
         let list = self.inner.list.load();
-        let settled = Arc::new(alive(&list.settled, &list.recent, now));
+        let settled = Arc::new(list.settled.merged(&list.recent, now));
         self.inner.list.store(Arc::new(List { settled, recent: Set::default() }));
     }
 
-    /// How many there are.
+    /// The number of sessions, subjects and keys with a revocation.
     #[must_use]
     #[expect(clippy::arithmetic_side_effects, reason = "counts what is in memory")]
     pub fn len(&self) -> usize {
@@ -250,44 +202,43 @@ impl Revocations {
         list.settled.len() + list.recent.len()
     }
 
-    /// Whether there is none.
+    /// Whether the list is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// All of them, in no order.
+    /// All revocations, in no order.
     #[must_use]
     pub fn to_vec(&self) -> Vec<Revocation> {
         let list = self.inner.list.load();
         list.settled.revocations().chain(list.recent.revocations()).collect()
     }
 
-    /// Has `spread` called with each revocation that is [added](Revocations::add)
-    /// here, once and for all, and with those that what is
-    /// [learned](Revocations::learn) leads to. It runs within the request, or where it
-    /// was learned: it passes on each as it is, and returns. A list of the latest is not
-    /// enough, since what comes late would be merged away.
+    /// Sets the function that passes revocations on: it is called once with each revocation
+    /// that is [added](Revocations::add) and that the list did not have. Only the first call
+    /// of `on_add` counts. The function runs within the request that revokes, so it should
+    /// queue the revocation and return.
     pub fn on_add(&self, spread: impl Fn(&Revocation) + Send + Sync + 'static) {
         self.inner.spread.get_or_init(|| Box::new(spread));
     }
 
-    /// Says that the list had all revocations of the fleet at `at`: for whoever
-    /// spreads them, each time that it hears from the others.
+    /// Records that this list was complete at `at`. Call it each time the shared store was
+    /// read successfully.
     pub fn confirm(&self, at: UnixTime) {
         self.inner.confirmed_at.store(at.as_secs(), Ordering::Relaxed);
     }
 
-    /// When the list was last [known](Revocations::confirm) to be complete; `None` if
-    /// nobody spreads it, since a list of one process always is.
+    /// When the list was last [known](Revocations::confirm) to be complete. `None` if
+    /// `confirm` was never called: the list of a single process is always complete.
     #[must_use]
     pub fn confirmed_at(&self) -> Option<UnixTime> {
         let secs = self.inner.confirmed_at.load(Ordering::Relaxed);
         Some(UnixTime::from_secs(secs)).filter(|at| *at > UnixTime::EPOCH)
     }
 
-    /// A list that does not keep itself: for threads that end when nobody asks
-    /// the list any more.
+    /// A reference that does not keep the list alive, for threads that end when nothing
+    /// else uses the list.
     #[must_use]
     pub fn downgrade(&self) -> WeakRevocations {
         WeakRevocations { inner: Arc::downgrade(&self.inner) }
@@ -298,66 +249,68 @@ impl Revocations {
         list.recent.revokes(asked) || list.settled.revokes(asked)
     }
 
-    /// Whether the list is known to have been complete within `age` of `now`.
-    /// One of a single process is.
+    /// Whether the list is known to have been complete within `age` of `now`. The list of
+    /// a single process always is.
     pub(crate) fn is_current(&self, now: UnixTime, age: Duration) -> bool {
         self.confirmed_at().is_none_or(|at| at <= now + CLOCK_SKEW && now.since(at) <= age)
     }
 
-    /// Before when the sessions of a subject were started that end now: in this
-    /// second, too, and those that were put after an earlier revocation.
-    pub(crate) fn before_of_subject(&self, subject: Subject, now: UnixTime) -> UnixTime {
-        before(now.max(self.earliest_start(Some(subject))), now)
-    }
-
-    /// The same for everybody, of whom some were started at a server whose clock is ahead.
-    pub(crate) fn before_of_all(&self, now: UnixTime) -> UnixTime {
+    /// The instant for `before` in a [`Revocation`] that is made at `now`, so that it revokes
+    /// every session of `subject` that exists, and with `None` every session of everybody.
+    ///
+    /// It lies one second after all that a session may have as its start: `now`; up to
+    /// [`CLOCK_SKEW`] later, at a server whose clock is ahead; and what earlier revocations
+    /// on this list led to, because a user who signs in starts after them. It is therefore
+    /// 61 seconds after `now`, and after many revocations in one second at most 241.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use bulla::{Revocations, UnixTime};
+    /// use bulla::revocation::{Revocation, Subject};
+    ///
+    /// let (revocations, now) = (Revocations::new(), UnixTime::now());
+    /// let subject = Subject::of("bank.example/session", "7");
+    /// revocations.add(Revocation::Subject {
+    ///     subject,
+    ///     before: revocations.cutoff(Some(subject), now),
+    ///     except: None,
+    ///     until: now + Duration::from_secs(12 * 60 * 60),    // the longest session
+    /// });
+    /// ```
+    #[must_use]
+    pub fn cutoff(&self, subject: Option<Subject>, now: UnixTime) -> UnixTime {
         let list = self.inner.list.load();
-        let latest = |set: &Set| set.latest_start(now + AHEAD);
-        let latest = latest(&list.settled).max(latest(&list.recent));
-        before((now + CLOCK_SKEW).max(latest), now)
+        let limit = now + AHEAD + CLOCK_SKEW; // so far ahead, sessions may have started
+        let known = |set: &Set| match subject {
+            Some(_) => set.cutoff(subject),
+            None => set.latest_cutoff(limit),
+        };
+        let known = known(&list.recent).max(known(&list.settled));
+        let known = if known <= limit { known } else { now };
+        (now + CLOCK_SKEW).max(known) + SECOND
     }
 
-    /// Where a session starts that ends the others of its subject, if that is not too far
-    /// ahead; `from` is where it started, which no revocation comes after. An odd second:
-    /// [`Moved`] can tell its revocation from all that only end.
-    pub(crate) fn start_after_others(
-        &self,
-        subject: Subject,
-        from: UnixTime,
-        now: UnixTime,
-    ) -> Option<UnixTime> {
-        let after = now.max(from) + SECOND;
-        let to = UnixTime::from_secs(after.as_secs() | 1);
-        (to <= now + MOVES && self.writing().has_room(subject)).then_some(to)
-    }
-
-    /// Where a session starts for whoever signs in: who signs in after a revocation is
-    /// not meant by it.
+    /// When a session of `subject` starts if the user signs in at `now`: after the
+    /// revocations that are known, unless they lie further ahead than [`AHEAD`].
     pub(crate) fn start(&self, subject: Option<Subject>, now: UnixTime) -> UnixTime {
-        let earliest = self.earliest_start(subject);
-        if earliest <= now + AHEAD { now.max(earliest) } else { now }
-    }
-
-    /// The earliest start of a session of `subject` that is not revoked.
-    pub(crate) fn earliest_start(&self, subject: Option<Subject>) -> UnixTime {
         let list = self.inner.list.load();
-        list.recent.earliest_start(subject).max(list.settled.earliest_start(subject))
+        let cutoff = list.recent.cutoff(subject).max(list.settled.cutoff(subject));
+        if cutoff <= now + AHEAD { now.max(cutoff) } else { now }
     }
 
-    fn writing(&self) -> MutexGuard<'_, Moved> {
+    fn writing(&self) -> MutexGuard<'_, ()> {
         self.inner.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// [`Revocations`] that do not keep themselves.
+/// A reference to [`Revocations`] that does not keep the list alive.
 #[derive(Clone)]
 pub struct WeakRevocations {
     inner: Weak<Inner>,
 }
 
 impl WeakRevocations {
-    /// The list, if anybody else still has it.
+    /// The list, if something else still uses it.
     #[must_use]
     pub fn upgrade(&self) -> Option<Revocations> {
         self.inner.upgrade().map(|inner| Revocations { inner })
@@ -379,128 +332,5 @@ impl Default for Revocations {
 impl fmt::Debug for Revocations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Revocations").field("len", &self.len()).finish_non_exhaustive()
-    }
-}
-
-/// Both parts in one, without what can be about nothing alive.
-fn alive(settled: &Set, recent: &Set, now: UnixTime) -> Set {
-    let mut kept = Set::default();
-    for revocation in settled.revocations().chain(recent.revocations()) {
-        if revocation.until() > now {
-            kept.insert(revocation);
-        }
-    }
-    kept
-}
-
-impl Set {
-    #[expect(clippy::arithmetic_side_effects, reason = "counts what is in memory")]
-    fn len(&self) -> usize {
-        self.sessions.len()
-            + self.subjects.len()
-            + self.keys.len()
-            + usize::from(self.all.is_some())
-    }
-
-    fn revokes(&self, asked: &Asked<'_>) -> bool {
-        let started_before = |span: &Span| asked.started_at < span.before;
-        self.all.as_ref().is_some_and(started_before)
-            || self.sessions.contains_key(&asked.id)
-            || self.sessions.contains_key(&asked.origin)
-            || (!self.subjects.is_empty() && self.of(asked).is_some_and(started_before))
-            || asked.keys.is_some_and(|(ids, issued_at)| {
-                let span = |id| self.keys.get(id).is_some_and(|span| issued_at < span.before);
-                ids.iter().any(span)
-            })
-    }
-
-    fn of(&self, asked: &Asked<'_>) -> Option<&Span> {
-        self.subjects.get(&(asked.subject)()?)
-    }
-
-    fn earliest_start(&self, subject: Option<Subject>) -> UnixTime {
-        let of_subject = subject.and_then(|subject| self.subjects.get(&subject));
-        let spans = of_subject.into_iter().chain(&self.all);
-        spans.map(|span| span.before).max().unwrap_or(UnixTime::EPOCH)
-    }
-
-    /// The latest start, of whomever, that a revocation has led to.
-    fn latest_start(&self, limit: UnixTime) -> UnixTime {
-        let spans = self.subjects.values().chain(&self.all).map(|span| span.before);
-        spans.filter(|before| *before <= limit).max().unwrap_or(UnixTime::EPOCH)
-    }
-
-    fn has(&self, revocation: &Revocation) -> bool {
-        let covers = |held: Option<&Span>, span: Span| {
-            held.is_some_and(|held| held.before >= span.before && held.until >= span.until)
-        };
-        match *revocation {
-            Revocation::Session { id, until } => {
-                self.sessions.get(&id).is_some_and(|held| *held >= until)
-            }
-            Revocation::Subject { subject, before, until } => {
-                covers(self.subjects.get(&subject), Span { before, until })
-            }
-            Revocation::Key { id, before, until } => {
-                covers(self.keys.get(&id), Span { before, until })
-            }
-            Revocation::All { before, until } => covers(self.all.as_ref(), Span { before, until }),
-        }
-    }
-
-    /// Whether it was news. Of two about the same, what either revokes stays revoked.
-    fn insert(&mut self, revocation: Revocation) -> bool {
-        if self.has(&revocation) {
-            return false;
-        }
-        match revocation {
-            Revocation::Session { id, until } => {
-                let held = self.sessions.entry(id).or_insert(until);
-                *held = until.max(*held);
-            }
-            Revocation::Subject { subject, before, until } => {
-                widen(self.subjects.entry(subject), Span { before, until });
-            }
-            Revocation::Key { id, before, until } => {
-                widen(self.keys.entry(id), Span { before, until });
-            }
-            Revocation::All { before, until } => {
-                let span = Span { before, until };
-                self.all = Some(self.all.map_or(span, |held| held.or(span)));
-            }
-        }
-        true
-    }
-
-    fn revocations(&self) -> impl Iterator<Item = Revocation> {
-        let sessions = self.sessions.iter();
-        let sessions = sessions.map(|(&id, &until)| Revocation::Session { id, until });
-        let subjects = self.subjects.iter();
-        let subjects = subjects.map(|(&subject, &Span { before, until })| Revocation::Subject {
-            subject,
-            before,
-            until,
-        });
-        let keys = self.keys.iter();
-        let keys = keys.map(|(&id, &Span { before, until })| Revocation::Key { id, before, until });
-        let all = self.all.map(|Span { before, until }| Revocation::All { before, until });
-        sessions.chain(subjects).chain(keys).chain(all)
-    }
-}
-
-/// Ends what started until `last`. An even second.
-fn before(last: UnixTime, now: UnixTime) -> UnixTime {
-    let before = (last + SECOND).min(now + AHEAD);
-    UnixTime::from_secs(before.as_secs().saturating_add(1) & !1)
-}
-
-fn widen<K>(entry: Entry<'_, K, Span>, span: Span) {
-    let held = entry.or_insert(span);
-    *held = held.or(span);
-}
-
-impl Span {
-    fn or(self, other: Span) -> Span {
-        Span { before: self.before.max(other.before), until: self.until.max(other.until) }
     }
 }

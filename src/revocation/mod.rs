@@ -3,8 +3,9 @@
 //! | question | file |
 //! |---|---|
 //! | What is one revocation, and how is it written as a line of text? | `entry` |
-//! | Which sessions does this server know to be revoked? | `list` |
-//! | Which sessions started after a revocation because they made it? | `moved` |
+//! | What is known of one subject, and how do two revocations of it merge? | `known` |
+//! | What does a set of revocations revoke? | `set` |
+//! | Which list does a server have, and how does it change while others read it? | `list` |
 //! | How does a file keep revocations, and share them between processes? | `file` |
 //!
 //! This folder uses `primitives`, `time`, `keys` and `token` only.
@@ -17,10 +18,11 @@ pub(crate) mod entry;
     reason = "reads no client's bytes"
 )]
 pub(crate) mod file;
+pub(crate) mod known;
 pub(crate) mod list;
-pub(crate) mod moved;
+pub(crate) mod set;
 
-pub use self::entry::{Revocation, RevocationError, Subject};
+pub use self::entry::{Exception, Revocation, RevocationError, Subject};
 #[cfg(feature = "reload")]
 #[cfg_attr(docsrs, doc(cfg(feature = "reload")))]
 pub use self::file::RevocationFile;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::revocation::list::Asked;
+use crate::revocation::set::Asked;
 use crate::session::change::Draft;
 use crate::session::error::SessionError;
 use crate::session::event::Event;
@@ -60,6 +60,7 @@ impl<T: Payload> Session<T> {
             origin: SessionId::from_bytes([0; 16]),
             subject: &|| self.subject_of(&adopted.state),
             started_at: adopted.started_at.unwrap_or(UnixTime::EPOCH),
+            ended_others: None,
             keys: None,
         })
     }
@@ -72,6 +73,7 @@ impl<T: Payload> Session<T> {
             reauthenticated_at: adopted.started_at.unwrap_or(UnixTime::EPOCH).min(now),
             ceiling: adopted.ceiling,
             origin: None,
+            ended_others: None,
         };
         let (state, channel) = (Arc::new(adopted.state), self.inner.channel);
         self.seal(Draft { record, state, encoded: None, channel, kind })

@@ -45,6 +45,7 @@ impl<T: Payload> Session<T> {
             reauthenticated_at: now,
             ceiling: options.ceiling.into_iter().chain(ends).min(),
             origin: None,
+            ended_others: None,
         };
         let channel = options.channel.unwrap_or(self.inner.channel);
         if (self.inner.channel, channel) == (Channel::Bearer, Channel::Cookie) {

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::revocation::entry::{Revocation, Subject};
+use crate::primitives;
+use crate::revocation::entry::{Exception, Revocation, Subject};
+use crate::revocation::known::EndedOthers;
 use crate::revocation::list::Revocations;
-use crate::revocation::moved::Move;
 use crate::session::change::Draft;
 use crate::session::error::SessionError;
 use crate::session::judge::{Alive, Judged};
@@ -14,9 +15,6 @@ use crate::session::session::Session;
 use crate::token::error::SealError;
 use crate::token::payload::Payload;
 use crate::token::wire::CLOCK_SKEW;
-
-/// How old a list may be for a session to be put after what is on it.
-const CURRENT: Duration = Duration::from_secs(5);
 
 impl<T: Payload> Session<T> {
     /// Ends the session: its tokens are removed from the client. What was
@@ -56,58 +54,53 @@ impl<T: Payload> Session<T> {
         }
     }
 
-    /// Ends this session and all others of its subject, wherever they are.
+    /// Ends this session and all others of its subject, on every server.
     ///
     /// # Errors
     /// As [`end`](Session::end); [`SessionError::NoSession`];
-    /// [`SessionError::NoRevocations`] when the sessions were built without
+    /// [`SessionError::NoRevocations`] if the sessions were built without
     /// [`revocations`](crate::session::SessionsBuilder::revocations) or
-    /// [`subject`](crate::session::SessionsBuilder::subject): nothing has ended then.
+    /// [`subject`](crate::session::SessionsBuilder::subject). Then nothing has ended.
     pub fn end_everywhere(&self) -> Result<(), SessionError> {
         self.revision()?;
         let (_, state) = self.there()?;
         let (revocations, subject) = self.revocable(&state)?;
-        let now = self.now();
-        let before = revocations.before_of_subject(subject, now);
-        let until = revocations.last(now);
-        revocations.add_at(now, Revocation::Subject { subject, before, until });
+        revocations.revoke_subject(subject, self.now());
         self.end()
     }
 
-    /// Ends all other sessions of this one's subject: "sign out my other
-    /// devices". This one gets a new id; its clocks go on, though it says that
-    /// it started now. If the handler fails afterwards, or the response is
-    /// lost, this one has ended as well. So may both of two that do it at once,
-    /// which includes two requests of one session.
+    /// Ends all other sessions of this session's subject, on every server: "sign out my other
+    /// devices". This session gets a new id, and its clocks go on.
+    ///
+    /// If the handler fails afterwards, or the response is lost, this session has ended too,
+    /// because only the new token is spared. If two sessions of the subject end the others in
+    /// the same second, neither is spared.
     ///
     /// # Errors
-    /// As [`set`](Session::set), [`SessionError::NoRevocations`], and
-    /// [`SessionError::NotNow`] while this server does not hear the others, and after
-    /// many times in a few seconds: a session that they have ended could go on.
-    /// Nothing has ended then.
+    /// As [`set`](Session::set), and [`SessionError::NoRevocations`].
+    /// [`SessionError::NotNow`] if this session has ended the others within this second; if it
+    /// did so at a server whose clock is ahead, until this server's clock has caught up.
+    /// Then nothing has ended.
     pub fn end_others(&self) -> Result<(), SessionError> {
         let revision = self.revision()?;
         let (record, state) = self.there()?;
         let (revocations, subject) = self.revocable(&state)?;
+        if self.is_revoked(&record, &state, None) {
+            return Err(SessionError::NoSession); // it was revoked since this request read it
+        }
         let now = self.now();
-        if !revocations.is_current(now, CURRENT) {
+        if record.ended_others.is_some_and(|ended| ended.before > now + CLOCK_SKEW) {
             return Err(SessionError::NotNow);
         }
-        let earliest = revocations.earliest_start(Some(subject));
-        if record.started_at < earliest {
-            return Err(SessionError::NoSession); // it was ended after this request looked
-        }
-        let deadline = self.inner.shared.policy.deadline(record.started_at, record.ceiling);
-        let from = record.started_at;
-        let to = revocations.start_after_others(subject, from, now).ok_or(SessionError::NotNow)?;
+        let before = revocations.cutoff(Some(subject), now);
+        let mark = primitives::random().map_err(SealError::from)?;
         let record = record.renamed().map_err(SealError::from)?;
-        let record = Record { started_at: to, ceiling: Some(deadline), ..record };
-        // Two that end each other in the same second are told apart by it.
-        let apart = Duration::from_secs(u64::from(record.id.as_bytes()[0]));
-        let until = revocations.last(now) + apart;
+        let record = Record { ended_others: Some(EndedOthers { before, mark }), ..record };
         let (channel, kind) = self.renaming();
         self.write(Draft { record, state, encoded: None, channel, kind }, revision)?;
-        revocations.add_move(now, subject, Move { from, to, until });
+        let except = Some(Exception { origin: record.first_id(), mark });
+        let until = revocations.last(now);
+        revocations.add_at(now, Revocation::Subject { subject, before, except, until });
         Ok(())
     }
 

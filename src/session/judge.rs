@@ -309,7 +309,7 @@ fn open_payload<T: Payload>(body: &Body<'_>) -> Result<(Record, T), OpenError> {
     check_schema::<T>(body.claims.schema)?;
     body.check_padding()?;
     let mut payload = body.payload;
-    let record = Record::take(&mut payload).ok_or(PayloadError("the session's record is cut"))?;
+    let record = Record::take(&mut payload)?;
     let state = payload::decode(body.claims.schema, payload)?;
     Ok((record, state))
 }

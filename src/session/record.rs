@@ -1,8 +1,10 @@
 //! What a session's tokens hold beside the state (spec section 9).
 
 use crate::primitives::RandomError;
+use crate::revocation::known::EndedOthers;
 use crate::time::UnixTime;
 use crate::token::id::{FINGERPRINT_LEN, Fingerprint, ID_LEN, SessionId};
+use crate::token::payload::PayloadError;
 use crate::token::wire::{take_varint, write_varint};
 
 /// A time's varint, at most: the year 9999 is below 2^42.
@@ -20,17 +22,34 @@ pub(crate) struct Record {
     pub(crate) ceiling: Option<UnixTime>,
     /// The id under which it started, if it has another now.
     pub(crate) origin: Option<SessionId>,
+    pub(crate) ended_others: Option<EndedOthers>,
 }
+
+/// The optional fields of a record, in the order in which they follow. The bit of a field
+/// says whether it is there. Bits 8 and 16 are kept for fields to come.
+const CEILING: u64 = 1;
+const ORIGIN: u64 = 2;
+const ENDED_OTHERS: u64 = 4;
 
 impl Record {
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.id.as_bytes());
         write_varint(out, self.started_at.as_secs());
         write_varint(out, self.reauthenticated_at.as_secs());
-        let ceiling = self.ceiling.map_or(0, UnixTime::as_secs);
-        write_varint(out, ceiling << 1 | u64::from(self.origin.is_some()));
+        let bit = |field: u64, is_there: bool| if is_there { field } else { 0 };
+        let fields = bit(CEILING, self.ceiling.is_some())
+            | bit(ORIGIN, self.origin.is_some())
+            | bit(ENDED_OTHERS, self.ended_others.is_some());
+        write_varint(out, fields);
+        if let Some(ceiling) = self.ceiling {
+            write_varint(out, ceiling.as_secs());
+        }
         if let Some(origin) = self.origin {
             out.extend_from_slice(origin.as_bytes());
+        }
+        if let Some(EndedOthers { before, mark }) = self.ended_others {
+            write_varint(out, before.as_secs());
+            out.extend_from_slice(&mark);
         }
     }
 
@@ -45,14 +64,37 @@ impl Record {
     }
 
     /// Takes a record off the front of a payload.
-    pub(crate) fn take(rest: &mut &[u8]) -> Option<Record> {
-        let id = take_id(rest)?;
-        let started_at = UnixTime::from_secs(take_varint(rest)?);
-        let reauthenticated_at = UnixTime::from_secs(take_varint(rest)?);
-        let limit = take_varint(rest)?;
-        let ceiling = Some(limit >> 1).filter(|ceiling| *ceiling > 0).map(UnixTime::from_secs);
-        let origin = if limit & 1 == 1 { Some(take_id(rest)?) } else { None };
-        Some(Record { id, started_at, reauthenticated_at, ceiling, origin })
+    pub(crate) fn take(rest: &mut &[u8]) -> Result<Record, PayloadError> {
+        let cut = || PayloadError("the session's record is cut");
+        let id = take_id(rest).ok_or_else(cut)?;
+        let started_at = take_time(rest).ok_or_else(cut)?;
+        let reauthenticated_at = take_time(rest).ok_or_else(cut)?;
+        let fields = take_varint(rest).ok_or_else(cut)?;
+        if fields > (CEILING | ORIGIN | ENDED_OTHERS) {
+            return Err(PayloadError("the session has a field that this release does not know"));
+        }
+        let has = |field| fields & field != 0;
+        let mut record = Record {
+            id,
+            started_at,
+            reauthenticated_at,
+            ceiling: None,
+            origin: None,
+            ended_others: None,
+        };
+        if has(CEILING) {
+            record.ceiling = Some(take_time(rest).ok_or_else(cut)?);
+        }
+        if has(ORIGIN) {
+            record.origin = Some(take_id(rest).ok_or_else(cut)?);
+        }
+        if has(ENDED_OTHERS) {
+            let before = take_time(rest).ok_or_else(cut)?;
+            let (mark, tail) = rest.split_first_chunk().ok_or_else(cut)?;
+            *rest = tail;
+            record.ended_others = Some(EndedOthers { before, mark: *mark });
+        }
+        Ok(record)
     }
 }
 
@@ -106,6 +148,10 @@ impl<'a> RenewalRecord<'a> {
     pub(crate) fn max_len_with_copy(len: usize) -> usize {
         len.saturating_add(ID_LEN + TIME_LEN + FINGERPRINT_LEN)
     }
+}
+
+fn take_time(rest: &mut &[u8]) -> Option<UnixTime> {
+    take_varint(rest).map(UnixTime::from_secs)
 }
 
 fn take_id(rest: &mut &[u8]) -> Option<SessionId> {

@@ -4,8 +4,9 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use crate::keys::key::KeyId;
 use crate::revocation::entry::Subject;
-use crate::revocation::list::Asked;
+use crate::revocation::set::Asked;
 use crate::session::about::{About, Checked};
 use crate::session::error::SessionError;
 use crate::session::event::Event;
@@ -95,14 +96,21 @@ impl<T: Payload> Session<T> {
         Some(Subject::of(T::PURPOSE, &subject(state)))
     }
 
-    fn is_revoked(&self, record: &Record, state: &T, token: &StateToken) -> bool {
+    /// Whether the list of revocations has this session. `keys` are those of its state token.
+    pub(crate) fn is_revoked(
+        &self,
+        record: &Record,
+        state: &T,
+        keys: Option<([KeyId; 2], UnixTime)>,
+    ) -> bool {
         let Some(revocations) = &self.inner.shared.revocations else { return false };
         revocations.has(&Asked {
             id: record.id,
             origin: record.first_id(),
             subject: &|| self.subject_of(state),
             started_at: record.started_at,
-            keys: Some(([token.named, token.key_id], token.claims.issued_at)),
+            ended_others: record.ended_others,
+            keys,
         })
     }
 
@@ -181,7 +189,8 @@ impl<T: Payload> Session<T> {
         judged.get_or_init(|| {
             let Some(keys) = shared.keys(*channel) else { return Judged::Absent };
             let is_revoked = |record: &Record, state: &T, token: &StateToken| {
-                self.is_revoked(record, state, token)
+                let keys = ([token.named, token.key_id], token.claims.issued_at);
+                self.is_revoked(record, state, Some(keys))
             };
             let judged = judge(keys, &shared.policy, carried, || self.now(), is_revoked);
             match &judged {

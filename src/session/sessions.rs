@@ -99,40 +99,34 @@ impl<T: Payload> Sessions<T> {
         Session::new(shared, channel, carried, old, about, now)
     }
 
-    /// Ends all sessions of a subject that were started until now, wherever
-    /// they are: the password was changed, the account closed. The name is
-    /// what [`subject`](SessionsBuilder::subject) gives. Without
-    /// [`revocations`](SessionsBuilder::revocations) nothing happens.
+    /// Revokes all sessions of a subject that exist now, on every server: after a change of
+    /// password, or when an account is closed. `name` is what
+    /// [`subject`](SessionsBuilder::subject) returns for these sessions. Without
+    /// [`revocations`](SessionsBuilder::revocations), nothing happens.
     pub fn revoke_subject(&self, name: &str) {
-        self.revoke(|revocations, now, until| {
-            let subject = Subject::of(T::PURPOSE, name);
-            let before = revocations.before_of_subject(subject, now);
-            Revocation::Subject { subject, before, until }
-        });
+        if let Some((revocations, now)) = self.revocations() {
+            revocations.revoke_subject(Subject::of(T::PURPOSE, name), now);
+        }
     }
 
-    /// Ends one session, wherever it is, by its [`Info::origin`](crate::session::Info::origin):
-    /// from a list of devices.
+    /// Revokes one session, on every server. `id` is its
+    /// [`Info::origin`](crate::session::Info::origin), for example from a list of devices.
     pub fn revoke_session(&self, id: SessionId) {
-        self.revoke(|_, _, until| Revocation::Session { id, until });
+        if let Some((revocations, now)) = self.revocations() {
+            revocations.add_at(now, Revocation::Session { id, until: revocations.last(now) });
+        }
     }
 
-    /// Ends every session that was started until now: the panic button.
+    /// Revokes every session that exists now, on every server.
     pub fn revoke_all(&self) {
-        self.revoke(|revocations, now, until| {
-            let before = revocations.before_of_all(now);
-            Revocation::All { before, until }
-        });
+        if let Some((revocations, now)) = self.revocations() {
+            let (before, until) = (revocations.cutoff(None, now), revocations.last(now));
+            revocations.add_at(now, Revocation::All { before, until });
+        }
     }
 
-    /// `what` is given the list, the time, and when the last session that
-    /// lives now could still live.
-    fn revoke(&self, what: impl FnOnce(&Revocations, UnixTime, UnixTime) -> Revocation) {
-        let Some(revocations) = &self.shared.revocations else { return };
-        let now = (self.shared.clock)();
-        let old = self.migrations.iter().map(Migration::until).max().unwrap_or(now);
-        let until = revocations.last(now).max(old);
-        revocations.add_at(now, what(revocations, now, until));
+    fn revocations(&self) -> Option<(&Revocations, UnixTime)> {
+        self.shared.revocations.as_ref().map(|revocations| (revocations, (self.shared.clock)()))
     }
 
     fn carried<'h, I>(&self, values: impl Fn(&str) -> I) -> (Channel, Carried)
@@ -275,7 +269,6 @@ impl<T: Payload> SessionsBuilder<T> {
     /// of session.
     #[must_use]
     pub fn revocations(mut self, revocations: &Revocations) -> SessionsBuilder<T> {
-        revocations.asked_for(self.shared.policy.absolute_timeout());
         self.shared.revocations = Some(revocations.clone());
         self
     }
@@ -423,6 +416,11 @@ impl<T: Payload> SessionsBuilder<T> {
         }
         if !bearer && adopts(Channel::Bearer) {
             return self.bearer(Bearer::default()).build();
+        }
+        if let Some(revocations) = &self.shared.revocations {
+            let adopts_until = self.migrations.iter().map(Migration::until).max();
+            let longest = self.shared.policy.absolute_timeout();
+            revocations.used_by(longest, adopts_until.unwrap_or(UnixTime::EPOCH));
         }
         Sessions {
             shared: Arc::new(self.shared),

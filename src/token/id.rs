@@ -1,4 +1,4 @@
-//! Ids: a session's, and a fingerprint that tells tokens apart.
+//! What tells sessions and tokens apart: ids, marks and fingerprints.
 
 use std::fmt;
 
@@ -6,6 +6,9 @@ use crate::primitives::{self, RandomError};
 
 pub(crate) const ID_LEN: usize = 16;
 pub(crate) const FINGERPRINT_LEN: usize = 16;
+
+/// Random bytes that a session gets when it ends the others of its subject.
+pub(crate) type Mark = [u8; 8];
 
 /// A session's id: 16 random bytes, written as 32 hexadecimal digits.
 ///

@@ -5,10 +5,11 @@ mod browser;
 mod clocks;
 mod cookie;
 mod disasters;
+mod end_others;
 mod errors;
 mod extremes;
 mod migration;
-mod moved;
+
 mod overlap;
 mod properties;
 mod revalidation;

@@ -157,7 +157,11 @@ struct Meta {
     expires_at: u64,
     /// When it was issued, by the server's clock: between these two.
     issued: (u64, u64),
+    /// The revocation by which the session last ended the others: its instant and mark.
+    ended_others: Option<(u64, Mark)>,
 }
+
+type Mark = [u8; 8];
 
 /// What a client keeps, and the model's notes on it.
 #[derive(Clone, Debug)]
@@ -308,32 +312,61 @@ fn sessions<T: State>(
 struct Told {
     /// Serials of sessions that were ended.
     sessions: Vec<u64>,
-    /// Accounts whose sessions that began before an instant are over.
-    accounts: BTreeMap<u64, u64>,
+    /// Revocations of accounts. The library merges them; the model asks each.
+    accounts: BTreeMap<u64, Vec<OfAccount>>,
+}
+
+/// Sessions of an account that began before an instant are over, except one with a mark.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct OfAccount {
+    before: u64,
+    /// The serial of a session, and its mark.
+    except: Option<(u64, Mark)>,
+}
+
+impl OfAccount {
+    fn ends(&self, token: &Meta) -> bool {
+        let spared = self.except.is_some_and(|(serial, mark)| {
+            token.serial == serial
+                && token.ended_others.is_some_and(|(before, its)| {
+                    before > self.before || (before == self.before && its == mark)
+                })
+        });
+        token.started_at < self.before && !spared
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Ended {
     Session(u64),
-    Account { account: u64, before: u64 },
+    Account(u64, OfAccount),
 }
 
 impl Told {
     fn hear(&mut self, ended: Ended) {
         match ended {
             Ended::Session(serial) => self.sessions.push(serial),
-            Ended::Account { account, before } => {
+            Ended::Account(account, revocation) => {
                 let held = self.accounts.entry(account).or_default();
-                *held = before.max(*held);
+                if !held.contains(&revocation) {
+                    held.push(revocation);
+                }
             }
         }
     }
 
     fn ends(&self, token: &Meta) -> bool {
         let of_account = self.accounts.get(&token.account);
-        of_account.is_some_and(|before| token.started_at < *before)
+        of_account.is_some_and(|all| all.iter().any(|one| one.ends(token)))
             || self.sessions.contains(&token.serial)
     }
+}
+
+/// A revocation that a server has made when its clock showed `clock`.
+fn of_account(before: UnixTime, except: Option<(u64, Mark)>, clock: u64) -> OfAccount {
+    let before = before.as_secs();
+    assert!(before > clock + SKEW && before <= clock + 4 * SKEW + 1, "{before} at {clock}");
+    OfAccount { before, except }
 }
 
 struct Server {
@@ -349,14 +382,6 @@ struct Server {
     spreads: Arc<Mutex<Vec<Revocation>>>,
     release: Release,
     told: Told,
-    moves: Vec<Move>,
-}
-
-/// A session that ended the others here and so was put after them.
-struct Move {
-    account: u64,
-    from: u64,
-    to: u64,
 }
 
 impl Server {
@@ -370,8 +395,7 @@ impl Server {
             _ => Release::Newer(sessions(ring, &clock, &list)),
         };
         let (ring, told) = (ring.clone(), Told::default());
-        let moves = Vec::new();
-        Server { run, ahead, clock, ring, version, list, spreads, release, told, moves }
+        Server { run, ahead, clock, ring, version, list, spreads, release, told }
     }
 
     /// What its list has passed on since it was asked last.
@@ -451,8 +475,6 @@ enum Event {
     Publish,
     Ring(usize, usize),
     Hear(usize, u64, Revocation, Ended),
-    /// By now a session that was put past a revocation must have ended.
-    Moved(usize, u64, u64, u64),
     Restart,
     Step,
     /// All of an account, or of any.
@@ -570,7 +592,6 @@ impl Fleet {
                         self.hear(server, revocation, ended);
                     }
                 }
-                Event::Moved(server, run, account, to) => self.is_over(server, run, account, to),
                 Event::Restart => self.restart(),
                 Event::Step => self.step(),
                 Event::RevokeAccount(account) => self.revoke_account(account),
@@ -712,7 +733,7 @@ impl Fleet {
         let lacks = self.switch.is_some() && self.dice.once_in(25);
         let done = self.without_randomness(lacks, || session.act(act, account, mark, sent.channel));
         let written = match done {
-            Ok(()) => self.written(act, mark, carried.0, &*session),
+            Ok(()) => self.written(server, act, mark, carried.0, &*session),
             Err(SessionError::Seal(SealError::Random)) => {
                 assert!(lacks);
                 self.count("fault: a change without randomness");
@@ -724,8 +745,8 @@ impl Fleet {
                 None
             }
             Err(SessionError::NotNow) => {
-                let moved = carried.0.map(|state| state.started_at).unwrap();
-                assert!(act == Act::SignOutOthers && clock < moved + 5, "{}", tell(self));
+                let (before, _) = carried.0.and_then(|state| state.ended_others).unwrap();
+                assert!(act == Act::SignOutOthers && before > clock + SKEW, "{}", tell(self));
                 self.count("others that were ended too soon after the last time");
                 None
             }
@@ -759,12 +780,27 @@ impl Fleet {
     }
 
     /// The model's note on the state token that an act has made.
-    fn written(&self, act: Act, mark: u64, old: Option<Meta>, session: &dyn Open) -> Option<Meta> {
+    fn written(
+        &self,
+        server: usize,
+        act: Act,
+        mark: u64,
+        old: Option<Meta>,
+        session: &dyn Open,
+    ) -> Option<Meta> {
         let (changes, serial) = match act {
             Act::SignIn => (true, mark),
             Act::Change => (true, old?.serial),
             Act::Reauthenticate | Act::SignOutOthers => (false, old?.serial),
             Act::Look | Act::Poll | Act::SignOut | Act::SignOutEverywhere => return None,
+        };
+        let ended_others = match (act, self.servers[server].spreads.lock().unwrap().last()) {
+            (Act::SignIn, _) => None,
+            (
+                Act::SignOutOthers,
+                Some(Revocation::Subject { before, except: Some(except), .. }),
+            ) => Some((before.as_secs(), except.mark)),
+            _ => old?.ended_others,
         };
         let info = session.facts().expect("it was written");
         let (account, read) = session.read().expect("it was written");
@@ -780,6 +816,7 @@ impl Fleet {
             started_at: info.started_at.as_secs(),
             expires_at: info.expires_at.as_secs(),
             issued: (0, 0),
+            ended_others,
         })
     }
 
@@ -793,15 +830,15 @@ impl Fleet {
                     assert!(matches!(act, Act::SignOut | Act::SignOutEverywhere));
                     Ended::Session(state.expect("a genuine token was judged").serial)
                 }
-                Revocation::Subject { before, .. } => {
+                Revocation::Subject { before, except, .. } => {
                     assert!(matches!(act, Act::SignOutEverywhere | Act::SignOutOthers) && done);
-                    let account = state.expect("a genuine token was judged").account;
-                    let before = before.as_secs();
-                    assert!(before > clock && before <= clock + SKEW);
-                    if act == Act::SignOutOthers {
-                        self.moved(server, state.expect("it lived"), before);
+                    let state = state.expect("a genuine token was judged");
+                    assert_eq!(except.is_some(), act == Act::SignOutOthers);
+                    if except.is_some() {
+                        self.count_attack(server, &state);
                     }
-                    Ended::Account { account, before }
+                    let except = except.map(|except| (state.serial, except.mark));
+                    Ended::Account(state.account, of_account(before, except, clock))
                 }
                 other => panic!("nobody asked for {other}"),
             };
@@ -813,29 +850,13 @@ impl Fleet {
         }
     }
 
-    /// A session has ended the others. If it has ended itself, and the server had not been
-    /// told, it must end when the server is.
-    fn moved(&mut self, server: usize, state: Meta, to: u64) {
-        let (account, from) = (state.account, state.started_at);
-        self.servers[server].moves.push(Move { account, from, to });
-        let covers = |ended: &Ended| match *ended {
-            Ended::Account { account, before } => {
-                account == state.account && before > state.started_at
-            }
-            Ended::Session(_) => false, // it keeps its first id
-        };
-        if self.kept.iter().any(|(_, ended)| covers(ended)) {
-            self.count("attack: a session was put past what its server had not heard");
-            let run = self.servers[server].run;
-            self.after(2 * LATE + 1, Event::Moved(server, run, account, to));
-        }
-    }
-
-    fn is_over(&self, server: usize, run: u64, account: u64, to: u64) {
-        // What a server forgets when it restarts is written in SECURITY.md.
-        if self.servers[server].run == run {
-            let over = |told: &Told| told.accounts.get(&account).is_some_and(|before| *before > to);
-            assert!(self.servers.iter().all(|server| over(&server.told)), "it got past");
+    /// A session has ended the others at a server that does not know yet that the session is
+    /// over. It must end when the server hears of that: `verdict` sees to it.
+    fn count_attack(&mut self, server: usize, state: &Meta) {
+        let ends = |ended: &Ended| matches!(ended, Ended::Account(of, one) if *of == state.account && one.ends(state));
+        if self.kept.iter().any(|(_, ended)| ends(ended)) {
+            assert!(!self.servers[server].told.ends(state));
+            self.count("attack: a revoked session ended the others before its server had heard");
         }
     }
 
@@ -843,21 +864,7 @@ impl Fleet {
         let at = &mut self.servers[server];
         at.list.learn([revocation]);
         at.told.hear(ended);
-        for end in at.says() {
-            let (Revocation::Subject { before, .. }, Ended::Account { account, before: late }) =
-                (end, ended)
-            else {
-                panic!("{end} because of {ended:?}")
-            };
-            // The first that it came too late for, and the last: the session has moved on.
-            let before = before.as_secs();
-            let moves = self.servers[server].moves.iter().filter(|of| of.account == account);
-            let (mut first, mut last) = (moves.clone(), moves);
-            assert!(first.any(|of| of.from < late && late <= of.to), "{late} was not late");
-            assert!(last.any(|of| of.to + 1 == before), "none was moved there");
-            self.count("sessions that had got past a revocation ended when it came");
-            self.tell(server, end, Ended::Account { account, before });
-        }
+        assert_eq!(at.says(), [], "what was heard is not passed on");
     }
 
     /// The server knows at once, the others later.
@@ -1088,12 +1095,12 @@ impl Fleet {
         let added = self.servers[index].says();
         let subject = Subject::of(After::PURPOSE, &account.to_string());
         for revocation in added {
-            let Revocation::Subject { subject: of, before, .. } = revocation else {
+            let Revocation::Subject { subject: of, before, except: None, .. } = revocation else {
                 panic!("nobody asked for {revocation}")
             };
-            assert!(of == subject && before.as_secs() > clock && before.as_secs() <= clock + SKEW);
-            let before = before.as_secs();
-            self.tell(index, revocation, Ended::Account { account, before });
+            assert_eq!(of, subject);
+            let ended = Ended::Account(account, of_account(before, None, clock));
+            self.tell(index, revocation, ended);
         }
     }
 
