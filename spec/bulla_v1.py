@@ -634,6 +634,7 @@ def parse_instant(text: str) -> int:
 
 SESSION_BUCKET = 32
 SESSION_ID_LENGTH = 16
+MARK_LENGTH = 8
 FINGERPRINT_LENGTH = 16
 RENEWAL_SCHEMA = 1
 BEARER_CHANNEL = b"bearer"
@@ -654,43 +655,74 @@ def renewal_purpose(purpose: bytes, channel: bytes) -> bytes:
     return purpose + b"\0renewal\0" + channel
 
 
+CEILING, ORIGIN, ENDED_OTHERS = 1, 2, 4
+
+
+@dataclass(frozen=True)
+class EndedOthers:
+    """The revocation by which a session ended the others of its subject (spec 9)."""
+
+    before: int
+    mark: bytes
+
+
 @dataclass(frozen=True)
 class StatePayload:
-    """The payload of a state token (spec 9). A ceiling of 0 is none, and an empty origin, too."""
+    """The payload of a state token (spec 9). An optional field that is not there is None."""
 
     session_id: bytes
     started_at: int
     reauthenticated_at: int
-    ceiling: int
-    origin: bytes
+    ceiling: int | None
+    origin: bytes | None
+    ended_others: EndedOthers | None
     state: bytes
 
     def encode(self) -> bytes:
+        optional = {CEILING: b"", ORIGIN: b"", ENDED_OTHERS: b""}
+        if self.ceiling is not None:
+            optional[CEILING] = to_varint(self.ceiling)
+        if self.origin is not None:
+            optional[ORIGIN] = self.origin
+        if self.ended_others is not None:
+            optional[ENDED_OTHERS] = to_varint(self.ended_others.before) + self.ended_others.mark
         return (
             self.session_id
             + to_varint(self.started_at)
             + to_varint(self.reauthenticated_at)
-            + to_varint(2 * self.ceiling + (1 if self.origin else 0))
-            + self.origin
+            + to_varint(sum(bit for bit, field in optional.items() if field))
+            + b"".join(optional.values())
             + self.state
         )
 
     @classmethod
     def decode(cls, payload: bytes) -> StatePayload:
-        session_id, rest = payload[:SESSION_ID_LENGTH], payload[SESSION_ID_LENGTH:]
         try:
+            session_id, rest = take_bytes(payload, SESSION_ID_LENGTH)
             started_at, rest = take_varint(rest)
             reauthenticated_at, rest = take_varint(rest)
-            limit, rest = take_varint(rest)
+            fields, rest = take_varint(rest)
+            if fields > CEILING | ORIGIN | ENDED_OTHERS:
+                raise Malformed
+            ceiling = origin = ended_others = None
+            if fields & CEILING:
+                ceiling, rest = take_varint(rest)
+            if fields & ORIGIN:
+                origin, rest = take_bytes(rest, SESSION_ID_LENGTH)
+            if fields & ENDED_OTHERS:
+                before, rest = take_varint(rest)
+                mark, rest = take_bytes(rest, MARK_LENGTH)
+                ended_others = EndedOthers(before, mark)
         except Malformed:
             raise Refused("payload") from None
-        ceiling, has_origin = divmod(limit, 2)
-        origin, state = (
-            (rest[:SESSION_ID_LENGTH], rest[SESSION_ID_LENGTH:]) if has_origin else (b"", rest)
-        )
-        if has_origin and len(origin) < SESSION_ID_LENGTH:
-            raise Refused("payload")
-        return cls(session_id, started_at, reauthenticated_at, ceiling, origin, state)
+        return cls(session_id, started_at, reauthenticated_at, ceiling, origin, ended_others, rest)
+
+
+def take_bytes(octets: bytes, length: int) -> tuple[bytes, bytes]:
+    """The first octets, and the rest."""
+    if len(octets) < length:
+        raise Malformed
+    return octets[:length], octets[length:]
 
 
 @dataclass(frozen=True)
@@ -935,7 +967,7 @@ def primary_fields(ring: Ring, at: int) -> Vector:
 
 STATE_INPUTS = (
     "purpose", "channel", "state", "session_id", "started_at", "reauthenticated_at",
-    "ceiling", "origin", "issued_at", "lifetime", "schema", "key", "nonce",
+    "ceiling", "origin", "ended_others", "issued_at", "lifetime", "schema", "key", "nonce",
 )  # fmt: skip
 RENEWAL_INPUTS = ("key", "nonce", "issued_at", "lifetime", "validated_at", "with_copy")
 
@@ -947,7 +979,11 @@ def answer_session(vector: Vector) -> Vector:
         vector["started_at"],
         vector["reauthenticated_at"],
         vector["ceiling"],
-        bytes.fromhex(vector["origin"] or ""),
+        vector["origin"] and bytes.fromhex(vector["origin"]),
+        vector["ended_others"]
+        and EndedOthers(
+            vector["ended_others"]["before"], bytes.fromhex(vector["ended_others"]["mark"])
+        ),
         bytes.fromhex(vector["state"]),
     ).encode()
     purpose = state_purpose(*purpose_and_channel(vector))
@@ -2154,6 +2190,18 @@ def session_vectors() -> Iterator[Vector]:
         origin=octets("origin", SESSION_ID_LENGTH),
         ceiling=ISSUED_AT + 2 * HOUR,
     )
+    ended_others = {"before": ISSUED_AT + 661, "mark": octets("mark", MARK_LENGTH).hex()}
+    yield session_vector(
+        "ended-the-others", origin=octets("origin", SESSION_ID_LENGTH), ended_others=ended_others
+    )
+    yield session_vector(
+        "ended-the-others-with-ceiling-and-copy",
+        origin=octets("origin", SESSION_ID_LENGTH),
+        ceiling=ISSUED_AT + 2 * HOUR,
+        ended_others=ended_others,
+        renewed_after=700,
+        renewal_key=KEY_B,
+    )
     yield session_vector("validated", renewed_after=600, validated_after=600)
     yield session_vector(
         "validated-with-copy", renewed_after=600, validated_after=300, renewal_key=KEY_B
@@ -2177,8 +2225,9 @@ def session_vector(
     schema: int = 3,
     reauthenticated_after: int = 0,
     changed_after: int = 0,
-    ceiling: int = 0,
-    origin: bytes = b"",
+    ceiling: int | None = None,
+    origin: bytes | None = None,
+    ended_others: Vector | None = None,
     renewed_after: int | None = None,
     validated_after: int | None = None,
     renewal_key: Key = KEY_A,
@@ -2202,7 +2251,8 @@ def session_vector(
         "started_at": ISSUED_AT,
         "reauthenticated_at": ISSUED_AT + reauthenticated_after,
         "ceiling": ceiling,
-        "origin": origin.hex() or None,
+        "origin": origin and origin.hex(),
+        "ended_others": ended_others,
         "issued_at": ISSUED_AT + changed_after,
         "lifetime": absolute_deadline - (ISSUED_AT + changed_after),
         "schema": schema,
@@ -2373,8 +2423,8 @@ VECTOR_FILES = {
         answer_ring,
     ),
     "session.json": VectorFile(
-        "Tokens of a session (section 9). The field purpose is that of the state's type; ceiling "
-        "is 0 when there is none; lifetimes are for an absolute timeout of a day and an idle "
+        "Tokens of a session (section 9). The field purpose is that of the state's type; an "
+        "optional field of the record that is not there is null; lifetimes are for an absolute timeout of a day and an idle "
         "timeout of an hour.",
         session_vectors,
         answer_session,

@@ -307,11 +307,11 @@ fn sessions() {
         assert_eq!(record.id.to_string(), vector.text("session_id"));
         assert_eq!(record.started_at, vector.time("started_at"));
         assert_eq!(record.reauthenticated_at, vector.time("reauthenticated_at"));
-        assert_eq!(
-            record.ceiling.map_or(0, UnixTime::as_secs),
-            vector.0["ceiling"].as_u64().unwrap_or(0)
-        );
+        assert_eq!(record.ceiling.map(UnixTime::as_secs), vector.0["ceiling"].as_u64());
         assert_eq!(record.origin.map(|id| id.to_string()).as_deref(), vector.0["origin"].as_str());
+        let ended = &vector.0["ended_others"];
+        assert_eq!(record.ended_others.map(|of| of.before.as_secs()), ended["before"].as_u64());
+        assert_eq!(record.ended_others.map(|of| hex(&of.mark)).as_deref(), ended["mark"].as_str());
         let mut payload = Vec::new();
         record.write(&mut payload);
         payload.extend_from_slice(&state);
