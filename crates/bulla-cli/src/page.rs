@@ -145,22 +145,36 @@ impl Page {
         }
     }
 
-    /// A session's id and clocks stand before its state.
+    /// A session's id, clocks and optional fields stand before its state.
     fn state(&mut self, token: &RawToken) {
-        let Some((id, mut rest)) = token.payload.split_at_checked(16) else { return };
+        let mut rest = &token.payload[..];
+        if self.record(&mut rest).is_some() {
+            self.bytes("state", rest);
+        }
+    }
+
+    /// `None` if the record is cut, or has a field that is not known here.
+    fn record(&mut self, rest: &mut &[u8]) -> Option<()> {
+        let id = take(rest, 16)?;
         self.id("session id", id);
         for name in ["started at", "reauthenticated at"] {
-            let Some(seconds) = take_varint(&mut rest) else { return };
-            self.instant(name, seconds);
+            self.instant(name, take_varint(rest)?);
         }
-        let Some(limit) = take_varint(&mut rest) else { return };
-        self.instant("ceiling", limit / 2);
-        if limit % 2 == 1 {
-            let Some((origin, state)) = rest.split_at_checked(16) else { return };
-            self.id("origin", origin);
-            rest = state;
+        let fields = take_varint(rest)?;
+        if fields > 7 {
+            self.line("fields", "more than this release knows");
+            return None;
         }
-        self.bytes("state", rest);
+        let ceiling = if fields & 1 == 0 { 0 } else { take_varint(rest)? };
+        self.instant("ceiling", ceiling);
+        if fields & 2 != 0 {
+            self.id("origin", take(rest, 16)?);
+        }
+        if fields & 4 != 0 {
+            self.instant("others ended before", take_varint(rest)?);
+            self.id("  with the mark", take(rest, 8)?);
+        }
+        Some(())
     }
 
     fn renewal(&mut self, token: &RawToken) {
@@ -222,6 +236,12 @@ fn harmless(json: &str) -> String {
         }
     }
     text
+}
+
+fn take<'b>(rest: &mut &'b [u8], len: usize) -> Option<&'b [u8]> {
+    let (taken, tail) = rest.split_at_checked(len)?;
+    *rest = tail;
+    Some(taken)
 }
 
 /// As in the specification's section 4. The token is authentic.

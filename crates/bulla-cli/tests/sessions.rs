@@ -93,6 +93,19 @@ fn a_sessions_tokens_are_told_apart_and_shown() {
     says(&text, "origin", &id);
     says(&text, "  as JSON", r#"{"name":"ada"}"#);
 
+    let list = bulla::Revocations::new();
+    let sessions = Sessions::<Account>::builder(&ring, Policy::default())
+        .revocations(&list)
+        .subject(|account| account.name.clone())
+        .build();
+    let header = format!("__Host-session={state}");
+    let session = sessions.load_at(later, |name| (name == "cookie").then_some(header.as_bytes()));
+    session.end_others().unwrap();
+    let (_, spared) = cookies(&session).swap_remove(0);
+    let (_, text) = inspect(&spared, &cookie);
+    says(&text, "others ended before", "2026-11-01T09:11:01Z");
+    says(&text, "  as JSON", r#"{"name":"ada"}"#);
+
     // Not a header's, not another cookie's, and no token of the bare purpose.
     for arguments in [&["--bearer"][..], &["--cookie", "session"], &[]] {
         let (status, text) = inspect(&state, arguments);
