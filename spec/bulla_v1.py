@@ -655,13 +655,23 @@ def renewal_purpose(purpose: bytes, channel: bytes) -> bytes:
     return purpose + b"\0renewal\0" + channel
 
 
-CEILING, ORIGIN, ENDED_OTHERS = 1, 2, 4
+CEILING, ORIGIN, ENDED_OTHERS, FOLLOWS = 1, 2, 4, 8
+MOST_FOLLOWS = 8
 
 
 @dataclass(frozen=True)
 class EndedOthers:
     """The revocation by which a session ended the others of its subject (spec 9)."""
 
+    before: int
+    mark: bytes
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A revocation that was known when a session started (spec 9)."""
+
+    origin: bytes
     before: int
     mark: bytes
 
@@ -676,16 +686,22 @@ class StatePayload:
     ceiling: int | None
     origin: bytes | None
     ended_others: EndedOthers | None
+    follows: tuple[Followed, ...]
     state: bytes
 
     def encode(self) -> bytes:
-        optional = {CEILING: b"", ORIGIN: b"", ENDED_OTHERS: b""}
+        optional = {CEILING: b"", ORIGIN: b"", ENDED_OTHERS: b"", FOLLOWS: b""}
         if self.ceiling is not None:
             optional[CEILING] = to_varint(self.ceiling)
         if self.origin is not None:
             optional[ORIGIN] = self.origin
         if self.ended_others is not None:
             optional[ENDED_OTHERS] = to_varint(self.ended_others.before) + self.ended_others.mark
+        if self.follows:
+            optional[FOLLOWS] = to_varint(len(self.follows)) + b"".join(
+                followed.origin + to_varint(followed.before) + followed.mark
+                for followed in self.follows
+            )
         return (
             self.session_id
             + to_varint(self.started_at)
@@ -702,9 +718,10 @@ class StatePayload:
             started_at, rest = take_varint(rest)
             reauthenticated_at, rest = take_varint(rest)
             fields, rest = take_varint(rest)
-            if fields > CEILING | ORIGIN | ENDED_OTHERS:
+            if fields > CEILING | ORIGIN | ENDED_OTHERS | FOLLOWS:
                 raise Malformed
             ceiling = origin = ended_others = None
+            follows = []
             if fields & CEILING:
                 ceiling, rest = take_varint(rest)
             if fields & ORIGIN:
@@ -713,9 +730,27 @@ class StatePayload:
                 before, rest = take_varint(rest)
                 mark, rest = take_bytes(rest, MARK_LENGTH)
                 ended_others = EndedOthers(before, mark)
+            if fields & FOLLOWS:
+                count, rest = take_varint(rest)
+                if not 1 <= count <= MOST_FOLLOWS:
+                    raise Malformed
+                for _ in range(count):
+                    followed_origin, rest = take_bytes(rest, SESSION_ID_LENGTH)
+                    before, rest = take_varint(rest)
+                    mark, rest = take_bytes(rest, MARK_LENGTH)
+                    follows.append(Followed(followed_origin, before, mark))
         except Malformed:
             raise Refused("payload") from None
-        return cls(session_id, started_at, reauthenticated_at, ceiling, origin, ended_others, rest)
+        return cls(
+            session_id,
+            started_at,
+            reauthenticated_at,
+            ceiling,
+            origin,
+            ended_others,
+            tuple(follows),
+            rest,
+        )
 
 
 def take_bytes(octets: bytes, length: int) -> tuple[bytes, bytes]:
@@ -967,7 +1002,8 @@ def primary_fields(ring: Ring, at: int) -> Vector:
 
 STATE_INPUTS = (
     "purpose", "channel", "state", "session_id", "started_at", "reauthenticated_at",
-    "ceiling", "origin", "ended_others", "issued_at", "lifetime", "schema", "key", "nonce",
+    "ceiling", "origin", "ended_others", "follows", "issued_at", "lifetime", "schema", "key",
+    "nonce",
 )  # fmt: skip
 RENEWAL_INPUTS = ("key", "nonce", "issued_at", "lifetime", "validated_at", "with_copy")
 
@@ -983,6 +1019,10 @@ def answer_session(vector: Vector) -> Vector:
         vector["ended_others"]
         and EndedOthers(
             vector["ended_others"]["before"], bytes.fromhex(vector["ended_others"]["mark"])
+        ),
+        tuple(
+            Followed(bytes.fromhex(of["origin"]), of["before"], bytes.fromhex(of["mark"]))
+            for of in vector["follows"]
         ),
         bytes.fromhex(vector["state"]),
     ).encode()
@@ -2202,6 +2242,24 @@ def session_vectors() -> Iterator[Vector]:
         renewed_after=700,
         renewal_key=KEY_B,
     )
+    followed = [
+        {
+            "origin": octets(f"followed {n}", SESSION_ID_LENGTH).hex(),
+            "before": ISSUED_AT + 61 - n,
+            "mark": octets(f"mark {n}", MARK_LENGTH).hex(),
+        }
+        for n in range(MOST_FOLLOWS)
+    ]
+    yield session_vector("started-after-a-revocation", follows=followed[:1])
+    yield session_vector(
+        "every-field-and-a-copy",
+        origin=octets("origin", SESSION_ID_LENGTH),
+        ceiling=ISSUED_AT + 2 * HOUR,
+        ended_others=ended_others,
+        follows=followed,
+        renewed_after=700,
+        renewal_key=KEY_B,
+    )
     yield session_vector("validated", renewed_after=600, validated_after=600)
     yield session_vector(
         "validated-with-copy", renewed_after=600, validated_after=300, renewal_key=KEY_B
@@ -2228,6 +2286,7 @@ def session_vector(
     ceiling: int | None = None,
     origin: bytes | None = None,
     ended_others: Vector | None = None,
+    follows: Sequence[Vector] = (),
     renewed_after: int | None = None,
     validated_after: int | None = None,
     renewal_key: Key = KEY_A,
@@ -2253,6 +2312,7 @@ def session_vector(
         "ceiling": ceiling,
         "origin": origin and origin.hex(),
         "ended_others": ended_others,
+        "follows": list(follows),
         "issued_at": ISSUED_AT + changed_after,
         "lifetime": absolute_deadline - (ISSUED_AT + changed_after),
         "schema": schema,

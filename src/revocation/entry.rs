@@ -2,13 +2,19 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::keys::key::KeyId;
-use crate::primitives;
+use crate::primitives::{self, RandomError};
 use crate::time::UnixTime;
 use crate::token::id::{Mark, SessionId};
+use crate::token::wire::CLOCK_SKEW;
 
 const SUBJECT_LEN: usize = 16;
+
+/// A revocation reaches this far past the clock of the server that makes it, so that it
+/// revokes sessions that started at a server whose clock is ahead.
+pub(crate) const REACH: Duration = Duration::from_secs(CLOCK_SKEW.as_secs() + 1);
 
 /// The mark of an [`Exception`] that spares no token of the same second.
 pub(crate) const NO_MARK: Mark = [0; 8];
@@ -32,7 +38,7 @@ pub enum Revocation {
         subject: Subject,
         /// Sessions that started before this are revoked.
         before: UnixTime,
-        /// The session that revoked the others, and is spared.
+        /// The tokens that are spared.
         except: Option<Exception>,
         /// When the last of the revoked sessions would have ended in any case.
         until: UnixTime,
@@ -50,21 +56,33 @@ pub enum Revocation {
     All {
         /// Sessions that started before this are revoked.
         before: UnixTime,
+        /// The tokens that are spared.
+        except: Option<Exception>,
         /// When the last of the revoked sessions would have ended in any case.
         until: UnixTime,
     },
 }
 
-/// The session that a revocation of its subject spares, because it made the revocation:
-/// see [`Session::end_others`](crate::Session::end_others). Its text form is
-/// `ORIGIN.MARK`, 32 and 16 hexadecimal digits.
+/// The tokens that a revocation spares although their session started before its instant:
+/// the token of the session that made it
+/// ([`Session::end_others`](crate::Session::end_others)), and the tokens of sessions that
+/// started where it was known already. Those tokens carry the same 24 bytes.
+///
+/// The text form is `ORIGIN.MARK`, 32 and 16 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Exception {
-    /// The id under which the session started.
+    /// The id under which the session started that made the revocation; 16 random bytes if
+    /// no session made it.
     pub origin: SessionId,
-    /// 8 random bytes that the session's token carries from then on. They tell it from
-    /// copies of the token that were made before.
+    /// 8 random bytes. They tell the token of the session from copies that were made before.
     pub mark: [u8; 8],
+}
+
+impl Exception {
+    /// For a revocation that no session makes.
+    pub(crate) fn of_nobody() -> Result<Exception, RandomError> {
+        Ok(Exception { origin: SessionId::new()?, mark: primitives::random()? })
+    }
 }
 
 /// Whose sessions: a digest of 16 bytes of the purpose and the subject's name.
@@ -85,6 +103,53 @@ impl Subject {
 }
 
 impl Revocation {
+    /// Revokes the sessions of `subject` that exist at `now`.
+    ///
+    /// The instant `before` is 61 seconds later, because a session may have started at a
+    /// server whose clock is ahead by up to [`CLOCK_SKEW`](crate::token::CLOCK_SKEW). A
+    /// session that starts later, at a server that knows the revocation, is spared. `until`
+    /// is when the last session will have ended: `now`, the absolute timeout, and 60 seconds.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use bulla::{Revocations, UnixTime};
+    /// use bulla::revocation::{Revocation, Subject};
+    ///
+    /// let subject = Subject::of("bank.example/session", "7");
+    /// let (now, twelve_hours) = (UnixTime::now(), Duration::from_secs(12 * 60 * 60));
+    /// let until = now + twelve_hours + Duration::from_secs(60);
+    /// let revocations = Revocations::new();
+    /// assert!(revocations.add(Revocation::of_subject(subject, now, until)?));
+    /// # Ok::<(), bulla::keys::RandomError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`RandomError`]: there are no random bytes for the [`Exception`].
+    pub fn of_subject(
+        subject: Subject,
+        now: UnixTime,
+        until: UnixTime,
+    ) -> Result<Revocation, RandomError> {
+        let except = Some(Exception::of_nobody()?);
+        Ok(Revocation::Subject { subject, before: now + REACH, except, until })
+    }
+
+    /// Revokes all sessions that exist at `now`. See [`of_subject`](Revocation::of_subject).
+    ///
+    /// # Errors
+    /// [`RandomError`]: there are no random bytes for the [`Exception`].
+    pub fn of_all(now: UnixTime, until: UnixTime) -> Result<Revocation, RandomError> {
+        let except = Some(Exception::of_nobody()?);
+        Ok(Revocation::All { before: now + REACH, except, until })
+    }
+
+    /// Revokes the state tokens under one key that exist at `now`. See
+    /// [`of_subject`](Revocation::of_subject).
+    #[must_use]
+    pub fn of_key(id: KeyId, now: UnixTime, until: UnixTime) -> Revocation {
+        Revocation::Key { id, before: now + REACH, until }
+    }
+
     /// After this it is about nothing that could be alive.
     #[must_use]
     pub fn until(&self) -> UnixTime {
@@ -108,7 +173,10 @@ impl fmt::Display for Revocation {
             Revocation::Key { id, before, until } => {
                 write!(f, "key {id} before={before} until={until}")
             }
-            Revocation::All { before, until } => write!(f, "all before={before} until={until}"),
+            Revocation::All { before, except, until } => {
+                write!(f, "all before={before} until={until}")?;
+                except.map_or(Ok(()), |except| write!(f, " except={except}"))
+            }
         }
     }
 }
@@ -131,22 +199,17 @@ impl FromStr for Revocation {
                 subject: Subject(hex::<16>(subject)?.to_be_bytes()),
                 before: instant(before, "before=")?,
                 until: instant(until, "until=")?,
-                except: match except {
-                    [] => None,
-                    [except] => {
-                        Some(except.strip_prefix("except=").ok_or(RevocationError)?.parse()?)
-                    }
-                    _ => return Err(RevocationError),
-                },
+                except: exception(except)?,
             }),
             ["key", id, before, until] => Ok(Revocation::Key {
                 id: id.parse().map_err(|_| RevocationError)?,
                 before: instant(before, "before=")?,
                 until: instant(until, "until=")?,
             }),
-            ["all", before, until] => Ok(Revocation::All {
+            ["all", before, until, ref except @ ..] => Ok(Revocation::All {
                 before: instant(before, "before=")?,
                 until: instant(until, "until=")?,
+                except: exception(except)?,
             }),
             _ => Err(RevocationError),
         }
@@ -161,7 +224,7 @@ impl fmt::Display for RevocationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
             "not a revocation: session ID until=INSTANT, or subject DIGEST, key ID or all, with \
-             before=INSTANT until=INSTANT; after a subject, except=ORIGIN.MARK may follow",
+             before=INSTANT until=INSTANT; after a subject or all, except=ORIGIN.MARK may follow",
         )
     }
 }
@@ -193,6 +256,15 @@ impl FromStr for Exception {
         let (origin, mark) = text.split_once('.').ok_or(RevocationError)?;
         let mark = u64::try_from(hex::<8>(mark)?).map_err(|_| RevocationError)?;
         Ok(Exception { origin: session_id(origin)?, mark: mark.to_be_bytes() })
+    }
+}
+
+/// The rest of a line.
+fn exception(words: &[&str]) -> Result<Option<Exception>, RevocationError> {
+    match words {
+        [] => Ok(None),
+        [word] => word.strip_prefix("except=").ok_or(RevocationError)?.parse().map(Some),
+        _ => Err(RevocationError),
     }
 }
 

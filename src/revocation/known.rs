@@ -1,107 +1,117 @@
-//! What a server knows of one subject's revocations: a value that merges.
+//! What a server knows of the revocations of one subject, or of everybody: a value that
+//! merges.
 //!
-//! Merging takes the later cutoff for every session, so revocations may arrive in any
-//! order, repeatedly, or merged by another server: the result is the same (DESIGN.md).
+//! Merging takes the later cutoff for every token, so revocations may arrive in any order,
+//! repeatedly, or merged by another server: the result is the same (DESIGN.md).
 
-use crate::revocation::entry::{Exception, NO_MARK, Revocation, Subject};
+use std::time::Duration;
+
+use crate::revocation::entry::{Exception, NO_MARK, REACH};
 use crate::time::UnixTime;
-use crate::token::id::{Mark, SessionId};
+use crate::token::wire::CLOCK_SKEW;
 
-/// Sessions that started before `hard` are over. Sessions that started before `soft` are
-/// over too, except the session that ended the others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How far past the clock a revocation may lie for a session that starts now to follow it:
+/// the clock of the server that made it may be ahead. If it lies further ahead, nobody
+/// signs in until then.
+const WINDOW: Duration = Duration::from_secs(CLOCK_SKEW.as_secs() + REACH.as_secs());
+
+/// The most revocations that a session follows, 29 bytes each in its state token.
+pub(crate) const MAX_FOLLOWS: usize = 8;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Known {
+    /// Sessions that started before this are over.
     hard: UnixTime,
-    /// Never before `hard`.
-    soft: UnixTime,
-    /// There is one exactly if `soft` is after `hard`.
-    except: Option<Exception>,
+    /// Sessions that started before one of these are over, unless they follow it. Each has
+    /// another origin; the latest comes first.
+    except: Vec<Followed>,
     /// From then on, none of these sessions can be alive.
     pub(crate) until: UnixTime,
 }
 
-/// What a session that ended the others has in its state token.
+/// A revocation that tokens may follow: they were made by the session that revoked the
+/// others, or by a sign-in that knew of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct EndedOthers {
-    /// The instant of the revocation that it made: the others that started before are over.
+pub(crate) struct Followed {
     pub(crate) before: UnixTime,
-    /// Tells it from another session that ended the others in the same second.
-    pub(crate) mark: Mark,
+    pub(crate) except: Exception,
+}
+
+/// What a token says of the revocations that it follows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Follows<'a> {
+    /// The last one by which its session ended the others.
+    pub(crate) own: Option<Followed>,
+    /// Those that were known when the session started.
+    pub(crate) earlier: &'a [Followed],
 }
 
 impl Known {
     pub(crate) fn new(before: UnixTime, except: Option<Exception>, until: UnixTime) -> Known {
         let hard = if except.is_none() { before } else { UnixTime::EPOCH };
-        Known { hard, soft: before, except, until }.normal()
+        let except = except.map(|except| Followed { before, except });
+        Known { hard, except: except.into_iter().collect(), until }
     }
 
-    /// A session of the subject is over if it started before this.
-    pub(crate) fn cutoff(&self, origin: SessionId, ended: Option<EndedOthers>) -> UnixTime {
-        let spares = |except: Exception| {
-            except.origin == origin && ended.is_some_and(|ended| except.spares(self.soft, ended))
-        };
-        if self.except.is_some_and(spares) { self.hard } else { self.soft }
+    /// A session with this token is over if it started before this.
+    pub(crate) fn cutoff(&self, follows: Follows<'_>) -> UnixTime {
+        let unfollowed = self.except.iter().find(|of| !follows.follows(of));
+        unfollowed.map_or(self.hard, |of| of.before.max(self.hard))
     }
 
-    /// A session that starts now is over if it starts before this.
-    pub(crate) fn latest(&self) -> UnixTime {
-        self.soft
+    /// The revocations that a session follows if it starts at `now`.
+    pub(crate) fn followed(&self, now: UnixTime) -> impl Iterator<Item = Followed> {
+        self.except.iter().copied().filter(move |of| of.before > now && of.before <= now + WINDOW)
     }
 
-    pub(crate) fn merge(self, other: Known) -> Known {
-        let (a, b) = if self.soft < other.soft { (other, self) } else { (self, other) };
-        let until = a.until.max(b.until);
-        let hard = a.hard.max(b.hard);
-        let same_session = match (a.except, b.except) {
-            (Some(a), Some(b)) => a.origin == b.origin,
-            _ => false,
-        };
-        let merged = match (a.except, a.soft == b.soft) {
-            // `b` does not spare the exception of `a`, unless that session ended the others
-            // after it made `b`.
-            (except, false) => {
-                let hard = if same_session { hard } else { hard.max(b.soft) };
-                Known { hard, soft: a.soft, except, until }
+    pub(crate) fn merge(mut self, other: &Known) -> Known {
+        self.hard = self.hard.max(other.hard);
+        self.until = self.until.max(other.until);
+        for new in &other.except {
+            let held = self.except.iter_mut().find(|of| of.except.origin == new.except.origin);
+            match held {
+                None => self.except.push(*new),
+                Some(held) if held.before < new.before => *held = *new,
+                // One session twice in a second: neither of the two tokens is spared, but
+                // those that follow from them are.
+                Some(held) if held.before == new.before && held.except != new.except => {
+                    held.except.mark = NO_MARK;
+                }
+                Some(_) => {}
             }
-            (except, true) if except == b.except => Known { hard, soft: a.soft, except, until },
-            // One session twice in a second: neither of the two tokens is spared, but those
-            // that follow from them are.
-            (Some(except), true) if same_session => {
-                let except = Some(Exception { mark: NO_MARK, ..except });
-                Known { hard, soft: a.soft, except, until }
-            }
-            // Two sessions in the same second: neither is spared.
-            (_, true) => Known { hard: a.soft, soft: a.soft, except: None, until },
-        };
-        merged.normal()
+        }
+        self.except.sort_unstable_by_key(|of| (std::cmp::Reverse(of.before), of.except.origin));
+        self
     }
 
-    fn normal(self) -> Known {
-        let soft = self.soft.max(self.hard);
-        Known { soft, except: self.except.filter(|_| soft > self.hard), ..self }
-    }
-
-    /// The revocations that lead to this value, of which there is one or two.
-    pub(crate) fn revocations(self, subject: Subject) -> impl Iterator<Item = Revocation> {
-        let Known { hard, soft, except, until } = self;
-        let of = move |before, except| Revocation::Subject { subject, before, except, until };
-        let hard = (except.is_none() || hard > UnixTime::EPOCH).then(|| of(hard, None));
-        let soft = except.map(|except| of(soft, Some(except)));
-        hard.into_iter().chain(soft)
+    /// The instants and exceptions that lead to this value.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (UnixTime, Option<Exception>)> {
+        let hard =
+            (self.hard > UnixTime::EPOCH || self.except.is_empty()).then_some((self.hard, None));
+        hard.into_iter().chain(self.except.iter().map(|of| (of.before, Some(of.except))))
     }
 }
 
-impl Exception {
-    /// Whether a token of the same session is spared by a revocation of `before`.
-    fn spares(&self, before: UnixTime, ended: EndedOthers) -> bool {
-        let same = ended.mark == self.mark && self.mark != NO_MARK;
-        ended.before > before || (ended.before == before && same)
+impl Follows<'_> {
+    fn follows(&self, of: &Followed) -> bool {
+        self.own.iter().chain(self.earlier).any(|after| after.is_or_follows(of))
+    }
+}
+
+impl Followed {
+    /// Whether this is the same revocation, or a later one by the same session.
+    fn is_or_follows(&self, of: &Followed) -> bool {
+        let same = self.except.mark == of.except.mark && of.except.mark != NO_MARK;
+        self.except.origin == of.except.origin
+            && (self.before > of.before || (self.before == of.before && same))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::revocation::entry::{Revocation, Subject};
+    use crate::token::id::SessionId;
 
     use proptest::prelude::*;
 
@@ -111,41 +121,44 @@ mod tests {
         UnixTime::from_secs(secs)
     }
 
-    fn session(n: u8) -> SessionId {
-        SessionId::from_bytes([n; 16])
-    }
-
-    fn mark(n: u8) -> Mark {
-        [n; 8]
+    fn exception(origin: u8, mark: u8) -> Exception {
+        Exception { origin: SessionId::from_bytes([origin; 16]), mark: [mark; 8] }
     }
 
     /// Few sessions, marks and seconds, so that they often meet.
     fn values() -> impl Strategy<Value = Known> {
-        let except = (0..3_u8, 1..3_u8)
-            .prop_map(|(origin, n)| Some(Exception { origin: session(origin), mark: mark(n) }));
+        let except = (0..3_u8, 1..3_u8).prop_map(|(origin, mark)| Some(exception(origin, mark)));
         let except = prop_oneof![3 => Just(None), 7 => except];
         (1..7_u64, except).prop_map(|(before, except)| Known::new(at(before), except, ENDS))
     }
 
-    fn tokens() -> Vec<(SessionId, Option<EndedOthers>)> {
-        let ended =
-            |before| (1..3).map(move |n| Some(EndedOthers { before: at(before), mark: mark(n) }));
-        let ended = || (1..7).flat_map(ended).chain([None]);
-        (0..3).flat_map(|origin| ended().map(move |ended| (session(origin), ended))).collect()
-    }
-
-    fn cutoffs(known: Known) -> Vec<UnixTime> {
-        tokens().into_iter().map(|(origin, ended)| known.cutoff(origin, ended)).collect()
-    }
-
-    fn latest(all: &[Known]) -> Vec<UnixTime> {
-        let cutoff = |(origin, ended)| all.iter().map(|known| known.cutoff(origin, ended)).max();
-        tokens().into_iter().filter_map(cutoff).collect()
+    /// Tokens that follow nothing, one revocation, or two.
+    fn cutoffs(cutoff: impl Fn(Follows<'_>) -> UnixTime) -> Vec<UnixTime> {
+        let followed = |origin| {
+            (1..7).flat_map(move |before| {
+                (1..3).map(move |mark| Followed {
+                    before: at(before),
+                    except: exception(origin, mark),
+                })
+            })
+        };
+        let all: Vec<Followed> = (0..3).flat_map(followed).collect();
+        let own = || all.iter().copied().map(Some).chain([None]);
+        let mut found = Vec::new();
+        for own in own() {
+            for earlier in all.iter().map(std::slice::from_ref).chain([&[][..]]) {
+                // What a session follows from its start is of others.
+                if own.map(|of| of.except.origin) != earlier.first().map(|of| of.except.origin) {
+                    found.push(cutoff(Follows { own, earlier }));
+                }
+            }
+        }
+        found
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(
-            std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(2_000),
+            std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(500),
         ))]
 
         /// `PROPTEST_CASES=100000` for more.
@@ -153,22 +166,25 @@ mod tests {
         fn merging_takes_the_latest_cutoff_of_each_token(
             a in values(), b in values(), c in values(),
         ) {
-            let merged = a.merge(b).merge(c);
-            prop_assert_eq!(cutoffs(merged), latest(&[a, b, c]));
-            for (x, y, z) in [(a, c, b), (b, a, c), (b, c, a), (c, a, b), (c, b, a)] {
-                prop_assert_eq!(x.merge(y.merge(z)), merged);
+            let merge = |a: &Known, b: &Known| a.clone().merge(b);
+            let merged = merge(&merge(&a, &b), &c);
+            let latest = cutoffs(|of| a.cutoff(of).max(b.cutoff(of)).max(c.cutoff(of)));
+            prop_assert_eq!(cutoffs(|of| merged.cutoff(of)), latest);
+            for (x, y, z) in [(&a, &c, &b), (&b, &a, &c), (&b, &c, &a), (&c, &a, &b), (&c, &b, &a)] {
+                prop_assert_eq!(&merge(x, &merge(y, z)), &merged);
             }
-            prop_assert_eq!(merged.merge(a), merged);
-            prop_assert_eq!(merged.merge(merged), merged);
+            prop_assert_eq!(&merge(&merged, &a), &merged);
+            prop_assert_eq!(&merge(&merged, &merged), &merged);
         }
 
         #[test]
         fn a_value_is_the_merge_of_the_revocations_that_it_gives(
             a in values(), b in values(), c in values(),
         ) {
-            let merged = a.merge(b).merge(c);
-            let read = merged.revocations(Subject::of("p", "s")).map(|revocation| {
-                let line = revocation.to_string();
+            let merged = a.merge(&b).merge(&c);
+            let read = merged.parts().map(|(before, except)| {
+                let subject = Subject::of("p", "s");
+                let line = Revocation::Subject { subject, before, except, until: ENDS }.to_string();
                 match line.parse().unwrap() {
                     Revocation::Subject { before, except, until, .. } => {
                         Known::new(before, except, until)
@@ -176,7 +192,7 @@ mod tests {
                     other => panic!("{other}"),
                 }
             });
-            prop_assert_eq!(read.reduce(Known::merge), Some(merged));
+            prop_assert_eq!(read.reduce(|a, b| a.merge(&b)), Some(merged));
         }
     }
 }

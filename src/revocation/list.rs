@@ -1,5 +1,6 @@
 //! The list of revocations that a server has in memory.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -7,18 +8,11 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::revocation::entry::{Revocation, Subject};
+use crate::revocation::entry::{REACH, Revocation, Subject};
+use crate::revocation::known::{Followed, MAX_FOLLOWS};
 use crate::revocation::set::{Asked, Set};
 use crate::time::UnixTime;
 use crate::token::wire::CLOCK_SKEW;
-
-const SECOND: Duration = Duration::from_secs(1);
-
-/// How far ahead of the clock a user who signs in may start, to be after a revocation: a
-/// revocation ends what started within [`CLOCK_SKEW`], and the clock of the server that
-/// made it may be ahead by as much. The third minute has room for repetitions in the same
-/// second. If a revocation lies further ahead, sign-ins are refused until then.
-const AHEAD: Duration = Duration::from_secs(3 * CLOCK_SKEW.as_secs());
 
 /// The recent revocations are copied with each new one. When there are more than this,
 /// they join the settled ones.
@@ -114,8 +108,6 @@ impl Revocations {
     /// Adds a revocation. It holds on this server at once, and is passed on to the function
     /// that [`on_add`](Revocations::on_add) was given. Returns `true` if the list did not
     /// have it yet.
-    ///
-    /// To revoke sessions that exist now, see [`cutoff`](Revocations::cutoff).
     pub fn add(&self, revocation: Revocation) -> bool {
         self.take_in([revocation], Pass::On)
     }
@@ -145,8 +137,16 @@ impl Revocations {
 
     /// Revokes the sessions of a subject that exist at `now`.
     pub(crate) fn revoke_subject(&self, subject: Subject, now: UnixTime) {
-        let (before, until) = (self.cutoff(Some(subject), now), self.last(now));
-        self.add_at(now, Revocation::Subject { subject, before, except: None, until });
+        let until = self.last(now);
+        // Without randomness nobody signs in for a minute, but everybody is signed out.
+        let alone = Revocation::Subject { subject, before: now + REACH, except: None, until };
+        self.add_at(now, Revocation::of_subject(subject, now, until).unwrap_or(alone));
+    }
+
+    pub(crate) fn revoke_all(&self, now: UnixTime) {
+        let until = self.last(now);
+        let alone = Revocation::All { before: now + REACH, except: None, until };
+        self.add_at(now, Revocation::of_all(now, until).unwrap_or(alone));
     }
 
     /// Adds revocations that came from another server or from a file, and passes none of
@@ -255,47 +255,17 @@ impl Revocations {
         self.confirmed_at().is_none_or(|at| at <= now + CLOCK_SKEW && now.since(at) <= age)
     }
 
-    /// The instant for `before` in a [`Revocation`] that is made at `now`, so that it revokes
-    /// every session of `subject` that exists, and with `None` every session of everybody.
-    ///
-    /// It lies one second after all that a session may have as its start: `now`; up to
-    /// [`CLOCK_SKEW`] later, at a server whose clock is ahead; and what earlier revocations
-    /// on this list led to, because a user who signs in starts after them. It is therefore
-    /// 61 seconds after `now`, and after many revocations in one second at most 241.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use bulla::{Revocations, UnixTime};
-    /// use bulla::revocation::{Revocation, Subject};
-    ///
-    /// let (revocations, now) = (Revocations::new(), UnixTime::now());
-    /// let subject = Subject::of("bank.example/session", "7");
-    /// revocations.add(Revocation::Subject {
-    ///     subject,
-    ///     before: revocations.cutoff(Some(subject), now),
-    ///     except: None,
-    ///     until: now + Duration::from_secs(12 * 60 * 60),    // the longest session
-    /// });
-    /// ```
-    #[must_use]
-    pub fn cutoff(&self, subject: Option<Subject>, now: UnixTime) -> UnixTime {
+    /// The revocations that a session of `subject` follows if it starts at `now`: the latest,
+    /// at most [`MAX_FOLLOWS`].
+    pub(crate) fn followed(&self, subject: Option<Subject>, now: UnixTime) -> Vec<Followed> {
         let list = self.inner.list.load();
-        let limit = now + AHEAD + CLOCK_SKEW; // so far ahead, sessions may have started
-        let known = |set: &Set| match subject {
-            Some(_) => set.cutoff(subject),
-            None => set.latest_cutoff(limit),
-        };
-        let known = known(&list.recent).max(known(&list.settled));
-        let known = if known <= limit { known } else { now };
-        (now + CLOCK_SKEW).max(known) + SECOND
-    }
-
-    /// When a session of `subject` starts if the user signs in at `now`: after the
-    /// revocations that are known, unless they lie further ahead than [`AHEAD`].
-    pub(crate) fn start(&self, subject: Option<Subject>, now: UnixTime) -> UnixTime {
-        let list = self.inner.list.load();
-        let cutoff = list.recent.cutoff(subject).max(list.settled.cutoff(subject));
-        if cutoff <= now + AHEAD { now.max(cutoff) } else { now }
+        let recent = list.recent.followed(subject, now);
+        let mut followed: Vec<Followed> =
+            recent.chain(list.settled.followed(subject, now)).collect();
+        followed.sort_unstable_by_key(|of| (Reverse(of.before), of.except.origin));
+        followed.dedup_by_key(|of| of.except.origin);
+        followed.truncate(MAX_FOLLOWS);
+        followed
     }
 
     fn writing(&self) -> MutexGuard<'_, ()> {

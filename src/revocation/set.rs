@@ -1,11 +1,10 @@
 //! Revocations, merged and indexed: what does a set of them revoke?
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use crate::keys::key::KeyId;
 use crate::revocation::entry::{Revocation, Subject};
-use crate::revocation::known::{EndedOthers, Known};
+use crate::revocation::known::{Followed, Follows, Known};
 use crate::time::UnixTime;
 use crate::token::id::SessionId;
 
@@ -14,7 +13,7 @@ pub(crate) struct Set {
     sessions: HashMap<SessionId, UnixTime>,
     subjects: HashMap<Subject, Known>,
     keys: HashMap<KeyId, Span>,
-    all: Option<Span>,
+    all: Option<Known>,
 }
 
 /// Everything that began before an instant is revoked; none of it can be alive from
@@ -33,7 +32,7 @@ pub(crate) struct Asked<'a> {
     /// Costs a hash, so it is called only if the set has a revocation of any subject.
     pub(crate) subject: &'a dyn Fn() -> Option<Subject>,
     pub(crate) started_at: UnixTime,
-    pub(crate) ended_others: Option<EndedOthers>,
+    pub(crate) follows: Follows<'a>,
     /// The key that the state token names, the key that opened it or its copy, and when
     /// the token was issued.
     pub(crate) keys: Option<([KeyId; 2], UnixTime)>,
@@ -49,7 +48,7 @@ impl Set {
     }
 
     pub(crate) fn revokes(&self, asked: &Asked<'_>) -> bool {
-        self.all.is_some_and(|span| asked.started_at < span.before)
+        self.all.as_ref().is_some_and(|known| asked.started_at < known.cutoff(asked.follows))
             || self.sessions.contains_key(&asked.id)
             || self.sessions.contains_key(&asked.origin)
             || (!self.subjects.is_empty() && self.revokes_subject_of(asked))
@@ -61,21 +60,17 @@ impl Set {
 
     fn revokes_subject_of(&self, asked: &Asked<'_>) -> bool {
         let known = (asked.subject)().and_then(|subject| self.subjects.get(&subject));
-        known.is_some_and(|known| asked.started_at < known.cutoff(asked.origin, asked.ended_others))
+        known.is_some_and(|known| asked.started_at < known.cutoff(asked.follows))
     }
 
-    /// A session of `subject` that starts now is revoked if it starts before this.
-    pub(crate) fn cutoff(&self, subject: Option<Subject>) -> UnixTime {
-        let subject = subject.and_then(|subject| self.subjects.get(&subject)).map(Known::latest);
-        let all = self.all.map(|span| span.before);
-        subject.into_iter().chain(all).max().unwrap_or(UnixTime::EPOCH)
-    }
-
-    /// The latest cutoff of any subject that is not after `limit`.
-    pub(crate) fn latest_cutoff(&self, limit: UnixTime) -> UnixTime {
-        let all = self.all.map(|span| span.before);
-        let cutoffs = self.subjects.values().map(Known::latest).chain(all);
-        cutoffs.filter(|cutoff| *cutoff <= limit).max().unwrap_or(UnixTime::EPOCH)
+    /// The revocations that a session of `subject` follows if it starts at `now`.
+    pub(crate) fn followed(
+        &self,
+        subject: Option<Subject>,
+        now: UnixTime,
+    ) -> impl Iterator<Item = Followed> {
+        let subject = subject.and_then(|subject| self.subjects.get(&subject));
+        subject.into_iter().chain(&self.all).flat_map(move |known| known.followed(now))
     }
 
     /// Whether the set revokes all that `revocation` revokes, and for as long.
@@ -86,15 +81,15 @@ impl Set {
             }
             Revocation::Subject { subject, before, except, until } => {
                 let new = Known::new(before, except, until);
-                self.subjects.get(&subject).is_some_and(|held| held.merge(new) == *held)
+                self.subjects.get(&subject).is_some_and(|held| held.clone().merge(&new) == *held)
             }
             Revocation::Key { id, before, until } => {
                 let new = Span { before, until };
                 self.keys.get(&id).is_some_and(|held| held.merge(new) == *held)
             }
-            Revocation::All { before, until } => {
-                let new = Span { before, until };
-                self.all.is_some_and(|held| held.merge(new) == held)
+            Revocation::All { before, except, until } => {
+                let new = Known::new(before, except, until);
+                self.all.as_ref().is_some_and(|held| held.clone().merge(&new) == *held)
             }
         }
     }
@@ -105,17 +100,25 @@ impl Set {
             return false;
         }
         match revocation {
-            Revocation::Session { id, until } => merge(self.sessions.entry(id), until, Ord::max),
+            Revocation::Session { id, until } => {
+                let held = self.sessions.entry(id).or_insert(until);
+                *held = until.max(*held);
+            }
             Revocation::Subject { subject, before, except, until } => {
                 let new = Known::new(before, except, until);
-                merge(self.subjects.entry(subject), new, Known::merge);
+                let held = self.subjects.remove(&subject);
+                let known = held.map_or_else(|| new.clone(), |held| held.merge(&new));
+                self.subjects.insert(subject, known);
             }
             Revocation::Key { id, before, until } => {
-                merge(self.keys.entry(id), Span { before, until }, Span::merge);
-            }
-            Revocation::All { before, until } => {
                 let new = Span { before, until };
-                self.all = Some(self.all.map_or(new, |held| held.merge(new)));
+                let held = self.keys.entry(id).or_insert(new);
+                *held = held.merge(new);
+            }
+            Revocation::All { before, except, until } => {
+                let new = Known::new(before, except, until);
+                let held = self.all.take();
+                self.all = Some(held.map_or_else(|| new.clone(), |held| held.merge(&new)));
             }
         }
         true
@@ -124,11 +127,17 @@ impl Set {
     pub(crate) fn revocations(&self) -> impl Iterator<Item = Revocation> {
         let sessions = self.sessions.iter();
         let sessions = sessions.map(|(&id, &until)| Revocation::Session { id, until });
-        let subjects =
-            self.subjects.iter().flat_map(|(&subject, known)| known.revocations(subject));
+        let subjects = self.subjects.iter().flat_map(|(&subject, known)| {
+            let until = known.until;
+            let of = move |(before, except)| Revocation::Subject { subject, before, except, until };
+            known.parts().map(of)
+        });
         let keys = self.keys.iter();
         let keys = keys.map(|(&id, &Span { before, until })| Revocation::Key { id, before, until });
-        let all = self.all.map(|Span { before, until }| Revocation::All { before, until });
+        let all = self.all.iter().flat_map(|known| {
+            let until = known.until;
+            known.parts().map(move |(before, except)| Revocation::All { before, except, until })
+        });
         sessions.chain(subjects).chain(keys).chain(all)
     }
 
@@ -148,8 +157,4 @@ impl Span {
     fn merge(self, other: Span) -> Span {
         Span { before: self.before.max(other.before), until: self.until.max(other.until) }
     }
-}
-
-fn merge<K, V: Copy>(entry: Entry<'_, K, V>, new: V, merge: fn(V, V) -> V) {
-    entry.and_modify(|held| *held = merge(*held, new)).or_insert(new);
 }

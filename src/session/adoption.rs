@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::revocation::known::Follows;
 use crate::revocation::set::Asked;
 use crate::session::change::Draft;
 use crate::session::error::SessionError;
@@ -60,7 +61,7 @@ impl<T: Payload> Session<T> {
             origin: SessionId::from_bytes([0; 16]),
             subject: &|| self.subject_of(&adopted.state),
             started_at: adopted.started_at.unwrap_or(UnixTime::EPOCH),
-            ended_others: None,
+            follows: Follows { own: None, earlier: &[] },
             keys: None,
         })
     }
@@ -74,6 +75,7 @@ impl<T: Payload> Session<T> {
             ceiling: adopted.ceiling,
             origin: None,
             ended_others: None,
+            follows: Vec::new(),
         };
         let (state, channel) = (Arc::new(adopted.state), self.inner.channel);
         self.seal(Draft { record, state, encoded: None, channel, kind })

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::revocation::known::Followed;
 use crate::session::answer::NewTokens;
 use crate::session::error::SessionError;
 use crate::session::pending::{Change, Kind, Response, Written};
@@ -11,7 +12,6 @@ use crate::session::session::Session;
 use crate::session::shared::Channel;
 use crate::session::start::Start;
 use crate::session::tokens;
-use crate::time::UnixTime;
 use crate::token::error::SealError;
 use crate::token::id::SessionId;
 use crate::token::payload::{self, Payload, PayloadError};
@@ -36,16 +36,14 @@ impl<T: Payload> Session<T> {
     pub fn start_with(&self, state: T, options: Start) -> Result<(), SessionError> {
         let revision = self.revision()?;
         let now = self.now();
-        let started_at = self.start_of(&state);
-        // One that is put after a revocation lives no longer for it.
-        let ends = (started_at > now).then(|| now + self.inner.shared.policy.absolute_timeout());
         let record = Record {
             id: SessionId::new().map_err(SealError::from)?,
-            started_at,
+            started_at: now,
             reauthenticated_at: now,
-            ceiling: options.ceiling.into_iter().chain(ends).min(),
+            ceiling: options.ceiling,
             origin: None,
             ended_others: None,
+            follows: self.followed(&state),
         };
         let channel = options.channel.unwrap_or(self.inner.channel);
         if (self.inner.channel, channel) == (Channel::Bearer, Channel::Cookie) {
@@ -92,13 +90,11 @@ impl<T: Payload> Session<T> {
         self.write(Draft { record, state, encoded: None, channel, kind }, revision)
     }
 
-    /// When a session that starts now begins. Whoever signs in after a
-    /// revocation is not meant by it, though it covers this second, and the
-    /// clock of the server that made it may be ahead.
-    fn start_of(&self, state: &T) -> UnixTime {
-        let now = self.now();
-        let Some(revocations) = &self.inner.shared.revocations else { return now };
-        revocations.start(self.subject_of(state), now)
+    /// The revocations that a session follows if it starts now: they were made before, though
+    /// they reach a minute past the clock, and must not end it.
+    fn followed(&self, state: &T) -> Vec<Followed> {
+        let revocations = self.inner.shared.revocations.as_ref();
+        revocations.map_or_else(Vec::new, |list| list.followed(self.subject_of(state), self.now()))
     }
 
     /// As what a session under a new id is written: one that this request has

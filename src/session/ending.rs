@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use crate::primitives;
-use crate::revocation::entry::{Exception, Revocation, Subject};
-use crate::revocation::known::EndedOthers;
+use crate::revocation::entry::{Exception, REACH, Revocation, Subject};
 use crate::revocation::list::Revocations;
 use crate::session::change::Draft;
 use crate::session::error::SessionError;
@@ -89,16 +88,16 @@ impl<T: Payload> Session<T> {
             return Err(SessionError::NoSession); // it was revoked since this request read it
         }
         let now = self.now();
-        if record.ended_others.is_some_and(|ended| ended.before > now + CLOCK_SKEW) {
+        let before = now + REACH;
+        if record.ended_others.is_some_and(|(last, _)| before <= last) {
             return Err(SessionError::NotNow);
         }
-        let before = revocations.cutoff(Some(subject), now);
         let mark = primitives::random().map_err(SealError::from)?;
         let record = record.renamed().map_err(SealError::from)?;
-        let record = Record { ended_others: Some(EndedOthers { before, mark }), ..record };
+        let except = Some(Exception { origin: record.first_id(), mark });
+        let record = Record { ended_others: Some((before, mark)), ..record };
         let (channel, kind) = self.renaming();
         self.write(Draft { record, state, encoded: None, channel, kind }, revision)?;
-        let except = Some(Exception { origin: record.first_id(), mark });
         let until = revocations.last(now);
         revocations.add_at(now, Revocation::Subject { subject, before, except, until });
         Ok(())

@@ -1,9 +1,10 @@
 //! What a session's tokens hold beside the state (spec section 9).
 
 use crate::primitives::RandomError;
-use crate::revocation::known::EndedOthers;
+use crate::revocation::entry::Exception;
+use crate::revocation::known::{Followed, Follows, MAX_FOLLOWS};
 use crate::time::UnixTime;
-use crate::token::id::{FINGERPRINT_LEN, Fingerprint, ID_LEN, SessionId};
+use crate::token::id::{FINGERPRINT_LEN, Fingerprint, ID_LEN, Mark, SessionId};
 use crate::token::payload::PayloadError;
 use crate::token::wire::{take_varint, write_varint};
 
@@ -14,7 +15,7 @@ const TIME_LEN: usize = 6;
 pub(crate) const RENEWAL_SCHEMA: u32 = 1;
 
 /// The part of a state token's payload that goes before the state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) id: SessionId,
     pub(crate) started_at: UnixTime,
@@ -22,14 +23,18 @@ pub(crate) struct Record {
     pub(crate) ceiling: Option<UnixTime>,
     /// The id under which it started, if it has another now.
     pub(crate) origin: Option<SessionId>,
-    pub(crate) ended_others: Option<EndedOthers>,
+    /// The last revocation by which it ended the others: instant and mark.
+    pub(crate) ended_others: Option<(UnixTime, Mark)>,
+    /// Revocations that were known when it started.
+    pub(crate) follows: Vec<Followed>,
 }
 
 /// The optional fields of a record, in the order in which they follow. The bit of a field
-/// says whether it is there. Bits 8 and 16 are kept for fields to come.
+/// says whether it is there. Bits 16 and 32 are kept for fields to come.
 const CEILING: u64 = 1;
 const ORIGIN: u64 = 2;
 const ENDED_OTHERS: u64 = 4;
+const FOLLOWS: u64 = 8;
 
 impl Record {
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
@@ -39,7 +44,8 @@ impl Record {
         let bit = |field: u64, is_there: bool| if is_there { field } else { 0 };
         let fields = bit(CEILING, self.ceiling.is_some())
             | bit(ORIGIN, self.origin.is_some())
-            | bit(ENDED_OTHERS, self.ended_others.is_some());
+            | bit(ENDED_OTHERS, self.ended_others.is_some())
+            | bit(FOLLOWS, !self.follows.is_empty());
         write_varint(out, fields);
         if let Some(ceiling) = self.ceiling {
             write_varint(out, ceiling.as_secs());
@@ -47,15 +53,32 @@ impl Record {
         if let Some(origin) = self.origin {
             out.extend_from_slice(origin.as_bytes());
         }
-        if let Some(EndedOthers { before, mark }) = self.ended_others {
+        if let Some((before, mark)) = self.ended_others {
             write_varint(out, before.as_secs());
             out.extend_from_slice(&mark);
+        }
+        if !self.follows.is_empty() {
+            write_varint(out, self.follows.len().try_into().unwrap_or(u64::MAX));
+        }
+        for Followed { before, except: Exception { origin, mark } } in &self.follows {
+            out.extend_from_slice(origin.as_bytes());
+            write_varint(out, before.as_secs());
+            out.extend_from_slice(mark);
         }
     }
 
     /// The id under which the session started, which copies of its tokens share.
     pub(crate) fn first_id(&self) -> SessionId {
         self.origin.unwrap_or(self.id)
+    }
+
+    /// What its tokens say of the revocations that they follow.
+    pub(crate) fn follows(&self) -> Follows<'_> {
+        let origin = self.first_id();
+        let own = self
+            .ended_others
+            .map(|(before, mark)| Followed { before, except: Exception { origin, mark } });
+        Follows { own, earlier: &self.follows }
     }
 
     /// The same session under a new id.
@@ -70,7 +93,7 @@ impl Record {
         let started_at = take_time(rest).ok_or_else(cut)?;
         let reauthenticated_at = take_time(rest).ok_or_else(cut)?;
         let fields = take_varint(rest).ok_or_else(cut)?;
-        if fields > (CEILING | ORIGIN | ENDED_OTHERS) {
+        if fields > (CEILING | ORIGIN | ENDED_OTHERS | FOLLOWS) {
             return Err(PayloadError("the session has a field that this release does not know"));
         }
         let has = |field| fields & field != 0;
@@ -81,6 +104,7 @@ impl Record {
             ceiling: None,
             origin: None,
             ended_others: None,
+            follows: Vec::new(),
         };
         if has(CEILING) {
             record.ceiling = Some(take_time(rest).ok_or_else(cut)?);
@@ -90,9 +114,18 @@ impl Record {
         }
         if has(ENDED_OTHERS) {
             let before = take_time(rest).ok_or_else(cut)?;
-            let (mark, tail) = rest.split_first_chunk().ok_or_else(cut)?;
-            *rest = tail;
-            record.ended_others = Some(EndedOthers { before, mark: *mark });
+            record.ended_others = Some((before, take_mark(rest).ok_or_else(cut)?));
+        }
+        let follows = if has(FOLLOWS) { take_varint(rest).ok_or_else(cut)? } else { 0 };
+        let most = u64::try_from(MAX_FOLLOWS).unwrap_or(u64::MAX);
+        if has(FOLLOWS) && !(1..=most).contains(&follows) {
+            return Err(PayloadError("the session follows no revocation, or too many"));
+        }
+        for _ in 0..follows {
+            let origin = take_id(rest).ok_or_else(cut)?;
+            let before = take_time(rest).ok_or_else(cut)?;
+            let mark = take_mark(rest).ok_or_else(cut)?;
+            record.follows.push(Followed { before, except: Exception { origin, mark } });
         }
         Ok(record)
     }
@@ -148,6 +181,12 @@ impl<'a> RenewalRecord<'a> {
     pub(crate) fn max_len_with_copy(len: usize) -> usize {
         len.saturating_add(ID_LEN + TIME_LEN + FINGERPRINT_LEN)
     }
+}
+
+fn take_mark(rest: &mut &[u8]) -> Option<Mark> {
+    let (mark, tail) = rest.split_first_chunk()?;
+    *rest = tail;
+    Some(*mark)
 }
 
 fn take_time(rest: &mut &[u8]) -> Option<UnixTime> {

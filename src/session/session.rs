@@ -109,7 +109,7 @@ impl<T: Payload> Session<T> {
             origin: record.first_id(),
             subject: &|| self.subject_of(state),
             started_at: record.started_at,
-            ended_others: record.ended_others,
+            follows: record.follows(),
             keys,
         })
     }
@@ -148,13 +148,19 @@ impl<T: Payload> Session<T> {
         let (record, last_seen, expires_at, key_id, token_len) = match self.changed() {
             Change::Written(w) => {
                 borrowed = w.kind == Kind::Borrowed;
-                (w.record, self.now(), w.expires_at, w.key_id, w.tokens.state.len())
+                (w.record.clone(), self.now(), w.expires_at, w.key_id, w.tokens.state.len())
             }
             Change::Ended => return None,
             Change::Untouched => {
                 let alive = self.alive()?;
                 let token = &alive.token;
-                (alive.record, alive.last_seen, alive.expires_at, token.key_id, token.text.len())
+                (
+                    alive.record.clone(),
+                    alive.last_seen,
+                    alive.expires_at,
+                    token.key_id,
+                    token.text.len(),
+                )
             }
         };
         let idle_expires_at = last_seen + self.inner.shared.policy.idle_timeout();
@@ -230,9 +236,11 @@ impl<T: Payload> Session<T> {
     /// The session as this request has left it.
     pub(crate) fn current(&self) -> Option<(Record, Arc<T>)> {
         match self.changed() {
-            Change::Written(written) => Some((written.record, Arc::clone(&written.state))),
+            Change::Written(written) => Some((written.record.clone(), Arc::clone(&written.state))),
             Change::Ended => None,
-            Change::Untouched => self.alive().map(|alive| (alive.record, Arc::clone(&alive.state))),
+            Change::Untouched => {
+                self.alive().map(|alive| (alive.record.clone(), Arc::clone(&alive.state)))
+            }
         }
     }
 

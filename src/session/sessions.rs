@@ -120,8 +120,7 @@ impl<T: Payload> Sessions<T> {
     /// Revokes every session that exists now, on every server.
     pub fn revoke_all(&self) {
         if let Some((revocations, now)) = self.revocations() {
-            let (before, until) = (revocations.cutoff(None, now), revocations.last(now));
-            revocations.add_at(now, Revocation::All { before, until });
+            revocations.revoke_all(now);
         }
     }
 

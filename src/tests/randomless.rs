@@ -193,9 +193,9 @@ fn a_guest_who_cannot_be_signed_in_gets_no_cookie() {
 
 #[test]
 fn signing_out_needs_no_randomness() {
-    let world = World::new(&KeyRing::generate().unwrap().expose_text());
     for channel in [Channel::Cookie, Channel::Bearer] {
         for end in [Session::end, Session::end_everywhere] {
+            let world = World::new(&KeyRing::generate().unwrap().expose_text());
             let headers = world.signed_in(channel);
             without_randomness(|| {
                 let session = world.load(&headers, T0);

@@ -310,8 +310,18 @@ fn sessions() {
         assert_eq!(record.ceiling.map(UnixTime::as_secs), vector.0["ceiling"].as_u64());
         assert_eq!(record.origin.map(|id| id.to_string()).as_deref(), vector.0["origin"].as_str());
         let ended = &vector.0["ended_others"];
-        assert_eq!(record.ended_others.map(|of| of.before.as_secs()), ended["before"].as_u64());
-        assert_eq!(record.ended_others.map(|of| hex(&of.mark)).as_deref(), ended["mark"].as_str());
+        let own = record.ended_others;
+        assert_eq!(own.map(|(before, _)| before.as_secs()), ended["before"].as_u64());
+        assert_eq!(own.map(|(_, mark)| hex(&mark)).as_deref(), ended["mark"].as_str());
+        let follows: Vec<Value> = record
+            .follows
+            .iter()
+            .map(|of| {
+                let (origin, mark) = (of.except.origin.to_string(), hex(&of.except.mark));
+                serde_json::json!({ "origin": origin, "before": of.before.as_secs(), "mark": mark })
+            })
+            .collect();
+        assert_eq!(&follows, vector.0["follows"].as_array().unwrap());
         let mut payload = Vec::new();
         record.write(&mut payload);
         payload.extend_from_slice(&state);

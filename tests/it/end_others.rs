@@ -189,7 +189,7 @@ fn a_revocation_that_comes_late_spares_users_who_signed_in_a_minute_after_it() {
     let fleet = fleet::<2>();
     let [here, cut_off] = &fleet;
     cut_off.sessions.revoke_subject("1815");
-    for (seconds, lives) in [(60, false), (61, true), (HOUR, true)] {
+    for (seconds, lives) in [(0, false), (60, false), (61, true), (HOUR, true)] {
         let now = T0 + secs(seconds);
         let mut client = Client::browser().signed_in(&here.sessions, now, ada());
         here.end_others(&mut client, now).unwrap();
@@ -332,89 +332,114 @@ fn a_session_ends_the_others_once_a_second_and_the_owner_is_never_locked_out() {
     }
 }
 
-/// One session, or a new one each time for a thief who has the password, too.
+/// One session, or a new one each time for a thief who has the password, too. The server of
+/// the password change has heard nothing of it, and its clock is behind.
 #[test]
 fn a_password_change_ends_a_thief_who_ends_the_others_without_pause() {
     for signs_in in [false, true] {
         for seconds in [0, 1, 90] {
             for ahead in [0, 60] {
-                let mut fleet = fleet::<2>();
-                let mut thief = Client::browser().signed_in(&fleet[0].sessions, T0, ada());
-                let mut kept = Vec::new();
-                for at in 0..=seconds {
-                    let now = T0 + secs(at + ahead);
-                    for _ in 0..70 {
-                        if signs_in {
-                            let new = Client::browser();
-                            thief = new.signed_in(&fleet[0].sessions, now, ada());
+                for hears in [false, true] {
+                    let mut fleet = fleet::<2>();
+                    let mut thief = Client::browser().signed_in(&fleet[0].sessions, T0, ada());
+                    let mut kept = Vec::new();
+                    for at in 0..=seconds {
+                        let now = T0 + secs(at + ahead);
+                        for _ in 0..10 {
+                            if signs_in {
+                                let new = Client::browser();
+                                thief = new.signed_in(&fleet[0].sessions, now, ada());
+                            }
+                            let _ = fleet[0].end_others(&mut thief, now);
                         }
-                        let _ = fleet[0].end_others(&mut thief, now);
+                        kept.extend(fleet[0].says());
                     }
-                    kept.extend(fleet[0].says());
+                    if hears {
+                        all_hear(&fleet, &kept);
+                    }
+                    let now = T0 + secs(seconds);
+                    fleet[1].at(now).sessions.revoke_subject("1815");
+                    settle(&fleet);
+                    all_hear(&fleet, &kept);
+                    fleet[0].at(now + secs(ahead));
+                    fleet[0].restart(&[kept, fleet[1].list.to_vec()].concat());
+                    for server in &fleet {
+                        assert!(!server.lets_in(&thief, now + secs(ahead)), "{seconds} {ahead}");
+                    }
+                    let later = now + secs(if signs_in { 122 } else { 0 });
+                    let owner = Client::browser().signed_in(&fleet[1].sessions, later, ada());
+                    assert!(fleet.iter().all(|server| server.lets_in(&owner, later)), "{seconds}");
                 }
-                all_hear(&fleet, &kept);
-                let now = T0 + secs(seconds);
-                assert!(signs_in || fleet[0].lets_in(&thief, now + secs(ahead)));
-                fleet[1].at(now).sessions.revoke_subject("1815");
-                settle(&fleet);
-                fleet[0].at(now + secs(ahead));
-                fleet[0].restart(&[kept, fleet[1].list.to_vec()].concat());
-                for server in &fleet {
-                    assert!(!server.lets_in(&thief, now + secs(ahead)), "{seconds} {ahead}");
-                }
-                // A thief with the password can keep sign-ins closed, and for a minute more.
-                let later = now + secs(if signs_in { 61 + ahead } else { 0 });
-                let owner = Client::browser().signed_in(&fleet[1].sessions, later, ada());
-                assert!(fleet.iter().all(|server| server.lets_in(&owner, later)), "{seconds}");
             }
         }
     }
+}
+
+/// Found by the model checker (crates/bulla-model): a sign-in after a revocation at a server
+/// that is ahead used to start past a revocation by a server that had not heard of the first.
+#[test]
+fn a_sign_in_after_one_revocation_does_not_start_past_another_that_is_unheard() {
+    let fleet = fleet::<2>();
+    let [here, ahead] = &fleet;
+    let mut thief = Client::browser().signed_in(&ahead.sessions, T0 + secs(60), ada());
+    ahead.end_others(&mut thief, T0 + secs(60)).unwrap();
+    let other = Client::browser().signed_in(&ahead.sessions, T0 + secs(60), ada());
+    here.sessions.revoke_subject("1815");
+    settle(&fleet);
+    assert!(!here.lets_in(&other, T0));
+    assert!(!ahead.lets_in(&other, T0 + secs(60)));
 }
 
 #[test]
 fn a_session_that_starts_after_a_revocation_lives_no_longer_for_it() {
     let fleet = fleet::<1>();
     let [server] = &fleet;
-    for times in [1, 100] {
-        (0..times).for_each(|_| server.sessions.revoke_subject("1815"));
-        let mut client = Client::browser().signed_in(&server.sessions, T0, ada());
-        assert!(server.lets_in(&client, T0));
-        let ends = |client: &Client| client.send(&server.sessions, T0).info().unwrap().expires_at;
-        let deadline = T0 + Policy::default().absolute_timeout();
-        assert_eq!(ends(&client), deadline);
-        server.end_others(&mut client, T0).unwrap();
-        assert_eq!(ends(&client), deadline);
-    }
+    server.sessions.revoke_subject("1815");
+    let mut client = Client::browser().signed_in(&server.sessions, T0, ada());
+    let info = |client: &Client| client.send(&server.sessions, T0).info().unwrap();
+    let deadline = T0 + Policy::default().absolute_timeout();
+    assert_eq!((info(&client).started_at, info(&client).expires_at), (T0, deadline));
+    server.end_others(&mut client, T0).unwrap();
+    assert_eq!((info(&client).started_at, info(&client).expires_at), (T0, deadline));
 }
 
-/// Password changes end the session of a thief who signed in before, however often.
+/// A token has room for eight revocations that it follows. Whoever signs in after more of them
+/// within two minutes, each by another session or by an administrator, has to wait.
 #[test]
-fn revocations_without_pause_close_sign_ins_for_a_minute() {
-    let fleet = fleet::<1>();
-    let [server] = &fleet;
-    for _ in 0..1000 {
-        let thief = Client::browser().signed_in(&server.sessions, T0, ada());
-        server.sessions.revoke_subject("1815");
-        assert!(!server.lets_in(&thief, T0));
-    }
-    for (seconds, lives) in [(0, false), (60, false), (61, true)] {
-        let now = T0 + secs(seconds);
-        let owner = Client::browser().signed_in(&server.sessions, now, ada());
-        assert_eq!(server.lets_in(&owner, now), lives, "{seconds}");
+fn after_nine_revocations_in_two_minutes_sign_ins_wait() {
+    for (times, lives_at) in [(1, 0), (8, 0), (9, 61), (1000, 61)] {
+        let fleet = fleet::<1>();
+        let [server] = &fleet;
+        for _ in 0..times {
+            let thief = Client::browser().signed_in(&server.sessions, T0, ada());
+            server.sessions.revoke_subject("1815");
+            assert!(!server.lets_in(&thief, T0));
+        }
+        for seconds in [0, 60, 61] {
+            let now = T0 + secs(seconds);
+            let owner = Client::browser().signed_in(&server.sessions, now, ada());
+            assert_eq!(server.lets_in(&owner, now), seconds >= lives_at, "{times} {seconds}");
+        }
     }
 }
 
 #[test]
 fn a_revocation_in_the_far_future_closes_an_account_until_then() {
-    let fleet = fleet::<1>();
-    let [server] = &fleet;
     let subject = Subject::of("bank.example/session", "1815");
-    let (before, until) = (T0 + secs(600), T0 + secs(90_000));
-    server.list.add(Revocation::Subject { subject, before, except: None, until });
-    for (seconds, lives) in [(0, false), (419, false), (420, true), (600, true)] {
-        let now = T0 + secs(seconds);
-        let client = Client::browser().signed_in(&server.sessions, now, ada());
-        assert_eq!(server.lets_in(&client, now), lives, "{seconds}");
+    let until = T0 + secs(90_000);
+    let Ok(Revocation::Subject { except, .. }) = Revocation::of_subject(subject, T0, until) else {
+        panic!("a revocation of a subject");
+    };
+    // It may have been made two minutes before, by the clocks of others: from then on, those
+    // who sign in follow it, if there is something to follow.
+    for (except, opens) in [(None, 600), (except, 479)] {
+        let [server] = fleet::<1>();
+        server.list.learn([Revocation::Subject { subject, before: T0 + secs(600), except, until }]);
+        for seconds in [0, 478, 479, 599, 600] {
+            let now = T0 + secs(seconds);
+            let client = Client::browser().signed_in(&server.sessions, now, ada());
+            assert_eq!(server.lets_in(&client, now), seconds >= opens, "{seconds}");
+        }
     }
 }
 

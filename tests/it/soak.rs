@@ -159,6 +159,9 @@ struct Meta {
     issued: (u64, u64),
     /// The revocation by which the session last ended the others: its instant and mark.
     ended_others: Option<(u64, Mark)>,
+    /// The revocations of the account that its server knew when it started, and that reach
+    /// past that: the latest eight.
+    follows: [Option<OfAccount>; 8],
 }
 
 type Mark = [u8; 8];
@@ -316,23 +319,28 @@ struct Told {
     accounts: BTreeMap<u64, Vec<OfAccount>>,
 }
 
-/// Sessions of an account that began before an instant are over, except one with a mark.
+/// Sessions of an account that began before an instant are over, except those that follow it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct OfAccount {
     before: u64,
-    /// The serial of a session, and its mark.
-    except: Option<(u64, Mark)>,
+    /// The session that made it, if it was one.
+    by: Option<u64>,
+    mark: Mark,
 }
 
 impl OfAccount {
     fn ends(&self, token: &Meta) -> bool {
-        let spared = self.except.is_some_and(|(serial, mark)| {
-            token.serial == serial
-                && token.ended_others.is_some_and(|(before, its)| {
-                    before > self.before || (before == self.before && its == mark)
-                })
+        let own = token.ended_others.map(|(before, mark)| OfAccount {
+            before,
+            by: Some(token.serial),
+            mark,
         });
-        token.started_at < self.before && !spared
+        let mut follows = own.into_iter().chain(token.follows.into_iter().flatten());
+        token.started_at < self.before && !follows.any(|of| of.is_or_follows(self))
+    }
+
+    fn is_or_follows(&self, of: &OfAccount) -> bool {
+        self.mark == of.mark || (self.by.is_some() && self.by == of.by && self.before > of.before)
     }
 }
 
@@ -355,6 +363,23 @@ impl Told {
         }
     }
 
+    fn followed(&self, account: u64, now: u64) -> [Option<OfAccount>; 8] {
+        let held = self.accounts.get(&account).into_iter().flatten();
+        let reach = held.filter(|of| of.before > now && of.before <= now + 2 * SKEW + 1);
+        let mut reach: Vec<OfAccount> = reach.copied().collect();
+        reach.sort_by_key(|of| Reverse(of.before));
+        let mut follows = [None; 8];
+        let mut at = 0;
+        for (n, of) in reach.iter().enumerate() {
+            let later = reach[..n].iter().any(|other| of.by.is_some() && other.by == of.by);
+            if !later && at < 8 {
+                follows[at] = Some(*of);
+                at += 1;
+            }
+        }
+        follows
+    }
+
     fn ends(&self, token: &Meta) -> bool {
         let of_account = self.accounts.get(&token.account);
         of_account.is_some_and(|all| all.iter().any(|one| one.ends(token)))
@@ -363,10 +388,10 @@ impl Told {
 }
 
 /// A revocation that a server has made when its clock showed `clock`.
-fn of_account(before: UnixTime, except: Option<(u64, Mark)>, clock: u64) -> OfAccount {
+fn of_account(before: UnixTime, by: Option<u64>, mark: Mark, clock: u64) -> OfAccount {
     let before = before.as_secs();
-    assert!(before > clock + SKEW && before <= clock + 4 * SKEW + 1, "{before} at {clock}");
-    OfAccount { before, except }
+    assert_eq!(before, clock + SKEW + 1);
+    OfAccount { before, by, mark }
 }
 
 struct Server {
@@ -817,6 +842,12 @@ impl Fleet {
             expires_at: info.expires_at.as_secs(),
             issued: (0, 0),
             ended_others,
+            follows: match act {
+                Act::SignIn => {
+                    self.servers[server].told.followed(account, info.started_at.as_secs())
+                }
+                _ => old?.follows,
+            },
         })
     }
 
@@ -830,15 +861,14 @@ impl Fleet {
                     assert!(matches!(act, Act::SignOut | Act::SignOutEverywhere));
                     Ended::Session(state.expect("a genuine token was judged").serial)
                 }
-                Revocation::Subject { before, except, .. } => {
+                Revocation::Subject { before, except: Some(except), .. } => {
                     assert!(matches!(act, Act::SignOutEverywhere | Act::SignOutOthers) && done);
                     let state = state.expect("a genuine token was judged");
-                    assert_eq!(except.is_some(), act == Act::SignOutOthers);
-                    if except.is_some() {
+                    let by = (act == Act::SignOutOthers).then_some(state.serial);
+                    if by.is_some() {
                         self.count_attack(server, &state);
                     }
-                    let except = except.map(|except| (state.serial, except.mark));
-                    Ended::Account(state.account, of_account(before, except, clock))
+                    Ended::Account(state.account, of_account(before, by, except.mark, clock))
                 }
                 other => panic!("nobody asked for {other}"),
             };
@@ -1095,11 +1125,12 @@ impl Fleet {
         let added = self.servers[index].says();
         let subject = Subject::of(After::PURPOSE, &account.to_string());
         for revocation in added {
-            let Revocation::Subject { subject: of, before, except: None, .. } = revocation else {
+            let Revocation::Subject { subject: of, before, except: Some(except), .. } = revocation
+            else {
                 panic!("nobody asked for {revocation}")
             };
             assert_eq!(of, subject);
-            let ended = Ended::Account(account, of_account(before, None, clock));
+            let ended = Ended::Account(account, of_account(before, None, except.mark, clock));
             self.tell(index, revocation, ended);
         }
     }

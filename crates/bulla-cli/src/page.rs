@@ -161,7 +161,7 @@ impl Page {
             self.instant(name, take_varint(rest)?);
         }
         let fields = take_varint(rest)?;
-        if fields > 7 {
+        if fields > 15 {
             self.line("fields", "more than this release knows");
             return None;
         }
@@ -172,6 +172,12 @@ impl Page {
         }
         if fields & 4 != 0 {
             self.instant("others ended before", take_varint(rest)?);
+            self.id("  with the mark", take(rest, 8)?);
+        }
+        let follows = if fields & 8 == 0 { 0 } else { take_varint(rest)? };
+        for _ in 0..follows {
+            self.id("follows", take(rest, 16)?);
+            self.instant("  of", take_varint(rest)?);
             self.id("  with the mark", take(rest, 8)?);
         }
         Some(())

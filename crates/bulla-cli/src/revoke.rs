@@ -22,28 +22,31 @@ pub(crate) fn run(command: RevokeCommand) -> Result<Reply, Failure> {
         RevokeCommand::List { place, clock } => list(&place, clock.now()),
         RevokeCommand::Session { id, revoke } => {
             let id = session_id(&id).ok_or("a session's id is 32 hexadecimal digits")?;
-            let until = until(&revoke);
-            add(&revoke, |_| Revocation::Session { id, until })
+            add(&revoke, Revocation::Session { id, until: until(&revoke) })
         }
         RevokeCommand::Subject { subject, purpose, revoke } => {
             let (subject, until) = (Subject::of(&purpose, &subject), until(&revoke));
-            add(&revoke, |list| {
-                let before = before(&revoke, || list.cutoff(Some(subject), revoke.clock.now()));
-                Revocation::Subject { subject, before, except: None, until }
-            })
+            let revocation = match revoke.before {
+                Some(before) => Revocation::Subject { subject, before, except: None, until },
+                None => Revocation::of_subject(subject, revoke.clock.now(), until)?,
+            };
+            add(&revoke, revocation)
         }
         RevokeCommand::Key { id, revoke } => {
             let until = until(&revoke);
-            // Tokens are issued at the clock of a server, and none in the future.
-            let now = || revoke.clock.now() + CLOCK_SKEW + Duration::from_secs(1);
-            add(&revoke, |_| Revocation::Key { id, before: before(&revoke, now), until })
+            let revocation = match revoke.before {
+                Some(before) => Revocation::Key { id, before, until },
+                None => Revocation::of_key(id, revoke.clock.now(), until),
+            };
+            add(&revoke, revocation)
         }
         RevokeCommand::All { revoke } => {
             let until = until(&revoke);
-            add(&revoke, |list| {
-                let before = before(&revoke, || list.cutoff(None, revoke.clock.now()));
-                Revocation::All { before, until }
-            })
+            let revocation = match revoke.before {
+                Some(before) => Revocation::All { before, except: None, until },
+                None => Revocation::of_all(revoke.clock.now(), until)?,
+            };
+            add(&revoke, revocation)
         }
     }
 }
@@ -63,10 +66,8 @@ fn list(place: &RevocationPlace, now: UnixTime) -> Result<Reply, Failure> {
     Ok(Reply::new(Answer::Yes, text).note(format!("{} revocations", lines.len())))
 }
 
-/// Adds the revocation that `make` makes from what is revoked already.
-fn add(revoke: &Revoke, make: impl FnOnce(&Revocations) -> Revocation) -> Result<Reply, Failure> {
+fn add(revoke: &Revoke, revocation: Revocation) -> Result<Reply, Failure> {
     let opened = revoke.place.open(Missing::IsEmpty)?;
-    let revocation = make(opened.list());
     if !opened.list().add(revocation) {
         return Ok(Reply::new(Answer::Yes, String::new()).note("that is revoked already"));
     }
@@ -128,11 +129,6 @@ impl RevocationPlace {
             _ => Err("which list? --file FILE, or --redis URL --name NAME".into()),
         }
     }
-}
-
-/// The instant that the user has given, or the one that revokes all that exists now.
-fn before(revoke: &Revoke, now: impl FnOnce() -> UnixTime) -> UnixTime {
-    revoke.before.unwrap_or_else(now)
 }
 
 fn until(revoke: &Revoke) -> UnixTime {
