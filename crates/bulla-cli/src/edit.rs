@@ -238,7 +238,14 @@ pub(crate) fn retire(
     let mut change = Change::default();
     let until = match (when, sealing(&document.keys(), id)) {
         (Retirement::At(at), _) => *at,
-        (Retirement::Kept(kept), Sealing::Until(demoted)) => kept.from(demoted),
+        (Retirement::Kept(kept), Sealing::Until(demoted)) => {
+            // A key that seals at once is dated back, for servers whose clock is behind: the
+            // key before it has sealed until the next one was published.
+            let keys = document.keys();
+            let next = keys.iter().filter(|next| next.primary_from == demoted);
+            let published = next.filter_map(|next| next.published).max();
+            kept.from(published.map_or(demoted, |published| demoted.max(published)))
+        }
         // Published, and passed over: there is no token of it, here.
         (Retirement::Kept(kept), Sealing::Never) => kept.from(now),
         (Retirement::Kept(_), Sealing::ForGood) => {

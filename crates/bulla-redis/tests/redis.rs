@@ -371,12 +371,12 @@ fn who_ends_the_others_while_redis_is_away_ends_when_it_is_back() {
     there.revoke_subject("7");
     let session = load(&here, &cookie);
     session.end_others().unwrap();
-    let moved = cookie_of(&session);
-    assert!(load(&here, &moved).get().is_some());
+    let stayed = cookie_of(&session);
+    assert!(load(&here, &stayed).get().is_some());
 
     redis.run().unwrap();
     for server in [&here, &there] {
-        eventually("it has ended", || load(server, &moved).get().is_none());
+        eventually("it has ended", || load(server, &stayed).get().is_none());
     }
 }
 

@@ -102,6 +102,21 @@ pub(crate) const ROWS: &[Row] = &[
         run: Run::Always,
     },
     Row {
+        promise: "The laws hold in every interleaving of small fleets",
+        command: "cargo run --release --locked -p bulla-model && \
+                  cargo run --release --locked -p bulla-model -- --mistakes",
+        inputs: Inputs::Before(" states"),
+        unit: "states",
+        run: Run::Always,
+    },
+    Row {
+        promise: "They hold in those of larger ones",
+        command: "cargo run --release --locked -p bulla-model -- --large",
+        inputs: Inputs::Before(" states"),
+        unit: "states",
+        run: Run::Long,
+    },
+    Row {
         promise: "Without randomness nothing is made, and the rest goes on",
         command: "cargo test --locked -p bulla --lib randomless && tests/no_randomness.sh",
         inputs: Inputs::Before(" requests"),
