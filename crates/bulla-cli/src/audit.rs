@@ -1,15 +1,14 @@
-//! `bulla audit`.
+//! `bulla audit`: checks a ring and timeouts against OWASP and NIST requirements.
 
 use bulla::Policy;
 
-use crate::Failure;
 use crate::args::Audit;
 use crate::place::Place;
-use crate::reply::{Answer, Reply};
+use crate::reply::{Answer, Failure, Reply};
 
 pub(crate) fn run(args: &Audit) -> Result<Reply, Failure> {
     if args.idle.is_zero() || args.absolute.is_zero() {
-        return Err("a timeout is at least a second".into());
+        return Err("a timeout is at least 1 second".into());
     }
     let policy = Policy::new(args.idle, args.absolute);
     let ring = Place::of(&args.place)?.ring()?;

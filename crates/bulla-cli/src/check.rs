@@ -1,4 +1,4 @@
-//! Whether a schedule loses nobody.
+//! `bulla ring check`: whether a schedule loses no token.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use crate::edit::Kept;
 use crate::timeline::{Sealing, gaps, primary_at, sealing};
 use crate::values::shown;
 
-/// Who changes keys every month is never told to; who has forgotten is.
+/// The age of a primary key that is worth a note. A monthly rotation stays below it.
 const LONG: Duration = Duration::from_secs(40 * 24 * 60 * 60);
 
-/// What the servers and the tokens are like.
+/// The properties of the fleet and its tokens that the check assumes.
 #[derive(Clone, Copy)]
 pub(crate) struct Policy {
     pub(crate) spread: Duration,
@@ -28,7 +28,7 @@ pub(crate) struct Row {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Pass,
-    /// Nobody is lost, and yet.
+    /// No token is lost, but the user should know.
     Note,
     Fail,
 }
@@ -62,7 +62,7 @@ pub(crate) fn rows(keys: &[KeyLine], policy: Policy, now: UnixTime) -> Vec<Row> 
     for key in keys {
         if let Some(until) = key.open_until.filter(|until| *until <= now) {
             let id = key.id;
-            rows.push(note(format!("{id} retired {until}: `bulla ring prune` takes it out")));
+            rows.push(note(format!("{id} retired {until}; `bulla ring prune` removes it")));
             continue;
         }
         rows.extend(published_in_time(key, policy, now));
@@ -74,10 +74,13 @@ pub(crate) fn rows(keys: &[KeyLine], policy: Policy, now: UnixTime) -> Vec<Row> 
 fn always_sealing(keys: &[KeyLine], now: UnixTime) -> Row {
     let gaps = gaps(keys, now);
     let Some(gap) = gaps.first() else {
-        return pass("a key seals at every time from now on".to_owned());
+        return pass("the ring has a primary key at all times from now on".to_owned());
     };
     let until = gap.until.map_or_else(|| "on".to_owned(), |until| format!("until {until}"));
-    fail(format!("no key seals from {} {until}: publish or promote one before", gap.from))
+    fail(format!(
+        "the ring has no primary key from {} {until}: publish or promote one before",
+        gap.from
+    ))
 }
 
 fn not_for_ever(keys: &[KeyLine], now: UnixTime) -> Option<Row> {
@@ -87,52 +90,58 @@ fn not_for_ever(keys: &[KeyLine], now: UnixTime) -> Option<Row> {
     let followed = sealing(keys, primary.id) != Sealing::ForGood;
     (old && !followed).then(|| {
         let (id, time) = (primary.id, shown(now.since(since)));
-        note(format!("{id} has sealed for {time}: a new key every month is a good rhythm"))
+        note(format!("{id} has been primary for {time}: publish a new key every month"))
     })
 }
 
-/// Every server must have a key before any seals with it.
+/// Checks that every server has a key before any server seals with it.
 fn published_in_time(key: &KeyLine, policy: Policy, now: UnixTime) -> Option<Row> {
     let (id, from) = (key.id, key.primary_from);
     let is_first = from == UnixTime::EPOCH && key.published.is_none_or(|at| at <= now);
     if is_first {
-        return None; // a ring's very first key has no server to wait for
+        return None; // no server needs to wait for the first key of a ring
     }
     let Some(published) = key.published else {
         let needed = now + policy.spread + policy.kept.skew;
         return (now < from && from < needed).then(|| {
             note(format!(
-                "{id} seals from {from}, and nothing says when it was published: \
+                "{id} becomes primary {from}, and the ring does not say when it was published: \
                  every server must have it before"
             ))
         });
     };
     let needed = published + policy.spread + policy.kept.skew;
-    let text = format!("{id} was published {published} and seals from {from}");
+    let text = format!("{id} was published {published} and becomes primary {from}");
     Some(if from >= needed {
         pass(text)
     } else if now >= needed {
-        note(format!("{text}, in a hurry; by now every server has it"))
+        note(format!("{text}, which was too early; by now every server has it"))
     } else {
-        fail(format!("{text}: not before {needed}, or a server may not know it"))
+        fail(format!(
+            "{text}: it must be {needed} or later, because a server may not have it before"
+        ))
     })
 }
 
-/// A key must open until its last token has expired, and no longer.
+/// Checks that a key retires, and that its last token has expired by then.
 fn retires_in_time(keys: &[KeyLine], key: &KeyLine, policy: Policy) -> Row {
     let id = key.id;
-    let dates = format!("`bulla ring retire {id} --longest TIME` dates it");
+    let dates = format!("`bulla ring retire {id} --longest DURATION` sets a date");
     match (sealing(keys, id), key.open_until) {
-        (Sealing::ForGood, _) => pass(format!("{id} is the newest, and retires with a next one")),
+        (Sealing::ForGood, _) => pass(format!("{id} is the newest key, which needs no date")),
         (_, None) => fail(format!("{id} never retires: {dates}")),
-        (Sealing::Never, Some(until)) => pass(format!("{id} never seals and retires {until}")),
+        (Sealing::Never, Some(until)) => {
+            pass(format!("{id} never becomes primary and retires {until}"))
+        }
         (Sealing::Until(demoted), Some(until)) => {
             let needed = policy.kept.from(demoted);
-            let text = format!("{id} stops sealing {demoted} and retires {until}");
+            let text = format!("{id} is primary until {demoted} and retires {until}");
             if until >= needed {
                 pass(text)
             } else {
-                fail(format!("{text}: not before {needed}, or living tokens are lost"))
+                fail(format!(
+                    "{text}: it must be {needed} or later, because valid tokens are lost before"
+                ))
             }
         }
     }
@@ -153,7 +162,7 @@ mod tests {
         }
     }
 
-    /// A minute of spread, 1,000 seconds of life, ten of skew.
+    /// Verdicts for a spread of 60 s, a longest lifetime of 1,000 s and a skew of 10 s.
     fn verdicts(keys: &[KeyLine]) -> Vec<Verdict> {
         let kept = Kept { longest: Duration::from_secs(1_000), skew: Duration::from_secs(10) };
         let policy = Policy { spread: Duration::from_secs(60), kept };
@@ -161,26 +170,26 @@ mod tests {
     }
 
     #[test]
-    fn what_loses_people_fails_to_the_second() {
+    fn a_schedule_that_loses_tokens_fails_to_the_second() {
         use Verdict::{Fail, Note, Pass};
         let old = |until| key("aaaaaaaa", None, 0, until);
         let new = |from| key("bbbbbbbb", Some(NOW), from, None);
         let due = NOW + 70;
-        // always sealing, old retires, new published, new retires
+        // rows: always a primary key, old key retires, new key published, new key retires
         let good = [old(Some(due + 1_010)), new(due)];
         assert_eq!(verdicts(&good), [Pass, Pass, Pass, Pass]);
         assert_eq!(verdicts(&[old(Some(due + 1_009)), new(due)]), [Pass, Fail, Pass, Pass]);
         assert_eq!(verdicts(&[old(Some(due + 1_010)), new(due - 1)]), [Pass, Pass, Fail, Pass]);
         assert_eq!(verdicts(&[old(None), new(due)]), [Pass, Fail, Pass, Pass]);
-        // a gap before the new one seals
+        // a gap before the new key is primary
         assert_eq!(verdicts(&[old(Some(due - 1)), new(due)]), [Fail, Fail, Pass, Pass]);
         // a gap at the end
         assert_eq!(verdicts(&[old(Some(due))]), [Fail, Fail]);
-        // none seals now
+        // no primary key now
         assert_eq!(verdicts(&[new(due)]), [Fail, Pass, Pass]);
-        // retired and still there
+        // retired and not removed
         assert_eq!(verdicts(&[old(Some(NOW)), key("bbbbbbbb", None, 9, None)]), [Pass, Note, Pass]);
-        // in a hurry, long ago
+        // primary at once, long ago
         let hasty = key("bbbbbbbb", Some(NOW - 70), NOW - 70, None);
         assert_eq!(verdicts(&[hasty]), [Pass, Note, Pass]);
     }

@@ -1,16 +1,16 @@
-//! A key has leaked, and it is three in the morning.
+//! `bulla ring compromise`: replaces a leaked key and explains the consequences.
 
 use std::time::Duration;
 
 use bulla::UnixTime;
 use bulla::keys::{Key, KeyId};
 
-use crate::Failure;
 use crate::document::{Document, KeyLine};
 use crate::edit::{Change, at_once, find, make_room, note_undated};
+use crate::reply::Failure;
 use crate::timeline::{Sealing, primary_at, sealing, stretches};
 
-/// Takes the key out, and puts a new one in its place that seals at once.
+/// Removes the key and adds a new one that is primary at once.
 pub(crate) fn compromise(
     document: &mut Document,
     id: KeyId,
@@ -22,9 +22,9 @@ pub(crate) fn compromise(
     let before = document.keys();
     let new = Key::generate()?;
     if primary_at(&before, now) == Some(id) {
-        // With its times, so that the ends of the others stay right.
+        // The new key takes over the dates, so that those of the other keys stay right.
         document.exchange(id, &new, now);
-        // There may be no other key to seal with, and a server's clock may be behind.
+        // On a server whose clock is behind, the ring might have no other primary key.
         let behind = UnixTime::from_secs(now.as_secs().saturating_sub(skew.as_secs()));
         if primary_at(&document.keys(), behind).is_none() {
             document.set_primary_from(new.id(), behind);
@@ -36,23 +36,25 @@ pub(crate) fn compromise(
         document.add(&new, from, now);
     }
     let mut change = Change::default();
-    change.say(id, "is out of the ring");
-    change.say(new.id(), "opens and seals now");
+    change.say(id, "is removed");
+    change.say(new.id(), "is primary now");
     note_undated(document, &mut change);
     change.said.push_str(&meaning(&leaked, &before, since, now));
     Ok(change)
 }
 
-/// Which tokens die, who notices until when, what lives on, and what is next.
+/// Explains which tokens are refused, who notices until when, what remains, and what to do.
 fn meaning(leaked: &KeyLine, before: &[KeyLine], since: Option<UnixTime>, now: UnixTime) -> String {
     let id = leaked.id;
     let sealed = stretches(before).into_iter().find(|stretch| stretch.primary == Some(id));
-    // Nobody had it before it was published.
+    // The key was in no ring before it was published.
     let first = sealed.map(|stretch| stretch.from.max(leaked.published.unwrap_or(UnixTime::EPOCH)));
     let first = first.filter(|first| *first > UnixTime::EPOCH && *first <= now);
     let issued = match (sealing(before, id), first) {
-        (Sealing::Never, _) => "it has sealed none here".to_owned(),
-        (_, None) if leaked.primary_from > now => "it has sealed none here".to_owned(),
+        (Sealing::Never, _) => "none, because it was never primary in this ring".to_owned(),
+        (_, None) if leaked.primary_from > now => {
+            "none, because it was never primary in this ring".to_owned()
+        }
         (Sealing::Until(until), Some(first)) if until <= now => {
             format!("issued from {first} until {until}")
         }
@@ -61,25 +63,25 @@ fn meaning(leaked: &KeyLine, before: &[KeyLine], since: Option<UnixTime>, now: U
         (_, None) => "issued at any time until now".to_owned(),
     };
     let forged = since.map_or_else(
-        || "  Any of them may be forged.\n".to_owned(),
-        |since| format!("  Those issued since {since} may be forged.\n"),
+        || "  Any of these tokens may be forged.\n".to_owned(),
+        |since| format!("  Tokens issued since {since} may be forged.\n"),
     );
     let gone = leaked.open_until.filter(|until| *until > now).map_or_else(String::new, |until| {
-        format!("  The last of them would have expired by {until}.\n")
+        format!("  The last of these tokens would have expired by {until}.\n")
     });
     format!(
-        "\nWhich tokens die\n  \
-           Every one of {id}: {issued}.\n{forged}\
+        "\nTokens that are refused\n  \
+           All tokens under {id}: {issued}.\n{forged}\
          \nWho notices, and until when\n  \
-           Whoever has no token under another key signs in again, once.\n  \
-           Until every server has this ring: those without it still open forged tokens, and\n  \
-           leave tokens of the new key alone, so that people seem signed out there.\n{gone}\
-         \nWhat lives on\n  \
-           Sessions that were forged with {id} and have moved to another key since. If it\n  \
-           leaked before the last change of keys, take those keys out as well.\n\
+           Users without a token under another key sign in again, once.\n  \
+           Until a server has this ring, it still opens forged tokens, and it treats tokens\n  \
+           under the new key as absent, so that users seem signed out there.\n{gone}\
+         \nWhat remains\n  \
+           Sessions that were forged with {id} and whose tokens were renewed under another\n  \
+           key since. If the key leaked before the last rotation, revoke the keys after it too.\n\
          \nNext\n  \
-           1. Bring the ring to every server, now. Servers that follow it need no restart.\n  \
+           1. Copy the ring to every server now. Servers that follow it need no restart.\n  \
            2. `bulla ring list` shows the keys, `bulla inspect TOKEN` the key of a token.\n  \
-           3. Find out how it leaked, and look in the log for sessions that nobody started.\n"
+           3. Find out how the key leaked, and search the log for sessions that no user started.\n"
     )
 }

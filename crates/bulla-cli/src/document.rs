@@ -1,10 +1,11 @@
-//! The text of a ring, so that what a change does not concern stays as it was:
-//! comments, order, line ends, and everything else that people write.
+//! The text of a key ring as an editable document.
+//!
+//! A change keeps everything else as it was: comments, order and line ends.
 
 use bulla::keys::{Key, KeyId, MAX_KEYS, MAX_RING_LEN, RingError, Zeroizing};
 use bulla::{KeyRing, UnixTime};
 
-use crate::Failure;
+use crate::reply::Failure;
 
 const SERIAL: &str = "# serial: ";
 const PUBLISHED: &str = "published ";
@@ -15,20 +16,20 @@ pub(crate) struct Document {
 }
 
 struct Line {
-    /// As it is written, without its end.
+    /// The line without its end.
     text: Zeroizing<String>,
-    /// LF, CRLF, `;`, or nothing at the very end.
+    /// LF, CRLF, `;`, or empty at the end of the text.
     end: String,
     key: Option<KeyLine>,
 }
 
-/// What a line says of its key.
+/// A key and its attributes, as a line has them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KeyLine {
     pub(crate) id: KeyId,
     pub(crate) primary_from: UnixTime,
     pub(crate) open_until: Option<UnixTime>,
-    /// From the comment that `publish` leaves.
+    /// From the comment that `publish` writes.
     pub(crate) published: Option<UnixTime>,
 }
 
@@ -36,7 +37,7 @@ impl Document {
     pub(crate) fn parse(text: &[u8]) -> Result<Document, RingError> {
         let ring = KeyRing::try_from(text)?;
         let mut entries = ring.entries();
-        // It has parsed, so it is UTF-8.
+        // `KeyRing` accepted the text, so it is UTF-8.
         let text = std::str::from_utf8(text).unwrap_or_default();
         let lines = segments(text).map(|(line, end)| Line {
             text: Zeroizing::new(line.to_owned()),
@@ -51,7 +52,7 @@ impl Document {
         Ok(Document { lines: lines.collect(), serial: ring.serial() })
     }
 
-    /// A new ring, of one key.
+    /// A new ring with one key.
     pub(crate) fn begin(key: &Key, now: UnixTime) -> Document {
         let mut document = Document { lines: Vec::new(), serial: None };
         document.add(key, UnixTime::EPOCH, now);
@@ -80,7 +81,7 @@ impl Document {
         self.lines.push(Line::new(key, line, published, end));
     }
 
-    /// Puts another key in a key's place, with its place in the schedule.
+    /// Replaces a key by another one that takes over its dates.
     pub(crate) fn exchange(&mut self, id: KeyId, key: &Key, published: UnixTime) {
         for line in &mut self.lines {
             if let Some(old) = line.key.filter(|old| old.id == id) {
@@ -111,16 +112,16 @@ impl Document {
         self.lines.retain(|line| line.key.is_none_or(|key| key.id != id));
     }
 
-    /// The text with the next serial number. It reads back as what was meant.
+    /// The text with the next serial number, after a check that it reads back the same.
     pub(crate) fn next(&self) -> Result<Zeroizing<String>, Failure> {
         if self.keys().len() > MAX_KEYS {
-            let full = format!("a ring holds at most {MAX_KEYS} keys; first `bulla ring prune`");
+            let full = format!("a ring has at most {MAX_KEYS} keys; first run `bulla ring prune`");
             return Err(full.into());
         }
         let next = self.serial.unwrap_or(0).checked_add(1);
-        let next = next.ok_or("the serial number can count no further: make a new ring")?;
+        let next = next.ok_or("the serial number is at its maximum: create a new ring")?;
         let at = self.lines.iter().position(|line| serial(&line.text).is_some());
-        // Growing would leave copies behind.
+        // A string that grows leaves a copy of the keys in memory.
         let mut text = Zeroizing::new(String::with_capacity(2 * MAX_RING_LEN));
         if at.is_none() {
             text.push_str(&format!("{SERIAL}{next}{}", self.usual_end()));
@@ -135,12 +136,12 @@ impl Document {
         }
         let read = Document::parse(text.as_bytes())?;
         if read.serial != Some(next) || read.keys() != self.keys() {
-            return Err("the changed ring does not read as it should; nothing was changed".into());
+            return Err("the changed ring does not read back correctly; nothing was changed".into());
         }
         Ok(text)
     }
 
-    /// That of the first line.
+    /// The line end of the first line.
     fn usual_end(&self) -> String {
         let first = self.lines.first().map(|line| line.end.clone());
         first.filter(|end| !end.is_empty()).unwrap_or_else(|| "\n".to_owned())
@@ -157,7 +158,7 @@ impl Line {
     }
 }
 
-/// Lines and their ends, as the specification's section 8 has them.
+/// Splits a text into lines and their ends (specification, section 8).
 fn segments(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.split_inclusive('\n').flat_map(|chunk| {
         let line = chunk.strip_suffix("\r\n").or(chunk.strip_suffix('\n')).unwrap_or(chunk);
@@ -178,7 +179,7 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
     before_comment(line).split([' ', '\t']).filter(|word| !word.is_empty())
 }
 
-/// The line with one attribute set or gone, and everything else as it is.
+/// Sets or removes one attribute of a line and keeps everything else.
 fn with_attribute(line: &str, name: &str, value: Option<UnixTime>) -> Zeroizing<String> {
     let value = value.map(|value| format!("{name}{value}"));
     let end_of = |word: &str| word.as_ptr() as usize - line.as_ptr() as usize + word.len();
@@ -189,7 +190,7 @@ fn with_attribute(line: &str, name: &str, value: Option<UnixTime>) -> Zeroizing<
             (before.trim_end_matches([' ', '\t']).len(), end_of(word), String::new())
         }
         (None, Some(value)) => {
-            // primary-from after the key, open-until after everything.
+            // primary-from goes after the key, open-until at the end.
             let mut words = words(line);
             let after = if name == "primary-from=" { words.next() } else { words.last() };
             let end = after.map_or(0, end_of);
@@ -209,7 +210,7 @@ fn published(line: &str) -> Option<UnixTime> {
     comment.trim().strip_prefix(PUBLISHED)?.split(' ').next()?.parse().ok()
 }
 
-/// As the library reads it.
+/// The serial number of a line, by the same rule as in the library.
 fn serial(line: &str) -> Option<u64> {
     let digits = line.trim_ascii().strip_prefix(SERIAL)?;
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_set_where_they_stand() {
+    fn attributes_are_changed_in_place() {
         let at = |text: &str| Some(text.parse().unwrap());
         let noon = "2026-12-01T12:00:00Z";
         for (line, name, value, expected) in [

@@ -1,23 +1,23 @@
-//! The changes of a ring, on its text.
+//! The changes that `bulla ring` makes, on the text of a ring.
 
 use std::time::Duration;
 
 use bulla::UnixTime;
 use bulla::keys::{Key, KeyId};
 
-use crate::Failure;
 use crate::document::{Document, KeyLine};
+use crate::reply::Failure;
 use crate::timeline::{Sealing, primary_at, sealing, stretches};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What a change was, for a person.
+/// A change, described for the user.
 #[derive(Default)]
 pub(crate) struct Change {
-    /// A line for each key that it concerns; none when there was nothing to do.
+    /// One line for each changed key. Empty if there was nothing to do.
     pub(crate) said: String,
     pub(crate) notes: Vec<String>,
-    /// When every server must have it, if there is time.
+    /// Until when every server must have the change, if that is in the future.
     pub(crate) due: Option<UnixTime>,
 }
 
@@ -27,7 +27,7 @@ impl Change {
     }
 }
 
-/// How long a key is kept once another has taken its place.
+/// How long a key opens tokens after it stopped being primary.
 #[derive(Clone, Copy)]
 pub(crate) struct Kept {
     pub(crate) longest: Duration,
@@ -40,7 +40,7 @@ impl Kept {
     }
 }
 
-/// Adds a key that seals once it has spread, and dates the one that it follows.
+/// Adds a key that becomes primary after the spread, and sets when the key before it retires.
 pub(crate) fn publish(
     document: &mut Document,
     spread: Option<Duration>,
@@ -56,7 +56,7 @@ pub(crate) fn publish(
     if primary_from <= now {
         make_room(document, primary_from);
     }
-    // Of two that take over at one instant only the first would ever seal.
+    // If two keys become primary at the same second, only the first is ever primary.
     while document.keys().iter().any(|key| key.primary_from == primary_from) {
         primary_from = primary_from + SECOND;
     }
@@ -64,22 +64,22 @@ pub(crate) fn publish(
 
     let mut change = Change::default();
     if primary_from <= now {
-        change.say(key.id(), "opens and seals now");
+        change.say(key.id(), "is primary now");
     } else {
-        change.say(key.id(), &format!("opens now, and seals from {primary_from}"));
-        // A clock that is ahead seals earlier.
+        change.say(key.id(), &format!("opens tokens now, and becomes primary {primary_from}"));
+        // A server whose clock is ahead seals with the key earlier.
         let due = UnixTime::from_secs(primary_from.as_secs().saturating_sub(kept.skew.as_secs()));
         change.due = Some(due).filter(|due| *due > now);
     }
     for other in waiting {
         let from = other.primary_from;
-        change.notes.push(format!("note: {} waits as well, and seals from {from}", other.id));
+        change.notes.push(format!("note: {} also waits, and becomes primary {from}", other.id));
     }
     date(document, kept, primary, now, &mut change);
     Ok(change)
 }
 
-/// When a published key seals.
+/// When a published key becomes primary.
 fn takes_over(
     document: &Document,
     spread: Option<Duration>,
@@ -88,22 +88,23 @@ fn takes_over(
     now: UnixTime,
 ) -> Result<UnixTime, Failure> {
     let spread = spread.unwrap_or_default();
-    // Without a spread there is no server to wait for.
+    // A spread of zero means: wait for no server.
     let earliest = if spread.is_zero() { now } else { now + spread + skew };
     match at {
         Some(at) if at <= now => {
-            Err("--at is past; --spread 0s is for a key that seals at once".into())
+            Err("--at is in the past; use --spread 0s for a key that is primary at once".into())
         }
-        Some(at) if at < earliest => {
-            Err(format!("--at is before {earliest}, until which the key spreads").into())
-        }
+        Some(at) if at < earliest => Err(format!(
+            "--at is too early: the servers have the key at {earliest}, after spread and skew"
+        )
+        .into()),
         Some(at) => Ok(at),
         None if spread.is_zero() => Ok(at_once(document, skew, now)),
         None => Ok(earliest),
     }
 }
 
-/// A `primary-from` with which a key seals now, also where a clock is behind.
+/// A `primary-from` that makes a key primary now, also on a server whose clock is behind.
 pub(crate) fn at_once(document: &Document, skew: Duration, now: UnixTime) -> UnixTime {
     let keys = document.keys();
     let past = keys.iter().map(|key| key.primary_from).filter(|from| *from <= now).max();
@@ -111,7 +112,8 @@ pub(crate) fn at_once(document: &Document, skew: Duration, now: UnixTime) -> Uni
     past.map_or(before, |past| before.max(past + SECOND)).min(now)
 }
 
-/// Lets a key seal from an instant on at which others take over as well.
+/// Moves other keys that become primary at `at` a second earlier, so that a key added there
+/// is primary.
 pub(crate) fn make_room(document: &mut Document, at: UnixTime) {
     let before = UnixTime::from_secs(at.as_secs().saturating_sub(1));
     for other in document.keys().iter().filter(|other| other.primary_from == at) {
@@ -119,8 +121,9 @@ pub(crate) fn make_room(document: &mut Document, at: UnixTime) {
     }
 }
 
-/// Gives the key that was primary, and any that will be and be followed, the
-/// earliest end that loses nobody. Others may seal elsewhere: their ends are people's.
+/// Sets the earliest safe `open-until` on the primary key and on every later key that another
+/// key follows. A key that was primary before may still be in use on servers with an older
+/// ring, so its date is left to the user.
 fn date(
     document: &mut Document,
     kept: Kept,
@@ -133,7 +136,7 @@ fn date(
         if demoted < now && primary != Some(key.id) {
             continue;
         }
-        // Who is followed at once has sealed until now, whatever the schedule says.
+        // A key that is replaced at once was primary until now, whatever the schedule says.
         let until = kept.from(demoted.max(now));
         match key.open_until {
             None => {
@@ -142,7 +145,7 @@ fn date(
             }
             Some(early) if early < until => change.notes.push(format!(
                 "warning: {0} retires {early}, before its last tokens expire; \
-                 `bulla ring retire {0} --at {until}` keeps them",
+                 to keep them, run `bulla ring retire {0} --at {until}`",
                 key.id
             )),
             _ => {}
@@ -160,7 +163,7 @@ pub(crate) fn promote(
     let key = find(document, id)?;
     let at = at.unwrap_or(now);
     if key.open_until.is_some_and(|until| until <= now) {
-        return Err(format!("{id} has retired; `bulla ring publish` makes a new key").into());
+        return Err(format!("{id} has retired; `bulla ring publish` adds a new key").into());
     }
     let mut change = Change::default();
     if at <= now && primary_at(&document.keys(), now) == Some(id) {
@@ -168,38 +171,37 @@ pub(crate) fn promote(
     }
     if key.primary_from > at {
         change.notes.push(format!(
-            "note: {id} was to seal from {}; a server that does not have the ring yet leaves \
-             its tokens alone until it has",
+            "note: {id} was planned to become primary {}; a server that does not have it \
+             yet treats its tokens as absent",
             key.primary_from
         ));
     }
     prolong(document, key, at, now, &mut change);
-    // Of two that take over at one instant, the one listed first would seal.
+    // If two keys become primary at the same second, the one listed first is primary.
     make_room(document, at);
     document.set_open_until(id, None);
     document.set_primary_from(id, at);
-    let when = if at <= now { "now".to_owned() } else { format!("from {at}") };
-    let undated = if key.open_until.is_some() { ", and retires no more" } else { "" };
-    change.said.insert_str(0, &format!("{id}  seals {when}{undated}\n"));
+    let when = if at <= now { "now".to_owned() } else { format!("from {at} on") };
+    let undated = if key.open_until.is_some() { ", and no longer retires" } else { "" };
+    change.said.insert_str(0, &format!("{id}  is primary {when}{undated}\n"));
     note_undated(document, &mut change);
     Ok(change)
 }
 
-/// Says which keys have been followed and never retire.
+/// Notes the keys that another key follows and that never retire.
 pub(crate) fn note_undated(document: &Document, change: &mut Change) {
     let keys = document.keys();
     for key in keys.iter().filter(|key| key.open_until.is_none()) {
         if matches!(sealing(&keys, key.id), Sealing::Until(_)) {
             change.notes.push(format!(
-                "note: {0} never retires; `bulla ring retire {0} --longest TIME` dates it",
+                "note: {0} never retires; `bulla ring retire {0} --longest DURATION` sets a date",
                 key.id
             ));
         }
     }
 }
 
-/// Whoever seals longer, because the next one takes over later than planned,
-/// is kept longer by as much.
+/// Delays the retirement of the key before `next` by as much as `next` is delayed.
 fn prolong(
     document: &mut Document,
     next: KeyLine,
@@ -221,7 +223,7 @@ fn prolong(
     }
 }
 
-/// When a key is to retire.
+/// When a key retires.
 pub(crate) enum Retirement {
     At(UnixTime),
     /// When its last token has expired.
@@ -239,27 +241,30 @@ pub(crate) fn retire(
     let until = match (when, sealing(&document.keys(), id)) {
         (Retirement::At(at), _) => *at,
         (Retirement::Kept(kept), Sealing::Until(demoted)) => {
-            // A key that seals at once is dated back, for servers whose clock is behind: the
-            // key before it has sealed until the next one was published.
+            // `at_once` dates a key back, for servers whose clocks are behind. The key before
+            // it was primary until the next key was published.
             let keys = document.keys();
             let next = keys.iter().filter(|next| next.primary_from == demoted);
             let published = next.filter_map(|next| next.published).max();
             kept.from(published.map_or(demoted, |published| demoted.max(published)))
         }
-        // Published, and passed over: there is no token of it, here.
+        // The key was published but never primary, so no token needs it.
         (Retirement::Kept(kept), Sealing::Never) => kept.from(now),
         (Retirement::Kept(_), Sealing::ForGood) => {
-            return Err(format!("{id} is the newest: `bulla ring publish` another first").into());
+            return Err(format!(
+                "{id} is the newest key; first add another with `bulla ring publish`"
+            )
+            .into());
         }
     };
     if until <= key.primary_from {
-        let takes_out = format!("`bulla ring revoke {id}` takes it out");
-        return Err(format!("{id} would retire before it seals; {takes_out}").into());
+        let remove = format!("to remove it, run `bulla ring revoke {id}`");
+        return Err(format!("{id} would retire before it becomes primary; {remove}").into());
     }
     document.set_open_until(id, Some(until));
     if until <= now {
-        change.say(id, "opens nothing more");
-        change.notes.push(format!("note: tokens of {id} that have not expired are lost"));
+        change.say(id, "is retired");
+        change.notes.push(format!("note: tokens under {id} that have not expired no longer open"));
     } else {
         change.say(id, &format!("retires {until}"));
     }
@@ -270,7 +275,7 @@ pub(crate) fn revoke(document: &mut Document, id: KeyId) -> Result<Change, Failu
     find(document, id)?;
     document.remove(id);
     let mut change = Change::default();
-    change.say(id, "is out of the ring; its tokens open nowhere that has this ring");
+    change.say(id, "is removed; servers with this ring refuse its tokens");
     Ok(change)
 }
 
@@ -279,7 +284,7 @@ pub(crate) fn prune(document: &mut Document, now: UnixTime) -> Change {
     for key in document.keys() {
         if key.open_until.is_some_and(|until| until <= now) {
             document.remove(key.id);
-            change.say(key.id, "is out of the ring; it had retired");
+            change.say(key.id, "is removed; it had retired");
         }
     }
     change
@@ -288,6 +293,6 @@ pub(crate) fn prune(document: &mut Document, now: UnixTime) -> Change {
 pub(crate) fn find(document: &Document, id: KeyId) -> Result<KeyLine, Failure> {
     document.key(id).ok_or_else(|| {
         let ids: Vec<String> = document.keys().iter().map(|key| key.id.to_string()).collect();
-        format!("the ring has no key {id}; it has {}", ids.join(" ")).into()
+        format!("the ring has no key {id}; its keys are {}", ids.join(" ")).into()
     })
 }

@@ -1,44 +1,45 @@
-//! The examples of `--help`.
+//! The examples and explanations at the end of each `--help`.
 
 pub(crate) const FIRST_STEPS: &str = "\
 First steps:
   export BULLA_RING=/etc/bank/ring                  or --ring FILE with each command
-  bulla ring new                                    a ring of one key
-  bulla ring list                                   who seals, who opens, and until when
+  bulla ring new                                    creates a ring with one key
+  bulla ring list                                   shows the keys and the schedule
 Every month:
-  bulla ring publish --spread 10m --longest 12h     then bring the file to every server
-At three in the morning:
-  bulla ring compromise 04be77d1                    a key has leaked
+  bulla ring publish --spread 10m --longest 12h     then copy the file to every server
+When a key has leaked:
+  bulla ring compromise 04be77d1                    then copy the file to every server
 
 Terms:
-  key ring       a small text with a key on each line, the same on every server
-  key id         8 hexadecimal digits, public: each token and each key has them at hand
-  primary key    the one that seals new tokens; every key of the ring opens its own
-  primary-from   when a key becomes the primary one; of several the latest counts
-  open-until     when a key retires: it opens its tokens before, and not from then on
-  purpose        what a token is for; a token opens for no other
+  key ring       a text file with one key per line, the same on every server
+  key id         8 hexadecimal digits that identify a key; every token names its key id,
+                 and it is not secret
+  primary key    the key that seals new tokens
+  primary-from   when a key becomes primary; the latest that has passed counts
+  open-until     when a key retires; from then on it opens no tokens
+  purpose        what a token is for; it opens for no other purpose
 
-INSTANT is like 2026-12-01T00:00:00Z (UTC), TIME like 90s, 10m, 24h or 30d.
-Status 0: done. 1: the answer is no. 2: wrong usage or bad input.";
+INSTANT is a time such as 2026-12-01T00:00:00Z (UTC). DURATION is 90s, 10m, 24h or 30d.
+Exit status: 0 success; 1 a token was refused or a check failed; 2 wrong usage or input.";
 
 pub(crate) const KEY_NEW: &str = "\
 Example:
-  bulla key new >>ring      a line for a ring that you write by hand";
+  bulla key new >>ring      adds a line to a ring that you edit by hand";
 
 pub(crate) const RING: &str = "\
-A ring, as it is in the file:
+A key ring file:
   # serial: 7
   bulla-key-1.….9f3a12c4  open-until=2026-12-02T15:01:00Z
   bulla-key-1.….04be77d1  primary-from=2026-12-02T03:00:00Z  # published 2026-12-01T09:00:00Z
 
-A key's life, all of which `publish` writes at once:
-  published        it opens, on every server that has the ring, and waits
-  primary-from     it seals
-  (the next one)   it only opens
-  open-until       it retires, when its last token must have expired; `prune` drops it
+The life of a key, which `publish` schedules:
+  published        opens tokens, on every server that has the ring
+  primary-from     becomes primary: also seals new tokens
+  (the next key)   stops sealing when the next key becomes primary
+  open-until       retires when its last token has expired; `prune` then removes it
 
-Each command names the ring with --ring FILE, or BULLA_RING does. INSTANT is like
-2026-12-01T00:00:00Z (UTC), TIME like 90s, 10m, 24h or 30d.";
+The commands take the ring from --ring FILE, BULLA_RING, or --redis URL --name NAME.
+INSTANT is a time such as 2026-12-01T00:00:00Z (UTC). DURATION is 90s, 10m, 24h or 30d.";
 
 pub(crate) const NEW: &str = "\
 Examples:
@@ -48,74 +49,74 @@ Examples:
 pub(crate) const PUBLISH: &str = "\
 Examples:
   bulla ring publish --spread 10m --longest 12h
-      seals in ten minutes and the skew
+      primary in 11 minutes: the spread plus the clock skew
   bulla ring publish --at 2026-12-01T03:00:00Z --longest 12h
-      seals on the first of December at three
+      primary at 03:00 on 1 December
   bulla ring publish --spread 0s --longest 12h
-      seals at once, at the price of requests at servers that do not have it yet
+      primary at once; servers that do not have the ring yet treat its tokens as absent
 
-It writes the whole schedule:
-  the new key          opens now, primary-from = now + spread + skew
-  the one before it    open-until = that + longest + skew, unless it has one";
+The schedule:
+  the new key           primary-from = now + spread + skew
+  the key before it     open-until = that time + longest + skew, unless it has one";
 
 pub(crate) const PROMOTE: &str = "\
 Examples:
-  bulla ring promote 04be77d1                              the waiting key need not wait
-  bulla ring promote 04be77d1 --at 2026-12-01T03:00:00Z    or longer than planned
-  bulla ring promote 9f3a12c4                              back to the key before
+  bulla ring promote 04be77d1                              makes a waiting key primary now
+  bulla ring promote 04be77d1 --at 2026-12-01T03:00:00Z    changes the planned time
+  bulla ring promote 9f3a12c4                              goes back to the key before
 
-A key that was to retire does not any more. Where the next key takes over later than
-planned, the one before it is kept longer by as much.";
+The command removes an open-until of the promoted key. If the key becomes primary later than
+planned, the key before it retires later by the same time.";
 
 pub(crate) const RETIRE: &str = "\
 Examples:
   bulla ring retire 9f3a12c4 --longest 24h                when its last token has expired
-  bulla ring retire 9f3a12c4 --at 2026-12-02T00:00:00Z    at an instant
-  bulla ring retire 9f3a12c4                              now: living tokens are lost";
+  bulla ring retire 9f3a12c4 --at 2026-12-02T00:00:00Z    at a given time
+  bulla ring retire 9f3a12c4                              now: its valid tokens stop opening";
 
 pub(crate) const REVOKE: &str = "\
 Example:
   bulla ring revoke 9f3a12c4
 
-For a key that has leaked `bulla ring compromise` does more: it puts a new one in its place.";
+If the key has leaked, use `bulla ring compromise`, which also adds a new primary key.";
 
 pub(crate) const COMPROMISE: &str = "\
 Examples:
-  bulla ring compromise 04be77d1 --dry-run                          what it would mean
-  bulla ring compromise 04be77d1 --since 2026-11-30T18:00:00Z       known since
-  bulla inspect TOKEN                                               the key id of a token";
+  bulla ring compromise 04be77d1 --dry-run                      shows the consequences
+  bulla ring compromise 04be77d1 --since 2026-11-30T18:00:00Z   leaked at 18:00 or later
+  bulla inspect TOKEN                                           shows the key id of a token";
 
 pub(crate) const CHECK: &str = "\
 Example, after each change or every night:
   bulla ring check --spread 10m --longest 12h
 
-What passes:
-  a key seals at every time from now on
-  each key seals after it was published + spread + skew
-  each key but the newest retires, after it has stopped sealing + longest + skew";
+The check passes if:
+  - the ring has a primary key at all times from now on
+  - each key becomes primary at its publication + spread + skew or later
+  - each key but the newest retires at the end of its primary time + longest + skew or later";
 
 pub(crate) const REVOKE_SESSIONS: &str = "\
 Examples:
   bulla revoke session 6f0c…e1 --file /var/lib/bank/revoked --absolute 12h
   bulla revoke subject 42 --purpose bank.example/session --absolute 12h \
     --redis redis://127.0.0.1/ --name bank:revocations
-  bulla revoke all --file /var/lib/bank/revoked --absolute 12h      the panic button
+  bulla revoke all --file /var/lib/bank/revoked --absolute 12h
 
-The list forgets a revocation when all that it is about would have ended in any case.";
+The list drops a revocation when every session that it ends would have timed out.";
 
 pub(crate) const AUDIT: &str = "\
 Example:
   bulla audit --ring ring --idle 30m --absolute 12h
 
-The rest (cookies, revocations, who is asked) is in the application: print
-Sessions::audit there.";
+The command knows the ring and the timeouts only. To check cookies, revocations and
+revalidation too, print `Sessions::audit` in the application.";
 
 pub(crate) const INSPECT: &str = "\
 Examples:
-  bulla inspect b1.n6fA…                                             what anybody sees
+  bulla inspect b1.n6fA…                                             what anyone can read
   bulla inspect b1.n6fA… --ring ring --purpose shop.example/reset-link
   bulla inspect b1.n6fA… --ring ring --purpose bank.example/session --cookie __Host-session
-  pbpaste | bulla inspect -                                          keeps it out of the history";
+  pbpaste | bulla inspect -                                          not in the shell history";
 
 pub(crate) const SEAL: &str = "\
 Example:

@@ -1,4 +1,4 @@
-//! A ring's file: read, made, and replaced as a whole.
+//! Reads, creates and atomically replaces the file of a ring.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use bulla::keys::{MAX_RING_LEN, Zeroizing};
 use tempfile::NamedTempFile;
 
-/// Reads a ring's text. Links are followed; what is no regular file is not opened.
+/// Reads the text of a ring. Follows links, and rejects anything that is not a regular file.
 pub(crate) fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     refuse_what_is_no_file(path)?;
     read_open(&File::open(path)?)
 }
 
-/// Makes a file, unless there is one.
+/// Creates a file. Fails if it exists.
 pub(crate) fn create(path: &Path, text: &str) -> io::Result<()> {
     let folder = folder(path);
     let new = write_beside(&folder, text)?;
@@ -22,20 +22,20 @@ pub(crate) fn create(path: &Path, text: &str) -> io::Result<()> {
     sync(&folder)
 }
 
-/// Replaces a file's text by what `change` makes of it: all of it or nothing,
-/// with others who change it waiting meanwhile.
+/// Replaces the text of a file by the result of `change`, completely or not at all. A lock
+/// makes other commands that change the file wait.
 pub(crate) fn replace<R, E: From<io::Error>>(
     path: &Path,
     change: impl FnOnce(&[u8]) -> Result<(Option<Zeroizing<String>>, R), E>,
 ) -> Result<R, E> {
     refuse_what_is_no_file(path)?;
-    // The file that a link leads to is replaced, and not the link.
+    // Replaces the file that a link points to, not the link.
     let path = fs::canonicalize(path)?;
     for _ in 0..10_000 {
         let mut lock = fd_lock::RwLock::new(File::open(&path)?);
         let file = lock.write()?;
         if !is_at(&file, &path)? {
-            continue; // it was replaced while this waited for its lock
+            continue; // another command replaced the file while this one waited
         }
         let (text, result) = change(&read_open(&file)?)?;
         if let Some(text) = text {
@@ -49,7 +49,7 @@ pub(crate) fn replace<R, E: From<io::Error>>(
         }
         return Ok(result);
     }
-    Err(io::Error::other("others replace it all the time").into())
+    Err(io::Error::other("other commands keep replacing the file").into())
 }
 
 #[cfg(unix)]
@@ -64,7 +64,7 @@ fn is_at(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// An administrator's change must not take the ring away from the server.
+/// Keeps the owner, so that the server can still read a ring that an administrator changed.
 #[cfg(unix)]
 fn keep_owner(new: &File, old: &File) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt as _, fchown};
@@ -73,7 +73,7 @@ fn keep_owner(new: &File, old: &File) -> io::Result<()> {
         return Ok(());
     }
     fchown(new, Some(old.uid()), Some(old.gid())).map_err(|_| {
-        let message = "it belongs to another user or group, who would lose it";
+        let message = "the file belongs to another user or group, who could not read it afterwards";
         io::Error::new(io::ErrorKind::PermissionDenied, message)
     })
 }
@@ -83,7 +83,7 @@ fn keep_owner(_: &File, _: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Opening a pipe would wait for its other end.
+/// Rejects anything but a regular file: opening a pipe would block.
 fn refuse_what_is_no_file(path: &Path) -> io::Result<()> {
     if fs::metadata(path)?.is_file() {
         return Ok(());
@@ -91,14 +91,15 @@ fn refuse_what_is_no_file(path: &Path) -> io::Result<()> {
     Err(io::Error::other("not a regular file"))
 }
 
-/// One byte more than a ring may have, which is refused as too long.
+/// Reads at most one byte more than a ring may have. The parser rejects that as too long.
 fn read_open(file: &File) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut text = Zeroizing::new(Vec::with_capacity(MAX_RING_LEN + 1));
     file.take(MAX_RING_LEN as u64 + 1).read_to_end(&mut text)?;
     Ok(text)
 }
 
-/// Mode 0600. If this is killed, the file stays, and its name says what it is.
+/// Writes a temporary file with mode 0600. If the command is killed, the file stays; its name
+/// says what it is.
 fn write_beside(folder: &Path, text: &str) -> io::Result<NamedTempFile> {
     let mut file = tempfile::Builder::new().prefix(".bulla-ring-").tempfile_in(folder)?;
     file.write_all(text.as_bytes())?;
@@ -110,7 +111,7 @@ fn folder(path: &Path) -> PathBuf {
     parent.map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
-/// So that the new name is there after a power cut.
+/// Makes the new name survive a power failure.
 fn sync(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     File::open(folder)?.sync_all()?;

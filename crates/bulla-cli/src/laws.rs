@@ -1,4 +1,4 @@
-//! What holds whatever is done to a ring, and whenever.
+//! Properties of ring changes that hold in any order and at any time.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ fn a_year_of_months_passes_every_check_on_every_day() {
 }
 
 #[test]
-fn a_hurry_dates_the_key_before_as_well() {
+fn publishing_at_once_also_dates_the_key_before() {
     let mut ring = new();
     let first = ring.keys()[0].id;
     edit::publish(&mut ring, Some(Duration::ZERO), None, KEPT, at(DAY)).unwrap();
@@ -56,7 +56,18 @@ fn a_hurry_dates_the_key_before_as_well() {
 }
 
 #[test]
-fn the_key_after_a_leak_seals_where_a_clock_is_behind() {
+fn a_key_replaced_at_once_retires_after_its_last_token_has_expired() {
+    // `publish --spread 0s` dates the new key back by the skew, but the old key was primary until
+    // the new one was published.
+    let mut ring = new();
+    let first = ring.keys()[0].id;
+    edit::publish(&mut ring, Some(Duration::ZERO), None, KEPT, at(DAY)).unwrap();
+    edit::retire(&mut ring, first, &Retirement::Kept(KEPT), at(DAY + 60)).unwrap();
+    assert_eq!(ring.key(first).unwrap().open_until, Some(KEPT.from(at(DAY))));
+}
+
+#[test]
+fn the_key_after_a_leak_is_primary_where_a_clock_is_behind() {
     let leaked = KeyRing::generate().unwrap();
     let text = format!("{} primary-from={}", leaked.expose_text().trim(), at(DAY));
     let mut ring = Document::parse(text.as_bytes()).unwrap();
@@ -68,7 +79,7 @@ fn the_key_after_a_leak_seals_where_a_clock_is_behind() {
 }
 
 #[test]
-fn who_takes_over_at_another_ones_instant_does() {
+fn a_key_promoted_at_the_time_of_another_is_primary() {
     let (one, two, three) =
         (KeyRing::generate().unwrap(), KeyRing::generate().unwrap(), KeyRing::generate().unwrap());
     let ids = [&one, &two, &three].map(|ring| ring.primary_at(at(0)).unwrap());
@@ -108,7 +119,7 @@ impl Dice {
 }
 
 #[test]
-fn the_text_reads_as_meant_and_the_library_agrees_who_seals() {
+fn the_text_reads_back_and_the_library_agrees_on_the_primary_key() {
     let mut dice = Dice(1);
     for _ in 0..40 {
         let (mut ring, mut now) = (new(), at(0));
@@ -152,7 +163,7 @@ fn the_text_reads_as_meant_and_the_library_agrees_who_seals() {
 }
 
 #[test]
-fn a_key_that_seals_elsewhere_keeps_its_line() {
+fn a_key_that_is_primary_elsewhere_keeps_its_line() {
     // Two regions: this one's key has a primary-from, the other's only opens.
     let (other, own) = (KeyRing::generate().unwrap(), KeyRing::generate().unwrap());
     let text = format!(

@@ -1,4 +1,4 @@
-//! A ring as a person reads it: who seals now, who takes over when, who retires when.
+//! `bulla ring list`: the keys and their schedule.
 
 use bulla::UnixTime;
 use bulla::keys::KeyId;
@@ -42,17 +42,19 @@ fn row(key: &KeyLine, primary: Option<KeyId>, now: UnixTime) -> [String; 4] {
 fn state(key: &KeyLine, primary: Option<KeyId>, now: UnixTime) -> String {
     match key.open_until {
         Some(until) if until <= now => format!("retired since {until}"),
-        _ if Some(key.id) == primary => "seals now".to_owned(),
+        _ if Some(key.id) == primary => "primary".to_owned(),
         _ if key.primary_from > now => format!("waiting until {}", key.primary_from),
-        _ => "opens".to_owned(),
+        _ => "opens tokens".to_owned(),
     }
 }
 
 fn timeline(keys: &[KeyLine], now: UnixTime) -> Vec<String> {
     let mut sealing = primary_at(keys, now);
     let mut lines = vec![match sealing {
-        Some(id) => format!("now: {id} is primary and seals; every key not retired opens its own"),
-        None => "now: NO KEY SEALS; `bulla ring publish --spread 0s` adds one".to_owned(),
+        Some(id) => {
+            format!("now: {id} is primary; every key that has not retired opens its tokens")
+        }
+        None => "now: NO PRIMARY KEY; `bulla ring publish --spread 0s` adds one".to_owned(),
     }];
     let stretches = stretches(keys);
     let takes_over = stretches.iter().map(|stretch| stretch.from);
@@ -65,9 +67,9 @@ fn timeline(keys: &[KeyLine], now: UnixTime) -> Vec<String> {
         let primary = primary_at(keys, at);
         if primary != sealing {
             said.push(match (sealing, primary) {
-                (Some(before), Some(id)) => format!("{id} takes over from {before}"),
-                (None, Some(id)) => format!("{id} seals"),
-                (_, None) => "NO KEY SEALS any more".to_owned(),
+                (Some(before), Some(id)) => format!("{id} becomes primary instead of {before}"),
+                (None, Some(id)) => format!("{id} becomes primary"),
+                (_, None) => "NO PRIMARY KEY".to_owned(),
             });
             sealing = primary;
         }
@@ -76,7 +78,7 @@ fn timeline(keys: &[KeyLine], now: UnixTime) -> Vec<String> {
         lines.push(format!("{at}, in {}: {}", shown(at.since(now)), said.join(", ")));
     }
     if let Some(id) = sealing {
-        lines.push(format!("then {id} seals until another key is published"));
+        lines.push(format!("then {id} is primary until another key is published"));
     }
     lines
 }

@@ -1,4 +1,10 @@
-//! `bulla`: key rings, their rotation, revocations, and what is in a token.
+//! `bulla`: manage key rings and revocation lists, and inspect tokens.
+//!
+//! `args` and `options` define the command line, `examples` the end of each `--help`.
+//! One file per command group runs it: `ring` (with `edit`, `compromise`, `check`, `list`),
+//! `revoke`, `audit`, `inspect` (with `page`), `token` (seal and open), `manual`.
+//! `place` reads and writes a ring in a file (`file`) or in Redis, `document` changes its
+//! text, `timeline` computes which key is primary when, and `reply` prints.
 
 mod args;
 mod audit;
@@ -13,6 +19,7 @@ mod inspect;
 mod laws;
 mod list;
 mod manual;
+mod options;
 mod page;
 mod place;
 mod reply;
@@ -27,10 +34,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::args::{Args, Command, KeyCommand};
-use crate::reply::{Answer, Reply};
-
-/// Why a command ends without having done what it was asked: for a person.
-type Failure = Box<dyn std::error::Error>;
+use crate::reply::{Answer, Failure, Reply};
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
@@ -52,7 +56,7 @@ fn main() -> ExitCode {
 
 fn new_key() -> Result<Reply, Failure> {
     let key = bulla::keys::Key::generate()?;
-    // Line by line into one buffer that is wiped.
+    // The reply's buffer is wiped; it must not grow, because growing leaves a copy.
     let mut reply = Reply::new(Answer::Yes, Vec::with_capacity(128));
     reply.out.extend_from_slice(key.expose_text().as_bytes());
     reply.out.push(b'\n');

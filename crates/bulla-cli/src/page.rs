@@ -1,5 +1,6 @@
-//! What a token's page shows. It uses the library and the spans of `values` only, so
-//! that the fuzzer can run it.
+//! The text that `bulla inspect` prints for a token.
+//!
+//! This file uses only the library and `values`, so that the fuzz targets can include it.
 
 use bulla::keys::Zeroizing;
 use bulla::token::{Mode, RawToken, RawTokens, Visible};
@@ -7,12 +8,12 @@ use bulla::{KeyRing, OpenError, UnixTime};
 
 use crate::values::shown;
 
-/// What a token comes in, which is part of a session's purposes.
+/// Where a token comes from. It is part of the purpose of a session's tokens.
 #[derive(Clone, Copy)]
 pub(crate) enum Carrier<'a> {
-    /// It is no session's.
+    /// The token does not belong to a session.
     Alone,
-    /// The cookie of this name, or the renewal beside it.
+    /// The cookie of this name, or its renewal cookie.
     Cookie(&'a str),
     /// A header.
     Bearer,
@@ -20,11 +21,11 @@ pub(crate) enum Carrier<'a> {
 
 pub(crate) struct Shown {
     pub(crate) text: Zeroizing<String>,
-    /// `None` when that was not asked.
+    /// `None` if the token was not verified.
     pub(crate) opens: Option<bool>,
 }
 
-/// The page of a token, verified when there is a ring and a purpose.
+/// Describes a token. Verifies it if `verifying` has a ring and a purpose.
 pub(crate) fn of_token(
     token: &str,
     visible: Visible,
@@ -33,7 +34,7 @@ pub(crate) fn of_token(
 ) -> Shown {
     let mut page = Page::default();
     page.line("mode", mode(visible.mode));
-    page.line("key id", &format!("{} (as it says)", visible.unverified_key_id));
+    page.line("key id", &format!("{} (not verified)", visible.unverified_key_id));
     let (len, body) = (token.len(), visible.body_len);
     page.line("size", &format!("{len} characters, with a body of {body} bytes"));
     if let Some((ring, purpose, carrier)) = verifying {
@@ -41,7 +42,7 @@ pub(crate) fn of_token(
         return Shown { text: page.text, opens: Some(opens) };
     }
     if visible.mode == Mode::Signed {
-        page.title("NOT VERIFIED: anybody could have written this");
+        page.title("NOT VERIFIED: anyone could have written this");
         match bulla::token::read_unverified_raw(token) {
             Ok(claims) => page.claims(&claims, now),
             Err(error) => page.line("body", &error.to_string()),
@@ -50,7 +51,7 @@ pub(crate) fn of_token(
     Shown { text: page.text, opens: None }
 }
 
-/// What a token is to a session.
+/// The role of a token in a session.
 #[derive(Clone, Copy)]
 enum Role {
     Plain,
@@ -58,7 +59,7 @@ enum Role {
     Renewal,
 }
 
-/// What the token may be for (specification, section 9).
+/// The purposes that the token may have (specification, section 9).
 fn purposes(purpose: &str, carrier: Carrier<'_>) -> Vec<(Role, Vec<u8>)> {
     let channel = match carrier {
         Carrier::Cookie(name) => [b"cookie", name.as_bytes()].join(&0),
@@ -71,12 +72,12 @@ fn purposes(purpose: &str, carrier: Carrier<'_>) -> Vec<(Role, Vec<u8>)> {
 
 fn mode(mode: Mode) -> &'static str {
     match mode {
-        Mode::Sealed => "sealed: only its key shows what is inside",
-        Mode::Signed => "signed: anybody can read it",
+        Mode::Sealed => "sealed: readable only with its key",
+        Mode::Signed => "signed: readable by anyone",
     }
 }
 
-/// What is written, a name and a value on each line.
+/// The output, with a name and a value on each line.
 #[derive(Default)]
 struct Page {
     text: Zeroizing<String>,
@@ -91,7 +92,8 @@ impl Page {
         self.text.push_str(&format!("{name:<19}  {value}\n"));
     }
 
-    /// What the key tells, under the first purpose that fits; and whether it opens.
+    /// Describes the authenticated token under the first purpose that fits. Returns whether
+    /// it opens.
     fn verified(
         &mut self,
         token: &str,
@@ -145,7 +147,7 @@ impl Page {
         }
     }
 
-    /// A session's id, clocks and optional fields stand before its state.
+    /// The record of a session (id, times, optional fields) comes before its state.
     fn state(&mut self, token: &RawToken) {
         let mut rest = &token.payload[..];
         if self.record(&mut rest).is_some() {
@@ -153,7 +155,7 @@ impl Page {
         }
     }
 
-    /// `None` if the record is cut, or has a field that is not known here.
+    /// Returns `None` if the record is cut off or has an unknown field.
     fn record(&mut self, rest: &mut &[u8]) -> Option<()> {
         let id = take(rest, 16)?;
         self.id("session id", id);
@@ -162,7 +164,7 @@ impl Page {
         }
         let fields = take_varint(rest)?;
         if fields > 15 {
-            self.line("fields", "more than this release knows");
+            self.line("fields", "unknown to this release");
             return None;
         }
         let ceiling = if fields & 1 == 0 { 0 } else { take_varint(rest)? };
@@ -188,7 +190,7 @@ impl Page {
         self.id("session id", id);
         let Some(seconds) = take_varint(&mut copy) else { return };
         self.instant("validated at", seconds);
-        let copy = if copy.is_empty() { "none" } else { "the state, moved to this key" };
+        let copy = if copy.is_empty() { "none" } else { "the state, sealed again under this key" };
         self.line("copy", copy);
     }
 
@@ -229,14 +231,14 @@ fn relative(at: UnixTime, now: UnixTime) -> String {
     }
 }
 
-/// The text may be anybody's: nothing in it may steer a terminal or turn the
-/// direction of writing.
+/// Escapes characters that control a terminal or change the direction of text. An attacker
+/// may have written the text.
 fn harmless(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {
         let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         match c {
-            '\t' | '\n' | '\r' => text.push(' '), // between values; strings have them escaped
+            '\t' | '\n' | '\r' => text.push(' '), // only between values: JSON strings escape them
             c if c.is_control() || turns => text.push_str(&format!("\\u{:04x}", u32::from(c))),
             c => text.push(c),
         }
@@ -250,7 +252,7 @@ fn take<'b>(rest: &mut &'b [u8], len: usize) -> Option<&'b [u8]> {
     Some(taken)
 }
 
-/// As in the specification's section 4. The token is authentic.
+/// Reads a varint (specification, section 4) of an authenticated token.
 fn take_varint(rest: &mut &[u8]) -> Option<u64> {
     let len = rest.iter().position(|byte| byte & 0x80 == 0)? + 1;
     let (bytes, tail) = rest.split_at_checked(len)?;
@@ -264,7 +266,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_anybody_wrote_steers_no_terminal() {
+    fn a_payload_cannot_control_the_terminal() {
         assert_eq!(
             harmless("{\n\"a\": \"\u{9b}2J\u{202e}\u{7f}é\"}"),
             "{ \"a\": \"\\u009b2J\\u202e\\u007fé\"}"

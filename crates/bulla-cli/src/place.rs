@@ -1,4 +1,4 @@
-//! Where a ring is: a file or a value in Redis.
+//! Reads and writes a key ring in a file or in Redis.
 
 use std::fmt;
 use std::io;
@@ -8,12 +8,12 @@ use bulla::KeyRing;
 use bulla::keys::{MAX_RING_LEN, RingError, Zeroizing};
 use bulla_redis::{RedisRing, RedisRingError};
 
-use crate::Failure;
-use crate::args;
 use crate::document::Document;
 use crate::file;
+use crate::options;
+use crate::reply::Failure;
 
-const UNNAMED: &str = "which ring? --ring FILE, or BULLA_RING in the environment, \
+const UNNAMED: &str = "no key ring given: use --ring FILE, the variable BULLA_RING, \
                        or --redis URL --name NAME";
 
 pub(crate) enum Place {
@@ -22,12 +22,12 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    pub(crate) fn of(place: &args::Place) -> Result<Place, Failure> {
+    pub(crate) fn of(place: &options::Place) -> Result<Place, Failure> {
         Place::if_any(place)?.ok_or_else(|| UNNAMED.into())
     }
 
-    /// What the command line says comes before the environment.
-    pub(crate) fn if_any(place: &args::Place) -> Result<Option<Place>, Failure> {
+    /// The place from the command line, or else from the environment.
+    pub(crate) fn if_any(place: &options::Place) -> Result<Option<Place>, Failure> {
         if let (Some(url), Some(name)) = (&place.redis, &place.name) {
             let mut ring = RedisRing::new(url, name.as_str())?;
             if let Some(keys) = &place.wrapped_with {
@@ -52,13 +52,13 @@ impl Place {
         Document::parse(&text).map_err(|error| refused(&self.to_string(), error))
     }
 
-    /// The ring itself, for tokens.
+    /// The key ring, to make and open tokens.
     pub(crate) fn ring(&mut self) -> Result<KeyRing, Failure> {
         let text = self.load()?;
         KeyRing::try_from(&text[..]).map_err(|error| refused(&self.to_string(), error))
     }
 
-    /// Fails when something is there.
+    /// Fails if a ring exists at this place.
     pub(crate) fn expect_none(&mut self) -> Result<(), Failure> {
         let is_there = match self {
             Place::File(path) => path.symlink_metadata().is_ok(),
@@ -68,7 +68,7 @@ impl Place {
     }
 
     fn taken(&self) -> Failure {
-        format!("{self} is there already, and stays as it is").into()
+        format!("{self} exists already and was not changed").into()
     }
 
     pub(crate) fn create(&mut self, text: &str) -> Result<(), Failure> {
@@ -76,7 +76,7 @@ impl Place {
             Place::File(path) => match file::create(path, text) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(self.taken()),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    Err(format!("{self}: there is no such directory; make it first").into())
+                    Err(format!("{self}: the directory does not exist; create it first").into())
                 }
                 Err(error) => Err(at(path, &error)),
                 Ok(()) => Ok(()),
@@ -91,8 +91,8 @@ impl Place {
         }
     }
 
-    /// Changes the ring: all of it or nothing, and never what somebody else has
-    /// changed meanwhile.
+    /// Changes the ring completely or not at all. If somebody else changes it meanwhile,
+    /// `change` runs again on the new text.
     pub(crate) fn change<R>(
         &mut self,
         mut change: impl FnMut(Document) -> Result<(Option<Zeroizing<String>>, R), Failure>,
@@ -120,17 +120,17 @@ impl Place {
         }
     }
 
-    /// What is wrong with where it is, for a person to mend.
+    /// A warning if every user of the machine can read the ring.
     pub(crate) fn warning(&self) -> Option<String> {
         #[cfg(unix)]
         if let Place::File(path) = self {
             use std::os::unix::fs::PermissionsExt as _;
             let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
-            // A group may be how the server reads it; everybody is not.
+            // Group access is fine: the server may read the file through its group.
             return (mode & 0o007 != 0).then(|| {
                 format!(
-                    "warning: {self} can be read by everybody on this machine (mode {mode:o}); \
-                     chmod 600 it"
+                    "warning: every user of this machine can read {self} (mode {mode:o}); \
+                     run chmod 600"
                 )
             });
         }
@@ -147,20 +147,20 @@ impl fmt::Display for Place {
     }
 }
 
-/// The error names the line; this adds what to do about it.
+/// Adds to an error, which names the line, what the user can do.
 fn refused(shown: &str, error: RingError) -> Failure {
     let advice = match error {
-        // What was read stops there, so its length would be wrong.
+        // Reading stopped at the limit, so the length in the error is not the real one.
         RingError::TooLong { .. } => {
             return format!("{shown}: too long for a key ring: the limit is {MAX_RING_LEN} bytes")
                 .into();
         }
-        RingError::Empty => "remove it, and `bulla ring new` makes one",
+        RingError::Empty => "remove it, then create a ring with `bulla ring new`",
         RingError::NotUtf8 { .. } => "is it the right file?",
         RingError::Key { .. } => {
-            "put the line right from your copy of the ring, or remove it, which ends its tokens"
+            "restore the line from a copy of the ring, or remove it, which ends its tokens"
         }
-        // The others say it themselves.
+        // The other errors say what to do.
         _ => return format!("{shown}: {error}").into(),
     };
     format!("{shown}: {error}\n       {advice}").into()
@@ -168,9 +168,9 @@ fn refused(shown: &str, error: RingError) -> Failure {
 
 fn at(path: &Path, error: &io::Error) -> Failure {
     let advice = match error.kind() {
-        io::ErrorKind::NotFound => "; `bulla ring new` makes one",
+        io::ErrorKind::NotFound => "; `bulla ring new` creates a ring",
         io::ErrorKind::PermissionDenied => {
-            "; run it as the user whose ring it is, who may also write its directory"
+            "; run the command as the user who owns the ring and may write its directory"
         }
         _ => "",
     };

@@ -1,21 +1,23 @@
-//! What a command has to say, and where it goes.
+//! What a command prints, and its exit status.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use bulla::keys::Zeroizing;
 
-use crate::Failure;
+/// Why a command failed, as text for the user. The exit status is 2.
+pub(crate) type Failure = Box<dyn std::error::Error>;
 
-/// What a command has come to.
+/// The outcome of a command that ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Yes,
     No,
 }
 
-/// What was asked for goes to standard output, what is said beside it to
-/// standard error. It is all written at the end, by one who can fail.
+/// The output of a command: the result for standard output, notes for standard error.
+///
+/// `finish` writes both at the end, because writing can fail.
 pub(crate) struct Reply {
     pub(crate) answer: Answer,
     pub(crate) out: Zeroizing<Vec<u8>>,
@@ -35,14 +37,14 @@ impl Reply {
     fn write(&self) -> io::Result<()> {
         let mut out = io::stdout().lock();
         match out.write_all(&self.out).and_then(|()| out.flush()) {
-            // `bulla ring list | head -1` has what it wants.
+            // A reader such as `head -1` may close the pipe early.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             written => written,
         }
     }
 }
 
-/// Status 0: done; 1: the answer is no; 2: it could not be asked.
+/// Exit status 0: success; 1: a token was refused or a check failed; 2: the command failed.
 pub(crate) fn finish(reply: Result<Reply, Failure>) -> ExitCode {
     let written = reply.and_then(|reply| {
         reply.write().map_err(|error| format!("writing to standard output: {error}"))?;
@@ -59,8 +61,8 @@ pub(crate) fn finish(reply: Result<Reply, Failure>) -> ExitCode {
     }
 }
 
-/// A wrong command line. clap repeats what it does not understand, and that
-/// may be a key.
+/// Reports a wrong command line. clap repeats the argument that it rejects, which may be a
+/// key: it is hidden.
 pub(crate) fn misused(error: &clap::Error) -> ExitCode {
     let text = error.render().to_string();
     if error.use_stderr() && hide_keys(&text) != text {
@@ -70,14 +72,14 @@ pub(crate) fn misused(error: &clap::Error) -> ExitCode {
     error.exit()
 }
 
-/// Nobody can be told that standard error is closed.
+/// Ignores a closed standard error: there is nowhere to report it.
 fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{}", hide_keys(text));
 }
 
 const KEY_PREFIX: &str = "bulla-key-1.";
 
-/// Leaves out whatever looks like a key, as in the name of a file that is none.
+/// Removes everything that looks like a key, for example from the name of a missing file.
 fn hide_keys(text: &str) -> String {
     let mut parts = text.split(KEY_PREFIX);
     let mut hidden = parts.next().unwrap_or_default().to_owned();

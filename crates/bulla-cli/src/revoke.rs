@@ -1,4 +1,4 @@
-//! `bulla revoke`.
+//! `bulla revoke`: shows and adds revocations.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,19 +9,19 @@ use bulla::token::CLOCK_SKEW;
 use bulla::{Revocations, UnixTime};
 use bulla_redis::SharedRevocations;
 
-use crate::Failure;
-use crate::args::{RevocationPlace, Revoke, RevokeCommand};
-use crate::reply::{Answer, Reply};
+use crate::args::RevokeCommand;
+use crate::options::{RevocationPlace, Revoke};
+use crate::reply::{Answer, Failure, Reply};
 use crate::values::shown;
 
-/// How long to wait until Redis has confirmed a revocation.
+/// How long to wait for Redis to confirm a revocation.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(command: RevokeCommand) -> Result<Reply, Failure> {
     match command {
         RevokeCommand::List { place, clock } => list(&place, clock.now()),
         RevokeCommand::Session { id, revoke } => {
-            let id = session_id(&id).ok_or("a session's id is 32 hexadecimal digits")?;
+            let id = session_id(&id).ok_or("a session id is 32 hexadecimal digits")?;
             add(&revoke, Revocation::Session { id, until: until(&revoke) })
         }
         RevokeCommand::Subject { subject, purpose, revoke } => {
@@ -69,20 +69,22 @@ fn list(place: &RevocationPlace, now: UnixTime) -> Result<Reply, Failure> {
 fn add(revoke: &Revoke, revocation: Revocation) -> Result<Reply, Failure> {
     let opened = revoke.place.open(Missing::IsEmpty)?;
     if !opened.list().add(revocation) {
-        return Ok(Reply::new(Answer::Yes, String::new()).note("that is revoked already"));
+        return Ok(
+            Reply::new(Answer::Yes, String::new()).note("nothing to do: it is revoked already")
+        );
     }
     let note = match &opened {
         Opened::File { path, .. } => {
             let appended = RevocationFile::new(path).append(&revocation);
             appended.map_err(|error| format!("{}: {error}", path.display()))?;
-            "every server that follows the file refuses it within a second"
+            "the servers that follow the file apply it within a second"
         }
         Opened::Redis(shared) if shared.flush(PATIENCE) => {
-            "every server that listens refuses it now"
+            "the servers that follow the list apply it now"
         }
         Opened::Redis(_) => {
             return Err(
-                "Redis has not confirmed it in time; `bulla revoke list` says whether it has it"
+                "Redis did not confirm the revocation within 10 s; check `bulla revoke list`"
                     .into(),
             );
         }
@@ -90,13 +92,13 @@ fn add(revoke: &Revoke, revocation: Revocation) -> Result<Reply, Failure> {
     Ok(Reply::new(Answer::Yes, format!("{revocation}\n")).note(note))
 }
 
-/// A list that servers follow, and what it holds.
+/// A list that servers follow, with its content.
 enum Opened {
     File { path: PathBuf, list: Revocations },
     Redis(SharedRevocations),
 }
 
-/// What a file that does not exist means.
+/// How to treat a file that does not exist.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Missing {
     IsEmpty,
@@ -126,7 +128,9 @@ impl RevocationPlace {
             (None, Some(url), Some(name)) => {
                 Ok(Opened::Redis(SharedRevocations::join(url, name.as_str())?))
             }
-            _ => Err("which list? --file FILE, or --redis URL --name NAME".into()),
+            _ => {
+                Err("no revocation list given: use --file FILE, or --redis URL --name NAME".into())
+            }
         }
     }
 }

@@ -1,17 +1,17 @@
-//! `bulla ring`.
+//! `bulla ring`: runs its commands.
 
 use bulla::UnixTime;
 use bulla::keys::Key;
 
-use crate::Failure;
-use crate::args::{self, RingCommand};
+use crate::args::RingCommand;
 use crate::check::{self, Verdict};
 use crate::compromise::compromise;
 use crate::document::Document;
 use crate::edit::{self, Change, Kept, Retirement};
 use crate::list;
+use crate::options;
 use crate::place::Place;
-use crate::reply::{Answer, Reply};
+use crate::reply::{Answer, Failure, Reply};
 use crate::timeline::new_gap;
 
 pub(crate) fn run(command: RingCommand) -> Result<Reply, Failure> {
@@ -56,23 +56,23 @@ pub(crate) fn run(command: RingCommand) -> Result<Reply, Failure> {
     }
 }
 
-fn new(edit: &args::Edit) -> Result<Reply, Failure> {
+fn new(edit: &options::Edit) -> Result<Reply, Failure> {
     let mut place = Place::of(&edit.place)?;
     if edit.dry_run {
         place.expect_none()?;
-        let note = format!("{place} would be made: this was a dry run");
+        let note = format!("dry run: {place} would be created");
         return Ok(Reply::new(Answer::Yes, "").note(note));
     }
     let key = Key::generate()?;
     place.create(&Document::begin(&key, edit.clock.now()).next()?)?;
-    let said = format!("{}  opens and seals now\n", key.id());
-    Ok(Reply::new(Answer::Yes, said).note(format!("{place} is made; `bulla ring list` shows it")))
+    let said = format!("{}  is primary now\n", key.id());
+    Ok(Reply::new(Answer::Yes, said).note(format!("created {place}; `bulla ring list` shows it")))
 }
 
-/// Makes a change, unless it would leave a time without a key that seals, and
-/// says what it was.
+/// Makes a change and reports it. A change that would leave a time without a primary key is
+/// rejected.
 fn change(
-    edit: &args::Edit,
+    edit: &options::Edit,
     make: impl Fn(&mut Document, UnixTime) -> Result<Change, Failure>,
 ) -> Result<Reply, Failure> {
     let now = edit.clock.now();
@@ -84,7 +84,7 @@ fn change(
             return Ok((None, change));
         }
         if let Some(gap) = new_gap(&before, &document.keys(), now) {
-            return Err(no_key_seals(gap.from, now));
+            return Err(no_primary_key(gap.from, now));
         }
         Ok((Some(document.next()?).filter(|_| !edit.dry_run), change))
     })?;
@@ -94,26 +94,26 @@ fn change(
     let mut reply = Reply::new(Answer::Yes, change.said);
     reply.notes.extend(change.notes);
     reply.notes.push(if edit.dry_run {
-        format!("{place} is as it was: this was a dry run")
+        format!("dry run: {place} is unchanged")
     } else if matches!(place, Place::File(_)) {
         let before = change.due.map_or(String::new(), |due| format!(" before {due}"));
-        format!("{place} is changed; bring it to every server{before}")
+        format!("changed {place}; copy it to every server{before}")
     } else {
-        format!("{place} is changed; the servers that follow it know")
+        format!("changed {place}; the servers that follow it load it")
     });
     reply.notes.extend(place.warning());
     Ok(reply)
 }
 
-fn no_key_seals(from: UnixTime, now: UnixTime) -> Failure {
+fn no_primary_key(from: UnixTime, now: UnixTime) -> Failure {
     if from <= now {
-        return "no key would seal then: first `bulla ring publish --spread 0s --longest TIME`, \
-                or promote another"
+        return "the ring would have no primary key: first run `bulla ring publish --spread 0s \
+                --longest DURATION`, or promote another key"
             .into();
     }
     format!(
-        "no key would seal from {from} on; first `bulla ring publish` or promote one that \
-         seals by then"
+        "the ring would have no primary key from {from} on: first publish or promote a key \
+         that is primary by then"
     )
     .into()
 }

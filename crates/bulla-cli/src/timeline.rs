@@ -1,20 +1,20 @@
-//! Who seals when: the rule of `KeyRing::primary_at`, over all time.
+//! Which key is primary when: the rule of `KeyRing::primary_at`, over all time.
 
 use bulla::UnixTime;
 use bulla::keys::KeyId;
 
 use crate::document::KeyLine;
 
-/// A time in which one key seals, or none.
+/// A period with one primary key, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stretch {
     pub(crate) from: UnixTime,
-    /// Nothing: for good.
+    /// `None`: without an end.
     pub(crate) until: Option<UnixTime>,
     pub(crate) primary: Option<KeyId>,
 }
 
-/// Until when a key seals.
+/// Until when a key is primary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sealing {
     Never,
@@ -25,11 +25,11 @@ pub(crate) enum Sealing {
 pub(crate) fn primary_at(keys: &[KeyLine], now: UnixTime) -> Option<KeyId> {
     let open = |key: &&KeyLine| key.open_until.is_none_or(|until| now < until);
     let candidates = keys.iter().filter(|key| key.primary_from <= now).filter(open);
-    // Of equals max_by_key takes the last, and the rule the first.
+    // `max_by_key` takes the last of equal keys; the rule takes the first.
     candidates.rev().max_by_key(|key| key.primary_from).map(|key| key.id)
 }
 
-/// From 1970 on, in order and without overlap.
+/// All periods from 1970 on, in order and without overlap.
 pub(crate) fn stretches(keys: &[KeyLine]) -> Vec<Stretch> {
     let changes = keys.iter().flat_map(|key| [Some(key.primary_from), key.open_until]);
     let mut instants: Vec<UnixTime> = changes.flatten().chain([UnixTime::EPOCH]).collect();
@@ -51,14 +51,14 @@ pub(crate) fn stretches(keys: &[KeyLine]) -> Vec<Stretch> {
     stretches
 }
 
-/// The times from now on in which no key seals.
+/// The periods from `now` on without a primary key.
 pub(crate) fn gaps(keys: &[KeyLine], now: UnixTime) -> Vec<Stretch> {
     let to_come = |stretch: &Stretch| stretch.until.is_none_or(|until| until > now);
     let gaps = stretches(keys).into_iter().filter(|stretch| stretch.primary.is_none());
     gaps.filter(to_come).map(|gap| Stretch { from: gap.from.max(now), ..gap }).collect()
 }
 
-/// The first time in which no key seals any more, and did before.
+/// The first period without a primary key that a change would add or extend.
 pub(crate) fn new_gap(before: &[KeyLine], after: &[KeyLine], now: UnixTime) -> Option<Stretch> {
     let before = gaps(before, now);
     let within = |gap: &Stretch, old: &Stretch| {
@@ -68,7 +68,7 @@ pub(crate) fn new_gap(before: &[KeyLine], after: &[KeyLine], now: UnixTime) -> O
     gaps(after, now).into_iter().find(|gap| !before.iter().any(|old| within(gap, old)))
 }
 
-/// The end of the last time in which it seals.
+/// Until when a key is primary: the end of its last period.
 pub(crate) fn sealing(keys: &[KeyLine], id: KeyId) -> Sealing {
     let mut of_key = stretches(keys).into_iter().filter(|stretch| stretch.primary == Some(id));
     match of_key.next_back().map(|stretch| stretch.until) {

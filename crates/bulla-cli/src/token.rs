@@ -5,10 +5,9 @@ use std::io::{self, Read as _};
 use bulla::keys::Zeroizing;
 use bulla::token::{MAX_TOKEN_LEN, Mode, RawTokens};
 
-use crate::Failure;
 use crate::args::{self, Open, Seal};
 use crate::place::Place;
-use crate::reply::{Answer, Reply};
+use crate::reply::{Answer, Failure, Reply};
 
 pub(crate) fn seal(seal: &Seal) -> Result<Reply, Failure> {
     let mode = match seal.mode {
@@ -16,7 +15,7 @@ pub(crate) fn seal(seal: &Seal) -> Result<Reply, Failure> {
         args::Mode::Signed => Mode::Signed,
     };
     let ring = Place::of(&seal.place)?.ring()?;
-    // What is as long as a token makes one that is too long.
+    // A payload as long as the longest token is rejected below, so no more is read.
     let mut payload = Zeroizing::new(Vec::with_capacity(MAX_TOKEN_LEN));
     io::stdin().take(MAX_TOKEN_LEN as u64).read_to_end(&mut payload)?;
     let tokens = RawTokens::new(ring, mode, &seal.purpose);
@@ -38,17 +37,17 @@ pub(crate) fn open(open: &Open) -> Result<Reply, Failure> {
     })
 }
 
-/// As its prefix says; what has another is refused for it.
+/// The mode that the prefix names. `authenticate` refuses any other prefix.
 pub(crate) fn mode(token: &str) -> Mode {
     if token.starts_with("s1.") { Mode::Signed } else { Mode::Sealed }
 }
 
-/// A token on the command line or, as -, on standard input.
+/// A token from the command line or, if it is `-`, from standard input.
 pub(crate) fn given(token: &str) -> Result<Zeroizing<String>, Failure> {
     let mut text = Zeroizing::new(token.to_owned());
     if token == "-" {
         text.clear();
-        // A token is far shorter: what is longer is refused without being read.
+        // A token is far shorter; longer input is refused without being read to the end.
         let read = io::stdin().take(1 << 16).read_to_string(&mut text);
         read.map_err(|error| format!("the token on standard input: {error}"))?;
     }

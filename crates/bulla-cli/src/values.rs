@@ -1,38 +1,49 @@
-//! What stands for spans, key ids and purposes on the command line.
+//! Parsing and formatting of values on the command line.
 
 use std::time::Duration;
 
 use bulla::keys::KeyId;
 
-/// `90s`, `10m`, `24h`: whole seconds, since tokens and rings know no less.
+/// Parses `90s`, `10m` or `24h`. Tokens and rings have times in whole seconds.
 pub(crate) fn span(text: &str) -> Result<Duration, String> {
     let span = humantime::parse_duration(text)
-        .map_err(|error| format!("{error}; it looks like 90s, 10m, 24h or 30d"))?;
+        .map_err(|error| format!("{error}; write 90s, 10m, 24h or 30d"))?;
     if span.subsec_nanos() > 0 {
-        return Err("whole seconds, such as 1s".to_owned());
+        return Err("a duration is in whole seconds, for example 1s".to_owned());
     }
     Ok(span)
 }
 
 pub(crate) fn key_id(text: &str) -> Result<KeyId, String> {
     if text.starts_with("bulla-key-") {
-        return Err("this is a whole key, and a secret that your shell may have kept; \
-                    the id is the 8 digits at its end"
+        return Err("this is a whole key, which is secret: remove it from your shell's history; \
+                    the key id is the 8 digits at its end"
             .to_owned());
     }
-    let shown = "a key id is 8 hexadecimal digits; `bulla ring list` shows those of a ring";
+    let shown = "a key id is 8 hexadecimal digits; `bulla ring list` shows the ids of a ring";
     text.to_ascii_lowercase().parse().map_err(|_| shown.to_owned())
 }
 
-/// As in the specification's section 3: no zero byte, with which sessions
-/// extend a purpose.
+/// Checks a purpose (specification, section 3). A zero byte is not allowed, because sessions
+/// use it to extend their purpose.
 pub(crate) fn purpose(text: &str) -> Result<String, String> {
     let fits = (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     let shown = "1 to 255 visible ASCII characters without spaces, like shop.example/reset-link";
     fits.then(|| text.to_owned()).ok_or_else(|| shown.to_owned())
 }
 
-/// To the two largest units: nobody plans a month to the second.
+/// The name of the state cookie, given its own name or that of its renewal cookie.
+///
+/// The purpose of both tokens contains the name of the state cookie.
+pub(crate) fn state_cookie(name: &str) -> Result<String, String> {
+    match name.strip_suffix("-renewal") {
+        _ if name.is_empty() => Err("the name of a cookie, for example __Host-session".to_owned()),
+        Some("") | None => Ok(name.to_owned()),
+        Some(state) => Ok(state.to_owned()),
+    }
+}
+
+/// Formats a duration in its two largest units, for example `29d 3h`.
 pub(crate) fn shown(span: Duration) -> String {
     let mut rest = span.as_secs();
     let mut parts = Vec::new();
@@ -72,5 +83,11 @@ mod tests {
         for text in ["", "a b", "a\0state", "é", &"x".repeat(256)] {
             assert!(purpose(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_renewal_cookie_leads_to_its_state_cookie() {
+        assert_eq!(state_cookie("__Host-session").unwrap(), "__Host-session");
+        assert_eq!(state_cookie("__Host-session-renewal").unwrap(), "__Host-session");
     }
 }

@@ -1,4 +1,4 @@
-//! What is given to the tool as a token may be anything: it says no, and repeats nothing.
+//! The tool accepts any bytes as a token: it refuses them and repeats none of them.
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
@@ -14,13 +14,13 @@ fn bulla(command: &str, token: &[u8]) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // It need not read all of it.
+    // The command may exit before it has read all of its input.
     let _ = child.stdin.take().unwrap().write_all(token);
     child.wait_with_output().unwrap()
 }
 
 #[test]
-fn inspect_says_no_to_whatever_is_no_token_and_shows_none_of_it() {
+fn inspect_refuses_what_is_not_a_token_and_repeats_none_of_it() {
     let mut inputs: Vec<Vec<u8>> = vec![Vec::new(), vec![b'A'; 8 << 20], vec![0xff; 8 << 20]];
     for odd in ["\r\n", "\0", "\x7f", "\x1b[2J", "\t", "ä", "\u{202e}", "🦀", " ", "%0d%0a"] {
         for text in

@@ -1,4 +1,4 @@
-//! What happens to a ring's file.
+//! How the tool treats the file of a ring.
 #![cfg(unix)]
 
 use std::fs;
@@ -36,7 +36,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn twenty_who_publish_at_once_lose_no_key() {
+fn twenty_concurrent_publishes_lose_no_key() {
     let folder = tempfile::tempdir().unwrap();
     let ring = folder.path().join("ring");
     done(&ring, &["new"]);
@@ -52,7 +52,7 @@ fn twenty_who_publish_at_once_lose_no_key() {
 }
 
 #[test]
-fn modes_and_links_stay_as_they_are() {
+fn a_change_keeps_modes_and_links() {
     let folder = tempfile::tempdir().unwrap();
     let (ring, link) = (folder.path().join("ring"), folder.path().join("link"));
     done(&ring, &["new"]);
@@ -70,7 +70,7 @@ fn modes_and_links_stay_as_they_are() {
 }
 
 #[test]
-fn comments_order_and_the_rest_stay_as_they_are() {
+fn a_change_keeps_comments_and_order() {
     let folder = tempfile::tempdir().unwrap();
     let ring = folder.path().join("ring");
     let keys: Vec<String> =
@@ -92,7 +92,7 @@ fn comments_order_and_the_rest_stay_as_they_are() {
 }
 
 #[test]
-fn what_is_no_ring_is_refused_with_the_line_and_without_its_content() {
+fn a_malformed_ring_is_rejected_with_its_line_but_not_its_content() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ring");
     let key = KeyRing::generate().unwrap().expose_text().trim().to_owned();
@@ -138,20 +138,20 @@ fn what_is_no_ring_is_refused_with_the_line_and_without_its_content() {
 }
 
 #[test]
-fn a_ring_always_keeps_a_key_that_seals() {
+fn a_ring_always_keeps_a_primary_key() {
     let folder = tempfile::tempdir().unwrap();
     let ring = folder.path().join("ring");
     let id = done(&ring, &["new"]);
     let id = id.split(' ').next().unwrap();
     let before = fs::read(&ring).unwrap();
     for command in [&["revoke", id][..], &["retire", id]] {
-        assert!(refused(&ring, command).contains("no key would seal"));
+        assert!(refused(&ring, command).contains("would have no primary key"));
     }
     assert!(refused(&ring, &["promote", "00000000"]).contains(id));
     assert_eq!(fs::read(&ring).unwrap(), before);
     let said = done(&ring, &["compromise", id]);
-    assert!(said.contains("seals now"));
-    // On a server whose clock is behind, too.
+    assert!(said.contains("is primary now"));
+    // Also on a server whose clock is behind.
     let text = fs::read(&ring).unwrap();
     let behind = bulla::UnixTime::from_secs(bulla::UnixTime::now().as_secs() - 55);
     assert!(KeyRing::try_from(&text[..]).unwrap().primary_at(behind).is_some());
@@ -159,7 +159,7 @@ fn a_ring_always_keeps_a_key_that_seals() {
 }
 
 #[test]
-fn who_is_killed_leaves_the_ring_whole() {
+fn a_killed_command_leaves_the_ring_whole() {
     let folder = tempfile::tempdir().unwrap();
     let ring = folder.path().join("ring");
     done(&ring, &["new"]);
@@ -175,7 +175,7 @@ fn who_is_killed_leaves_the_ring_whole() {
         assert_eq!(read.serial(), Some(read.entries().len() as u64));
         assert_eq!(mode(&ring), 0o600);
     }
-    // What a killed one has left over is harmless, and nobody else can read it.
+    // A killed command may leave a temporary file that no other user can read.
     fs::write(folder.path().join(".bulla-ring-abcdef"), "half a ri").unwrap();
     done(&ring, &PUBLISH);
     for entry in fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
@@ -185,9 +185,9 @@ fn who_is_killed_leaves_the_ring_whole() {
     }
 }
 
-/// Only an administrator can give a file away: elsewhere this shows nothing.
+/// Only root can change the owner of a file: for other users this test checks nothing.
 #[test]
-fn an_administrators_change_leaves_the_ring_to_its_owner() {
+fn an_administrators_change_keeps_the_owner_of_the_ring() {
     let folder = tempfile::tempdir().unwrap();
     let ring = folder.path().join("ring");
     done(&ring, &["new"]);
@@ -200,7 +200,7 @@ fn an_administrators_change_leaves_the_ring_to_its_owner() {
 }
 
 #[test]
-fn the_command_line_comes_before_the_environment() {
+fn the_command_line_wins_over_the_environment() {
     let folder = tempfile::tempdir().unwrap();
     let (ring, absent) = (folder.path().join("ring"), folder.path().join("absent"));
     let id = done(&ring, &["new"]);
@@ -212,13 +212,13 @@ fn the_command_line_comes_before_the_environment() {
     };
     assert!(list(&ring, &[]).contains(&id[..8]));
     assert!(list(&absent, &["--ring", ring.to_str().unwrap()]).contains(&id[..8]));
-    // There is no Redis there, and it is the one that is asked.
+    // No Redis listens there; the error shows that the option wins over the variable.
     let said = list(&ring, &["--redis", "redis://127.0.0.1:1/", "--name", "bank:ring"]);
-    assert!(said.contains("Redis cannot be asked"), "{said}");
+    assert!(said.contains("the request to Redis failed"), "{said}");
 }
 
 #[test]
-fn output_that_cannot_be_written_is_no_success_and_no_panic() {
+fn output_that_cannot_be_written_is_an_error_and_no_panic() {
     for (sink, status) in [("/dev/full", Some(2)), ("/dev/null", Some(0))] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bulla"));
         let output = command.args(["key", "new"]).stdout(fs::File::create(sink).unwrap());

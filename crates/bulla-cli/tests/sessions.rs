@@ -1,4 +1,4 @@
-//! What `bulla inspect` says of the tokens of real sessions.
+//! `bulla inspect` on the tokens of real sessions.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -43,7 +43,7 @@ fn says(text: &str, name: &str, value: &str) {
 }
 
 #[test]
-fn a_sessions_tokens_are_told_apart_and_shown() {
+fn inspect_distinguishes_and_shows_the_tokens_of_a_session() {
     let ring: KeyRing = std::fs::read_to_string(RING).unwrap().parse().unwrap();
     let sessions = Sessions::<Account>::new(&ring, Policy::default());
     let at = |text: &str| text.parse::<UnixTime>().unwrap();
@@ -106,7 +106,7 @@ fn a_sessions_tokens_are_told_apart_and_shown() {
     says(&text, "others ended before", "2026-11-01T09:11:01Z");
     says(&text, "  as JSON", r#"{"name":"ada"}"#);
 
-    // Not a header's, not another cookie's, and no token of the bare purpose.
+    // The token does not open as a bearer token, for another cookie, or without a session.
     for arguments in [&["--bearer"][..], &["--cookie", "session"], &[]] {
         let (status, text) = inspect(&state, arguments);
         assert_eq!(status, Some(1));

@@ -1,6 +1,6 @@
-//! The transcripts in `tests/cmd`, which are documentation, too.
+//! Runs the transcripts in `tests/cmd`, which are also documentation.
 
-/// As rings should be. Git keeps no more than whether a file is a program.
+/// Gives the rings mode 0600. Git stores only whether a file is executable.
 #[cfg(unix)]
 fn keep_to_oneself(folder: &std::path::Path) {
     use std::os::unix::fs::PermissionsExt as _;
@@ -16,7 +16,7 @@ fn keep_to_oneself(folder: &std::path::Path) {
 
 #[test]
 #[cfg(unix)]
-fn what_the_transcripts_show_is_what_happens() {
+fn the_transcripts_match_the_real_output() {
     keep_to_oneself("tests/cmd".as_ref());
     trycmd::TestCases::new().case("tests/cmd/*.md").env("COLUMNS", "100");
 }

@@ -29,15 +29,17 @@ mod rings;
 mod timeline;
 mod world;
 
+/// The error type that the tool's source files use.
+mod reply {
+    pub(crate) type Failure = Box<dyn std::error::Error>;
+}
+
 use std::process::ExitCode;
 use std::time::Instant;
 
 use stateright::{Checker as _, Model};
 
 use crate::world::Mistake;
-
-/// What the ring tool's source calls its errors.
-type Failure = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
