@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Walks through the bank with curl as a curious person would, and says what it
-# sees. Ends with status 1 at the first thing that is not as promised.
+# Tests the bank with curl, as a curious user would, and prints each request with its
+# status. Exits with status 1 at the first result that differs from what is promised.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-# With the features of the whole workspace, as its tests are built.
+# Builds with the features of the whole workspace, to reuse what `cargo test --workspace` built.
 cargo build --quiet --locked --workspace --bin bank --example key
 bank=$PWD/target/debug/bank new_key=$PWD/target/debug/examples/key
 dir=$(mktemp -d)
@@ -14,10 +14,10 @@ trap 'kill "${pids[@]}" 2>/dev/null || true; rm -rf "$dir"' EXIT
 say() { printf '\n== %s\n' "$*"; }
 fail() { printf 'NOT AS PROMISED: %s\n' "$*" >&2; cat ./*.log >&2; exit 1; }
 
-# start NAME ARGS…: runs a bank and sets $NAME to its address.
+# start NAME ARGS…: starts a bank, and sets $NAME to its address and $NAME_pid to its process id.
 start() {
   local name=$1; shift
-  rm -f "$name.out" # the address of the one before
+  rm -f "$name.out" # it has the address of the previous bank
   "$bank" --listen 127.0.0.1:0 "$@" >"$name.out" 2>"$name.log" &
   pids+=($!)
   printf -v "${name}_pid" %s $!
@@ -29,23 +29,24 @@ start() {
 }
 stop() { kill -INT "$1"; wait "$1" || fail "the bank did not stop cleanly"; }
 
-# expect STATUS CURL-ARGS…: the body goes to ./body, the headers to ./head.
+# expect STATUS CURL-ARGS…: writes the body to ./body and the headers to ./head.
 expect() {
   local want=$1 got; shift
   got=$(curl -s -o body -D head -w '%{http_code}' "$@")
   printf '%s  %s\n' "$got" "${*: -1}"
-  [ "$got" = "$want" ] || fail "$want was expected"
+  [ "$got" = "$want" ] || fail "expected status $want"
 }
+# browser JAR STATUS CURL-ARGS…: the same, with the cookies in the file JAR.
 browser() { local jar=$1; shift; local want=$1; shift; expect "$want" -c "$jar" -b "$jar" "$@"; }
 token() { awk '$6 == "__Host-session" { print $7 }' "$1"; }
-has() { grep -qi -- "$1" "$2" || fail "'$1' was expected in $2"; }
-hasnt() { ! grep -qi -- "$1" "$2" || fail "'$1' was not expected in $2"; }
-# flip TOKEN: with its 40th character changed.
+has() { grep -qi -- "$1" "$2" || fail "expected '$1' in $2"; }
+hasnt() { ! grep -qi -- "$1" "$2" || fail "did not expect '$1' in $2"; }
+# flip TOKEN: prints the token with its 40th character changed.
 flip() { local c=A; [ "${1:39:1}" = A ] && c=B; printf %s "${1:0:39}$c${1:40}"; }
 
-say "sign in, look, restart the bank, look again"
+say "a user who signs in stays signed in when the bank restarts"
 start bank1 --ring ring
-[ "$(stat -c %a ring)" = 600 ] || fail "the ring is readable by others"
+[ "$(stat -c %a ring)" = 600 ] || fail "other users can read the key ring"
 browser jar 401 "$bank1/balance"
 browser jar 401 -d 'user=ada&pin=0000' "$bank1/login"
 browser jar 303 -d 'user=ada&pin=1815' "$bank1/login"
@@ -57,7 +58,7 @@ start bank1 --ring ring
 browser jar 200 "$bank1/balance"
 has 'Ada Lovelace' body
 
-say "transfer: refused when wrong, done when right"
+say "transfer: invalid amounts are refused, a valid amount is sent"
 browser jar 422 -d 'to=alan&amount=lots' "$bank1/transfer"
 browser jar 422 -d 'to=alan&amount=999999' "$bank1/transfer"
 browser jar 303 -d 'to=alan&amount=12.50' "$bank1/transfer"
@@ -65,7 +66,7 @@ browser jar 200 "$bank1/balance"
 has '£1,830.50' body
 has 'You sent £12.50' body
 
-say "fixation: a session planted in the browser does not become the user's"
+say "session fixation: a planted session does not become the session of the user who signs in"
 browser attacker 303 -d 'user=alan&pin=1912' "$bank1/login"
 cp attacker victim
 browser victim 303 -d 'user=ada&pin=1815' "$bank1/login"
@@ -76,7 +77,7 @@ has 'Alan Turing' body
 hasnt 'Ada Lovelace</p>' body
 [ "$(token attacker)" != "$(token victim)" ] || fail "the planted token was kept"
 
-say "step-up: money leaves within 2 seconds of a PIN, and a copy of the cookie gains nothing"
+say "step-up: a transfer needs a PIN of the last 2 seconds, and a stolen copy of the cookie does not become fresh"
 start strict --ring ring --fresh 2s
 browser stepped 303 -d 'user=ada&pin=1815' "$strict/login"
 browser stepped 303 -d 'to=alan&amount=1' "$strict/transfer"
@@ -91,19 +92,19 @@ browser copy 401 -d 'to=alan&amount=1' "$strict/transfer"
 browser copy 200 "$strict/balance"
 stop "$strict_pid"
 
-say "one character changed, another name, nonsense: all 401, and they look alike"
+say "changed, renamed and malformed tokens: 401, all with the same page"
 good=$(token jar)
 expect 401 -b "__Host-session=$(flip "$good")" "$bank1/balance"; mv body forged
 has '^set-cookie: __Host-session=;' head
-expect 401 -b "ada=$good" "$bank1/balance"; cmp -s body forged || fail "another name looks different"
-expect 401 -b "__Host-session=" "$bank1/balance"; cmp -s body forged || fail "an empty one looks different"
-expect 401 -b "__Host-session=%00%ff;;==" "$bank1/balance"; cmp -s body forged || fail "nonsense looks different"
-expect 401 -b "__Host-session=s1.${good#b1.}" "$bank1/balance"; cmp -s body forged || fail "another mode looks different"
+expect 401 -b "ada=$good" "$bank1/balance"; cmp -s body forged || fail "the page differs for another cookie name"
+expect 401 -b "__Host-session=" "$bank1/balance"; cmp -s body forged || fail "the page differs for an empty value"
+expect 401 -b "__Host-session=%00%ff;;==" "$bank1/balance"; cmp -s body forged || fail "the page differs for a malformed value"
+expect 401 -b "__Host-session=s1.${good#b1.}" "$bank1/balance"; cmp -s body forged || fail "the page differs for another mode"
 expect 401 -b "__Host-session=b1.$(head -c 60000 /dev/zero | tr '\0' A)" "$bank1/balance"
 expect 200 -b "__Host-session=$good" "$bank1/balance"
 expect 200 "$bank1/healthz"
 
-say "the mobile client: bearer header in, session headers out, no cookie"
+say "mobile client: tokens in headers, no cookies"
 json='content-type: application/json'
 expect 401 -H "$json" -d '{"user":"alan","pin":"0"}' "$bank1/api/login"
 expect 200 -H "$json" -d '{"user":"alan","pin":"1912"}' "$bank1/api/login"
@@ -118,9 +119,9 @@ expect 401 -H "Authorization: Bearer $(flip "$bearer")" "$bank1/api/balance"
 expect 401 -b "__Host-session=$bearer" "$bank1/api/balance"
 expect 401 -H "Authorization: Bearer $good" "$bank1/api/balance"
 expect 204 -X POST -H "Authorization: Bearer $bearer" "$bank1/api/logout"
-grep -qi '^session-token: *.$' head || fail "the client was not told to forget its token"
+grep -qi '^session-token: *.$' head || fail "the response does not delete the token"
 
-say "sign out my other devices: this one stays, a copy of its cookie does not"
+say "sign out my other devices: this device stays signed in, a stolen copy of its cookie does not"
 browser jar2 303 -d 'user=ada&pin=1815' "$bank1/login"
 copy=$(token jar)
 browser jar 303 -X POST "$bank1/logout-others"
@@ -128,15 +129,15 @@ browser jar 200 "$bank1/balance"
 browser jar2 401 "$bank1/balance"
 expect 401 -b "__Host-session=$copy" "$bank1/balance"
 
-say "sign out: the cookie is gone, and copies of it open nothing"
+say "sign out: the cookie is deleted, and stolen copies of it are refused"
 copy=$(token jar)
 browser jar 303 -X POST "$bank1/logout"
 expect 401 -b "__Host-session=$copy" "$bank1/balance"
-[ -z "$(token jar)" ] || fail "the cookie is still there"
+[ -z "$(token jar)" ] || fail "the cookie was not deleted"
 browser jar 401 "$bank1/balance"
 stop "$bank1_pid"
 
-say "idle after 3 seconds, over after 8"
+say "idle timeout of 3 seconds, absolute timeout of 8 seconds"
 start bank1 --ring ring --idle 3s --absolute 8s
 browser idle 303 -d 'user=ada&pin=1815' "$bank1/login"
 browser busy 303 -d 'user=alan&pin=1912' "$bank1/login"
@@ -154,7 +155,7 @@ browser busy 303 -d 'user=alan&pin=1912' "$bank1/login"
 browser busy 200 "$bank1/balance"
 stop "$bank1_pid"
 
-say "rotation by hand: old cookies open and move to the new key; then the old key goes"
+say "key rotation by hand: old cookies open and move to the new key; then the old key is removed"
 start bank1 --ring ring
 browser seen 303 -d 'user=ada&pin=1815' "$bank1/login"
 browser unseen 303 -d 'user=alan&pin=1912' "$bank1/login"
@@ -179,7 +180,7 @@ start bank1 --ring old
 browser unseen 200 "$bank1/balance"
 stop "$bank1_pid"
 
-say "a rolling deploy: the newer bank has one more key as primary and a newer schema"
+say "rolling deploy: the newer bank has a new primary key and a newer schema"
 cat old ring >both && chmod 600 both
 sed -i '2s/ primary-from=.*/ primary-from=2026-01-01T00:00:00Z/' both
 start newer --ring both
@@ -188,12 +189,12 @@ browser deploy 303 -d 'user=ada&pin=1815' "$older/login"
 for _ in 1 2 3 4; do
   browser deploy 200 "$newer/balance"
   browser deploy 200 "$older/balance"
-  hasnt '^set-cookie' head # the older bank writes nothing over the newer one's
+  hasnt '^set-cookie' head # the older bank does not overwrite the tokens of the newer one
 done
 browser deploy 303 -d 'to=alan&amount=1' "$newer/transfer"
 for _ in 1 2 3 4; do
   browser deploy 401 "$older/balance"
-  hasnt '^set-cookie' head # nor over what it cannot read
+  hasnt '^set-cookie' head # nor does it delete tokens that it cannot read
   browser deploy 200 "$newer/balance"
   has 'Transfers in this session</dt><dd>1<' body
 done

@@ -1,4 +1,4 @@
-//! The JSON API of a mobile client, with the session in headers.
+//! The JSON API for mobile clients. The session travels in headers.
 
 use std::sync::Arc;
 
@@ -30,14 +30,14 @@ struct Login {
     pin: String,
 }
 
-/// Answers with the tokens in `Session-Token` and `Session-Renewal`.
+/// Signs a user in and returns the tokens in `Session-Token` and `Session-Renewal`.
 async fn login<C: Release>(
     State(ledger): State<Arc<Ledger>>,
     session: Session<C>,
     Json(login): Json<Login>,
 ) -> Result<Response, SessionError> {
     let Some(user) = ledger.sign_in(&login.user, &login.pin) else {
-        let error = json!({ "error": "no such user, or another PIN" });
+        let error = json!({ "error": "wrong user name or PIN" });
         return Ok((StatusCode::UNAUTHORIZED, Json(error)).into_response());
     };
     session.start_with(C::sign_in(user), Start::new().over(Channel::Bearer))?;

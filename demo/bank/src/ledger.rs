@@ -1,11 +1,11 @@
-//! The bank's own data: customers and balances, in memory.
+//! The bank's own data: customers and balances, kept in memory.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Pence.
+/// An amount in pence.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Money(u64);
 
@@ -29,7 +29,7 @@ impl Ledger {
         Ledger { accounts: Mutex::new(BTreeMap::from(accounts)) }
     }
 
-    /// The user's name as the ledger spells it, if the PIN is right.
+    /// Returns the user's name if the user exists and the PIN is correct.
     pub(crate) fn sign_in(&self, user: &str, pin: &str) -> Option<&'static str> {
         let accounts = self.accounts();
         let (user, account) = accounts.get_key_value(user)?;
@@ -40,7 +40,7 @@ impl Ledger {
         self.accounts().get(user).cloned()
     }
 
-    /// Everybody to whom `user` can send money.
+    /// Returns the user name and the full name of each customer to whom `user` can send money.
     pub(crate) fn others(&self, user: &str) -> Vec<(&'static str, &'static str)> {
         let accounts = self.accounts();
         let others = accounts.iter().filter(|(other, _)| **other != user);
@@ -81,8 +81,10 @@ pub(crate) enum TransferError {
 impl fmt::Display for TransferError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TransferError::NoSuchAccount => f.write_str("There is no such account to send to."),
-            TransferError::NotEnough(balance) => write!(f, "You have {balance}, which is less."),
+            TransferError::NoSuchAccount => {
+                f.write_str("There is no other account with this name.")
+            }
+            TransferError::NotEnough(balance) => write!(f, "Your balance of {balance} is too low."),
         }
     }
 }
@@ -97,12 +99,12 @@ impl fmt::Display for Money {
     }
 }
 
-/// `12`, `12.5` and `12.50`, up to a million.
+/// Parses `12`, `12.5` and `12.50`, from 0.01 to 1,000,000 pounds.
 impl FromStr for Money {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Money, &'static str> {
-        let error = "An amount looks like 12 or 12.50, from 0.01 to 1000000.";
+        let error = "Enter an amount such as 12 or 12.50, from 0.01 to 1000000.";
         let (pounds, pence) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         if !digits(pounds) || !digits(pence) || pence.len() > 2 || pounds.len() > 7 {
@@ -122,7 +124,7 @@ impl Money {
         self.0
     }
 
-    /// As it is typed into a form, and parsed.
+    /// Returns the amount in the form that `from_str` parses.
     pub(crate) fn plain(self) -> String {
         format!("{}.{:02}", self.0 / 100, self.0 % 100)
     }

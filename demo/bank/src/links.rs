@@ -1,4 +1,4 @@
-//! Links that sign in once: to go on with another device.
+//! Sign-in links that work once, for continuing on another device.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::ledger::Ledger;
 use crate::release::Release;
 
-/// A link is used at once, or not at all.
+/// A link expires after 120 seconds, because the user opens it right away.
 const LIFETIME: Duration = Duration::from_secs(120);
 
 #[derive(Serialize, Deserialize, Payload)]
@@ -45,9 +45,11 @@ pub(crate) fn routes<C: Release>(
         .with_state(links)
 }
 
-/// Whoever follows it counts as having given the PIN, so this asks for a recent
-/// one; and for a list of revocations of the last seconds, since a session that
-/// was ended elsewhere must not make a new one here.
+/// Makes a link.
+///
+/// A client that uses the link counts as having entered the PIN. Therefore the user must have
+/// entered the PIN within 300 seconds. The list of revocations must be at most 5 seconds old,
+/// so that a session that another bank has just ended cannot create a new one here.
 async fn make<C: Release>(
     State(links): State<Links>,
     customer: Fresh<C, 300>,
@@ -56,7 +58,7 @@ async fn make<C: Release>(
     match links.sealer.seal(&Link { user: customer.user().to_owned() }) {
         Ok(link) => Json(json!({ "link": link })).into_response(),
         Err(error) => {
-            tracing::error!(%error, "a link could not be made");
+            tracing::error!(%error, "cannot make a sign-in link");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
@@ -67,6 +69,7 @@ struct Follow {
     link: String,
 }
 
+/// Signs in with a link. The response does not say why a link is refused.
 async fn follow<C: Release>(
     State(links): State<Links>,
     session: Session<C>,
@@ -77,9 +80,9 @@ async fn follow<C: Release>(
         Ok(opened) => opened,
         Err(error) => {
             if let OnceError::Claim(error) = &error {
-                tracing::error!(%error, "nobody can tell which links were used");
+                tracing::error!(%error, "cannot check whether a sign-in link was used");
             }
-            let error = json!({ "error": "this link is not valid any more" });
+            let error = json!({ "error": "this link is not valid" });
             return Ok((StatusCode::UNAUTHORIZED, Json(error)).into_response());
         }
     };

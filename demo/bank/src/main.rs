@@ -1,5 +1,5 @@
-//! A small bank. Its accounts are in memory; its sessions are nowhere but in
-//! the client: a cookie in a browser, a bearer token in a mobile client.
+//! A small bank. It keeps its accounts in memory and stores no sessions: a browser
+//! carries its session in a cookie, a mobile client in a bearer token.
 
 mod api;
 mod ledger;
@@ -31,48 +31,48 @@ use tracing_subscriber::EnvFilter;
 use crate::ledger::Ledger;
 use crate::release::{Customer, CustomerV1, Release};
 
-/// A small bank whose sessions live in the client.
+/// A small bank whose sessions are stored by the clients.
 ///
-/// Sign in as ada (PIN 1815) or alan (PIN 1912). Restart the bank: everybody is
-/// still signed in, since the key ring is kept in a file and nothing else is
-/// needed. SIGINT or Ctrl-C stops it.
+/// Sign in as ada (PIN 1815) or alan (PIN 1912). If you restart the bank, all users stay
+/// signed in, because the bank needs only its key ring, which it keeps in a file. Stop the
+/// bank with Ctrl-C or SIGINT.
 #[derive(Parser)]
 #[command(name = "bank", version)]
 struct Args {
-    /// Address and port to listen on; port 0 takes a free one.
+    /// Address and port to listen on; port 0 selects a free port.
     #[arg(long, default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
-    /// The key ring. Made on the first start, readable by you only (0600).
+    /// File with the key ring. Created at the first start with mode 0600 (owner only).
     #[arg(long, value_name = "FILE", default_value = "bank.ring")]
     ring: PathBuf,
-    /// A Redis that keeps the key ring, for several banks, instead of the file,
-    /// and passes on who was signed out: its values bank:ring and
-    /// bank:revocations. Such as redis://127.0.0.1/.
+    /// Redis server that several banks share, such as redis://127.0.0.1/.
+    /// It keeps the key ring (bank:ring) instead of a file, the revocations
+    /// (bank:revocations) and the sign-in links that were used (bank:used).
     #[arg(long, value_name = "URL", conflicts_with = "ring")]
     redis: Option<String>,
-    /// How often to look whether the key ring has changed.
+    /// How often to check the key ring for changes.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
     reload: Duration,
-    /// A session ends when nothing was seen of it for this long.
+    /// Idle timeout: a session ends after this time without a request.
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = humantime::parse_duration)]
     idle: Duration,
-    /// A session ends this long after sign-in, whatever happens.
+    /// Absolute timeout: a session ends this long after sign-in, even if it is in use.
     #[arg(long, value_name = "TIME", default_value = "12h", value_parser = humantime::parse_duration)]
     absolute: Duration,
-    /// A transfer asks for a PIN not older than this.
+    /// A transfer asks for the PIN again if the user last entered it longer ago than this.
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
     fresh: Duration,
-    /// Which release of the bank to be: run both at once on one key ring to
-    /// watch a rolling deploy.
+    /// Release of the bank to run. To try a rolling deploy, run both releases with one key
+    /// ring.
     #[arg(long, value_enum, default_value_t = Run::Current)]
     release: Run,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Run {
-    /// Sessions of schema version 2; reads version 1 and upgrades it.
+    /// Writes schema version 2, and reads and upgrades version 1.
     Current,
-    /// Sessions of schema version 1; leaves version 2 alone.
+    /// Writes schema version 1, and ignores version 2 without deleting it.
     Previous,
 }
 
@@ -122,12 +122,12 @@ async fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What a bank is made of.
+/// The settings and the shared state of a bank.
 struct Parts {
     ring: RingHandle,
-    /// Of this process alone, or of all banks with the same Redis.
+    /// Those of this process, or of all banks with the same Redis.
     revocations: Revocations,
-    /// The links that were used, likewise.
+    /// The sign-in links that were used: of this process, or of all banks with the same Redis.
     used: Arc<dyn UsedTokens + Send + Sync>,
     policy: Policy,
     fresh: Duration,
@@ -152,20 +152,22 @@ fn bank<C: Release>(parts: &Parts) -> Router {
         .layer(SessionLayer::from(sessions))
 }
 
-/// The bank goes on serving with the ring it has.
+/// Reports whether the key ring reloads. If it does not, the bank keeps using the ring it has.
 fn healthy(ring: &RingHandle) -> String {
     match ring.health().failing {
         None => "ok".to_owned(),
-        Some(failing) => format!("ok, but since {} the key ring: {}", failing.since, failing.error),
+        Some(failing) => {
+            format!("ok, but the key ring fails to load since {}: {}", failing.since, failing.error)
+        }
     }
 }
 
 #[allow(clippy::print_stdout, reason = "the address is this program's output")]
 fn announce(address: SocketAddr) {
-    println!("the bank is open at http://{address}");
+    println!("the bank is listening at http://{address}");
 }
 
-/// Ctrl-C, or what a service manager sends.
+/// Waits for Ctrl-C, or for the SIGTERM that a service manager sends.
 async fn stopped() {
     let interrupted = async {
         if let Err(error) = tokio::signal::ctrl_c().await {

@@ -12,13 +12,13 @@ use crate::release::Release;
 #[derive(Clone, Copy)]
 pub(crate) struct Pages {
     pub(crate) policy: Policy,
-    /// How old the last PIN may be when money leaves.
+    /// How long after the last entry of the PIN a transfer is allowed.
     pub(crate) fresh: Duration,
-    /// The schema version that this release writes.
+    /// The schema version that this release of the bank writes.
     pub(crate) release: u32,
 }
 
-/// What the overview shows beside the customer.
+/// The data that the overview shows, besides the session's state.
 pub(crate) struct Facts {
     pub(crate) account: Account,
     pub(crate) info: Info,
@@ -37,7 +37,7 @@ impl Pages {
                     label { "PIN" input name="pin" type="password" inputmode="numeric" autocomplete="current-password" required; }
                     button { "Sign in" }
                 }
-                p class="hint" { "Try " code { "ada" } " with " code { "1815" } ", or " code { "alan" } " with " code { "1912" } "." }
+                p class="hint" { "This bank is a demonstration. Sign in as " code { "ada" } " with PIN " code { "1815" } ", or as " code { "alan" } " with PIN " code { "1912" } "." }
             }
         })
     }
@@ -46,13 +46,13 @@ impl Pages {
         self.guest_page("Signed out", &html! {
             section class="card narrow" {
                 h1 { "You are signed out" }
-                p { "Your browser has removed the cookie that was your session. The bank had nothing to delete." }
+                p { "Your browser has deleted the session cookie. The bank stores no sessions; it only remembers that this one has ended, so that a copy of the cookie no longer works." }
                 a class="button" href="/" { "Sign in again" }
             }
         })
     }
 
-    /// Asks for the PIN again, and carries the transfer on.
+    /// Asks for the PIN again and then sends the transfer.
     pub(crate) fn step_up(
         self,
         to: &str,
@@ -72,8 +72,8 @@ impl Pages {
                     button { "Send " (amount) }
                 }
                 p class="hint" {
-                    "You are still signed in. Money leaves only within "
-                    (humantime::format_duration(self.fresh)) " of a PIN. "
+                    "You are still signed in. To send money, you must have entered your PIN within the last "
+                    (humantime::format_duration(self.fresh)) ". "
                     a href="/balance" { "Back to your account" }
                 }
             }
@@ -109,7 +109,7 @@ impl Pages {
         })
     }
 
-    /// What the session is, all of it in the cookie.
+    /// Shows the session's data, all of which comes from the cookies.
     fn session<C: Release>(self, customer: &C, facts: &Facts) -> Markup {
         let info = &facts.info;
         let left = |until: UnixTime| until.since(facts.now);
@@ -117,19 +117,19 @@ impl Pages {
             section class="card" {
                 h2 { "Your session" }
                 p class="quiet" {
-                    "All of it is in a cookie of your browser, sealed: only the bank can read or change it. "
-                    "Of all this the bank stores nothing but the key."
+                    "Your browser stores this session in a cookie. The cookie is encrypted, and only the bank can read or change it. "
+                    "The bank stores its keys and a list of sessions that were ended early, but no sessions."
                 }
-                (clock("Left when idle", left(info.idle_expires_at), self.policy.idle_timeout(), "Begins anew while you use the bank."))
-                (clock("Left in any case", left(info.expires_at), self.policy.absolute_timeout(), "Then you sign in again."))
+                (clock("Idle timeout", left(info.idle_expires_at), self.policy.idle_timeout(), "Starts again when you use the bank. The bank records activity at intervals, not with every request."))
+                (clock("Absolute timeout", left(info.expires_at), self.policy.absolute_timeout(), "Counts from sign-in. When it has passed, you must sign in again."))
                 dl {
-                    (fact("Token", &format!("{} characters; browsers keep 4,096", info.token_len)))
-                    (fact("Sealed with key", &format!("{} of the bank's key ring", info.key_id)))
+                    (fact("Token", &format!("{} characters; browsers accept at most 4,096 per cookie", info.token_len)))
+                    (fact("Key", &format!("{}, from the bank's key ring", info.key_id)))
                     (fact("Schema version written", &self.release.to_string()))
                     (fact("Session id", &info.id.to_string()))
                     (fact("Signed in", &clear(info.started_at)))
-                    (fact("PIN last given", &clear(info.reauthenticated_at)))
-                    (fact("Activity last recorded", &clear(info.last_seen)))
+                    (fact("PIN last entered", &clear(info.reauthenticated_at)))
+                    (fact("Last recorded activity", &clear(info.last_seen)))
                     @if let Some(transfers) = customer.transfers() {
                         (fact("Transfers in this session", &transfers.to_string()))
                     }
@@ -146,7 +146,7 @@ impl Pages {
     }
 
     fn guest_page(self, title: &str, content: &Markup) -> Markup {
-        // Makes the browser forget what it showed to a customer, see web.rs.
+        // The browser drops the pages that it keeps for the Back button: `forget` in web.rs.
         self.document(title, &html! { link rel="stylesheet" href="/guest.css"; }, content)
     }
 
@@ -162,7 +162,7 @@ impl Pages {
                     (head)
                 }
                 body {
-                    header { a href="/" { "Bank of Bulla" } span { "sessions that live in your browser" } }
+                    header { a href="/" { "Bank of Bulla" } span { "a demonstration of sessions that your browser stores" } }
                     main { (content) }
                     footer {
                         "Idle timeout " (humantime::format_duration(self.policy.idle_timeout()))
@@ -178,18 +178,18 @@ fn fact(name: &str, value: &str) -> Markup {
     html! { dt { (name) } dd { (value) } }
 }
 
-/// Time that runs out, as text and as a bar.
+/// Shows the rest of a timeout, as text and as a bar.
 fn clock(name: &str, left: Duration, of: Duration, what: &str) -> Markup {
     html! {
         div class="clock" {
-            p { (name) b { (humantime::format_duration(left)) " of " (humantime::format_duration(of)) } }
+            p { (name) b { (humantime::format_duration(left)) " of " (humantime::format_duration(of)) " left" } }
             meter min="0" max=(of.as_secs()) value=(left.as_secs()) aria-label=(name) {}
             p class="quiet" { (what) }
         }
     }
 }
 
-/// `2026-11-23 16:58:16 UTC`
+/// Formats a time as `2026-11-23 16:58:16 UTC`.
 fn clear(time: UnixTime) -> String {
     time.to_string().replace('T', " ").replace('Z', " UTC")
 }

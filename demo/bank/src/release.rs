@@ -1,27 +1,27 @@
-//! What a session of the bank holds, in this release and in the one before.
+//! The state of a session, in this release of the bank and in the previous one.
 
 use bulla::Payload;
 use serde::{Deserialize, Serialize};
 
-/// What the pages need of a session's state, whichever release it is.
+/// The parts of a session's state that the pages use, in either release.
 pub(crate) trait Release: Payload + Send + Sync + 'static {
     fn sign_in(user: &str) -> Self;
     fn user(&self) -> &str;
-    /// Remembers a transfer and what to say about it on the next page.
+    /// Counts a transfer and stores the notice that the next page shows about it.
     fn remember_transfer(&mut self, notice: String);
     fn transfers(&self) -> Option<u32>;
     fn notice(&self) -> Option<&str>;
     fn clear_notice(&mut self);
 }
 
-/// The state as the previous release knew it.
+/// The state in the previous release.
 #[derive(Serialize, Deserialize, Payload)]
 #[payload(purpose = "bank.example/session")]
 pub(crate) struct CustomerV1 {
     user: String,
 }
 
-/// The state of this release.
+/// The state in this release.
 #[derive(Serialize, Deserialize, Payload)]
 #[payload(purpose = "bank.example/session", version = 2, previous = CustomerV1)]
 pub(crate) struct Customer {

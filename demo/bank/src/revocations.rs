@@ -1,4 +1,4 @@
-//! Who was signed out before their time, among several banks.
+//! Revocations that several banks share through Redis.
 
 use std::error::Error;
 use std::time::Duration;
@@ -9,10 +9,10 @@ pub(crate) fn join(url: &str) -> Result<SharedRevocations, Box<dyn Error>> {
     Ok(SharedRevocations::join(url, "bank:revocations")?)
 }
 
-/// Before the bank closes: what waits here for Redis would be forgotten.
+/// Sends the pending revocations to Redis before the bank stops; otherwise they would be lost.
 pub(crate) fn flush(shared: &SharedRevocations) {
     if !shared.flush(Duration::from_secs(5)) {
         let pending = shared.pending();
-        tracing::error!(pending, "sign-outs of this bank did not reach the others");
+        tracing::error!(pending, "revocations of this bank did not reach Redis");
     }
 }

@@ -1,4 +1,4 @@
-//! Where the key ring is: in a file, or in Redis. A bank that finds none makes one.
+//! Loads the key ring from a file or from Redis. If there is none, the bank creates it.
 
 use std::error::Error;
 use std::fs::OpenOptions;
@@ -10,7 +10,7 @@ use bulla::keys::RingFile;
 use bulla::{KeyRing, RingHandle};
 use bulla_redis::{RedisRing, RedisRingError};
 
-/// The name of the value in Redis.
+/// The name of the key ring in Redis.
 const NAME: &str = "bank:ring";
 
 pub(crate) fn of_file(path: &Path, every: Duration) -> Result<RingHandle, Box<dyn Error>> {
@@ -19,7 +19,7 @@ pub(crate) fn of_file(path: &Path, every: Duration) -> Result<RingHandle, Box<dy
         let ring = KeyRing::generate()?;
         write_new(path, ring.expose_text().as_bytes())
             .map_err(|error| format!("cannot write {shown}: {error}"))?;
-        tracing::info!("made a key ring: {shown}");
+        tracing::info!("created a key ring: {shown}");
     }
     RingHandle::watch(RingFile::new(path), every)
         .map_err(|error| format!("{shown}: {error}").into())
@@ -30,15 +30,15 @@ pub(crate) fn of_redis(url: &str, every: Duration) -> Result<RingHandle, Box<dyn
     let stored = redis.load()?;
     if stored.text.is_empty() {
         match redis.store(&stored, KeyRing::generate()?.expose_text().as_bytes()) {
-            Ok(()) => tracing::info!("made a key ring in Redis: {NAME}"),
-            Err(RedisRingError::Changed) => {} // another bank was first
+            Ok(()) => tracing::info!("created a key ring in Redis: {NAME}"),
+            Err(RedisRingError::Changed) => {} // another bank was faster
             Err(error) => return Err(error.into()),
         }
     }
     Ok(redis.watch(every)?)
 }
 
-/// Never over a file that another start has just made.
+/// Writes a new file. Fails if it exists, because another bank may have just created it.
 fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

@@ -1,4 +1,4 @@
-//! The pages of a browser, with the session in a cookie.
+//! The routes for browsers. The session travels in a cookie.
 
 use std::sync::Arc;
 
@@ -15,6 +15,10 @@ use serde::Deserialize;
 use crate::ledger::{Ledger, Money, TransferError};
 use crate::pages::{self, Pages};
 use crate::release::Release;
+
+/// The same text for every reason, so that a client cannot tell a forged token from an
+/// expired one.
+const SIGN_IN_FIRST: &str = "You are not signed in, or your session has ended.";
 
 #[derive(Clone)]
 struct Bank {
@@ -56,7 +60,7 @@ async fn login<C: Release>(
     Form(login): Form<Login>,
 ) -> Result<Response, SessionError> {
     let Some(user) = bank.ledger.sign_in(&login.user, &login.pin) else {
-        let page = bank.pages.sign_in(Some("No such user, or another PIN."));
+        let page = bank.pages.sign_in(Some("Wrong user name or PIN."));
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     };
     session.start(C::sign_in(user))?;
@@ -70,7 +74,7 @@ async fn balance<C: Release>(
 ) -> Result<Response, SessionError> {
     let customer = match customer {
         Ok(customer) => customer,
-        Err(rejection) => return Ok(bank.refuse(&session, rejection, "Sign in first.")),
+        Err(rejection) => return Ok(bank.refuse(&session, rejection, SIGN_IN_FIRST)),
     };
     let page = bank.overview(&session, &*customer, None);
     if customer.notice().is_some() {
@@ -83,11 +87,11 @@ async fn balance<C: Release>(
 struct Transfer {
     to: String,
     amount: String,
-    /// From the page that asked for it.
+    /// Present only if the step-up page has asked for it.
     pin: Option<String>,
 }
 
-/// Asks for the PIN when the last one is too old, and goes on with it.
+/// Sends money. If the user entered the PIN too long ago, asks for it first.
 async fn transfer<C: Release>(
     State(bank): State<Bank>,
     session: Session<C>,
@@ -96,7 +100,7 @@ async fn transfer<C: Release>(
 ) -> Result<Response, SessionError> {
     let customer = match customer {
         Ok(customer) => customer,
-        Err(rejection) => return Ok(bank.refuse(&session, rejection, "Sign in first.")),
+        Err(rejection) => return Ok(bank.refuse(&session, rejection, SIGN_IN_FIRST)),
     };
     let problem = |problem: &str| {
         let page = bank.overview(&session, &*customer, Some(problem));
@@ -109,8 +113,8 @@ async fn transfer<C: Release>(
     let Some(payee) = bank.ledger.account(&transfer.to) else {
         return Ok(problem(&TransferError::NoSuchAccount.to_string()));
     };
-    // `Fresh<C, 300>` does it in one word, where the age need not come from the
-    // command line.
+    // With a fixed age, the extractor `Fresh<C, 300>` does this. Here the age is a
+    // command-line option.
     if session.require_fresh(bank.pages.fresh).is_err() {
         let ask = |problem: Option<&str>| {
             let page = bank.pages.step_up(&transfer.to, payee.name, amount, problem);
@@ -119,7 +123,7 @@ async fn transfer<C: Release>(
         match &transfer.pin {
             None => return ask(None),
             Some(pin) if bank.ledger.sign_in(customer.user(), pin).is_none() => {
-                return ask(Some("That is another PIN."));
+                return ask(Some("The PIN is wrong."));
             }
             Some(_) => session.reauthenticated()?,
         }
@@ -162,7 +166,7 @@ impl Bank {
         self.pages.overview(customer, &facts, problem).into_response()
     }
 
-    /// The page says the same whatever was wrong; the log knows more.
+    /// Shows the sign-in page. The page is the same for every reason; the log has the reason.
     fn refuse<C: Release>(
         &self,
         session: &Session<C>,
@@ -185,27 +189,32 @@ async fn style() -> impl IntoResponse {
     (headers, include_str!("style.css"))
 }
 
-/// Drops the pages that the browser keeps for its Back button: Chromium 156
-/// keeps those with `no-store`, too, and shows a balance to whoever comes next.
-/// Pages for guests load it as a style sheet, since the header would be too
-/// early on their own response: the page that is left is kept after that.
+/// Makes the browser drop the pages that it keeps for its Back button. Chromium 156
+/// keeps even pages with `no-store`, so that the next person at the computer could go
+/// back to a balance.
+///
+/// Pages for guests load this as a style sheet. On the response of the guest page itself the
+/// header would come too early: the browser stores the previous page after it.
 async fn forget() -> impl IntoResponse {
     [("clear-site-data", "\"cache\""), ("content-type", "text/css")]
 }
 
-/// Forms of other sites are refused (SameSite=Lax does it too, in browsers
-/// that know it), and pages may load nothing but the style sheet.
+/// Refuses forms that other sites send, and lets pages load only style sheets of the bank.
+///
+/// `SameSite=Lax` stops forms of other sites as well, but not those of other hosts of the
+/// same site, and not in browsers that do not know it.
 async fn guard(request: Request, next: Next) -> Response {
     let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
     let foreign = matches!(site, Some(b"cross-site" | b"same-site"));
     if foreign && request.method() != axum::http::Method::GET {
-        return (StatusCode::FORBIDDEN, "This form belongs to another site.").into_response();
+        return (StatusCode::FORBIDDEN, "The bank refuses this form because another site sent it.")
+            .into_response();
     }
     let mut response = next.run(request).await;
     let policy = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'";
     let headers = response.headers_mut();
-    // Pages show balances: no cache may keep them. For the Back button it takes
-    // `forget`, too.
+    // Pages show balances, so no cache may keep them. For the Back button, `forget` is
+    // necessary as well.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -1,4 +1,4 @@
-//! The bank: built once, started as often as steps need it.
+//! The bank: built once, and started whenever a step needs it.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -10,15 +10,17 @@ use tempfile::TempDir;
 use crate::Outcome;
 use crate::program::Program;
 
-/// Browsers resolve it to this machine by themselves, trust it like HTTPS, and
-/// see a site of its own in it, which can have siblings.
+/// The host name of the bank.
+///
+/// Browsers resolve it to this machine, trust it like HTTPS, and treat it as a separate site,
+/// which can have sibling hosts.
 pub(crate) const HOST: &str = "bank.localhost";
 
 pub(crate) struct Bank {
     program: PathBuf,
 }
 
-/// A bank that is open. Dropping it closes it.
+/// A running bank. Dropping it stops the bank.
 pub(crate) struct Open {
     pub(crate) port: u16,
     program: Program,
@@ -37,18 +39,18 @@ impl Bank {
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
             .find_map(|message| Some(message["executable"].as_str()?.into()))
-            .ok_or("cargo build -p bank made no program")?;
+            .ok_or("cargo build -p bank built no program")?;
         Ok(Bank { program })
     }
 
-    /// Opens a bank with a key ring of its own.
+    /// Starts a bank with a new key ring.
     pub(crate) fn open(&self, args: &[&str]) -> Outcome<Open> {
         let ring = TempDir::new()?;
         let (program, port) = self.start(&ring, 0, args)?;
         Ok(Open { port, program, ring })
     }
 
-    /// Closes a bank and opens it again, with the same ring at the same address.
+    /// Stops a bank and starts it again, with the same ring at the same address.
     pub(crate) fn reopen(&self, open: Open, args: &[&str]) -> Outcome<Open> {
         let Open { port, program, ring } = open;
         drop(program);
@@ -62,7 +64,7 @@ impl Bank {
         command.extend(["--listen".to_owned(), format!("127.0.0.1:{port}")]);
         command.extend(["--ring".to_owned(), ring.display().to_string()]);
         command.extend(args.iter().map(|arg| (*arg).to_owned()));
-        let (program, port) = Program::start(&command, "open at http://127.0.0.1:")?;
+        let (program, port) = Program::start(&command, "listening at http://127.0.0.1:")?;
         Ok((program, port.trim().parse()?))
     }
 }
@@ -72,7 +74,7 @@ impl Open {
         self.url_at(HOST, path)
     }
 
-    /// The same bank under another of its names.
+    /// Returns an address of the bank with another host name.
     pub(crate) fn url_at(&self, host: &str, path: &str) -> String {
         format!("http://{host}:{}{path}", self.port)
     }

@@ -1,4 +1,4 @@
-//! Chromium, and windows of it that share nothing.
+//! Chromium, and its windows, which share no data.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::program::Program;
 
 pub(crate) struct Chromium {
     devtools: Rc<Devtools>,
-    // Dropped in this order: the profile is in use until the program has ended.
+    // The fields are dropped in this order, because the program uses the profile until it ends.
     _program: Program,
     _profile: TempDir,
 }
@@ -29,7 +29,7 @@ const FLAGS: [&str; 7] = [
     "--headless",
     "--remote-debugging-port=0",
     "--no-first-run",
-    // No calls to Google's servers.
+    // Prevents requests to Google's servers.
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-gpu",
@@ -41,7 +41,7 @@ impl Chromium {
     pub(crate) fn start(program: &Path) -> Outcome<Chromium> {
         let profile = TempDir::new()?;
         let dir = profile.path().display();
-        // It leaves a directory of its own in TMPDIR.
+        // Chromium leaves a directory in TMPDIR.
         let mut command = vec!["env".to_owned(), format!("TMPDIR={dir}")];
         command.extend([program.display().to_string(), format!("--user-data-dir={dir}")]);
         command.extend(FLAGS.map(str::to_owned));
@@ -66,7 +66,7 @@ impl Chromium {
     }
 }
 
-/// Lets it end by itself, with everything that it has started.
+/// Asks Chromium to end, so that the processes that it has started end as well.
 impl Drop for Chromium {
     fn drop(&mut self) {
         self.devtools.call(None, "Browser.close", &json!({})).ok();
@@ -83,7 +83,7 @@ impl Window {
         Page::of(Rc::clone(&self.devtools), session.to_owned())
     }
 
-    /// The names of all cookies that the window keeps, for whatever site.
+    /// Returns the names of all cookies of the window, for all sites.
     pub(crate) fn cookie_names(&self) -> Outcome<Vec<String>> {
         let context = json!({ "browserContextId": self.context });
         let kept = self.devtools.call(None, "Storage.getCookies", &context)?;
@@ -92,7 +92,7 @@ impl Window {
     }
 }
 
-/// Closes its tabs; what is left when that fails goes with the browser.
+/// Closes the window's tabs. If that fails, they are closed with the browser.
 impl Drop for Window {
     fn drop(&mut self) {
         let context = json!({ "browserContextId": self.context });

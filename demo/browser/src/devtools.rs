@@ -1,4 +1,4 @@
-//! Chromium's DevTools protocol: calls, and the events that come in between.
+//! Chromium's DevTools protocol: calls, and the events that arrive between them.
 
 use std::cell::{Cell, RefCell};
 use std::net::TcpStream;
@@ -16,18 +16,18 @@ pub(crate) struct Devtools {
 }
 
 impl Devtools {
-    /// The address is as Chromium prints it: `ws://127.0.0.1:…/devtools/…`.
+    /// Connects to the address that Chromium prints: `ws://127.0.0.1:…/devtools/…`.
     pub(crate) fn connect(address: &str) -> Outcome<Devtools> {
         let host = address.split('/').nth(2).ok_or("an address of a socket")?;
         let stream = TcpStream::connect(host)?;
-        // Longer than any page takes: only a browser that hangs comes to it.
+        // This is longer than any page takes, so only a browser that hangs reaches it.
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;
         let (socket, _) = tungstenite::client(address, stream)?;
         let socket = RefCell::new(socket);
         Ok(Devtools { socket, events: RefCell::default(), calls: Cell::new(0) })
     }
 
-    /// Calls a method of the browser, or of the tab of a session.
+    /// Calls a method of the browser, or of the tab that the DevTools session is for.
     pub(crate) fn call(
         &self,
         session: Option<&str>,
@@ -45,7 +45,7 @@ impl Devtools {
         loop {
             let message = match socket.read()? {
                 Message::Text(text) => serde_json::from_str::<Value>(&text)?,
-                Message::Close(_) => return Err("the browser has gone".into()),
+                Message::Close(_) => return Err("the browser has ended".into()),
                 _ => continue,
             };
             if message["id"] != id {
@@ -58,12 +58,13 @@ impl Devtools {
         }
     }
 
-    /// Events are read while a call waits for its answer: this one only waits.
+    /// Reads new events. Only a call reads them, while it waits for its answer, so this makes
+    /// a call that has no other use.
     pub(crate) fn listen(&self) -> Outcome {
         self.call(None, "Browser.getVersion", &json!({})).map(drop)
     }
 
-    /// The parameters of all events of this name in a session so far.
+    /// Returns the parameters of all events of this name in a DevTools session so far.
     pub(crate) fn events(&self, session: &str, name: &str) -> Vec<Value> {
         let events = self.events.borrow();
         let wanted = events.iter().filter(|one| one["sessionId"] == session);

@@ -1,5 +1,5 @@
-//! A real browser's run through the bank: what browsers do with its cookies,
-//! and what a customer sees.
+//! Tests the bank in a real browser: how the browser treats the bank's cookies, and what a
+//! customer sees.
 //!
 //! ```sh
 //! cargo run -p bank-browser
@@ -29,20 +29,21 @@ use crate::browser::Chromium;
 use crate::shots::Shots;
 use crate::steps::World;
 
-/// Every step can fail; the text says what was seen instead.
+/// The result of a step. The error says what was seen instead of what was expected.
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
-/// Drives Chromium through the bank and says of each step whether it went as
-/// promised. Ends with status 1 if one did not.
+/// Tests the bank in Chromium and prints the result of each step.
+///
+/// Exits with status 1 if a step fails.
 #[derive(Parser)]
 struct Args {
-    /// Where the screenshots go.
+    /// Directory for the screenshots.
     #[arg(long, value_name = "DIR", default_value = "target/screenshots")]
     screenshots: PathBuf,
-    /// The browser: Chromium or Chrome.
+    /// Program of the browser: Chromium or Chrome.
     #[arg(long, value_name = "FILE", default_value = "chromium")]
     chromium: PathBuf,
-    /// Only the steps whose names contain this.
+    /// Run only the steps whose names contain this text.
     #[arg(long, value_name = "TEXT", default_value = "")]
     only: String,
 }
@@ -54,17 +55,17 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(failed) => {
-            println!("NOT AS PROMISED: {failed}");
+            println!("NOT AS PROMISED: {failed} failed");
             ExitCode::FAILURE
         }
         Err(error) => {
-            println!("cannot begin: {error}");
+            println!("cannot start: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// How many steps failed.
+/// Runs the steps and returns the number of those that failed.
 fn run(args: &Args) -> Outcome<usize> {
     let world = World {
         shots: Shots::into(&args.screenshots)?,

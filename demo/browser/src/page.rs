@@ -1,4 +1,4 @@
-//! A tab: what a customer does in it, and what is seen of it.
+//! A tab of the browser: acting in it as a customer does, and reading what it shows.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::Outcome;
 use crate::devtools::Devtools;
 
-/// How long a page may take. Slow machines build something beside.
+/// How long a page may take. It is long because the machine may be busy with a build.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Page {
@@ -39,7 +39,7 @@ impl Page {
         self.leave(|| self.call("Page.reload", &json!({})))
     }
 
-    /// The browser's Back button.
+    /// Presses the browser's Back button.
     pub(crate) fn back(&self) -> Outcome {
         let history = self.call("Page.getNavigationHistory", &json!({}))?;
         let at = history["currentIndex"].as_u64().and_then(|at| usize::try_from(at).ok());
@@ -58,7 +58,7 @@ impl Page {
         self.call("Input.insertText", &json!({ "text": text })).map(drop)
     }
 
-    /// With the mouse, so that what cannot be seen cannot be clicked either.
+    /// Clicks with the mouse, so that an element that is not visible cannot be clicked.
     fn click(&self, selector: &str) -> Outcome<Value> {
         self.call("Page.bringToFront", &json!({}))?;
         let find = format!(
@@ -82,24 +82,28 @@ impl Page {
         self.call("Input.dispatchMouseEvent", &mouse)
     }
 
-    /// Acts, and waits for the page that it leads to.
+    /// Runs an action and waits for the page that it leads to.
     fn leave(&self, act: impl FnOnce() -> Outcome<Value>) -> Outcome {
         let number = self.left.get() + 1;
         self.left.set(number);
         self.run(&format!("window.left = {number}"))?;
         act()?;
         let there = format!("document.readyState === 'complete' && window.left !== {number}");
-        // While a page is on its way there may be none to ask.
+        // While the next page loads, there may be no page that can answer.
         self.wait(|| self.run(&there).is_ok_and(|is_so| is_so == true))
-            .map_err(|error| format!("no other page came: {error}").into())
+            .map_err(|error| format!("no other page was loaded: {error}").into())
     }
 
-    /// Waits until it is so.
+    /// Waits until the condition holds. Fails after `PATIENCE`.
     pub(crate) fn wait(&self, is_so: impl Fn() -> bool) -> Outcome {
         let began = Instant::now();
         while !is_so() {
             if began.elapsed() > PATIENCE {
-                return Err(format!("waited for {PATIENCE:?} on:\n{}", self.text()?).into());
+                return Err(format!(
+                    "waited {PATIENCE:?} in vain, on this page:\n{}",
+                    self.text()?
+                )
+                .into());
             }
             sleep(Duration::from_millis(20));
             self.devtools.listen()?;
@@ -107,7 +111,7 @@ impl Page {
         Ok(())
     }
 
-    /// What a script in the page answers.
+    /// Runs a script in the page and returns its result.
     pub(crate) fn run(&self, script: &str) -> Outcome<Value> {
         let script = json!({ "expression": script, "returnByValue": true, "awaitPromise": true });
         let answer = self.call("Runtime.evaluate", &script)?;
@@ -117,26 +121,26 @@ impl Page {
         }
     }
 
-    /// What a reader sees.
+    /// Returns the visible text of the page.
     pub(crate) fn text(&self) -> Outcome<String> {
         let text = self.run("document.body.innerText")?;
         Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
-    /// The status of the page's response.
+    /// Returns the status of the page's response.
     pub(crate) fn status(&self) -> Outcome<Value> {
         self.run("performance.getEntriesByType('navigation')[0].responseStatus")
     }
 
-    /// The one cookie of this name that a request of the page to its own server
-    /// would carry, with all that scripts cannot see.
+    /// Returns the only cookie of this name that a request of the page to its own server
+    /// would carry, with the attributes that scripts cannot see.
     pub(crate) fn cookie(&self, name: &str) -> Outcome<Value> {
         let all = self.call("Network.getCookies", &json!({}))?;
         let all = all["cookies"].as_array().ok_or("a list of cookies")?;
         let found: Vec<_> = all.iter().filter(|cookie| cookie["name"] == name).collect();
         match found[..] {
             [cookie] => Ok(cookie.clone()),
-            _ => Err(format!("one cookie {name} was expected among {all:?}").into()),
+            _ => Err(format!("expected one cookie {name} among {all:?}").into()),
         }
     }
 
@@ -152,7 +156,7 @@ impl Page {
         self.devtools.call(Some(&self.session), method, params)
     }
 
-    /// What the browser has told of this tab under a name.
+    /// Returns the events of this name that the browser has reported for this tab.
     pub(crate) fn events(&self, name: &str) -> Vec<Value> {
         self.devtools.events(&self.session, name)
     }

@@ -1,4 +1,4 @@
-//! A program that runs beside this one, and never longer than it.
+//! A child program that never runs longer than this one.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use crate::Outcome;
 
-/// Runs a program until its own input ends, which it does however this process
-/// dies. Five seconds are enough for a clean end.
+/// A shell script that runs a program and stops it when its own input ends.
+///
+/// The input ends when this process ends, even if it is killed. The program has 5 seconds to
+/// end cleanly; then it is killed.
 const KEEPER: &str = r#"
 trap '' INT
 exec 3<&0
@@ -29,13 +31,13 @@ pub(crate) struct Program {
     keeper: Child,
     input: Option<ChildStdin>,
     said: Arc<Mutex<String>>,
-    /// Lines with the sign. Disconnected when the output has ended.
+    /// The rest of each line that contains the sign. Disconnected when the output has ended.
     lines: Receiver<String>,
 }
 
 impl Program {
-    /// Starts the command and waits until it has printed `sign`, to either
-    /// output; the rest of that line is what it has to tell.
+    /// Starts the command, waits until it has printed `sign` to stdout or stderr, and returns
+    /// the rest of that line.
     pub(crate) fn start(command: &[String], sign: &str) -> Outcome<(Program, String)> {
         let mut keeper = Command::new("sh")
             .args(["-c", KEEPER, "keeper"])
@@ -48,7 +50,7 @@ impl Program {
         let (found, lines) = mpsc::channel();
         let program = Program { keeper, input, said: Arc::default(), lines };
         let (said, wanted) = (Arc::clone(&program.said), sign.to_owned());
-        // Read to the end: a program blocks when nobody takes what it says.
+        // The output is read to the end, because a program blocks if its output is not read.
         thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
                 if let Some((_, rest)) = line.split_once(&wanted) {
@@ -68,7 +70,7 @@ impl Program {
         }
     }
 
-    /// All that it has printed so far.
+    /// Returns all that the program has printed so far.
     pub(crate) fn said(&self) -> String {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -78,7 +80,7 @@ impl Drop for Program {
     fn drop(&mut self) {
         drop(self.input.take());
         self.keeper.wait().ok();
-        // Its children have the same output: when that ends they have gone, too.
+        // The children of the program share its output, so they have ended when it ends.
         while self.lines.recv_timeout(Duration::from_secs(5)).is_ok() {}
     }
 }

@@ -1,22 +1,22 @@
-//! Which cookies the requests of a tab carried, and which the browser withheld
-//! or refused, with its reasons.
+//! Which cookies the requests of a tab carried, and which cookies the browser withheld or
+//! refused, with its reasons.
 
 use serde_json::Value;
 
 use crate::Outcome;
 use crate::page::Page;
 
-/// What became of the cookies that one request could have carried.
+/// The cookies for the address of one request, sent and withheld.
 #[derive(Debug)]
 pub(crate) struct Cookies {
     pub(crate) sent: Vec<String>,
     pub(crate) withheld: Vec<(String, Value)>,
 }
 
-/// The cookies of the request for a page, such as `POST http://host/path`.
+/// Returns the cookies of a request, such as `POST http://host/path`.
 pub(crate) fn cookies_of(page: &Page, line: &str) -> Outcome<Cookies> {
     page.wait(|| associated(page, line).is_some())
-        .map_err(|error| format!("{line} was expected: {error}"))?;
+        .map_err(|error| format!("expected a request {line}: {error}"))?;
     let associated = associated(page, line).ok_or("a request that was seen")?;
     let mut cookies = Cookies { sent: Vec::new(), withheld: Vec::new() };
     for one in associated.as_array().ok_or("a list of cookies")? {
@@ -29,7 +29,7 @@ pub(crate) fn cookies_of(page: &Page, line: &str) -> Outcome<Cookies> {
     Ok(cookies)
 }
 
-/// The browser tells of a request and of its cookies separately, in any order.
+/// The browser reports a request and its cookies in separate events, in any order.
 fn associated(page: &Page, line: &str) -> Option<Value> {
     let requests = page.events("Network.requestWillBeSent");
     let request = requests.iter().find(|one| {
@@ -41,13 +41,14 @@ fn associated(page: &Page, line: &str) -> Option<Value> {
     Some(extra["associatedCookies"].clone())
 }
 
-/// Why the browser did not take a `Set-Cookie` line.
+/// Returns the reasons why the browser refused a `Set-Cookie` line.
 pub(crate) fn refusal(page: &Page, line: &str) -> Outcome<Value> {
     let find = || {
         let responses = page.events("Network.responseReceivedExtraInfo");
         let refused = responses.iter().filter_map(|one| one["blockedCookies"].as_array()).flatten();
         refused.into_iter().find(|one| one["cookieLine"] == line).cloned()
     };
-    page.wait(|| find().is_some()).map_err(|error| format!("{line} was to be refused: {error}"))?;
+    page.wait(|| find().is_some())
+        .map_err(|error| format!("expected the browser to refuse {line}: {error}"))?;
     Ok(find().unwrap_or_default()["blockedReasons"].clone())
 }

@@ -1,4 +1,4 @@
-//! The steps: a window of its own for each, so that none leans on another.
+//! The steps. Each has its own window, so that it does not depend on another step.
 
 mod cookies;
 mod customers;
@@ -11,11 +11,11 @@ use crate::browser::Chromium;
 use crate::page::Page;
 use crate::shots::Shots;
 
-/// The session's cookie, as the library names it.
+/// The default name of the session cookie.
 const COOKIE: &str = "__Host-session";
 const RENEWAL: &str = "__Host-session-renewal";
 
-/// What ada has when a bank opens.
+/// The balance of ada when a bank starts.
 const BALANCE: &str = "£1,843.00";
 
 pub(crate) struct World {
@@ -34,17 +34,17 @@ pub(crate) const ALL: [(&str, Step); 16] = [
     ),
     ("the same holds at http://127.0.0.1 and http://localhost", cookies::loopback),
     ("a script in the page can neither read nor replace the cookie", cookies::scripts),
-    ("a form of another site does not carry the session", strangers::form),
-    ("neither does an image or a frame of another site", strangers::embedded),
-    ("a link of another site does", strangers::link),
-    ("a form of a sibling host carries it, and the bank refuses", strangers::sibling_form),
+    ("a form of another site does not send the session cookie", strangers::form),
+    ("an image or a frame in another site does not send it either", strangers::embedded),
+    ("a link in another site sends it", strangers::link),
+    ("a form of a sibling host sends it, and the bank refuses the form", strangers::sibling_form),
     ("a sibling host cannot plant a __Host- cookie", strangers::planted),
-    ("an old sign-in: a transfer asks for the PIN, and goes on", customers::step_up),
-    ("two tabs share a session, its changes and its end", customers::two_tabs),
-    ("the bank restarts, and the customer is still signed in", customers::restart),
-    ("activity renews a session, with a cookie just as strict", endings::renewal),
-    ("an idle session ends, and another can begin", endings::idle),
-    ("signing out removes the cookies", endings::signing_out),
+    ("long after sign-in, a transfer asks for the PIN and is then sent", customers::step_up),
+    ("two tabs share a session, its changes and its sign-out", customers::two_tabs),
+    ("a customer stays signed in when the bank restarts", customers::restart),
+    ("activity renews a session, with a cookie that is equally strict", endings::renewal),
+    ("an idle session ends, and the customer can sign in again", endings::idle),
+    ("signing out deletes the cookies", endings::signing_out),
     ("after signing out, Back shows no balance, online or offline", endings::back),
 ];
 
@@ -72,20 +72,20 @@ fn sign_out(page: &Page) -> Outcome {
 
 fn shows(page: &Page, text: &str) -> Outcome {
     let found = page.text()?;
-    expect(found.contains(text), || format!("{text:?} was expected on the page:\n{found}"))
+    expect(found.contains(text), || format!("expected {text:?} on the page:\n{found}"))
 }
 
-/// Nothing of a signed-in customer.
+/// Checks that the page shows no data of a signed-in customer.
 fn shows_nobody(page: &Page) -> Outcome {
     let found = page.text()?;
     let private = ["Ada", "£", "Sign out"].iter().any(|text| found.contains(text));
-    expect(!private, || format!("nothing private was expected on the page:\n{found}"))
+    expect(!private, || format!("expected no private data on the page:\n{found}"))
 }
 
 fn asks_to_sign_in(page: &Page) -> Outcome {
     shows_nobody(page)?;
     expect(page.run("!!document.querySelector('input[name=pin]')")? == true, || {
-        "a form to sign in was expected".to_owned()
+        "expected a form to sign in".to_owned()
     })
 }
 

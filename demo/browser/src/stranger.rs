@@ -1,4 +1,4 @@
-//! Another server, with pages of whoever wants to harm the bank's customers.
+//! The server of an attacker, with pages that try to harm the bank's customers.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -6,9 +6,9 @@ use std::thread;
 
 use crate::Outcome;
 
-/// Another site, as browsers see it: the bank's is bank.localhost.
+/// A host that browsers treat as another site than the bank, which is bank.localhost.
 pub(crate) const ELSEWHERE: &str = "127.0.0.1";
-/// A host of the bank's own site that somebody else runs.
+/// A sibling host: the attacker runs it, and browsers treat it as the bank's own site.
 pub(crate) const SIBLING: &str = "evil.bank.localhost";
 
 pub(crate) struct Stranger {
@@ -17,7 +17,7 @@ pub(crate) struct Stranger {
 
 pub(crate) struct Leaf {
     pub(crate) path: &'static str,
-    /// Header lines, each with its line's end.
+    /// Header lines, each with its line ending.
     pub(crate) head: String,
     pub(crate) html: String,
 }
@@ -29,8 +29,8 @@ impl Stranger {
         let port = listener.local_addr()?.port();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                // Browsers open connections ahead of need: an answer to one
-                // must not wait for a request on another.
+                // Browsers open connections before they need them, so a request on one
+                // connection must not block the response on another.
                 let pages: Vec<_> = pages.iter().map(Leaf::response).collect();
                 thread::spawn(move || answer(stream, &pages).ok());
             }

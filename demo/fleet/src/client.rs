@@ -1,4 +1,4 @@
-//! A client of the bank: a browser with cookies, or a phone with headers.
+//! A client of the bank: a browser that sends cookies, or a phone that sends headers.
 
 use std::net::SocketAddr;
 
@@ -25,18 +25,18 @@ pub(crate) struct Client {
     user: (&'static str, &'static str),
     state: Option<String>,
     renewal: Option<String>,
-    /// Kept alive, as browsers do.
+    /// The connection that is kept open between requests, as browsers do.
     connection: Option<SendRequest<Full<Bytes>>>,
 }
 
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    /// How many tokens it brought.
+    /// How many tokens the response sets or deletes.
     pub(crate) tokens: usize,
     body: String,
 }
 
-/// What an answer says of one token.
+/// What a response says about one token.
 enum Said {
     Keep(String),
     Forget,
@@ -48,13 +48,13 @@ impl Client {
         Client { kind, bank, user, state: None, renewal: None, connection: None }
     }
 
-    /// Asks this bank from now on, and not whichever nginx takes.
+    /// Sends all further requests to this bank instead of nginx.
     pub(crate) fn ask(&mut self, bank: SocketAddr) {
         self.bank = bank;
         self.connection = None;
     }
 
-    /// The same tokens on another machine.
+    /// Returns a client that has a duplicate of the tokens.
     pub(crate) fn copy(&self) -> Client {
         Client {
             state: self.state.clone(),
@@ -78,7 +78,7 @@ impl Client {
         }
     }
 
-    /// A link that signs in once.
+    /// Requests a sign-in link that works once.
     pub(crate) async fn ask_for_link(&mut self) -> Outcome<Answer> {
         self.post("/api/link", "{}").await
     }
@@ -93,7 +93,8 @@ impl Client {
         self.post("/api/link/use", &format!(r#"{{"link":"{link}"}}"#)).await
     }
 
-    /// The key of the newest token that holds the state: what the session hangs on.
+    /// Returns the key of the newest token that holds the state. The session ends if this key
+    /// is revoked.
     pub(crate) fn key(&self) -> Option<KeyId> {
         let newest = self.renewal.as_ref().or(self.state.as_ref())?;
         Some(Visible::of(newest).ok()?.unverified_key_id)
@@ -114,14 +115,15 @@ impl Client {
             Kind::Browser => "/balance",
             Kind::Phone => "/api/balance",
         };
-        // A kept connection may have been closed meanwhile: asked once more.
+        // The server may have closed the open connection meanwhile, so a failed request is
+        // sent once more.
         match self.send("GET", path, "").await {
             Ok(answer) => Ok(answer),
             Err(_) => self.send("GET", path, "").await,
         }
     }
 
-    /// Changes the session's state, which holds a notice of it. Phones look only.
+    /// Sends money, which changes the session's state. A phone only reads the balance.
     pub(crate) async fn transfer(&mut self) -> Outcome<Answer> {
         if self.kind == Kind::Phone {
             return self.balance().await;
@@ -130,7 +132,7 @@ impl Client {
         self.post("/transfer", &format!("to={to}&amount=0.01")).await
     }
 
-    /// Over a new connection: what changes something is not sent twice.
+    /// Sends over a new connection, because a request that changes something is not repeated.
     async fn post(&mut self, path: &str, body: &str) -> Outcome<Answer> {
         self.connection = None;
         self.send("POST", path, body).await

@@ -1,4 +1,4 @@
-//! The clients: some ask for all they can, some sign in and sleep.
+//! The clients: some send requests as fast as they can, some sign in and then stay idle.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,19 +13,19 @@ use tokio::task::JoinHandle;
 use crate::client::{Answer, Client, Kind};
 use crate::tally::Tally;
 
-/// A transfer asks for a sign-in within five minutes.
+/// Clients sign in again after this time, because a transfer needs a sign-in within 5 minutes.
 const SIGN_IN_AGAIN: Duration = Duration::from_secs(240);
 
-/// One request in this many changes the session.
+/// One of this many requests changes the session.
 const TRANSFER_EVERY: u64 = 20;
 
-/// What the clients are told.
+/// What the scenario tells the clients.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Word {
     pub(crate) stop: bool,
-    /// The sleepers look at their sessions again.
+    /// The sleepers use their sessions again.
     pub(crate) wake: bool,
-    /// What hangs on this key alone has ended.
+    /// Sessions whose newest token is under this key have ended.
     pub(crate) revoked: Option<KeyId>,
 }
 
@@ -36,24 +36,24 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// A client that asks for all it can.
+    /// Starts a client that sends requests as fast as it can.
     pub(crate) fn busy(&self, number: usize) -> JoinHandle<()> {
         busy(self.run(number))
     }
 
-    /// The same, and never as ada, whose other devices are being signed out.
+    /// Starts such a client as alan, because the scenario signs out devices of ada.
     pub(crate) fn busy_as_nobody_else(&self, number: usize) -> JoinHandle<()> {
         let mut run = self.run(number);
         run.client = Client::new(run.client.kind, self.bank, 1); // alan
         busy(run)
     }
 
-    /// A client that signs in now, sleeps, and looks once when it is woken.
+    /// Starts a client that signs in now, stays idle, and sends one request when it is woken.
     pub(crate) fn sleeper(&self, number: usize) -> JoinHandle<()> {
         let mut run = self.run(number);
         tokio::spawn(async move {
             run.sign_in().await;
-            // The sender lives as long as the run.
+            // It cannot fail, because the sender lives as long as the run.
             let _ = run.word.wait_for(|word| word.wake || word.stop).await;
             run.ask(false).await;
         })
@@ -101,7 +101,7 @@ impl Run {
         }
     }
 
-    /// One request within the session; whether there still is one.
+    /// Sends one request in the session. Returns whether the session still exists.
     async fn ask(&mut self, transfer: bool) -> bool {
         let key = self.client.key();
         let revoked = self.word.borrow().revoked;
@@ -109,7 +109,7 @@ impl Run {
             if transfer { self.client.transfer().await } else { self.client.balance().await };
         let refused = self.count(answer) == Some(StatusCode::UNAUTHORIZED);
         if refused {
-            // It keeps the token, which no bank can open.
+            // The client still has the token, but no bank can open it.
             self.tally.set_key(self.number, None);
         }
         let ended = revoked.is_some() && key == revoked;
@@ -122,7 +122,8 @@ impl Run {
                 self.tally.lose(format!("client {} lost its session under {key}", self.number));
             }
             (false, true) => {
-                self.tally.fail(format!("client {} has a session that was revoked", self.number));
+                self.tally
+                    .fail(format!("client {} still has a session that was revoked", self.number));
             }
             (false, false) => {}
         }

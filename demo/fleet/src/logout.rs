@@ -1,5 +1,7 @@
-//! "Sign out my other devices": the other one is refused on every bank within a
-//! second, no request asks Redis, and Redis may go away.
+//! Signs out other devices and measures how fast all banks refuse them.
+//!
+//! Every bank must refuse them within one second. Requests must not cause commands to Redis,
+//! and the banks must keep working while Redis is stopped.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,10 +16,10 @@ use crate::load::{Load, Word};
 use crate::machines::{BANKS, Machines};
 use crate::tally::Tally;
 
-/// Until a sign-out must hold everywhere.
+/// How soon every bank must refuse a session that was signed out.
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// How often a link is used twice at once.
+/// How many links are used at two banks at the same time.
 const LINKS: usize = 1000;
 
 pub(crate) async fn run(seconds: Duration, clients: usize) -> Outcome<bool> {
@@ -27,7 +29,7 @@ pub(crate) async fn run(seconds: Duration, clients: usize) -> Outcome<bool> {
     let load = Load { tally: Arc::clone(&tally), word, bank: machines.front };
     let mut scene = Scene { machines, number: 0, failures: Vec::new() };
 
-    // All of it as ada; the load is alan's.
+    // The load signs in as alan, because the sessions of ada are ended below.
     let busy: Vec<_> = (0..clients).map(|number| load.busy_as_nobody_else(number)).collect();
     tokio::time::sleep(Duration::from_secs(1)).await;
     let commands = scene.machines.redis_commands().await?;
@@ -36,7 +38,7 @@ pub(crate) async fn run(seconds: Duration, clients: usize) -> Outcome<bool> {
     let (mut others, mut copies) = (Vec::new(), Vec::new());
     while begun.elapsed() < seconds.mul_f64(0.6) {
         others.extend(scene.end_others().await?);
-        // A revocation of all of a subject counts whole seconds.
+        // Sessions of one subject can end the others only once in a second.
         let next = Instant::now() + Duration::from_millis(1100);
         while Instant::now() < next {
             copies.extend(scene.sign_out().await?);
@@ -46,12 +48,12 @@ pub(crate) async fn run(seconds: Duration, clients: usize) -> Outcome<bool> {
     let commands = scene.machines.redis_commands().await? - commands;
     let requests = tally.requests.load(Ordering::Relaxed) - requests;
     scene.report("other devices", &mut others);
-    scene.report("copies of a session signed out", &mut copies);
+    scene.report("duplicates of a session that signs out", &mut copies);
     println!("Redis: {commands} commands for {requests} requests and {rounds} sign-outs");
-    // A transaction of three for each, a heartbeat of each bank a second, and
-    // what this program asks.
+    // Each sign-out is a transaction of three commands, each bank sends a heartbeat every
+    // second, and this program sends commands as well.
     let allowed = rounds as u64 * 6 + (begun.elapsed().as_secs() + 1) * 12;
-    scene.expect(commands <= allowed, &format!("at most {allowed} commands of Redis"));
+    scene.expect(commands <= allowed, &format!("Redis runs at most {allowed} commands"));
 
     scene.without_redis().await?;
     scene.links().await?;
@@ -64,8 +66,8 @@ pub(crate) async fn run(seconds: Duration, clients: usize) -> Outcome<bool> {
     for problem in tally.problems().iter().take(10) {
         println!("{problem}");
     }
-    scene.expect(lost == 0, &format!("no session of others lost ({lost})"));
-    scene.expect(errors == 0, &format!("no errors ({errors})"));
+    scene.expect(lost == 0, &format!("no other session is lost ({lost} lost)"));
+    scene.expect(errors == 0, &format!("no request fails ({errors} failed)"));
     let Scene { machines, failures, .. } = scene;
     machines.stop().await?;
     for failure in &failures {
@@ -81,8 +83,8 @@ struct Scene {
 }
 
 impl Scene {
-    /// Signs in with two devices, ends the other, and measures how long each
-    /// bank goes on accepting it.
+    /// Signs in with two devices, lets one end the session of the other, and measures how
+    /// long each bank still accepts the other one.
     async fn end_others(&mut self) -> Outcome<Vec<Duration>> {
         let (mut here, there) = (self.device().await?, self.device().await?);
         here.end_others().await?;
@@ -90,12 +92,13 @@ impl Scene {
         for bank in 0..BANKS {
             here.ask(self.machines.bank(bank));
             let alive = here.balance().await?.status == StatusCode::OK;
-            self.expect(alive, "the device that ended the others stays");
+            self.expect(alive, "the device that ended the others stays signed in");
         }
         Ok(delays)
     }
 
-    /// The same for a copy of a session that signs out.
+    /// Signs a device out, and measures how long each bank still accepts a duplicate of its
+    /// tokens.
     async fn sign_out(&mut self) -> Outcome<Vec<Duration>> {
         let mut device = self.device().await?;
         let copy = device.copy();
@@ -103,14 +106,14 @@ impl Scene {
         self.refused_by_all(&copy, Instant::now()).await
     }
 
-    /// One that is signed in.
+    /// Returns a device that is signed in as ada.
     async fn device(&mut self) -> Outcome<Client> {
         self.number += 1;
         let kind = if self.number.is_multiple_of(2) { Kind::Browser } else { Kind::Phone };
         let mut device = Client::new(kind, self.machines.front, 0); // ada
         device.sign_in().await?;
         let alive = device.balance().await?.status == StatusCode::OK;
-        self.expect(alive, "a device that signs in is signed in");
+        self.expect(alive, "a device is signed in after it signs in");
         Ok(device)
     }
 
@@ -123,7 +126,8 @@ impl Scene {
         Ok(delays)
     }
 
-    /// When a bank began to refuse a device's tokens, if it did in time.
+    /// Returns how long it took until the bank refused the device's tokens, or `None` if it
+    /// took longer than `within`.
     async fn refused_by(
         &self,
         device: &Client,
@@ -142,17 +146,20 @@ impl Scene {
         Ok(None)
     }
 
-    /// Who is signed in stays so, what was revoked stays revoked, and what one
-    /// bank revokes meanwhile is known to all afterwards.
+    /// Stops Redis for a while. Users stay signed in, and revoked sessions stay revoked. A
+    /// revocation that one bank makes meanwhile reaches the others when Redis runs again.
     async fn without_redis(&mut self) -> Outcome {
         let (mut kept, mut device) = (self.device().await?, self.device().await?);
         let before = device.copy();
         device.sign_out().await?;
         for bank in 0..BANKS {
             let refused = self.refused_by(&before, bank, LIMIT, Instant::now()).await?;
-            self.expect(refused.is_some(), "refused before the outage");
+            self.expect(
+                refused.is_some(),
+                "a session that signed out is refused before Redis stops",
+            );
         }
-        println!("Redis goes away");
+        println!("Redis stops");
         self.machines.stop_redis().await?;
         tokio::time::sleep(Duration::from_secs(2)).await;
         let mut device = self.device().await?;
@@ -162,30 +169,33 @@ impl Scene {
         for bank in 0..BANKS {
             kept.ask(self.machines.bank(bank));
             let alive = kept.balance().await?.status == StatusCode::OK;
-            self.expect(alive, "who is signed in stays so without Redis");
+            self.expect(alive, "a device stays signed in without Redis");
             let refused = self.refused_by(&before, bank, LIMIT, Instant::now()).await?;
-            self.expect(refused.is_some(), "what was revoked stays so without Redis");
+            self.expect(refused.is_some(), "a revoked session stays revoked without Redis");
         }
         let known = self.refused_by(&meanwhile, 0, LIMIT, Instant::now()).await?;
-        self.expect(known.is_some(), "the bank that revoked it refuses it without Redis");
+        self.expect(known.is_some(), "the bank that revoked a session refuses it without Redis");
         self.marked_routes(&kept, StatusCode::SERVICE_UNAVAILABLE).await?;
         self.machines.start_redis().await?;
-        println!("Redis is back");
+        println!("Redis runs again");
         let begun = Instant::now();
         for bank in 0..BANKS {
             let within = Duration::from_secs(10);
             let refused = self.refused_by(&meanwhile, bank, within, begun).await?;
-            self.expect(refused.is_some(), "all know it when Redis is back");
+            self.expect(
+                refused.is_some(),
+                "every bank learns of the revocation when Redis runs again",
+            );
         }
         println!(
-            "all banks know what one had revoked, {:.1} s later",
+            "every bank refuses the session that one bank had revoked, after {:.1} s",
             begun.elapsed().as_secs_f64()
         );
         self.marked_routes(&kept, StatusCode::OK).await
     }
 
-    /// The route that asks for a list of the last 5 seconds comes to answer so
-    /// on every bank, and one that does not ask goes on.
+    /// Waits until every bank answers with `status` on the route for links, which needs a list
+    /// of revocations of the last 5 seconds. A route without this condition must keep working.
     async fn marked_routes(&mut self, device: &Client, status: StatusCode) -> Outcome {
         let begun = Instant::now();
         for bank in 0..BANKS {
@@ -196,18 +206,18 @@ impl Scene {
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 answers = device.ask_for_link().await?.status == status;
             }
-            self.expect(answers, &format!("the marked route comes to answer {status}"));
+            self.expect(answers, &format!("the route that needs a current list answers {status}"));
             let alive = device.balance().await?.status == StatusCode::OK;
-            self.expect(alive, "other routes go on");
+            self.expect(alive, "other routes keep working");
         }
         println!(
-            "the route that asks for a current list answers {status} on every bank, {:.1} s later",
+            "the route that needs a current list answers {status} on every bank, after {:.1} s",
             begun.elapsed().as_secs_f64()
         );
         Ok(())
     }
 
-    /// Two banks are given one link at the same instant: one of them signs in.
+    /// Uses each link at two banks at the same time. Exactly one of them must accept it.
     async fn links(&mut self) -> Outcome {
         let mut maker = Client::new(Kind::Phone, self.machines.front, 0);
         maker.sign_in().await?;
@@ -222,8 +232,10 @@ impl Scene {
             let successes = [a?.status, b?.status].iter().filter(|s| **s == StatusCode::OK).count();
             once += usize::from(successes == 1);
         }
-        println!("links used twice at once at two banks: {once} of {LINKS} signed in exactly once");
-        self.expect(once == LINKS, "a link signs in once");
+        println!(
+            "links used at two banks at the same time: {once} of {LINKS} signed in exactly once"
+        );
+        self.expect(once == LINKS, "a link signs in exactly once");
         Ok(())
     }
 
@@ -234,13 +246,16 @@ impl Scene {
             delays.get(at as usize).copied().unwrap_or_default().as_secs_f64() * 1000.0
         };
         println!(
-            "{what}: {} sign-outs, refused by all after: half {:.1} ms, 99 % {:.1} ms, slowest {:.1} ms",
+            "{what}: {} sign-outs, refused by every bank after: median {:.1} ms, 99 % {:.1} ms, slowest {:.1} ms",
             delays.len() / BANKS,
             part(0.5),
             part(0.99),
             part(1.0)
         );
-        self.expect(delays.last().is_some_and(|slowest| *slowest <= LIMIT), "a second at most");
+        self.expect(
+            delays.last().is_some_and(|slowest| *slowest <= LIMIT),
+            "every bank refuses the session within a second",
+        );
     }
 
     fn expect(&mut self, is_so: bool, what: &str) {

@@ -1,4 +1,4 @@
-//! The programs of the fleet: Redis, three banks, nginx, and the tool.
+//! The programs of the fleet: Redis, three banks, nginx, and the command-line tool `bulla`.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -14,9 +14,9 @@ use crate::Outcome;
 pub(crate) const BANKS: usize = 3;
 
 pub(crate) struct Machines {
-    /// Everything they write, removed at the end.
+    /// The directory for all files of the programs. It is removed at the end.
     folder: PathBuf,
-    /// Where `bank` and `bulla` are.
+    /// The directory with the programs `bank` and `bulla`.
     bin: PathBuf,
     redis_port: u16,
     redis: Option<Child>,
@@ -81,8 +81,10 @@ impl Machines {
         answers(self.bank_ports[bank]).await
     }
 
-    /// As it is done in earnest: nginx sends it nothing more, what it is doing
-    /// is finished, then it is stopped, started, and sent requests again.
+    /// Restarts a bank as an operator would.
+    ///
+    /// First nginx stops sending it requests, and the bank has a second to finish those it has.
+    /// Then the bank is restarted, and nginx sends it requests again.
     pub(crate) async fn restart_bank(&mut self, bank: usize) -> Outcome {
         self.tell_nginx(Some(bank)).await?;
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -104,7 +106,7 @@ impl Machines {
     async fn tell_nginx(&self, without: Option<usize>) -> Outcome {
         self.write_nginx_conf(without)?;
         let told = self.nginx_command().args(["-s", "reload"]).status().await?;
-        if told.success() { Ok(()) } else { Err("nginx takes no new configuration".into()) }
+        if told.success() { Ok(()) } else { Err("nginx did not reload its configuration".into()) }
     }
 
     fn nginx_command(&self) -> Command {
@@ -136,17 +138,17 @@ impl Machines {
         SocketAddr::from(([127, 0, 0, 1], self.bank_ports[bank]))
     }
 
-    /// How many commands Redis has carried out.
+    /// Returns the number of commands that Redis has run.
     pub(crate) async fn redis_commands(&self) -> Outcome<u64> {
         let port = self.redis_port.to_string();
         let output =
             Command::new("redis-cli").args(["-p", &port, "info", "stats"]).output().await?;
         let text = String::from_utf8(output.stdout)?;
         let line = text.lines().find_map(|line| line.strip_prefix("total_commands_processed:"));
-        Ok(line.ok_or("Redis does not say how many commands")?.trim().parse()?)
+        Ok(line.ok_or("Redis does not report its number of commands")?.trim().parse()?)
     }
 
-    /// Runs `bulla ring …` on the ring in Redis, as a person would.
+    /// Runs `bulla ring …` on the ring in Redis, as an operator would.
     pub(crate) async fn ring(&self, arguments: &[&str]) -> Outcome<String> {
         let output = Command::new(self.bin.join("bulla"))
             .arg("ring")
@@ -170,7 +172,7 @@ impl Machines {
         Ok(fs::remove_dir_all(&self.folder)?)
     }
 
-    /// What the banks and nginx have logged that is no more than news.
+    /// Returns the warnings and errors that the banks and nginx have logged.
     pub(crate) fn complaints(&self) -> Outcome<Vec<String>> {
         let mut complaints = Vec::new();
         let banks = (0..BANKS).map(|bank| format!("bank-{bank}.log"));
@@ -189,18 +191,18 @@ impl Machines {
     }
 }
 
-/// When a run is broken off. The others are killed, but nginx would leave its
-/// worker behind.
+/// Stops nginx when a run is interrupted. The other programs are killed on drop, but a killed
+/// nginx would leave its worker process running.
 impl Drop for Machines {
     fn drop(&mut self) {
         if let Some(id) = self.nginx.as_ref().and_then(Child::id) {
             let kill = std::process::Command::new("kill").arg(id.to_string()).status();
-            kill.map_or_else(|error| eprintln!("nginx goes on: {error}"), |_| ());
+            kill.map_or_else(|error| eprintln!("nginx is still running: {error}"), |_| ());
         }
     }
 }
 
-/// With the profile that this program was built with.
+/// Builds the bank and the tool, with the profile of this program, and returns their directory.
 async fn build() -> Outcome<PathBuf> {
     let bin = std::env::current_exe()?.parent().map(Path::to_owned).ok_or("no folder")?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -216,7 +218,7 @@ async fn build() -> Outcome<PathBuf> {
     Ok(bin)
 }
 
-/// Taken from the system, and free again; nobody else is expected to take it meanwhile.
+/// Returns a port that is free now. Another program could take it before it is used.
 fn free_port() -> Outcome<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
@@ -225,7 +227,7 @@ async fn answers(port: u16) -> Outcome {
     let begun = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
         if begun.elapsed() > Duration::from_secs(20) {
-            return Err(format!("nothing answers at 127.0.0.1:{port}").into());
+            return Err(format!("no program listens on 127.0.0.1:{port}").into());
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -234,7 +236,7 @@ async fn answers(port: u16) -> Outcome {
 
 async fn stop(child: Option<Child>, signal: &str) -> Outcome {
     let Some(mut child) = child else { return Ok(()) };
-    let id = child.id().ok_or("it has ended by itself")?.to_string();
+    let id = child.id().ok_or("the program ended before it was stopped")?.to_string();
     Command::new("kill").args([&format!("-{signal}"), &id]).status().await?;
     tokio::time::timeout(Duration::from_secs(20), child.wait()).await??;
     Ok(())

@@ -1,5 +1,5 @@
-//! Three banks behind nginx, one Redis, and clients at full load, while keys
-//! change and devices are signed out: nobody else may notice.
+//! Runs a fleet at full load: three banks behind nginx with one Redis. Meanwhile keys change or
+//! devices are signed out, and no other session may be lost.
 #![allow(clippy::print_stdout, reason = "the table is this program's output")]
 
 mod client;
@@ -19,34 +19,34 @@ use clap::{Parser, ValueEnum};
 
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Runs three banks behind nginx with a key ring in Redis, and clients that ask
-/// for all they can, while things happen. Needs nginx and redis-server; builds
-/// the bank and the tool `bulla` by itself.
+/// Runs three banks behind nginx with a key ring in Redis. Clients send requests as fast as
+/// they can while the scenario runs. Needs nginx, redis-server and redis-cli. Builds the bank
+/// and the tool `bulla`.
 ///
-/// Ends with status 1 when a session was lost that should not be, or a request failed.
+/// Exits with status 1 if a session was lost that should not be, or if a request failed.
 #[derive(Parser)]
 struct Args {
-    /// What happens.
+    /// What happens during the run.
     #[arg(long, value_enum, default_value_t = Scenario::Rotation)]
     scenario: Scenario,
-    /// For how long, at least 20.
+    /// Duration in seconds, from 20 to 3600.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(20..=3600))]
     seconds: u64,
-    /// How many clients, half of them browsers and half mobile.
+    /// Number of clients. Half of them are browsers, half are mobile clients.
     #[arg(long, default_value_t = 48)]
     clients: usize,
-    /// Where to draw which keys the clients' tokens are under (rotation).
+    /// File for the plot of the keys of the clients' tokens (rotation only).
     #[arg(long, value_name = "FILE", default_value = "target/fleet.svg")]
     plot: PathBuf,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Scenario {
-    /// Keys are published, promoted, retired and revoked, a bank is restarted,
-    /// and Redis is away for a while.
+    /// Publishes, promotes, retires and revokes keys, restarts a bank, and stops Redis for a
+    /// while.
     Rotation,
-    /// Other devices are signed out, on every bank within a second, with and
-    /// without Redis; and links that sign in once are used twice.
+    /// Signs out other devices, which every bank must refuse within a second, stops Redis for
+    /// a while, and uses each sign-in link twice.
     Logout,
 }
 
@@ -62,13 +62,13 @@ async fn main() -> ExitCode {
     };
     let outcome = tokio::select! {
         outcome = run => outcome,
-        _ = tokio::signal::ctrl_c() => Err("broken off".into()),
+        _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            println!("the run could not be made: {error}");
+            println!("the run failed: {error}");
             ExitCode::from(2)
         }
     }

@@ -1,4 +1,4 @@
-//! Which keys the clients' tokens were under, over time.
+//! The plot of the keys of the clients' tokens over time.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -18,7 +18,7 @@ const COLOURS: [RGBColor; 5] = [
     RGBColor(120, 120, 120),
 ];
 
-/// A stacked area for each key, in the order in which they came into use.
+/// Draws a stacked area for each key, in the order in which the keys were first used.
 pub(crate) fn draw(samples: &[Sample], seconds: &Duration, svg: &Path) -> Outcome {
     if let Some(folder) = svg.parent() {
         std::fs::create_dir_all(folder)?;
@@ -41,7 +41,7 @@ pub(crate) fn draw(samples: &[Sample], seconds: &Duration, svg: &Path) -> Outcom
         .y_label_area_size(44)
         .build_cartesian_2d(0.0..seconds.as_secs_f64(), 0.0..most as f64 * 1.25)?;
     chart.configure_mesh().disable_mesh().x_desc("seconds").y_desc("clients").draw()?;
-    // From the whole stack down, so that each area covers the ones above it.
+    // The highest stack is drawn first, because each area starts at zero and covers it.
     for (at, key) in keys.iter().enumerate().rev() {
         let colour = COLOURS[at % COLOURS.len()];
         let stack = samples.iter().map(|sample| {

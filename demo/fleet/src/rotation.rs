@@ -1,6 +1,7 @@
-//! Keys are published, promoted, retired and revoked, while a bank is
-//! restarted and Redis is away: who works on notices nothing, and a revocation
-//! ends what hung on its key alone.
+//! Publishes, promotes, retires and revokes keys, restarts a bank and stops Redis.
+//!
+//! Clients that keep sending requests must not lose their sessions. The revocation of a key
+//! must end exactly the sessions that have only tokens of this key.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use crate::machines::Machines;
 use crate::plot;
 use crate::tally::Tally;
 
-/// Of each group that signs in under one key and sleeps.
+/// The number of clients in each of the two groups that sign in under one key and stay idle.
 const SLEEPERS: usize = 8;
 
 pub(crate) async fn run(seconds: Duration, clients: usize, svg: &Path) -> Outcome<bool> {
@@ -40,7 +41,7 @@ pub(crate) async fn run(seconds: Duration, clients: usize, svg: &Path) -> Outcom
     stage.report(svg).await
 }
 
-/// What happens when, in parts of the whole time.
+/// Runs the scenario. The times are fractions of the whole time.
 async fn play(
     stage: &mut Stage,
     load: &Load,
@@ -53,50 +54,50 @@ async fn play(
 
     stage.until(0.08).await;
     let first = stage.primary().await?;
-    stage.say(&format!("publish: a new key opens now and is primary in {spread}"));
+    stage.say(&format!("publish: a new key opens tokens now and becomes primary in {spread}"));
     stage.machines.ring(&publish).await?;
 
     stage.until(0.25).await;
-    stage.say("a bank is restarted");
+    stage.say("restart: one of the banks");
     stage.machines.restart_bank(1).await?;
 
     stage.until(0.35).await;
     let second = stage.primary().await?;
-    stage.say("Redis goes away");
+    stage.say("Redis stops");
     stage.machines.stop_redis().await?;
     stage.until(0.47).await;
     stage.machines.start_redis().await?;
-    stage.say("Redis is back");
+    stage.say("Redis runs again");
 
     stage.until(0.50).await;
-    stage.say(&format!("{SLEEPERS} clients sign in under {second} and sleep"));
+    stage.say(&format!("sleep: {SLEEPERS} clients sign in under {second} and stay idle"));
     sleepers.extend((0..SLEEPERS).map(|n| load.sleeper(clients + n)));
 
     stage.until(0.55).await;
-    stage.say("publish: one more key waits");
+    stage.say("publish: another new key, primary in an hour");
     let waiting = stage.machines.ring(&["publish", "--spread", "1h", "--longest", "30m"]).await?;
     let third = id(&waiting)?;
     stage.until(0.60).await;
-    stage.say(&format!("promote: {third} is primary at once"));
+    stage.say(&format!("promote: {third} becomes primary at once"));
     stage.machines.ring(&["promote", &third.to_string()]).await?;
 
     stage.until(0.68).await;
-    stage.say(&format!("retire: {first} opens nothing more, and is pruned"));
+    stage.say(&format!("retire and prune: {first} no longer opens tokens"));
     stage.machines.ring(&["retire", &first.to_string()]).await?;
-    tokio::time::sleep(Duration::from_millis(1100)).await; // instants are whole seconds
+    tokio::time::sleep(Duration::from_millis(1100)).await; // times in the ring are whole seconds
     stage.machines.ring(&["prune"]).await?;
 
     stage.until(0.74).await;
-    stage.say(&format!("{SLEEPERS} more sign in under {third} and sleep"));
+    stage.say(&format!("sleep: {SLEEPERS} more clients sign in under {third} and stay idle"));
     sleepers.extend((0..SLEEPERS).map(|n| load.sleeper(clients + SLEEPERS + n)));
 
     stage.until(0.80).await;
-    stage.say(&format!("revoke: {second}, on which the first sleepers' sessions hang"));
+    stage.say(&format!("revoke: {second}, the only key of the first group of idle clients"));
     stage.machines.ring(&["revoke", &second.to_string()]).await?;
     stage.until(0.84).await;
     tell.send_modify(|word| word.revoked = Some(second));
     stage.until(0.86).await;
-    stage.say("the sleepers wake");
+    stage.say("wake: the idle clients use their sessions again");
     tell.send_modify(|word| word.wake = true);
     Ok(sleepers)
 }
@@ -117,11 +118,11 @@ impl Stage {
         println!("{:>5.0}s {what}", self.tally.elapsed().as_secs_f64());
     }
 
-    /// As `bulla ring list` tells it.
+    /// Returns the primary key that `bulla ring list` shows.
     async fn primary(&self) -> Outcome<KeyId> {
         let list = self.machines.ring(&["list"]).await?;
-        let line = list.lines().find(|line| line.contains("seals now"));
-        id(line.ok_or("no key seals now")?)
+        let line = list.lines().find(|line| line.contains(" is primary;"));
+        id(line.ok_or("`bulla ring list` shows no primary key")?)
     }
 
     async fn report(self, svg: &Path) -> Outcome<bool> {
@@ -163,7 +164,7 @@ async fn table(tally: Arc<Tally>, seconds: Duration) {
     }
 }
 
-/// The first key id in a text.
+/// Returns the first key id in a text.
 fn id(text: &str) -> Outcome<KeyId> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric());
     let id = words.filter_map(|word| word.parse().ok()).next();

@@ -1,4 +1,4 @@
-//! What is counted while it runs.
+//! The counters of a run.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,9 +12,9 @@ pub(crate) struct Tally {
     pub(crate) requests: AtomicU64,
     pub(crate) sessions: AtomicU64,
     pub(crate) tokens: AtomicU64,
-    /// Sessions that a client had and a bank did not accept.
+    /// Sessions that a bank refused although they were valid.
     pub(crate) lost: AtomicU64,
-    /// Those that the revoked key had, and that ended with it.
+    /// Sessions that ended because their key was revoked.
     pub(crate) revoked: AtomicU64,
     pub(crate) errors: AtomicU64,
     problems: Mutex<Vec<String>>,
@@ -23,7 +23,7 @@ pub(crate) struct Tally {
     samples: Mutex<Vec<Sample>>,
 }
 
-/// How many clients had their newest token under which key.
+/// How many clients had their newest token under each key.
 pub(crate) struct Sample {
     pub(crate) at: Duration,
     pub(crate) keys: BTreeMap<KeyId, usize>,
@@ -84,7 +84,7 @@ impl Tally {
         read(&lock(&self.samples))
     }
 
-    /// A line of the table, with the requests since the line before.
+    /// Returns a line of the table, with the rate of requests since the line before.
     pub(crate) fn line(&self, before: &mut (Duration, u64)) -> String {
         let (at, requests) = (self.elapsed(), self.requests.load(Ordering::Relaxed));
         let span = (at - before.0).as_secs_f64();

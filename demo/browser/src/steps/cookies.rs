@@ -1,4 +1,4 @@
-//! What the browser keeps, and what scripts get of it.
+//! Which cookies the browser stores, and which of them scripts can read or change.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ pub(super) fn guest(world: &World) -> Outcome {
     page.go(&bank.url("/"))?;
     asks_to_sign_in(&page)?;
     let kept = window.cookie_names()?;
-    expect(kept.is_empty(), || format!("no cookies were expected: {kept:?}"))?;
+    expect(kept.is_empty(), || format!("expected no cookies: {kept:?}"))?;
     world.shots.take(&page, "1-home")
 }
 
@@ -20,7 +20,7 @@ pub(super) fn sign_in_form(world: &World) -> Outcome {
     sign_in_at(world, HOST)
 }
 
-/// The bank prints the first of them when it opens.
+/// The bank prints the address with 127.0.0.1 when it starts.
 pub(super) fn loopback(world: &World) -> Outcome {
     ["127.0.0.1", "localhost"].iter().try_for_each(|host| sign_in_at(world, host))
 }
@@ -32,7 +32,7 @@ fn sign_in_at(world: &World, host: &str) -> Outcome {
     fill_in_and_sign_in(&page)?;
     shows(&page, BALANCE)?;
     let kept = window.cookie_names()?;
-    expect(kept == [COOKIE], || format!("one cookie was expected: {kept:?}"))?;
+    expect(kept == [COOKIE], || format!("expected one cookie: {kept:?}"))?;
     strict(&page.cookie(COOKIE)?, host)?;
     if host == HOST {
         world.shots.take(&page, "2-balance")?;
@@ -40,7 +40,7 @@ fn sign_in_at(world: &World, host: &str) -> Outcome {
     Ok(())
 }
 
-/// A cookie with a `Domain` is kept with a dot before its host.
+/// Checks the attributes of a cookie. With a `Domain`, the host would begin with a dot.
 pub(super) fn strict(cookie: &Value, host: &str) -> Outcome {
     let is_so = cookie["name"].as_str().is_some_and(|name| name.starts_with("__Host-"))
         && cookie["value"].as_str().is_some_and(|value| value.starts_with("b1."))
@@ -50,7 +50,7 @@ pub(super) fn strict(cookie: &Value, host: &str) -> Outcome {
         && cookie["path"] == "/"
         && cookie["domain"] == host
         && cookie["session"] == true;
-    expect(is_so, || format!("a strict cookie of {host} was expected: {cookie}"))
+    expect(is_so, || format!("expected a strict cookie of {host}: {cookie}"))
 }
 
 pub(super) fn scripts(world: &World) -> Outcome {
@@ -70,11 +70,15 @@ pub(super) fn scripts(world: &World) -> Outcome {
     ] {
         page.run(&format!("document.cookie = {line:?}"))?;
         let after = page.cookie(COOKIE)?["value"].clone();
-        expect(after == before, || format!("a script's {line:?} made it {after}"))?;
+        expect(after == before, || {
+            format!("a script changed the cookie to {after} with {line:?}")
+        })?;
     }
-    // What a script may set is another cookie, and nobody's session.
+    // A script can set a cookie of another name, which has no effect on the session.
     page.run("document.cookie = 'session=mine; Path=/'")?;
-    expect(page.run("document.cookie")? == "session=mine", || "a plain one is kept".to_owned())?;
+    expect(page.run("document.cookie")? == "session=mine", || {
+        "expected the plain cookie to be stored".to_owned()
+    })?;
     page.reload()?;
     shows(&page, BALANCE)
 }

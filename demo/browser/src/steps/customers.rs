@@ -1,4 +1,4 @@
-//! What a customer does while signed in.
+//! Actions of a customer who is signed in.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -14,27 +14,27 @@ pub(super) fn step_up(world: &World) -> Outcome {
     let page = window.tab()?;
     sign_in(&page, &bank)?;
     let before = page.cookie(COOKIE)?["value"].clone();
-    // Ages are whole seconds, and one of 1 s is still fresh.
+    // Ages are whole seconds, and an age of 1 s still counts as fresh.
     sleep(Duration::from_millis(2100));
     transfer(&page, "12.50")?;
     shows(&page, "Confirm it is you")?;
-    expect(page.status()? == 401, || "401 was expected".to_owned())?;
+    expect(page.status()? == 401, || "expected status 401".to_owned())?;
     world.shots.take(&page, "3-step-up")?;
 
     page.type_into("input[name=pin]", "0000")?;
     page.press("form[action='/transfer'] button")?;
-    shows(&page, "That is another PIN.")?;
+    shows(&page, "The PIN is wrong.")?;
     page.type_into("input[name=pin]", "1815")?;
     page.press("form[action='/transfer'] button")?;
     shows(&page, "You sent £12.50 to Alan Turing.")?;
     shows(&page, "£1,830.50")?;
     let after = page.cookie(COOKIE)?["value"].clone();
-    expect(after != before, || "a new token was expected".to_owned())?;
+    expect(after != before, || "expected a new token".to_owned())?;
     world.shots.take(&page, "4-transfer-done")?;
 
     page.reload()?;
     let said = page.text()?;
-    expect(!said.contains("You sent"), || format!("the notice was expected once:\n{said}"))
+    expect(!said.contains("You sent"), || format!("expected the notice only once:\n{said}"))
 }
 
 pub(super) fn two_tabs(world: &World) -> Outcome {
@@ -51,7 +51,7 @@ pub(super) fn two_tabs(world: &World) -> Outcome {
     shows(&one, "£1,800.00")?;
     other.reload()?;
     shows(&other, "£1,800.00")?;
-    // From the tab that has not seen the other's transfer but by reloading.
+    // The other tab now changes the session that the first tab has changed.
     transfer(&other, "100")?;
     one.reload()?;
     shows(&one, "£1,700.00")?;
@@ -72,5 +72,5 @@ pub(super) fn restart(world: &World) -> Outcome {
     shows(&page, "Ada Lovelace")?;
     shows(&page, BALANCE)?;
     let after = page.cookie(COOKIE)?["value"].clone();
-    expect(after == before, || format!("the cookie became {after}\n{}", bank.log()))
+    expect(after == before, || format!("the cookie changed to {after}\n{}", bank.log()))
 }

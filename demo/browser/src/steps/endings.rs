@@ -1,4 +1,4 @@
-//! How a session goes on, and how it ends.
+//! How a session is renewed, and how it ends.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use crate::bank::HOST;
 use crate::browser::Window;
 use crate::page::Network;
 
-/// Activity is recorded when half of it has passed. Times are whole seconds, so
-/// that a wait of 3.1 s counts as 3 or 4.
+/// With an idle timeout this short, activity is recorded when half of the timeout has passed.
+/// Times are whole seconds, so that a wait of 3.1 s counts as 3 or 4.
 const IDLE_6S: [&str; 2] = ["--idle", "6s"];
 const MORE_THAN_HALF: Duration = Duration::from_millis(3100);
 
@@ -19,7 +19,7 @@ pub(super) fn renewal(world: &World) -> Outcome {
     let (bank, window) = (world.bank.open(&IDLE_6S)?, world.chromium.window()?);
     let page = window.tab()?;
     sign_in(&page, &bank)?;
-    // Longer than the idle timeout, in all.
+    // Together, the two waits are longer than the idle timeout.
     for _ in 0..2 {
         sleep(MORE_THAN_HALF);
         page.reload()?;
@@ -35,8 +35,9 @@ pub(super) fn idle(world: &World) -> Outcome {
     sleep(Duration::from_millis(3100));
     page.reload()?;
     asks_to_sign_in(&page)?;
-    expect(page.status()? == 401, || "401 was expected".to_owned())?;
-    // The dead token goes a minute later: another server's clock may be behind.
+    expect(page.status()? == 401, || "expected status 401".to_owned())?;
+    // The expired cookie is still there: it is kept for one more minute, because the clock of
+    // another server may be behind.
     world.shots.take(&page, "5-expired")?;
     sign_in(&page, &bank)
 }
@@ -47,7 +48,7 @@ pub(super) fn signing_out(world: &World) -> Outcome {
     sign_in(&page, &bank)?;
     sleep(MORE_THAN_HALF);
     page.reload()?;
-    // Both of them, so that both have to go.
+    // There are two cookies now, and signing out has to delete both.
     page.cookie(RENEWAL)?;
     sign_out(&page)?;
     shows(&page, "You are signed out")?;
@@ -57,7 +58,7 @@ pub(super) fn signing_out(world: &World) -> Outcome {
 
 fn keeps_no_cookie(window: &Window) -> Outcome {
     let kept = window.cookie_names()?;
-    expect(kept.is_empty(), || format!("no cookies were expected: {kept:?}"))
+    expect(kept.is_empty(), || format!("expected no cookies: {kept:?}"))
 }
 
 pub(super) fn back(world: &World) -> Outcome {
@@ -66,12 +67,12 @@ pub(super) fn back(world: &World) -> Outcome {
         let page = window.tab()?;
         sign_in(&page, &bank)?;
         sign_out(&page)?;
-        // Without a network there is nothing but caches to show.
+        // Without a network, the browser can only show pages from a cache.
         page.network(&network)?;
         page.back()?;
         shows_nobody(&page)?;
         expect(page.run("document.title")? != "Your account · Bank of Bulla", || {
-            "another page was expected".to_owned()
+            "expected another page than the account".to_owned()
         })?;
         page.network(&Network::Up)?;
         page.reload()?;

@@ -1,4 +1,4 @@
-//! What other sites and sibling hosts can do to a customer who is signed in.
+//! What pages of other sites and of sibling hosts can do to a customer who is signed in.
 
 use serde_json::Value;
 
@@ -20,7 +20,7 @@ pub(super) fn form(world: &World) -> Outcome {
     money_is_there(&page, &bank)
 }
 
-/// The page submits itself.
+/// A page that submits a forged transfer by itself.
 fn forged_form(bank: &Open) -> Leaf {
     let html = format!(
         "<form method=post action='{}'><input name=to value=alan><input name=amount value=99></form>\
@@ -57,7 +57,7 @@ pub(super) fn link(world: &World) -> Outcome {
     shows(&page, BALANCE)
 }
 
-/// The same site for SameSite, so that the bank's own guard has to refuse.
+/// A sibling host is the same site for `SameSite`, so `guard` in the bank has to refuse the form.
 pub(super) fn sibling_form(world: &World) -> Outcome {
     let (bank, window) = (world.bank.open(&[])?, world.chromium.window()?);
     let page = window.tab()?;
@@ -65,8 +65,8 @@ pub(super) fn sibling_form(world: &World) -> Outcome {
     let stranger = Stranger::with(vec![forged_form(&bank)])?;
     page.go(&stranger.url(SIBLING, "/form"))?;
     carried(&cookies_of(&page, &format!("POST {}", bank.url("/transfer")))?)?;
-    // The request has left; its answer comes when it comes.
-    page.wait(|| page.text().is_ok_and(|text| text.contains("belongs to another site.")))?;
+    // The request has been sent, but the response may not have arrived yet.
+    page.wait(|| page.text().is_ok_and(|text| text.contains("another site sent it.")))?;
     money_is_there(&page, &bank)
 }
 
@@ -85,31 +85,31 @@ pub(super) fn planted(world: &World) -> Outcome {
     page.go(&stranger.url(SIBLING, "/"))?;
     let reasons = refusal(&page, &prefixed)?;
     expect(reasons.to_string().contains("InvalidPrefix"), || {
-        format!("a refusal for the prefix was expected: {reasons}")
+        format!("expected a refusal because of the prefix: {reasons}")
     })?;
 
     page.go(&bank.url("/balance"))?;
     let after = page.cookie(COOKIE)?["value"].clone();
-    expect(after == before, || format!("the cookie became {after}"))?;
-    // Shows that a sibling's cookies do arrive when no prefix keeps them off.
+    expect(after == before, || format!("the cookie changed to {after}"))?;
+    // A cookie without the prefix is accepted, so the prefix is what protects the session.
     page.cookie("session")?;
     shows(&page, BALANCE)
 }
 
 fn carried(cookies: &Cookies) -> Outcome {
     expect(cookies.sent.iter().any(|name| name == COOKIE), || {
-        format!("the session was expected to go along: {cookies:?}")
+        format!("expected the session cookie to be sent: {cookies:?}")
     })
 }
 
-/// Withheld for this reason (also told as `SchemefulSameSiteLax`), and not
-/// because there was nothing to send.
+/// Checks that the browser withheld the session cookie because of `SameSite=Lax`, which it
+/// may also report as `SchemefulSameSiteLax`.
 fn withheld(cookies: &Cookies) -> Outcome {
     let lax = |(name, reasons): &(String, Value)| {
         name == COOKIE && reasons.to_string().contains("SameSiteLax")
     };
     let is_so = cookies.withheld.iter().any(lax) && cookies.sent.is_empty();
-    expect(is_so, || format!("the session was expected to stay: {cookies:?}"))
+    expect(is_so, || format!("expected the session cookie to be withheld: {cookies:?}"))
 }
 
 fn money_is_there(page: &Page, bank: &Open) -> Outcome {
