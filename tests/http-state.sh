@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs the cases of the IETF's http-state working group (what servers said, and what
-# browsers then sent), out of a package that has them: its test data, and none of its code.
+# Runs the test cases of the IETF's http-state working group: what a server sent, and what a
+# browser must then send. They come from the test data of an npm package. Its code does not run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-command -v npm >/dev/null || { echo "needs npm, which fetches the cases (package tough-cookie)" >&2; exit 1; }
+command -v npm >/dev/null || { echo "needs npm to fetch the cases (package tough-cookie)" >&2; exit 1; }
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 (cd "$dir" && npm pack --silent tough-cookie@2.0.0 >/dev/null && tar xzf tough-cookie-*.tgz 2>/dev/null)

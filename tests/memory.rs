@@ -1,6 +1,7 @@
-//! Memory that a client's bytes can claim: so many bytes for each of theirs, and a little
-//! more. A test binary of its own, since an allocator that counts is the binary's only one,
-//! and with one test at a time, since it counts all threads.
+//! How much memory the input of a client can make the library allocate: a bounded number of
+//! bytes for each byte of input, and a constant. These tests are a binary of their own because
+//! the counting allocator replaces the global one, and they run one at a time because it counts
+//! all threads.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hint::black_box;
@@ -20,26 +21,28 @@ static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
 const T0: UnixTime = UnixTime::from_secs(1_796_126_400);
 const LIFETIME: Duration = Duration::from_secs(900);
 
-/// What may be allocated however short the input is, such as a thread's buffer.
-const AT_ALL: usize = 1024;
+/// How many bytes may be allocated for any input, however short, for example for a thread's
+/// buffer.
+const CONSTANT: usize = 1024;
 
-/// What a claimed length may reserve before an element of it is there: serde's limit for
-/// each list or map that is being read, and a hash table's next power of two. Where the
-/// encoding tells serde how many bytes are left, it is not reached.
+/// How many bytes a claimed length may reserve before the first element is read. serde limits
+/// this for each list or map, and a hash table rounds up to the next power of two. If the
+/// encoding tells serde how many bytes are left, less is reserved.
 const CLAIM: usize = 5 * 1024 * 1024 / 2;
 
-/// What a process may have that is sent headers of 8, with its program and its stacks.
+/// The memory limit in MiB of a process that gets headers of 8 MiB. It includes the program and
+/// the stacks.
 const MEGABYTES: u32 = 128;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// Bytes that were asked of the allocator, all in all, for each byte of an input.
+/// Checks and records how many bytes are allocated in total for each byte of an input.
 struct Ratios {
     _alone: MutexGuard<'static, ()>,
     what: &'static str,
-    /// Bytes for each byte, beside `at_all`.
+    /// The most bytes for each byte of input, in addition to `constant`.
     limit: usize,
-    at_all: usize,
+    constant: usize,
     largest: (f64, String),
     most: usize,
 }
@@ -51,15 +54,15 @@ impl Ratios {
             _alone: alone,
             what,
             limit,
-            at_all: AT_ALL,
+            constant: CONSTANT,
             largest: (0.0, String::new()),
             most: 0,
         }
     }
 
-    fn hold<R>(&mut self, which: &str, len: usize, act: impl Fn() -> R) {
-        // Three attempts, since the test's own machinery may allocate meanwhile.
-        let limit = self.at_all + self.limit * len;
+    fn check<R>(&mut self, which: &str, len: usize, act: impl Fn() -> R) {
+        // Up to three attempts, because the test harness may allocate at the same time.
+        let limit = self.constant + self.limit * len;
         let measure = || {
             let region = Region::new(ALLOCATOR);
             black_box(act());
@@ -72,11 +75,11 @@ impl Ratios {
             }
         }
         self.most = self.most.max(allocated);
-        let ratio = allocated.saturating_sub(self.at_all) as f64 / len.max(1) as f64;
+        let ratio = allocated.saturating_sub(self.constant) as f64 / len.max(1) as f64;
         if ratio >= self.largest.0 {
             self.largest = (ratio, which.to_owned());
         }
-        assert!(allocated <= limit, "{}: {which}: {allocated} bytes for {len}", self.what);
+        assert!(allocated <= limit, "{}: {which}: allocated {allocated} for {len}", self.what);
     }
 }
 
@@ -84,7 +87,7 @@ impl Drop for Ratios {
     fn drop(&mut self) {
         let (ratio, which) = &self.largest;
         let (what, most) = (self.what, self.most);
-        eprintln!("{what}: {ratio:.1} bytes for each byte, by {which}; {most} at most");
+        eprintln!("{what}: at most {ratio:.1} bytes for each byte ({which}), {most} in total");
     }
 }
 
@@ -112,7 +115,7 @@ payloads! {
     JsonNested: "json" of Vec<Vec<Vec<Vec<u32>>>>,
 }
 
-/// Payloads that claim lengths which they do not have, and some that do.
+/// Payloads that claim various lengths. Most of the claims are false.
 fn hostile() -> Vec<(String, Vec<u8>)> {
     let mut payloads = Vec::new();
     let room = 6_000;
@@ -128,14 +131,15 @@ fn hostile() -> Vec<(String, Vec<u8>)> {
             for filling in [0_u8, 1, b'a', 0xff] {
                 let mut payload = varint.clone();
                 payload.resize(varint.len() + filled, filling);
-                payloads.push((format!("{claimed} claimed, {filled} of {filling}"), payload));
+                let name = format!("claims {claimed}, has {filled} bytes of {filling}");
+                payloads.push((name, payload));
             }
         }
-        // The claim again and again, as of lists within lists.
+        // The claim repeated, as in nested lists.
         let again: Vec<u8> = varint.iter().copied().cycle().take(room).collect();
-        payloads.push((format!("{claimed} claimed, again and again"), again));
+        payloads.push((format!("claims {claimed}, repeatedly"), again));
         let tagged = [&[1], &varint[..]].concat();
-        payloads.push((format!("some {claimed} claimed"), tagged));
+        payloads.push((format!("claims {claimed}, in an option"), tagged));
     }
     for (open, times) in
         [("[", 6_000), ("[[[[", 1_000), ("{\"a\":[", 500), ("[\"", 1), ("[1,", 2_000)]
@@ -150,9 +154,10 @@ fn hostile() -> Vec<(String, Vec<u8>)> {
     payloads
 }
 
-/// A leaked key, or one that is shared with somebody, must not claim memory without end.
-fn opens<P: Payload>(ring: &KeyRing, ratios: &mut Ratios, claims: usize) {
-    ratios.at_all = AT_ALL + claims * CLAIM;
+/// Opens hostile payloads in valid tokens. An attacker who has a key can make these, and must not
+/// be able to exhaust the memory.
+fn open_hostile<P: Payload>(ring: &KeyRing, ratios: &mut Ratios, claims: usize) {
+    ratios.constant = CONSTANT + claims * CLAIM;
     let name = std::any::type_name::<P>();
     let raw = [Mode::Sealed, Mode::Signed].map(|mode| RawTokens::new(ring, mode, P::PURPOSE));
     let (sealer, signer) = (Sealer::<P>::new(ring, LIFETIME), Signer::<P>::new(ring, LIFETIME));
@@ -160,35 +165,36 @@ fn opens<P: Payload>(ring: &KeyRing, ratios: &mut Ratios, claims: usize) {
         let [sealed, signed] =
             &raw.each_ref().map(|raw| raw.make(&payload, 1, LIFETIME, T0).unwrap());
         let which = format!("{name}, {which}");
-        ratios.hold(&which, sealed.len(), || sealer.open_at(sealed, T0).is_ok());
-        ratios.hold(&which, signed.len(), || signer.verify_at(signed, T0).is_ok());
+        ratios.check(&which, sealed.len(), || sealer.open_at(sealed, T0).is_ok());
+        ratios.check(&which, signed.len(), || signer.verify_at(signed, T0).is_ok());
     }
 }
 
 #[test]
-fn no_payload_claims_more_than_some_bytes_for_each_of_its_own() {
+fn decoding_a_payload_allocates_a_bounded_multiple_of_its_length() {
     let ring = KeyRing::generate().unwrap();
     let mut ratios = Ratios::of("hostile payloads", 64);
-    opens::<Bytes>(&ring, &mut ratios, 0);
-    opens::<Numbers>(&ring, &mut ratios, 0);
-    opens::<Text>(&ring, &mut ratios, 0);
-    opens::<Texts>(&ring, &mut ratios, 0);
-    opens::<Sorted>(&ring, &mut ratios, 0);
-    opens::<Nested>(&ring, &mut ratios, 0);
-    opens::<JsonTexts>(&ring, &mut ratios, 0);
-    opens::<JsonHashed>(&ring, &mut ratios, 0);
-    opens::<JsonNested>(&ring, &mut ratios, 0);
+    open_hostile::<Bytes>(&ring, &mut ratios, 0);
+    open_hostile::<Numbers>(&ring, &mut ratios, 0);
+    open_hostile::<Text>(&ring, &mut ratios, 0);
+    open_hostile::<Texts>(&ring, &mut ratios, 0);
+    open_hostile::<Sorted>(&ring, &mut ratios, 0);
+    open_hostile::<Nested>(&ring, &mut ratios, 0);
+    open_hostile::<JsonTexts>(&ring, &mut ratios, 0);
+    open_hostile::<JsonHashed>(&ring, &mut ratios, 0);
+    open_hostile::<JsonNested>(&ring, &mut ratios, 0);
 }
 
-/// Postcard says of a map what it claims, and of a list's elements not how large they are.
+/// postcard passes the claimed length of a map to serde, and for a list it does not say how large
+/// the elements are.
 #[test]
-fn a_claim_reserves_a_megabyte_or_two_for_each_map_that_is_being_read_and_no_more() {
+fn a_claimed_length_reserves_a_bounded_amount_for_each_map() {
     let ring = KeyRing::generate().unwrap();
     let mut ratios = Ratios::of("hostile maps and large elements", 64);
-    opens::<Hashed>(&ring, &mut ratios, 1);
-    opens::<HashedTwice>(&ring, &mut ratios, 2);
-    opens::<Perhaps>(&ring, &mut ratios, 1);
-    opens::<Wide>(&ring, &mut ratios, 1);
+    open_hostile::<Hashed>(&ring, &mut ratios, 1);
+    open_hostile::<HashedTwice>(&ring, &mut ratios, 2);
+    open_hostile::<Perhaps>(&ring, &mut ratios, 1);
+    open_hostile::<Wide>(&ring, &mut ratios, 1);
 }
 
 #[derive(Clone, Serialize, Deserialize, Payload)]
@@ -202,9 +208,9 @@ fn account(name: usize) -> Account {
     Account { id: 1815, name: "x".repeat(name) }
 }
 
-/// Tokens of every length, as they are and refused at every step.
+/// Tokens of several lengths: valid ones, and ones that are refused at each step of opening.
 #[test]
-fn no_token_claims_more_than_some_bytes_for_each_of_its_own() {
+fn opening_a_token_allocates_a_bounded_multiple_of_its_length() {
     let ring = KeyRing::generate().unwrap();
     let other = KeyRing::generate().unwrap();
     let mut ratios = Ratios::of("tokens, opened and refused", 8);
@@ -222,25 +228,25 @@ fn no_token_claims_more_than_some_bytes_for_each_of_its_own() {
         let tokens = [
             ("sealed", sealed.clone().into_bytes()),
             ("signed", signed.into_bytes()),
-            ("of another ring", elsewhere.seal_at(&account, T0).unwrap().into_bytes()),
+            ("under an unknown key", elsewhere.seal_at(&account, T0).unwrap().into_bytes()),
             ("changed", changed),
             ("cut", sealed.as_bytes()[..sealed.len() / 2].to_vec()),
-            ("of another version", raw[0].make(b"x", 2, LIFETIME, T0).unwrap().into_bytes()),
-            ("no base64url", [b"b1.", &[b'='; 100][..]].concat()),
-            ("as long as can be", [b"b1.", &[b'A'; MAX_TOKEN_LEN - 3][..]].concat()),
+            ("of a newer schema", raw[0].make(b"x", 2, LIFETIME, T0).unwrap().into_bytes()),
+            ("not base64url", [b"b1.", &[b'='; 100][..]].concat()),
+            ("of the maximum length", [b"b1.", &[b'A'; MAX_TOKEN_LEN - 3][..]].concat()),
             ("too long", vec![b'A'; MAX_TOKEN_LEN + 1]),
-            ("of 8 MB", [b"b1.", &vec![b'A'; 8 << 20][..]].concat()),
+            ("of 8 MiB", [b"b1.", &vec![b'A'; 8 << 20][..]].concat()),
         ];
         for (which, token) in tokens {
             for at in [T0, T0 + LIFETIME] {
-                ratios.hold(which, token.len(), || sealer.open_at(&token, at).is_ok());
-                ratios.hold(which, token.len(), || signer.verify_at(&token, at).is_ok());
+                ratios.check(which, token.len(), || sealer.open_at(&token, at).is_ok());
+                ratios.check(which, token.len(), || signer.verify_at(&token, at).is_ok());
             }
             for raw in &raw {
-                ratios.hold(which, token.len(), || raw.authenticate(&token).is_ok());
+                ratios.check(which, token.len(), || raw.authenticate(&token).is_ok());
             }
-            ratios.hold(which, token.len(), || Visible::of(&token).is_ok());
-            ratios.hold(which, token.len(), || read_unverified_raw(&token).is_ok());
+            ratios.check(which, token.len(), || Visible::of(&token).is_ok());
+            ratios.check(which, token.len(), || read_unverified_raw(&token).is_ok());
         }
     }
 }
@@ -255,56 +261,48 @@ fn sessions() -> Sessions<Account> {
 
 const STATE: &str = "__Host-session";
 
-/// Headers of some megabytes, such as no server lets in by itself.
-fn headers(megabytes: usize) -> Vec<(String, &'static str, Vec<u8>)> {
+/// Headers of `len` bytes and more. HTTP servers refuse these by default.
+fn headers(len: usize) -> Vec<(String, &'static str, Vec<u8>)> {
     let mut headers: Vec<(String, &'static str, Vec<u8>)> = [
-        ("a value", format!("{STATE}=").into_bytes(), vec![b'A'; megabytes]),
-        ("a token", format!("{STATE}=b1.").into_bytes(), vec![b'A'; megabytes]),
-        (
-            "a renewal",
-            format!("{STATE}=b1.A; {STATE}-renewal=b1.").into_bytes(),
-            vec![b'A'; megabytes],
-        ),
-        ("a name", vec![], vec![b'A'; megabytes]),
-        ("an old cookie", b"old=".to_vec(), vec![b'A'; megabytes]),
-        ("semicolons", vec![], vec![b';'; megabytes]),
-        ("equals signs", vec![], vec![b'='; megabytes]),
-        ("no text", format!("{STATE}=").into_bytes(), vec![0xff; megabytes]),
+        ("a value", format!("{STATE}=").into_bytes(), vec![b'A'; len]),
+        ("a token", format!("{STATE}=b1.").into_bytes(), vec![b'A'; len]),
+        ("a renewal", format!("{STATE}=b1.A; {STATE}-renewal=b1.").into_bytes(), vec![b'A'; len]),
+        ("a name", vec![], vec![b'A'; len]),
+        ("an old cookie", b"old=".to_vec(), vec![b'A'; len]),
+        ("semicolons", vec![], vec![b';'; len]),
+        ("equals signs", vec![], vec![b'='; len]),
+        ("not UTF-8", format!("{STATE}=").into_bytes(), vec![0xff; len]),
     ]
-    .map(|(what, begins, goes_on)| (what.to_owned(), "cookie", [begins, goes_on].concat()))
+    .map(|(what, start, rest)| (what.to_owned(), "cookie", [start, rest].concat()))
     .into();
     let of =
         |name: &str, value: &str, times| format!("{name}={value}; ").repeat(times).into_bytes();
     headers.push(("10,000 cookies".into(), "cookie", of("a", "b", 10_000)));
     headers.push(("10,000 tokens".into(), "cookie", of(STATE, "b1.AAAA", 10_000)));
     headers.push(("10,000 pieces".into(), "cookie", of(STATE, "p1.02.AAAAAAAA.A", 10_000)));
-    // Four first pieces, each to be put together with what is large.
+    // Four first pieces. Each could be joined with the large ones.
     let mut pieces = of(STATE, "p1.04.AAAAAAAA.A", 4);
     for index in 1..4 {
-        let large = "A".repeat(megabytes / 4);
+        let large = "A".repeat(len / 4);
         pieces.extend(format!("{STATE}-{index}=p1.{index}4.AAAAAAAA.{large}; ").into_bytes());
     }
     headers.push(("large pieces".into(), "cookie", pieces));
     headers.push((
         "a bearer".into(),
         "authorization",
-        [b"Bearer b1.", &vec![b'A'; megabytes][..]].concat(),
+        [b"Bearer b1.", &vec![b'A'; len][..]].concat(),
     ));
-    headers.push((
-        "spaces".into(),
-        "authorization",
-        [b"Bearer ", &vec![b' '; megabytes][..]].concat(),
-    ));
+    headers.push(("spaces".into(), "authorization", [b"Bearer ", &vec![b' '; len][..]].concat()));
     headers
 }
 
 #[test]
-fn no_header_claims_more_than_some_bytes_for_each_of_its_own() {
+fn reading_a_header_allocates_a_bounded_multiple_of_its_length() {
     let sessions = sessions();
     let headers = headers(1 << 20);
     let mut ratios = Ratios::of("headers", 12);
     for (which, name, header) in &headers {
-        ratios.hold(which, header.len(), || {
+        ratios.check(which, header.len(), || {
             let session = sessions.load_at(T0, |asked| (asked == *name).then_some(&header[..]));
             assert!(session.get().is_none());
             session.commit()
@@ -313,7 +311,7 @@ fn no_header_claims_more_than_some_bytes_for_each_of_its_own() {
 }
 
 #[test]
-fn no_text_of_an_operator_claims_more_than_some_bytes_for_each_of_its_own() {
+fn parsing_operator_input_allocates_a_bounded_multiple_of_its_length() {
     let ring = KeyRing::generate().unwrap().expose_text().to_string();
     let keys: String =
         (0..64).map(|_| KeyRing::generate().unwrap().expose_text().to_string()).collect();
@@ -321,23 +319,23 @@ fn no_text_of_an_operator_claims_more_than_some_bytes_for_each_of_its_own() {
     for (which, text) in [
         ("a ring", ring.clone()),
         ("64 keys", keys),
-        ("a ring of 8 MB", ring.repeat(100_000)),
+        ("a ring of 8 MiB", ring.repeat(100_000)),
         ("words", "a ".repeat(30_000)),
         ("lines", "\n".repeat(60_000)),
         ("semicolons", ";".repeat(65_000)),
         ("a line", "x".repeat(8 << 20)),
     ] {
-        ratios.hold(which, text.len(), || text.parse::<KeyRing>().is_ok());
-        ratios.hold(which, text.len(), || KeyRing::try_from(text.as_bytes()).is_ok());
-        ratios.hold(which, text.len(), || text.parse::<bulla::keys::Key>().is_ok());
-        ratios.hold(which, text.len(), || text.parse::<Revocation>().is_ok());
-        ratios.hold(which, text.len(), || text.parse::<UnixTime>().is_ok());
+        ratios.check(which, text.len(), || text.parse::<KeyRing>().is_ok());
+        ratios.check(which, text.len(), || KeyRing::try_from(text.as_bytes()).is_ok());
+        ratios.check(which, text.len(), || text.parse::<bulla::keys::Key>().is_ok());
+        ratios.check(which, text.len(), || text.parse::<Revocation>().is_ok());
+        ratios.check(which, text.len(), || text.parse::<UnixTime>().is_ok());
     }
 }
 
 #[test]
-#[ignore = "the next one runs it in a process with little memory"]
-fn headers_of_megabytes_are_answered() {
+#[ignore = "the next test runs it in a process with little memory"]
+fn requests_with_headers_of_8_megabytes_are_handled() {
     let sessions = sessions();
     for (which, name, header) in headers(8 << 20) {
         let session = sessions.load_at(T0, |asked| (asked == name).then_some(&header[..]));
@@ -346,14 +344,15 @@ fn headers_of_megabytes_are_answered() {
     }
 }
 
-/// What allocates in vain ends the whole process.
+/// An allocation that fails aborts the process.
 #[cfg(unix)]
 #[test]
-fn a_process_with_little_memory_answers_headers_of_megabytes() {
+fn a_process_with_128_megabytes_handles_headers_of_8_megabytes() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let limited = |kilobytes: u32| {
         let command = format!(
-            "ulimit -v {kilobytes} && exec \"$0\" --exact headers_of_megabytes_are_answered \
+            "ulimit -v {kilobytes} && \
+             exec \"$0\" --exact requests_with_headers_of_8_megabytes_are_handled \
              --ignored --test-threads=1"
         );
         let exe = std::env::current_exe().unwrap();
@@ -363,5 +362,5 @@ fn a_process_with_little_memory_answers_headers_of_megabytes() {
     let output = limited(MEGABYTES << 10);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
-    assert!(!limited(24 << 10).status.success(), "the limit limits");
+    assert!(!limited(24 << 10).status.success(), "a limit of 24 MiB takes effect");
 }

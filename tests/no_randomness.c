@@ -1,5 +1,6 @@
-/* getrandom(2) of the C library, which fails as long as the file NO_RANDOMNESS exists.
-   Keys of hash tables (GRND_INSECURE) are still given: Rust's library would abort. */
+/* Replaces getrandom of the C library. It fails while the file that the environment variable
+   NO_RANDOMNESS names exists. Calls with GRND_INSECURE still succeed, because Rust's standard
+   library uses them for the keys of hash tables and would abort. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

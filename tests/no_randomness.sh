@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The operating system's generator fails for real, from outside: the tool makes no key and
-# no file, and a fleet goes on with what it has. Inside the crate, src/randomless.rs does it.
+# Makes the operating system's random generator fail (no_randomness.c). The command-line tool must
+# then make no key and no file, and a fleet must go on with the tokens that it has.
+# src/tests/randomless.rs tests the same inside the crate.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 dir=$(mktemp -d)
@@ -12,9 +13,9 @@ bulla=$PWD/target/debug/bulla
 export NO_RANDOMNESS=$dir/switch
 failing() { LD_PRELOAD=$dir/no_randomness.so "$@"; }
 held=0
-holds() { held=$((held + 1)); } # what does not hold ends this script before
+holds() { held=$((held + 1)); } # if a check fails, the script has ended already
 
-# With the switch off all is as ever: it is the switch that counts.
+# While the file NO_RANDOMNESS does not exist, the generator works.
 failing "$bulla" ring new --ring "$dir/ring" 2>/dev/null
 seal=("$bulla" seal --ring "$dir/ring" --purpose test.example/x)
 open=("$bulla" open --ring "$dir/ring" --purpose test.example/x)
@@ -23,7 +24,7 @@ cp "$dir/ring" "$dir/before"
 mkdir "$dir/empty"
 touch "$NO_RANDOMNESS"
 
-refused() { # refused COMMAND…: ends with a status of its own, says why, and prints nothing
+refused() { # refused COMMAND…: COMMAND fails, reports the reason, and prints no output
   local status=0
   failing "$@" >"$dir/out" 2>"$dir/err" <<<hello || status=$?
   [[ $status -gt 0 && $status -lt 100 ]] || { echo "$*: status $status"; exit 1; }
@@ -33,18 +34,18 @@ refused() { # refused COMMAND…: ends with a status of its own, says why, and p
 }
 refused "$bulla" key new
 refused "$bulla" ring new --ring "$dir/empty/ring"
-[[ -z $(ls -A "$dir/empty") ]] && holds # neither a ring nor half of one
+[[ -z $(ls -A "$dir/empty") ]] && holds # neither a ring nor a temporary file
 refused "$bulla" ring publish --ring "$dir/ring" --spread 10m --longest 12h
 cmp "$dir/ring" "$dir/before" && holds
 refused "${seal[@]}"
-# What reads, verifies or signs needs none.
+# Reading, opening, verifying and signing need no randomness.
 failing "$bulla" ring list --ring "$dir/ring" >/dev/null && holds
 [[ $(failing "${open[@]}" <"$dir/token") == hello ]] && holds
 signed=$(failing "${seal[@]}" --mode signed <<<hello)
 [[ $(failing "${open[@]}" <<<"$signed") == hello ]] && holds
 rm "$NO_RANDOMNESS"
 
-echo "the tool: $held facts held"
+echo "the tool: $held checks passed"
 if ! failing cargo test --quiet --locked -p bulla --test it soak -- --nocapture >"$dir/soak" 2>&1; then
   cat "$dir/soak"
   exit 1

@@ -97,7 +97,7 @@ async fn late(session: Session<Account>) -> HttpResponse {
     HttpResponse::Ok().body(Late(Some(session)))
 }
 
-/// A body that starts a session when it is polled, and says what came of it.
+/// A body that starts a session when it is polled and sends the result as its text.
 struct Late(Option<Session<Account>>);
 
 impl MessageBody for Late {
@@ -111,8 +111,9 @@ impl MessageBody for Late {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        let said = self.0.take().map(|session| format!("{:?}", session.start(Account::new("ada"))));
-        Poll::Ready(said.map(|said| Ok(said.into())))
+        let result =
+            self.0.take().map(|session| format!("{:?}", session.start(Account::new("ada"))));
+        Poll::Ready(result.map(|result| Ok(result.into())))
     }
 }
 
@@ -122,7 +123,7 @@ async fn events(session: Session<Account>) -> Result<HttpResponse, SessionError>
     Ok(response.content_type("text/event-stream").body(Events { session, left: 2 }))
 }
 
-/// Server-sent events, each made when it is sent.
+/// Server-sent events. Each one reads the session when it is sent.
 struct Events {
     session: Session<Account>,
     left: u8,
@@ -153,7 +154,7 @@ async fn socket(session: Session<Account>) -> Result<HttpResponse, SessionError>
     Ok(response.upgrade("websocket").insert_header(("x-was", was)).finish())
 }
 
-/// actix-web's applications cannot leave their thread, so each request makes one.
+/// Each request creates its own actix-web application, because one cannot move to another thread.
 struct Actix(Sessions<Account>);
 
 impl App for Actix {
@@ -204,7 +205,7 @@ impl App for Actix {
 }
 
 #[test]
-fn a_missing_middleware_is_named_in_the_answer() {
+fn a_missing_middleware_is_named_in_the_response() {
     let sessions = Sessions::new(bulla::KeyRing::generate().unwrap(), bulla::Policy::default());
     let request = Request { method: "GET", path: "/missing".to_owned(), headers: Vec::new() };
     let body = Actix(sessions).send(&request).body;

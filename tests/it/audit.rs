@@ -1,4 +1,4 @@
-//! What an audit of a configuration finds.
+//! Audits of a configuration.
 
 use bulla::session::{Audit, SessionsBuilder, Validity, Verdict};
 use bulla::transport::SameSite;
@@ -23,7 +23,7 @@ fn failures(audit: &Audit) -> Vec<&str> {
 }
 
 #[test]
-fn a_good_configuration_fails_nothing_and_names_the_application_s_duties() {
+fn a_good_configuration_passes_and_lists_what_the_application_must_do() {
     let audit = good().build().audit(T0);
     assert_eq!(failures(&audit), [""; 0], "{audit}");
     let duties = audit.rows().iter().filter(|row| row.verdict == Verdict::Application);
@@ -31,7 +31,7 @@ fn a_good_configuration_fails_nothing_and_names_the_application_s_duties() {
 }
 
 #[test]
-fn each_weakness_is_found() {
+fn each_weak_setting_fails_its_requirements() {
     let bare = |policy| Sessions::<Account>::builder(ring(&[&dated()]), policy);
     let with_cookie = |cookie: Cookie| good().cookie(cookie);
     let cookie = || Cookie::new("id").unwrap();
@@ -50,17 +50,17 @@ fn each_weakness_is_found() {
             &["ASVS 5.0 7.4.1", "ASVS 5.0 7.4.2", "ASVS 5.0 7.4.3", "ASVS 5.0 7.4.5"],
         ),
         (
-            "nobody's sessions",
+            "no subject",
             bare(Policy::default()).revocations(&Revocations::new()),
             &["ASVS 5.0 7.4.2", "ASVS 5.0 7.4.3", "ASVS 5.0 7.4.5"],
         ),
         (
-            "asked instead",
+            "revalidation without revocations",
             bare(Policy::default()).revalidate(|_| async { Validity::Holds }),
             &["ASVS 5.0 7.4.1", "ASVS 5.0 7.4.3", "ASVS 5.0 7.4.5"],
         ),
         (
-            "asked too rarely",
+            "revalidation too rarely",
             bare(Policy::default())
                 .revalidate(|_| async { Validity::Holds })
                 .revalidate_after(secs(301)),
@@ -76,13 +76,17 @@ fn each_weakness_is_found() {
             with_cookie(cookie().shared_with_domain("bank.example").unwrap()),
             &["ASVS 5.0 3.3.3"],
         ),
-        ("any site", with_cookie(cookie().with_same_site(SameSite::None)), &["ASVS 5.0 3.3.2"]),
-        ("scripts", with_cookie(cookie().readable_by_scripts()), &["ASVS 5.0 3.3.4"]),
-        ("kept", with_cookie(cookie().persistent()), &["NIST 800-63B-4 5.1"]),
+        (
+            "SameSite=None",
+            with_cookie(cookie().with_same_site(SameSite::None)),
+            &["ASVS 5.0 3.3.2"],
+        ),
+        ("readable by scripts", with_cookie(cookie().readable_by_scripts()), &["ASVS 5.0 3.3.4"]),
+        ("persistent", with_cookie(cookie().persistent()), &["NIST 800-63B-4 5.1"]),
         ("an undated key", of_ring(&[&key_text()]), &["ASVS 5.0 13.3.4"]),
-        ("a key of eleven months", of_ring(&[&old]), &["ASVS 5.0 13.3.4"]),
+        ("a key eleven months old", of_ring(&[&old]), &["ASVS 5.0 13.3.4"]),
         ("a key that never retires", of_ring(&[&later, &dated()]), &["ASVS 5.0 11.1.1"]),
-        ("no key now", of_ring(&[&later]), &["ASVS 5.0 13.3.4"]),
+        ("no primary key yet", of_ring(&[&later]), &["ASVS 5.0 13.3.4"]),
     ];
     for (what, builder, expected) in table {
         assert_eq!(failures(&builder.build().audit(T0)), expected, "{what}");
@@ -90,8 +94,8 @@ fn each_weakness_is_found() {
     let of_long = ["ASVS 5.0 7.3.2", "NIST 800-63B-4 2.1.3", "OWASP cheat sheet"];
     assert_eq!(failures(&long.audit()), of_long);
     let of_aal1 = ["ASVS 5.0 7.3.1", "OWASP cheat sheet"];
-    assert_eq!(failures(&Policy::aal1().audit()), of_aal1, "no idle timeout of its own");
-    assert_eq!(failures(&Policy::aal2().audit()), ["OWASP cheat sheet"], "NIST grants an hour");
+    assert_eq!(failures(&Policy::aal1().audit()), of_aal1, "its two timeouts are equal");
+    assert_eq!(failures(&Policy::aal2().audit()), ["OWASP cheat sheet"], "NIST allows an hour");
 }
 
 #[test]
@@ -109,7 +113,7 @@ fn an_audit_names_the_assurance_level_that_the_timeouts_fit() {
 }
 
 #[test]
-fn an_audit_says_what_an_idle_timeout_is_good_for() {
+fn an_audit_names_the_risk_that_an_idle_timeout_fits() {
     for (idle, because) in [
         (300, "fits high value"),
         (301, "fits low risk"),
@@ -123,7 +127,7 @@ fn an_audit_says_what_an_idle_timeout_is_good_for() {
 }
 
 #[test]
-fn an_audit_says_for_how_long_the_primary_key_has_sealed() {
+fn an_audit_reports_how_long_the_primary_key_has_been_in_use() {
     let line = key_text();
     let id = line.rsplit('.').next().unwrap();
     let (days, hours, minutes) = (DAY, 3_600, 60);
@@ -135,7 +139,7 @@ fn an_audit_says_for_how_long_the_primary_key_has_sealed() {
         (90 * days, format!("key {id} has sealed for 90 d")),
         (90 * days + 1, format!("key {id} has sealed for 90 days: bulla ring publish")),
         (92 * days, format!("key {id} has sealed for 92 days: bulla ring publish")),
-        (T0.as_secs(), format!("key {id} has no date: bulla ring publish dates its successor")),
+        (T0.as_secs(), format!("key {id} has no primary-from: bulla ring publish")),
     ] {
         let since = UnixTime::from_secs(T0.as_secs() - age);
         let audit = ring(&[&format!("{line} primary-from={since}")]).audit(T0);
@@ -146,15 +150,15 @@ fn an_audit_says_for_how_long_the_primary_key_has_sealed() {
 }
 
 #[test]
-fn an_audit_is_a_table() {
+fn an_audit_prints_as_a_table() {
     let table = "\
 pass  ASVS 5.0 7.1.1        idle and absolute limits are stated: idle 30 d, absolute 30 d
-FAIL  ASVS 5.0 7.3.1        inactivity ends a session: the idle timeout is not below the absolute one: Policy::with_idle_timeout
-pass  ASVS 5.0 7.3.2        a session ends whatever happens, within 30 days: idle 30 d, absolute 30 d
+FAIL  ASVS 5.0 7.3.1        inactivity ends a session: the idle timeout is not below the absolute timeout: Policy::with_idle_timeout
+pass  ASVS 5.0 7.3.2        an absolute timeout of at most 30 days: idle 30 d, absolute 30 d
 pass  NIST 800-63B-4 2.1.3  timeouts fit an authenticator assurance level: AAL1
-FAIL  OWASP cheat sheet     an idle timeout of 30 minutes at most, 5 of high value: the idle timeout is above 30 minutes: Policy::with_idle_timeout
+FAIL  OWASP cheat sheet     an idle timeout of at most 30 minutes, or 5 for high value: the idle timeout is above 30 minutes: Policy::with_idle_timeout
 ";
     assert_eq!(Policy::aal1().audit().to_string(), table);
     let whole = good().build().audit(T0).to_string();
-    assert!(whole.contains("\nyou   ASVS 5.0 3.5.1        requests of other sites"), "{whole}");
+    assert!(whole.contains("\nyou   ASVS 5.0 3.5.1        requests from other sites"), "{whole}");
 }

@@ -1,4 +1,4 @@
-//! axum 0.8 over the tower layer.
+//! axum 0.8, which uses the tower layer.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -115,7 +115,7 @@ async fn late(session: Session<Account>) -> Body {
     Body::new(Late(Some(session)))
 }
 
-/// A body that starts a session when it is polled, and says what came of it.
+/// A body that starts a session when it is polled and sends the result as its text.
 struct Late(Option<Session<Account>>);
 
 impl HttpBody for Late {
@@ -126,8 +126,9 @@ impl HttpBody for Late {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let said = self.0.take().map(|session| format!("{:?}", session.start(Account::new("ada"))));
-        Poll::Ready(said.map(|said| Ok(Frame::data(said.into()))))
+        let result =
+            self.0.take().map(|session| format!("{:?}", session.start(Account::new("ada"))));
+        Poll::Ready(result.map(|result| Ok(Frame::data(result.into()))))
     }
 }
 
@@ -137,7 +138,7 @@ async fn events(session: Session<Account>) -> Result<impl IntoResponse, SessionE
     Ok(([(header::CONTENT_TYPE, "text/event-stream")], body))
 }
 
-/// Server-sent events, each made when it is sent.
+/// Server-sent events. Each one reads the session when it is sent.
 struct Events {
     session: Session<Account>,
     left: u8,
@@ -190,7 +191,7 @@ impl App for Axum {
 }
 
 #[test]
-fn a_missing_layer_is_named_in_the_answer() {
+fn a_missing_layer_is_named_in_the_response() {
     let app = Router::new()
         .route("/session", get(look))
         .route("/required", get(required))
@@ -213,12 +214,12 @@ fn tokens_are_marked_sensitive() {
     assert!(response.headers()[header::SET_COOKIE].is_sensitive());
 }
 
-/// hyper asks for a service it can clone and send, tonic also for `Sync`;
-/// neither asks for a body's `Default`, and no future is boxed.
+/// hyper requires a service that is `Clone` and `Send`, and tonic also `Sync`. Neither requires
+/// that the body is `Default`, and no future is boxed.
 #[test]
-fn the_layer_fits_what_hyper_and_tonic_ask_of_a_service() {
+fn the_layer_meets_the_bounds_that_hyper_and_tonic_require() {
     struct NoDefault;
-    fn fits<S>(service: S) -> S
+    fn meets_bounds<S>(service: S) -> S
     where
         S: Service<
                 http::Request<NoDefault>,
@@ -240,6 +241,6 @@ fn the_layer_fits_what_hyper_and_tonic_ask_of_a_service() {
     let layer =
         SessionLayer::<Account>::new(bulla::KeyRing::generate().unwrap(), bulla::Policy::default());
     let service = ServiceBuilder::new().layer(layer).service(service_fn(handler));
-    let response = block_on(fits(service).call(http::Request::new(NoDefault))).unwrap();
+    let response = block_on(meets_bounds(service).call(http::Request::new(NoDefault))).unwrap();
     assert!(response.headers().contains_key(header::SET_COOKIE));
 }

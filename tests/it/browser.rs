@@ -1,4 +1,4 @@
-//! What browsers send (RFC 6265bis sections 5.6 and 5.8.3), and what of it is found.
+//! Reading the cookies that browsers send (RFC 6265bis sections 5.6 and 5.8.3).
 
 use std::sync::{Arc, Mutex};
 
@@ -7,8 +7,7 @@ use bulla::{Cookie, KeyRing, Policy, Sessions, UnixTime};
 
 use crate::support::{Account, Client, STATE, T0, ada};
 
-/// The values of the cookie `name` in a header, as an application sees those of a
-/// library that it comes from.
+/// The values of the cookie `name` in a header, as the hook of [`OldCookie`] gets them.
 fn found(header: &[u8], name: &str) -> Vec<String> {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let sees = Arc::clone(&seen);
@@ -24,8 +23,8 @@ fn found(header: &[u8], name: &str) -> Vec<String> {
     Arc::into_inner(seen).unwrap().into_inner().unwrap()
 }
 
-/// A session's cookie is found wherever it stands among others.
-fn disturbs_no_session(header: &[u8]) {
+/// Checks that the session cookie is found before and after the cookies of `header`.
+fn check_session_is_found_beside(header: &[u8]) {
     let sessions = Sessions::<Account>::builder(KeyRing::generate().unwrap(), Policy::default())
         .cookie(Cookie::default())
         .build();
@@ -43,19 +42,19 @@ fn disturbs_no_session(header: &[u8]) {
 }
 
 #[test]
-fn a_cookie_is_found_as_it_was_stored() {
+fn a_cookie_value_is_read_as_it_was_stored() {
     let table: [(&[u8], &[&str]); 22] = [
         (b"a=1", &["1"]),
         (b"a=1; b=2", &["1"]),
         (b"b=2; a=1", &["1"]),
-        // Longer paths come first; both are sent.
+        // A browser sends both, the one with the longer path first.
         (b"a=deep; a=shallow", &["deep", "shallow"]),
-        // The first = ends the name; what follows is the value.
+        // The first = ends the name. The rest is the value.
         (b"a=b=c", &["b=c"]),
         (b"a==", &["="]),
         (b"a=1, b=2", &["1, b=2"]),
         (b"a=$Version=1", &["$Version=1"]),
-        // Quotes and escapes are the value's own, also without a partner.
+        // Quotes and escapes are part of the value, also unbalanced ones.
         (b"a=\"1\"", &["\"1\""]),
         (b"a=\"1", &["\"1"]),
         (b"a=x\\\"y", &["x\\\"y"]),
@@ -64,23 +63,23 @@ fn a_cookie_is_found_as_it_was_stored() {
         (b"a=one two", &["one two"]),
         (b"a=one\ttwo", &["one\ttwo"]),
         ("a=žluť".as_bytes(), &["žluť"]),
-        // A cookie without a name is sent as its value; one without a value is none of ours.
+        // A browser sends a cookie without a name as its bare value. Empty values are skipped.
         (b"a", &[]),
         (b"a; a=1", &["1"]),
         (b"a=; a=1", &["1"]),
-        // Names are compared octet by octet.
+        // Names are compared byte by byte.
         (b"A=1; aa=2; a =3; \xef\xbb\xbfa=4", &["3"]),
         (b"a=\xff\xfe; a=1", &["1"]),
         (b"a=1; a=2; a=3; a=4; a=5", &["1", "2", "3", "4"]),
     ];
     for (header, expected) in table {
         assert_eq!(found(header, "a"), expected, "{}", String::from_utf8_lossy(header));
-        disturbs_no_session(header);
+        check_session_is_found_beside(header);
     }
 }
 
 #[test]
-fn odd_neighbours_cost_nobody_a_session() {
+fn malformed_cookies_do_not_hide_the_session_cookie() {
     for odd in [
         &b""[..],
         b"=",
@@ -98,21 +97,21 @@ fn odd_neighbours_cost_nobody_a_session() {
         b"\xe4=\xf6; \xc3=\x28",
         b"__Host-session; __Host-session=; __host-session=b1.x; __Host-session2=b1.y",
     ] {
-        disturbs_no_session(odd);
+        check_session_is_found_beside(odd);
     }
-    disturbs_no_session(&vec![b';'; 100_000]);
-    disturbs_no_session("a=b; ".repeat(10_000).as_bytes());
+    check_session_is_found_beside(&vec![b';'; 100_000]);
+    check_session_is_found_beside("a=b; ".repeat(10_000).as_bytes());
 }
 
-/// The working group's cases are not ours to give away: `tests/http-state.sh` gets them
-/// from a package that has them, and calls this.
+/// The cases of the working group are not in this repository, because we may not distribute
+/// them. `tests/http-state.sh` takes them from a package and runs this test.
 #[test]
-#[ignore = "give the file in HTTP_STATE"]
-fn the_cases_of_the_http_state_working_group() {
+#[ignore = "needs the path of parser.json in HTTP_STATE"]
+fn all_cases_of_the_http_state_working_group_are_read_correctly() {
     let path = std::env::var("HTTP_STATE").expect("HTTP_STATE is the path of parser.json");
     let cases: Vec<serde_json::Value> =
         serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    let (mut cookies, mut unnameable) = (0, 0);
+    let (mut cookies, mut skipped) = (0, 0);
     for case in &cases {
         let field =
             |cookie: &serde_json::Value, field: &str| cookie[field].as_str().unwrap().to_owned();
@@ -125,10 +124,10 @@ fn the_cases_of_the_http_state_working_group() {
         let pairs: Vec<String> =
             sent.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let header = pairs.join("; ");
-        disturbs_no_session(header.as_bytes());
+        check_session_is_found_beside(header.as_bytes());
         for (name, _) in &sent {
             if OldCookie::new(name).is_err() {
-                unnameable += 1;
+                skipped += 1;
                 continue;
             }
             let same = sent.iter().filter(|(other, value)| other == name && !value.is_empty());
@@ -140,13 +139,13 @@ fn the_cases_of_the_http_state_working_group() {
             );
             cookies += 1;
         }
-        // And what the server had said, if a browser sent it back as it came.
+        // Also the text of the server, as if a browser sent it back unchanged.
         for received in case["received"].as_array().unwrap() {
-            disturbs_no_session(received.as_str().unwrap().as_bytes());
+            check_session_is_found_beside(received.as_str().unwrap().as_bytes());
         }
     }
     eprintln!(
-        "{} cases, {cookies} cookies found, {unnameable} of names that none of ours has",
+        "{} cases, {cookies} cookies found, {skipped} skipped: OldCookie refuses their names",
         cases.len()
     );
     assert!(cases.len() > 200 && cookies > 100);

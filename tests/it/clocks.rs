@@ -1,4 +1,4 @@
-//! Clocks that are wrong: before 1970, set back, set forward, at the end of time.
+//! Clocks that are wrong: before 1970, set back, set forward, at the last second.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -16,7 +16,7 @@ use crate::support::{Account, Client, T0, ada, effect, key_text, ring, secs};
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
 
-/// A server whose clock a test sets, in seconds from T0.
+/// A server whose clock the test sets, in seconds from `T0`.
 struct World {
     sessions: Sessions<Account>,
     revocations: Revocations,
@@ -68,7 +68,7 @@ impl World {
 }
 
 #[test]
-fn a_system_clock_outside_of_the_range_stops_at_its_ends() {
+fn a_system_time_out_of_range_is_clamped() {
     let epoch = SystemTime::UNIX_EPOCH;
     let table = [
         (epoch - secs(1), UnixTime::EPOCH),
@@ -89,30 +89,30 @@ fn a_system_clock_outside_of_the_range_stops_at_its_ends() {
     assert_eq!(UnixTime::EPOCH.since(UnixTime::MAX), Duration::ZERO);
 }
 
-/// What each request of one client must give: when by the clock, whether there is a
-/// session, and what leaves.
+/// One client makes requests. For each request: the server's clock, whether there is a
+/// session, and which tokens the response sets or deletes.
 #[test]
-fn a_clock_that_steps_between_requests_does_what_the_table_says() {
+fn a_clock_that_steps_between_requests_has_the_listed_effects() {
     type Steps = &'static [(i64, bool, &'static str)];
     let table: &[(&str, Steps)] = &[
         (
-            "back by seconds: as if it stood still",
+            "back by seconds: the session goes on",
             &[(600, true, "+renewal"), (595, true, ""), (541, true, ""), (690, true, "+renewal")],
         ),
         (
-            "back by the skew, and by a second more: from the future, left alone",
+            "back by the skew, and by a second more: issued in the future, left alone",
             &[(600, true, "+renewal"), (540, true, ""), (-61, false, ""), (601, true, "")],
         ),
         (
-            "back by an hour, and right again: nothing is lost",
+            "back by an hour, then correct again: nothing is lost",
             &[(0, true, ""), (-HOUR, false, ""), (-HOUR, false, ""), (60, true, "")],
         ),
         (
-            "back by days, and right again",
+            "back by days, then correct again",
             &[(1_000, true, "+renewal"), (-30 * DAY, false, ""), (1_100, true, "+renewal")],
         ),
         (
-            "back behind the last renewal only: the state token counts, nothing is written",
+            "back to before the last renewal: only the state token counts, nothing is written",
             &[
                 (1_000, true, "+renewal"),
                 (900, true, ""),
@@ -121,15 +121,15 @@ fn a_clock_that_steps_between_requests_does_what_the_table_says() {
             ],
         ),
         (
-            "forward within the idle timeout: the session is recorded ahead, and goes on",
+            "forward within the idle timeout: activity is recorded ahead, the session goes on",
             &[(1_700, true, "+renewal"), (1_640, true, ""), (1_790, true, "+renewal")],
         ),
         (
-            "forward to the idle timeout for less than a minute: left alone",
+            "forward to less than a minute after the idle timeout: left alone",
             &[(1_859, false, ""), (10, true, "")],
         ),
         (
-            "forward by days: over by the server's clock, which is trusted",
+            "forward by days: expired, because the server's clock is trusted",
             &[(3 * DAY, false, "-state"), (10, false, "")],
         ),
     ];
@@ -139,18 +139,18 @@ fn a_clock_that_steps_between_requests_does_what_the_table_says() {
         for (at, lives, leaves) in *steps {
             let (read, effect) = world.at(*at).visit(&mut client, |session| session.get());
             assert_eq!(read.is_some(), *lives, "{what}, at {at}");
-            // A state token and what goes with it.
+            // A renewal token is deleted together with its state token.
             assert_eq!(effect.replace("-renewal ", ""), *leaves, "{what}, at {at}");
         }
     }
 }
 
 #[test]
-fn no_step_back_lengthens_the_absolute_timeout() {
+fn setting_the_clock_back_does_not_extend_the_absolute_timeout() {
     let world = World::new(Policy::new(secs(1_800), secs(7_200)), &[&key_text()]);
     for client in [Client::browser(), Client::mobile()] {
         let mut client = world.at(0).signed_in(client);
-        // Each hour the clock is set back by as much as clocks may differ.
+        // Every 20 minutes the clock is set back by the skew.
         for at in (0..7_200).step_by(300) {
             let back = if at % 1_200 == 0 { 60 } else { 0 };
             let (ends, _) = world.at(at - back).visit(&mut client, |session| {
@@ -166,7 +166,7 @@ fn no_step_back_lengthens_the_absolute_timeout() {
 }
 
 #[test]
-fn what_is_revoked_stays_so_when_the_clock_is_set_back_or_forward() {
+fn a_revoked_session_stays_revoked_when_the_clock_is_set() {
     for step in [-DAY, -HOUR, -61, -60, -1, 1, 60, HOUR] {
         let world = World::new(Policy::default(), &[&key_text()]);
         let mut client = world.at(0).signed_in(Client::browser());
@@ -177,14 +177,14 @@ fn what_is_revoked_stays_so_when_the_clock_is_set_back_or_forward() {
             let session = of.send_now(&world.at(at).sessions);
             assert!(session.get().is_none(), "{step}: {at}");
         }
-        // Whoever signs in by the right clock is not meant.
+        // A user who signs in when the clock is correct is not revoked.
         let again = world.at(12).signed_in(Client::browser());
         assert!(again.send_now(&world.sessions).get().is_some(), "{step}");
     }
 }
 
 #[test]
-fn a_list_is_not_current_by_a_clock_that_confirmed_in_the_future() {
+fn a_revocation_list_confirmed_in_the_future_is_not_current() {
     let world = World::new(Policy::default(), &[&key_text()]);
     let client = world.signed_in(Client::browser());
     for (confirmed, at, current) in [
@@ -208,7 +208,7 @@ impl World {
 }
 
 #[test]
-fn a_check_that_is_due_stays_due_by_a_clock_that_is_set() {
+fn whether_a_check_is_due_depends_only_on_the_current_time() {
     let clock = Arc::new(AtomicU64::new(T0.as_secs()));
     let reads = Arc::clone(&clock);
     let sessions = Sessions::<Account>::builder(KeyRing::generate().unwrap(), Policy::default())
@@ -247,10 +247,11 @@ const ACTS: &[Act] = &[
     ("end", Session::end),
 ];
 
-/// Every act, at and between all ends of time, under policies of a second and of for ever:
-/// it is done or refused, and nothing overflows. (Tests are built with overflow checks.)
+/// Every action at the first second, the last second and instants between, under policies
+/// from a second to the longest duration. It succeeds or is refused, and nothing overflows:
+/// tests are built with overflow checks.
 #[test]
-fn at_the_ends_of_time_sessions_are_made_or_refused_and_nothing_overflows() {
+fn sessions_at_the_first_and_last_second_do_not_overflow() {
     let max = UnixTime::MAX.as_secs();
     let skew = CLOCK_SKEW.as_secs();
     let instants = [0, 1, skew, skew + 1, T0.as_secs(), 1 << 32].into_iter().chain([
@@ -277,8 +278,7 @@ fn at_the_ends_of_time_sessions_are_made_or_refused_and_nothing_overflows() {
                 let over =
                     if client == Client::mobile() { Channel::Bearer } else { Channel::Cookie };
                 let started = session.start_with(ada(), Start::new().over(over));
-                // At the last second a session would be over at once, and so would one
-                // whose only key has retired.
+                // At the last second a session would end at once, and its only key has retired.
                 assert_eq!(started.is_ok(), *begun < UnixTime::MAX, "{begun}");
                 let mut client = client.clone();
                 client.receive(&session);
@@ -310,7 +310,7 @@ fn at_the_ends_of_time_sessions_are_made_or_refused_and_nothing_overflows() {
 }
 
 #[test]
-fn tokens_at_the_ends_of_time_open_until_their_deadline_and_not_after() {
+fn tokens_at_the_first_and_last_second_open_until_their_deadline() {
     let ring = KeyRing::generate().unwrap();
     let (end, before) = (UnixTime::MAX, UnixTime::from_secs(UnixTime::MAX.as_secs() - 1));
     for lifetime in [secs(1), secs(900), Duration::MAX] {
@@ -336,7 +336,7 @@ fn tokens_at_the_ends_of_time_open_until_their_deadline_and_not_after() {
 }
 
 #[test]
-fn a_server_that_starts_before_1970_and_is_set_right_signs_its_users_out_and_no_more() {
+fn correcting_a_clock_that_started_in_1970_ends_only_the_sessions_made_meanwhile() {
     let world = World::new(Policy::default(), &[&key_text()]);
     let mut client = world.set(UnixTime::EPOCH).signed_in(Client::browser());
     assert!(client.send_now(&world.sessions).get().is_some());

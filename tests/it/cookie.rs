@@ -1,4 +1,4 @@
-//! Cookies: names, attributes, limits, duplicates, pieces.
+//! Cookies: names, attributes, size limits, duplicates and pieces.
 
 use bulla::session::Status;
 use bulla::transport::{CookieError, SameSite};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::{Account, Client, STATE, T0, ada, effect, secs};
 
-/// The Set-Cookie lines of a sign-in and of a sign-out, tokens cut out.
+/// The `Set-Cookie` lines of a sign-in and of a sign-out, with "…" in place of the token.
 fn lines(cookie: Cookie) -> [Vec<String>; 2] {
     let sessions = Sessions::<Account>::builder(KeyRing::generate().unwrap(), Policy::default())
         .cookie(cookie)
@@ -29,7 +29,7 @@ fn lines(cookie: Cookie) -> [Vec<String>; 2] {
 }
 
 #[test]
-fn attributes_are_the_strict_ones_unless_a_call_says_otherwise() {
+fn attributes_are_strict_unless_a_call_relaxes_them() {
     let new = || Cookie::new("session").unwrap();
     let table = [
         (Cookie::default(), "__Host-session=…; HttpOnly; SameSite=Lax; Secure; Path=/"),
@@ -59,7 +59,7 @@ fn attributes_are_the_strict_ones_unless_a_call_says_otherwise() {
         let name = cookie.name().to_owned();
         let [set, removed] = lines(cookie);
         assert_eq!(set, [expected]);
-        // Removal repeats name, path, domain, prefix and Secure.
+        // A deletion repeats the name, the path, the domain, the prefix and `Secure`.
         let attributes = expected.split_once("; ").unwrap().1.replace("; Max-Age=43200", "");
         let expected =
             format!("{name}=; {attributes}; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT");
@@ -80,7 +80,7 @@ fn a_persistent_cookie_is_kept_for_400_days_at_most() {
 }
 
 #[test]
-fn names_domains_and_paths_that_a_cookie_cannot_have_are_refused() {
+fn invalid_cookie_names_domains_and_paths_are_refused() {
     let long = "x".repeat(65);
     for name in ["", "a b", "a;b", "a=b", "ä", "__Host-x", "x-renewal", "x-1", "\r\n", &long] {
         assert_eq!(Cookie::new(name).unwrap_err(), CookieError::Name, "{name}");
@@ -108,7 +108,7 @@ fn texts(cookie: Cookie) -> Sessions<Text> {
     Sessions::builder(KeyRing::generate().unwrap(), Policy::default()).cookie(cookie).build()
 }
 
-/// The longest state that fits, and what one byte more says.
+/// The length of the longest state that fits, and the error for one byte more.
 fn longest(sessions: &Sessions<Text>) -> (usize, SessionError) {
     let start = |len| Client::browser().send(sessions, T0).start(Text("x".repeat(len)));
     let mut fits = 0;
@@ -121,7 +121,7 @@ fn longest(sessions: &Sessions<Text>) -> (usize, SessionError) {
 }
 
 #[test]
-fn a_state_too_large_for_its_cookie_is_an_error_where_it_is_set_and_the_old_one_stays() {
+fn setting_a_state_too_large_for_its_cookie_fails_and_keeps_the_old_state() {
     let sessions = texts(Cookie::default());
     let (fits, error) = longest(&sessions);
     let SessionError::TooLarge { size, limit } = error else { panic!("{error}") };
@@ -138,18 +138,18 @@ fn a_state_too_large_for_its_cookie_is_an_error_where_it_is_set_and_the_old_one_
     assert_eq!(client.send(&sessions, T0).get().unwrap().0.len(), fits);
 }
 
-/// Lengths of tokens go in steps, and the lengths of names between them.
+/// The length of a token grows in steps. Names of 1 to 64 octets cover the lengths between.
 #[test]
-fn a_cookie_is_filled_to_its_last_octet_whatever_its_name() {
+fn the_size_limit_is_exact_for_every_length_of_the_cookie_name() {
     for len in 1..=64 {
         let (_, error) = longest(&texts(Cookie::new(&"x".repeat(len)).unwrap()));
         let SessionError::TooLarge { size, limit } = error else { panic!("{error}") };
-        assert!(limit == 4096 && size > 4096, "{size} octets are too many for {len}");
+        assert!(limit == 4096 && size > 4096, "{size} octets were refused, name of {len}");
     }
 }
 
 #[test]
-fn the_error_names_the_cookie_s_limit_however_large_the_state() {
+fn a_too_large_error_gives_the_limit_of_the_channel_for_any_size() {
     let start = |client: Client, len| {
         let sessions = Sessions::<Text>::builder(KeyRing::generate().unwrap(), Policy::default())
             .cookie(Cookie::default())
@@ -199,7 +199,7 @@ fn the_largest_state_can_still_move_to_a_new_key() {
 }
 
 #[test]
-fn of_several_cookies_of_one_name_the_first_that_opens_counts() {
+fn the_first_of_several_cookies_of_one_name_that_opens_is_used() {
     let sessions = Sessions::<Account>::new(KeyRing::generate().unwrap(), Policy::default());
     let good = Client::browser().signed_in(&sessions, T0, ada()).kept[STATE].clone();
     let bad = good.replace(&good[60..64], "AAAA");
@@ -232,11 +232,11 @@ fn of_several_cookies_of_one_name_the_first_that_opens_counts() {
     }
     let latin1 = [b"name=Andr\xe9; ", STATE.as_bytes(), b"=", good.as_bytes()].concat();
     let session = sessions.load_at(T0, |name| (name == "cookie").then_some(&latin1[..]));
-    assert!(session.get().is_some(), "another cookie's bytes cost nobody a session");
+    assert!(session.get().is_some(), "a cookie that is not UTF-8 does not hide the session");
 }
 
 #[test]
-fn a_header_of_10_000_cookies_is_read_and_tries_four() {
+fn a_header_of_10_000_bad_cookies_is_refused() {
     let sessions = Sessions::<Account>::new(KeyRing::generate().unwrap(), Policy::default());
     let header = format!("{STATE}=b1.AAAA; ").repeat(10_000);
     let session = sessions.load_at(T0, |name| (name == "cookie").then_some(header.as_bytes()));
@@ -244,7 +244,7 @@ fn a_header_of_10_000_cookies_is_read_and_tries_four() {
 }
 
 #[test]
-fn a_split_session_grows_and_shrinks_and_every_write_covers_the_whole_range() {
+fn every_write_of_a_split_session_sets_or_deletes_every_piece() {
     let sessions = texts(Cookie::default().split());
     let mut client = Client::browser();
     for (len, pieces) in [(10, 1), (5000, 2), (10, 1), (3200, 2), (4900, 2)] {
@@ -262,7 +262,7 @@ fn a_split_session_grows_and_shrinks_and_every_write_covers_the_whole_range() {
 }
 
 #[test]
-fn pieces_are_read_all_or_nothing_and_left_alone_otherwise() {
+fn an_incomplete_or_mixed_set_of_pieces_is_left_alone() {
     let sessions = texts(Cookie::default().split());
     let whole =
         |c: char| Client::browser().signed_in(&sessions, T0, Text(c.to_string().repeat(5000)));
@@ -281,7 +281,7 @@ fn pieces_are_read_all_or_nothing_and_left_alone_otherwise() {
             assert_eq!(client, before);
         }
     }
-    // A set from another generation beside it does not disturb.
+    // Both complete sets in one header: the first is read.
     let header: Vec<String> =
         a.kept.iter().chain(&b.kept).map(|(k, v)| format!("{k}={v}")).collect();
     let header = header.join("; ");
@@ -290,7 +290,7 @@ fn pieces_are_read_all_or_nothing_and_left_alone_otherwise() {
 }
 
 #[test]
-fn a_whole_token_under_the_name_of_a_piece_is_no_session() {
+fn a_whole_token_under_the_name_of_a_piece_is_ignored() {
     let sessions = texts(Cookie::default().split());
     let client = Client::browser().signed_in(&sessions, T0, Text("x".to_owned()));
     let token = &client.kept[STATE];
@@ -304,7 +304,7 @@ fn a_whole_token_under_the_name_of_a_piece_is_no_session() {
 }
 
 #[test]
-fn a_damaged_first_piece_hides_no_good_one_behind_it() {
+fn a_damaged_first_piece_does_not_hide_a_good_one() {
     let sessions = texts(Cookie::default().split());
     let client = Client::browser().signed_in(&sessions, T0, Text("x".repeat(5000)));
     let pairs: Vec<String> = client.kept.iter().map(|(k, v)| format!("{k}={v}")).collect();

@@ -1,4 +1,4 @@
-//! What has gone wrong elsewhere, and does not here (docs/standards.md).
+//! Known failures of other libraries that bulla avoids (docs/standards.md).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,7 +10,7 @@ use crate::support::{Account, T0, ada, key_text, ring, secs};
 
 static DECODED: AtomicUsize = AtomicUsize::new(0);
 
-/// A payload that says when it is decoded.
+/// A payload that counts how often it is decoded.
 #[derive(Serialize, Payload)]
 #[payload(purpose = "disasters.example/watched")]
 struct Watched(String);
@@ -22,15 +22,15 @@ impl<'de> Deserialize<'de> for Watched {
     }
 }
 
-/// Objects of a client that were decoded before they were verified.
+/// The failure: a server decodes a client's objects before it verifies them.
 #[test]
-fn nothing_is_decoded_before_its_tag_holds() {
+fn nothing_is_decoded_before_its_tag_is_verified() {
     let ring = ring(&[&key_text()]);
     let sealer = Sealer::<Watched>::new(&ring, secs(60));
     let signer = Signer::<Watched>::new(&ring, secs(60));
     let sealed = sealer.seal_at(&Watched("object".to_owned()), T0).unwrap();
     let signed = signer.sign_at(&Watched("object".to_owned()), T0).unwrap();
-    DECODED.store(0, Ordering::Relaxed); // debug builds read back what they seal
+    DECODED.store(0, Ordering::Relaxed); // sealing decodes its result in debug builds
     for (token, open) in [
         (sealed, (&|text: &str| sealer.open_at(text, T0).is_ok()) as &dyn Fn(&str) -> bool),
         (signed, &|text: &str| signer.verify_at(text, T0).is_ok()),
@@ -45,9 +45,9 @@ fn nothing_is_decoded_before_its_tag_holds() {
     }
 }
 
-/// `alg: none`, and a public key taken for a shared secret.
+/// The failure: `alg: none`, or a public key used as a shared secret.
 #[test]
-fn no_token_chooses_its_algorithm() {
+fn a_token_cannot_choose_its_algorithm() {
     let ring = ring(&[&key_text()]);
     let sealer = Sealer::<Account>::new(&ring, secs(60));
     let signer = Signer::<Account>::new(&ring, secs(60));
@@ -61,23 +61,23 @@ fn no_token_chooses_its_algorithm() {
             assert!(signer.verify_at(&token, T0).is_err(), "{prefix}");
         }
     }
-    // One mode's token under the other's prefix: the key is another.
+    // A token of one mode with the prefix of the other: the modes have different subkeys.
     assert!(sealer.open_at(format!("b1.{in_sign}"), T0).is_err());
     assert!(signer.verify_at(format!("s1.{in_seal}"), T0).is_err());
-    // Without a tag there is nothing to trust.
+    // A token without its tag.
     let cut = &signed[..signed.len() - 43];
     assert!(signer.verify_at(cut, T0).is_err());
 }
 
-/// `kid` as a path, a query, or a key of the attacker's own.
+/// The failure: `kid` is a path, a query, or a key of the attacker.
 #[test]
-fn a_key_id_reaches_nothing_but_the_ring() {
+fn a_key_id_selects_only_keys_of_the_ring() {
     let ours = ring(&[&key_text()]);
     let theirs = ring(&[&key_text()]);
     let sealer = Sealer::<Account>::new(&ours, secs(60));
     let forged = Sealer::<Account>::new(&theirs, secs(60)).seal_at(&ada(), T0).unwrap();
     assert!(matches!(sealer.open_at(&forged, T0), Err(OpenError::UnknownKey(_))));
-    // Under the id of ours, what was sealed under theirs is no more than bytes.
+    // A token that was sealed under their key, with the id of our key.
     let good = sealer.seal_at(&ada(), T0).unwrap();
     let under_ours = format!("{}{}", &good[..8], &forged[8..]);
     assert!(matches!(
@@ -86,9 +86,9 @@ fn a_key_id_reaches_nothing_but_the_ring() {
     ));
 }
 
-/// Secrets from word lists, and from documentation.
+/// The failure: secrets from word lists or from documentation.
 #[test]
-fn a_password_is_no_key() {
+fn a_password_is_refused_as_a_key() {
     for word in ["secret", "change me", "base64:c2VjcmV0", "correct horse battery staple", ""] {
         assert!(word.parse::<KeyRing>().is_err(), "{word}");
         assert!(word.parse::<Key>().is_err(), "{word}");

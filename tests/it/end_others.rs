@@ -1,5 +1,5 @@
-//! "Sign out my other devices", at servers that hear of revocations late, restart, or whose
-//! clocks differ.
+//! "Sign out my other devices" (`Session::end_others`) on servers that learn of revocations
+//! late, that restart, and whose clocks differ.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -11,15 +11,15 @@ use crate::support::{Account, Client, ENDS_ADA, T0, ada, key_text, ring, secs};
 
 const HOUR: u64 = 3600;
 
-/// How long a revocation may be late, in seconds.
-const LATER: [u64; 5] = [0, 1, 4, 600, HOUR];
+/// By how many seconds a revocation is late.
+const DELAYS: [u64; 5] = [0, 1, 4, 600, HOUR];
 
-/// A server, and what its list passes on.
+/// A server, and the revocations that its list has passed on.
 struct Server {
     key: String,
     sessions: Sessions<Account>,
     list: Revocations,
-    says: Arc<Mutex<Vec<Revocation>>>,
+    passed_on: Arc<Mutex<Vec<Revocation>>>,
     clock: Arc<AtomicU64>,
 }
 
@@ -30,8 +30,8 @@ fn fleet<const N: usize>() -> [Server; N] {
 
 impl Server {
     fn new(key: &str, policy: Policy, now: UnixTime) -> Server {
-        let (list, says) = (Revocations::new(), Arc::new(Mutex::new(Vec::new())));
-        let sink = Arc::clone(&says);
+        let (list, passed_on) = (Revocations::new(), Arc::new(Mutex::new(Vec::new())));
+        let sink = Arc::clone(&passed_on);
         list.on_add(move |revocation| sink.lock().unwrap().push(*revocation));
         let clock = Arc::new(AtomicU64::new(now.as_secs()));
         let reads = Arc::clone(&clock);
@@ -40,10 +40,10 @@ impl Server {
             .subject(|account: &Account| account.id.to_string())
             .clock(move || UnixTime::from_secs(reads.load(Relaxed)))
             .build();
-        Server { key: key.to_owned(), sessions, list, says, clock }
+        Server { key: key.to_owned(), sessions, list, passed_on, clock }
     }
 
-    /// Starts again, and reads the revocations that the fleet has kept.
+    /// Restarts, and reads the revocations that the fleet has stored.
     fn restart(&mut self, kept: &[Revocation]) {
         let now = UnixTime::from_secs(self.clock.load(Relaxed));
         *self = Server::new(&self.key, Policy::default(), now);
@@ -55,33 +55,34 @@ impl Server {
         self
     }
 
-    fn says(&self) -> Vec<Revocation> {
-        std::mem::take(&mut self.says.lock().unwrap())
+    /// Takes the revocations that the list has passed on since the last call.
+    fn take_passed_on(&self) -> Vec<Revocation> {
+        std::mem::take(&mut self.passed_on.lock().unwrap())
     }
 
     fn end_others(&self, client: &mut Client, now: UnixTime) -> Result<(), SessionError> {
         client.visit(&self.sessions, now, |session| session.end_others())
     }
 
-    fn lets_in(&self, client: &Client, now: UnixTime) -> bool {
+    fn accepts(&self, client: &Client, now: UnixTime) -> bool {
         client.send(&self.sessions, now).get().is_some()
     }
 }
 
-/// Every server hears everything that was said. Returns how many revocations that were.
-fn settle(fleet: &[Server]) -> usize {
-    let said: Vec<Revocation> = fleet.iter().flat_map(Server::says).collect();
-    all_hear(fleet, &said);
+/// Spreads all new revocations to every server. Returns how many there were.
+fn spread(fleet: &[Server]) -> usize {
+    let revocations: Vec<Revocation> = fleet.iter().flat_map(Server::take_passed_on).collect();
+    all_learn(fleet, &revocations);
     assert!(
-        fleet.iter().all(|server| server.says().is_empty()),
-        "what is learned is not passed on"
+        fleet.iter().all(|server| server.take_passed_on().is_empty()),
+        "a learned revocation is passed on again"
     );
-    said.len()
+    revocations.len()
 }
 
-fn all_hear(fleet: &[Server], said: &[Revocation]) {
+fn all_learn(fleet: &[Server], revocations: &[Revocation]) {
     fleet.iter().for_each(|server| {
-        server.list.learn(said.iter().copied());
+        server.list.learn(revocations.iter().copied());
     });
 }
 
@@ -98,48 +99,48 @@ fn the_session_that_ends_the_others_stays_and_the_others_end_on_every_server() {
         })
         .collect();
     fleet[0].end_others(&mut owner, T0 + secs(10)).unwrap();
-    settle(&fleet);
+    spread(&fleet);
     for server in &fleet {
-        assert!(server.lets_in(&owner, T0 + secs(10)));
-        assert!(!server.lets_in(&copy, T0 + secs(10)));
-        assert!(!others.iter().any(|other| server.lets_in(other, T0 + secs(10))));
+        assert!(server.accepts(&owner, T0 + secs(10)));
+        assert!(!server.accepts(&copy, T0 + secs(10)));
+        assert!(!others.iter().any(|other| server.accepts(other, T0 + secs(10))));
     }
     let info = owner.send(&fleet[1].sessions, T0 + secs(10)).info().unwrap();
     assert_eq!(info.started_at, T0);
 }
 
-/// Also if the server that let the session end the others was restarted, and if a server
-/// was cut off for an hour.
+/// Also if the server where the session ended the others has restarted, and if the revocation
+/// is an hour late.
 #[test]
-fn a_revocation_that_comes_late_ends_a_session_that_ended_the_others() {
+fn a_late_revocation_ends_a_session_that_ended_the_others() {
     for revoke in ENDS_ADA {
-        for later in LATER {
+        for later in DELAYS {
             for restarts in [false, true] {
                 let mut fleet = fleet::<3>();
                 let mut thief = Client::browser().signed_in(&fleet[0].sessions, T0, ada());
                 revoke(&fleet[1].sessions);
-                let late = fleet[1].says();
+                let late = fleet[1].take_passed_on();
                 let now = T0 + secs(later);
                 if later == HOUR {
-                    // The session is used meanwhile, or it would be idle.
+                    // The session is used in between, or it would reach the idle timeout.
                     for at in [1500, 3000] {
                         let looks = |s: &bulla::Session<Account>| assert!(s.get().is_some());
                         thief.visit(&fleet[0].sessions, T0 + secs(at), looks);
                     }
                 }
                 assert_eq!(fleet[0].end_others(&mut thief, now), Ok(()), "{later}");
-                assert!(fleet[0].lets_in(&thief, now), "{later}");
-                let kept = fleet[0].says();
+                assert!(fleet[0].accepts(&thief, now), "{later}");
+                let kept = fleet[0].take_passed_on();
                 if restarts {
                     fleet[0].at(now);
                     fleet[0].restart(&kept);
                 }
-                all_hear(&fleet, &kept);
-                all_hear(&fleet, &late);
+                all_learn(&fleet, &kept);
+                all_learn(&fleet, &late);
                 for server in &fleet {
-                    assert!(!server.lets_in(&thief, now), "{later} {restarts}");
+                    assert!(!server.accepts(&thief, now), "{later} {restarts}");
                     let again = Client::browser().signed_in(&server.sessions, now, ada());
-                    assert!(fleet.iter().all(|server| server.lets_in(&again, now)), "{later}");
+                    assert!(fleet.iter().all(|server| server.accepts(&again, now)), "{later}");
                 }
             }
         }
@@ -147,45 +148,45 @@ fn a_revocation_that_comes_late_ends_a_session_that_ended_the_others() {
 }
 
 #[test]
-fn what_was_heard_before_or_is_heard_again_ends_nothing() {
+fn a_revocation_that_is_learned_again_ends_no_later_session() {
     let fleet = fleet::<2>();
     let [here, there] = &fleet;
     there.sessions.revoke_subject("1815");
-    let before = there.says();
-    all_hear(&fleet, &before);
+    let before = there.take_passed_on();
+    all_learn(&fleet, &before);
     let now = T0 + secs(600);
     let mut client = Client::browser().signed_in(&here.sessions, now, ada());
     here.end_others(&mut client, now).unwrap();
-    let its_own = here.says();
-    // Servers repeat what they know, merged and in any order.
+    let its_own = here.take_passed_on();
+    // Servers repeat what they know, merged and in another order.
     let mut merged = here.list.to_vec();
     merged.reverse();
-    for said in [&before[..], &its_own, &merged, &before] {
-        all_hear(&fleet, said);
-        assert!(fleet.iter().all(|server| server.lets_in(&client, now)));
-        assert_eq!(fleet.iter().map(|server| server.says().len()).sum::<usize>(), 0);
+    for again in [&before[..], &its_own, &merged, &before] {
+        all_learn(&fleet, again);
+        assert!(fleet.iter().all(|server| server.accepts(&client, now)));
+        assert_eq!(fleet.iter().map(|server| server.take_passed_on().len()).sum::<usize>(), 0);
     }
     there.at(now).sessions.revoke_subject("1815");
-    assert_eq!(settle(&fleet), 1);
-    assert!(!fleet.iter().any(|server| server.lets_in(&client, now)));
+    assert_eq!(spread(&fleet), 1);
+    assert!(!fleet.iter().any(|server| server.accepts(&client, now)));
 }
 
 #[test]
-fn a_request_that_looked_before_its_session_ended_does_not_outlive_that() {
+fn a_request_that_read_its_session_before_a_revocation_cannot_end_the_others_after_it() {
     let fleet = fleet::<1>();
     let [server] = &fleet;
     let mut thief = Client::browser().signed_in(&server.sessions, T0, ada());
-    let looked = thief.send(&server.sessions, T0);
-    assert!(looked.get().is_some());
+    let request = thief.send(&server.sessions, T0);
+    assert!(request.get().is_some());
     server.sessions.revoke_subject("1815");
-    assert_eq!(looked.end_others(), Err(SessionError::NoSession));
-    thief.receive(&looked);
-    assert!(!server.lets_in(&thief, T0));
+    assert_eq!(request.end_others(), Err(SessionError::NoSession));
+    thief.receive(&request);
+    assert!(!server.accepts(&thief, T0));
 }
 
-/// A revocation means what started within a minute of it, since clocks differ.
+/// A revocation also ends sessions that start up to a minute after it, because clocks differ.
 #[test]
-fn a_revocation_that_comes_late_spares_users_who_signed_in_a_minute_after_it() {
+fn a_late_revocation_spares_users_who_signed_in_more_than_a_minute_after_it() {
     let fleet = fleet::<2>();
     let [here, cut_off] = &fleet;
     cut_off.sessions.revoke_subject("1815");
@@ -196,47 +197,47 @@ fn a_revocation_that_comes_late_spares_users_who_signed_in_a_minute_after_it() {
         let judge = Server::new(&here.key, Policy::default(), now);
         judge.list.learn(here.list.to_vec());
         judge.list.learn(cut_off.list.to_vec());
-        assert_eq!(judge.lets_in(&client, now), lives, "{seconds}");
+        assert_eq!(judge.accepts(&client, now), lives, "{seconds}");
     }
 }
 
-/// From server to server or at one, faster than the revocation or slower.
+/// At one server or at several, and with the other servers learning of it or not.
 #[test]
-fn a_session_that_ends_the_others_on_and_on_ends_all_the_same() {
+fn ending_the_others_repeatedly_does_not_evade_a_revocation() {
     for chain in [[0, 1, 2], [0, 0, 0], [0, 1, 0], [0, 0, 1]] {
         for pause in [0, 1, 2, 6, 30] {
-            for hears in [false, true] {
+            for spreads in [false, true] {
                 let mut fleet = fleet::<4>();
                 let mut thief = Client::browser().signed_in(&fleet[0].sessions, T0, ada());
                 fleet[3].sessions.revoke_subject("1815");
-                let late = fleet[3].says();
+                let late = fleet[3].take_passed_on();
                 let (mut now, mut kept) = (T0, Vec::new());
                 for server in chain {
                     let result = fleet[server].end_others(&mut thief, now);
-                    // In one second, only one token can be told from the others.
+                    // A session can end the others once per second.
                     let again = pause == 0 && now == T0 && !kept.is_empty();
                     assert_eq!(result.is_ok(), !again);
-                    kept.extend(fleet[server].says());
-                    if hears {
-                        all_hear(&fleet[..3], &kept);
+                    kept.extend(fleet[server].take_passed_on());
+                    if spreads {
+                        all_learn(&fleet[..3], &kept);
                     }
                     fleet[server].at(now);
                     fleet[server].restart(&kept);
                     now = now + secs(pause);
                 }
-                assert!(fleet[chain[2]].lets_in(&thief, now));
-                all_hear(&fleet, &kept);
-                all_hear(&fleet, &late);
-                let lets_in = fleet.iter().any(|server| server.lets_in(&thief, now));
-                assert!(!lets_in, "{chain:?} {pause} {hears}");
+                assert!(fleet[chain[2]].accepts(&thief, now));
+                all_learn(&fleet, &kept);
+                all_learn(&fleet, &late);
+                let accepted = fleet.iter().any(|server| server.accepts(&thief, now));
+                assert!(!accepted, "{chain:?} {pause} {spreads}");
             }
         }
     }
 }
 
-/// A server's clock is ahead, and another's sessions live longer.
+/// One server's clock is ahead, or one server's sessions live longer.
 #[test]
-fn servers_that_differ_end_each_other_s_sessions() {
+fn revocations_take_effect_between_servers_with_different_clocks_and_policies() {
     for revoke in ENDS_ADA {
         for ahead in [0, 1, 59, 60] {
             let fleet = fleet::<2>();
@@ -245,11 +246,11 @@ fn servers_that_differ_end_each_other_s_sessions() {
             let other = Client::browser().signed_in(&here.sessions, then, ada());
             let mut thief = Client::browser().signed_in(&here.sessions, then, ada());
             here.end_others(&mut thief, then).unwrap();
-            settle(&fleet);
+            spread(&fleet);
             revoke(&there.sessions);
-            settle(&fleet);
+            spread(&fleet);
             for client in [&thief, &other] {
-                assert!(!there.lets_in(client, T0) && !here.lets_in(client, then), "{ahead}");
+                assert!(!there.accepts(client, T0) && !here.accepts(client, then), "{ahead}");
             }
         }
     }
@@ -259,27 +260,27 @@ fn servers_that_differ_end_each_other_s_sessions() {
     there.sessions.revoke_subject("1815");
     here.end_others(&mut thief, T0).unwrap();
     let fleet = [here, there];
-    settle(&fleet);
-    assert!(!fleet.iter().any(|server| server.lets_in(&thief, T0)));
+    spread(&fleet);
+    assert!(!fleet.iter().any(|server| server.accepts(&thief, T0)));
 }
 
 #[test]
-fn a_session_at_a_server_that_is_ahead_ends_its_copies_at_one_that_is_not() {
+fn ending_the_others_also_ends_copies_that_started_at_a_server_whose_clock_is_ahead() {
     for ahead in [1, 60] {
         let fleet = fleet::<2>();
         let [here, there] = &fleet;
         let mut client = Client::browser().signed_in(&there.sessions, T0 + secs(ahead), ada());
         let copy = client.clone();
         here.end_others(&mut client, T0).unwrap();
-        settle(&fleet);
+        spread(&fleet);
         for (server, now) in [(here, T0), (there, T0 + secs(ahead))] {
-            assert!(server.lets_in(&client, now) && !server.lets_in(&copy, now));
+            assert!(server.accepts(&client, now) && !server.accepts(&copy, now));
         }
     }
 }
 
 #[test]
-fn two_sessions_that_end_each_other_unheard_both_end() {
+fn two_sessions_that_end_each_other_before_their_servers_sync_both_end() {
     for apart in [0, 1, 3] {
         let fleet = fleet::<2>();
         let [here, there] = &fleet;
@@ -288,16 +289,17 @@ fn two_sessions_that_end_each_other_unheard_both_end() {
         here.end_others(&mut owner, T0).unwrap();
         let now = T0 + secs(apart);
         there.end_others(&mut thief, now).unwrap();
-        settle(&fleet);
+        spread(&fleet);
         for server in &fleet {
-            assert!(!server.lets_in(&owner, now) && !server.lets_in(&thief, now), "{apart}");
+            assert!(!server.accepts(&owner, now) && !server.accepts(&thief, now), "{apart}");
         }
     }
 }
 
-/// Copies of one token: whoever ends the others later stays, and in one second neither.
+/// Two clients have the same token. The one that ends the others later stays. If both do it in
+/// the same second, neither stays.
 #[test]
-fn of_two_copies_of_a_session_that_end_the_others_at_most_one_stays() {
+fn at_most_one_of_two_copies_that_end_the_others_stays() {
     for apart in [0, 1, 30] {
         let fleet = fleet::<2>();
         let [here, there] = &fleet;
@@ -306,16 +308,16 @@ fn of_two_copies_of_a_session_that_end_the_others_at_most_one_stays() {
         here.end_others(&mut first, T0).unwrap();
         let now = T0 + secs(apart);
         there.end_others(&mut second, now).unwrap();
-        settle(&fleet);
+        spread(&fleet);
         for server in &fleet {
-            assert!(!server.lets_in(&first, now), "{apart}");
-            assert_eq!(server.lets_in(&second, now), apart > 0, "{apart}");
+            assert!(!server.accepts(&first, now), "{apart}");
+            assert_eq!(server.accepts(&second, now), apart > 0, "{apart}");
         }
     }
 }
 
 #[test]
-fn a_session_ends_the_others_once_a_second_and_the_owner_is_never_locked_out() {
+fn ending_the_others_works_once_a_second_and_never_locks_out_the_owner() {
     let fleet = fleet::<1>();
     let [server] = &fleet;
     let mut owner = Client::browser().signed_in(&server.sessions, T0, ada());
@@ -325,21 +327,22 @@ fn a_session_ends_the_others_once_a_second_and_the_owner_is_never_locked_out() {
         for _ in 0..3 {
             assert_eq!(server.end_others(&mut owner, now), Err(SessionError::NotNow));
         }
-        assert!(server.lets_in(&owner, now));
+        assert!(server.accepts(&owner, now));
         let mut again = Client::browser().signed_in(&server.sessions, now, ada());
-        assert!(server.lets_in(&again, now), "{second}");
+        assert!(server.accepts(&again, now), "{second}");
         again.visit(&server.sessions, now, |session| session.end().unwrap());
     }
 }
 
-/// One session, or a new one each time for a thief who has the password, too. The server of
-/// the password change has heard nothing of it, and its clock is behind.
+/// The thief uses one session, or signs in each time because they also have the password. The
+/// clock of the server where the password is changed is behind, and in some cases that server
+/// has not learned of the revocations.
 #[test]
-fn a_password_change_ends_a_thief_who_ends_the_others_without_pause() {
+fn a_password_change_ends_the_session_of_a_thief_who_ends_the_others_without_pause() {
     for signs_in in [false, true] {
         for seconds in [0, 1, 90] {
             for ahead in [0, 60] {
-                for hears in [false, true] {
+                for spreads in [false, true] {
                     let mut fleet = fleet::<2>();
                     let mut thief = Client::browser().signed_in(&fleet[0].sessions, T0, ada());
                     let mut kept = Vec::new();
@@ -352,46 +355,47 @@ fn a_password_change_ends_a_thief_who_ends_the_others_without_pause() {
                             }
                             let _ = fleet[0].end_others(&mut thief, now);
                         }
-                        kept.extend(fleet[0].says());
+                        kept.extend(fleet[0].take_passed_on());
                     }
-                    if hears {
-                        all_hear(&fleet, &kept);
+                    if spreads {
+                        all_learn(&fleet, &kept);
                     }
                     let now = T0 + secs(seconds);
                     fleet[1].at(now).sessions.revoke_subject("1815");
-                    settle(&fleet);
-                    all_hear(&fleet, &kept);
+                    spread(&fleet);
+                    all_learn(&fleet, &kept);
                     fleet[0].at(now + secs(ahead));
                     fleet[0].restart(&[kept, fleet[1].list.to_vec()].concat());
                     for server in &fleet {
-                        assert!(!server.lets_in(&thief, now + secs(ahead)), "{seconds} {ahead}");
+                        assert!(!server.accepts(&thief, now + secs(ahead)), "{seconds} {ahead}");
                     }
                     let later = now + secs(if signs_in { 122 } else { 0 });
                     let owner = Client::browser().signed_in(&fleet[1].sessions, later, ada());
-                    assert!(fleet.iter().all(|server| server.lets_in(&owner, later)), "{seconds}");
+                    assert!(fleet.iter().all(|server| server.accepts(&owner, later)), "{seconds}");
                 }
             }
         }
     }
 }
 
-/// Found by the model checker (crates/bulla-model): a sign-in after a revocation at a server
-/// that is ahead used to start past a revocation by a server that had not heard of the first.
+/// The model checker (crates/bulla-model) found this: a session that started after a revocation,
+/// at a server whose clock is ahead, got a start time that was too late. A revocation by a server
+/// that had not learned of the first one did not end it.
 #[test]
-fn a_sign_in_after_one_revocation_does_not_start_past_another_that_is_unheard() {
+fn a_sign_in_after_one_revocation_is_ended_by_another_that_arrives_later() {
     let fleet = fleet::<2>();
     let [here, ahead] = &fleet;
     let mut thief = Client::browser().signed_in(&ahead.sessions, T0 + secs(60), ada());
     ahead.end_others(&mut thief, T0 + secs(60)).unwrap();
     let other = Client::browser().signed_in(&ahead.sessions, T0 + secs(60), ada());
     here.sessions.revoke_subject("1815");
-    settle(&fleet);
-    assert!(!here.lets_in(&other, T0));
-    assert!(!ahead.lets_in(&other, T0 + secs(60)));
+    spread(&fleet);
+    assert!(!here.accepts(&other, T0));
+    assert!(!ahead.accepts(&other, T0 + secs(60)));
 }
 
 #[test]
-fn a_session_that_starts_after_a_revocation_lives_no_longer_for_it() {
+fn a_session_that_starts_after_a_revocation_keeps_its_start_and_deadline() {
     let fleet = fleet::<1>();
     let [server] = &fleet;
     server.sessions.revoke_subject("1815");
@@ -403,42 +407,43 @@ fn a_session_that_starts_after_a_revocation_lives_no_longer_for_it() {
     assert_eq!((info(&client).started_at, info(&client).expires_at), (T0, deadline));
 }
 
-/// A token has room for eight revocations that it follows. Whoever signs in after more of them
-/// within two minutes, each by another session or by an administrator, has to wait.
+/// A token has room for eight revocations that it follows. If there were more within two
+/// minutes, each by a different session or by an administrator, new sign-ins are refused until
+/// fewer are left.
 #[test]
-fn after_nine_revocations_in_two_minutes_sign_ins_wait() {
+fn after_nine_revocations_in_two_minutes_sign_ins_are_refused_for_a_minute() {
     for (times, lives_at) in [(1, 0), (8, 0), (9, 61), (1000, 61)] {
         let fleet = fleet::<1>();
         let [server] = &fleet;
         for _ in 0..times {
             let thief = Client::browser().signed_in(&server.sessions, T0, ada());
             server.sessions.revoke_subject("1815");
-            assert!(!server.lets_in(&thief, T0));
+            assert!(!server.accepts(&thief, T0));
         }
         for seconds in [0, 60, 61] {
             let now = T0 + secs(seconds);
             let owner = Client::browser().signed_in(&server.sessions, now, ada());
-            assert_eq!(server.lets_in(&owner, now), seconds >= lives_at, "{times} {seconds}");
+            assert_eq!(server.accepts(&owner, now), seconds >= lives_at, "{times} {seconds}");
         }
     }
 }
 
 #[test]
-fn a_revocation_in_the_far_future_closes_an_account_until_then() {
+fn a_revocation_in_the_future_refuses_sign_ins_until_then() {
     let subject = Subject::of("bank.example/session", "1815");
     let until = T0 + secs(90_000);
     let Ok(Revocation::Subject { except, .. }) = Revocation::of_subject(subject, T0, until) else {
-        panic!("a revocation of a subject");
+        panic!("not a revocation of a subject");
     };
-    // It may have been made two minutes before, by the clocks of others: from then on, those
-    // who sign in follow it, if there is something to follow.
+    // Because clocks differ, it may have been made two minutes before. From then on, a new
+    // session follows the revocation if that has an exception to follow.
     for (except, opens) in [(None, 600), (except, 479)] {
         let [server] = fleet::<1>();
         server.list.learn([Revocation::Subject { subject, before: T0 + secs(600), except, until }]);
         for seconds in [0, 478, 479, 599, 600] {
             let now = T0 + secs(seconds);
             let client = Client::browser().signed_in(&server.sessions, now, ada());
-            assert_eq!(server.lets_in(&client, now), seconds >= opens, "{seconds}");
+            assert_eq!(server.accepts(&client, now), seconds >= opens, "{seconds}");
         }
     }
 }
@@ -449,8 +454,8 @@ fn an_exception_spares_only_the_token_with_its_mark() {
     let [here, there] = &fleet;
     let mut client = Client::browser().signed_in(&here.sessions, T0, ada());
     here.end_others(&mut client, T0).unwrap();
-    let [Revocation::Subject { subject, before, except, until }] = here.says()[..] else {
-        panic!("one revocation of a subject");
+    let [Revocation::Subject { subject, before, except, until }] = here.take_passed_on()[..] else {
+        panic!("not one revocation of a subject");
     };
     let Exception { origin, mark } = except.unwrap();
     let other = Exception { origin, mark: mark.map(|byte| !byte) };
@@ -462,6 +467,6 @@ fn an_exception_spares_only_the_token_with_its_mark() {
     ] {
         let judge = Server::new(&there.key, Policy::default(), T0);
         judge.list.learn([Revocation::Subject { subject, before, except, until }]);
-        assert_eq!(judge.lets_in(&client, T0), lives, "{except:?}");
+        assert_eq!(judge.accepts(&client, T0), lives, "{except:?}");
     }
 }

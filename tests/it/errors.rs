@@ -1,4 +1,4 @@
-//! What errors say.
+//! The texts of errors and events.
 
 use std::collections::HashSet;
 
@@ -12,9 +12,9 @@ use bulla::{OpenError, SealError, SessionError};
 
 use crate::support::{T0, key_text, ring};
 
-/// Whoever reads the log learns which it was, and each text is one of its own.
+/// An operator who reads the log can tell from the text which error or event it was.
 #[test]
-fn every_error_and_event_has_words_of_its_own() {
+fn every_error_and_event_has_its_own_text() {
     let key_id = ring(&[&key_text()]).primary_at(T0).unwrap();
     let id = bulla::session::SessionId::from_bytes([7; 16]);
     let table: Vec<(String, &str)> = vec![
@@ -24,14 +24,14 @@ fn every_error_and_event_has_words_of_its_own() {
         (OpenError::TooShort.to_string(), "too short"),
         (OpenError::UnknownKey(key_id).to_string(), "the key ring has no key"),
         (OpenError::BadTag(key_id).to_string(), "forged, altered"),
-        (OpenError::MalformedBody.to_string(), "layout"),
+        (OpenError::MalformedBody.to_string(), "malformed"),
         (OpenError::RetiredKey(key_id).to_string(), "open-until"),
         (OpenError::NotYetValid { issued_at: T0 }.to_string(), "compare the servers' clocks"),
         (OpenError::Expired { expires_at: T0 }.to_string(), "expired at 2026-12-01T12:00:00Z"),
         (OpenError::NewerSchema { version: 3, newest: 2 }.to_string(), "3 is newer than 2"),
         (OpenError::RetiredSchema { version: 1 }.to_string(), "1 is no longer read"),
         (OpenError::Padding.to_string(), "padding"),
-        (SessionError::ResponseSent.to_string(), "the response has left"),
+        (SessionError::ResponseSent.to_string(), "already sent"),
         (SessionError::NoSession.to_string(), "no session to change"),
         (SessionError::NoChannel.to_string(), "over that channel"),
         (SessionError::NoRevocations.to_string(), "without revocations"),
@@ -39,13 +39,13 @@ fn every_error_and_event_has_words_of_its_own() {
         (SessionError::TooLarge { size: 5000, limit: 4096 }.to_string(), "5000 octets"),
         (SessionError::Conflict.to_string(), "another task"),
         (SessionError::NotNow.to_string(), "cannot tell now"),
-        (SessionError::Half.to_string(), "what the server keeps"),
+        (SessionError::Half.to_string(), "server half"),
         (SessionError::Seal(SealError::NoPrimaryKey).to_string(), "primary"),
         (Refusal::Revoked.to_string(), "revoked"),
         (Refusal::AbsoluteTimeout.to_string(), "absolute timeout"),
         (Refusal::IdleTimeout.to_string(), "idle timeout"),
         (Refusal::UnknownActivity.to_string(), "renewal token"),
-        (Refusal::Invalidated.to_string(), "that it is over"),
+        (Refusal::Invalidated.to_string(), "session is over"),
         (Refusal::NotRevalidated.to_string(), "is due"),
         (Event::Opened { id, key_id }.to_string(), "opened under key"),
         (Event::Refused(Refusal::Revoked).to_string(), "no session: "),
@@ -82,13 +82,13 @@ fn every_error_and_event_has_words_of_its_own() {
     ] {
         assert!(text.contains(&names), "{text}");
     }
-    // What is passed on is passed on in the words of its cause.
+    // An error that wraps another has the text of its cause.
     assert_eq!(Refusal::Token(OpenError::Prefix).to_string(), OpenError::Prefix.to_string());
     assert_eq!(OnceError::Open(OpenError::Prefix).to_string(), OpenError::Prefix.to_string());
 }
 
 #[test]
-fn only_what_the_client_can_mend_or_await_has_an_answer_of_its_own() {
+fn only_errors_that_a_client_can_fix_or_wait_out_have_their_own_status() {
     for (error, status) in [
         (SessionError::NoSession, Some(401)),
         (SessionError::NotNow, Some(503)),

@@ -1,6 +1,6 @@
-//! Bytes that nobody sends by accident, at every entry that reads a client's or an
-//! operator's: a value or an error, nothing of them repeated, nothing unprintable sent,
-//! and no more tokens tried than four.
+//! Malformed and huge input at every function that reads bytes of a client or an operator. It
+//! gives a value or an error, no error repeats the input, responses contain only printable
+//! characters, and at most four tokens are tried.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::{Account, Client, STATE, T0, ada, key_text, secs};
 
-/// A word that must not come back, wherever it stands.
+/// A word in inputs that no output may contain.
 const MARK: &str = "hunter2";
 
-const MEGABYTES: usize = 8 << 20;
+/// The length of huge inputs: 8 MiB.
+const HUGE: usize = 8 << 20;
 
-/// Odd bytes: each alone, and each in front of, within and behind a text.
-fn odd() -> Vec<Vec<u8>> {
+fn odd_bytes() -> Vec<Vec<u8>> {
     let bytes: &[&[u8]] = &[
         b"\r\n",
         b"\r\nSet-Cookie: id=1",
@@ -52,10 +52,12 @@ fn odd() -> Vec<Vec<u8>> {
     bytes.iter().map(|bytes| bytes.to_vec()).collect()
 }
 
-fn odd_around(text: &[u8]) -> Vec<Vec<u8>> {
+/// `text` itself, and with each of the odd bytes before, within and after it. Also the odd
+/// bytes alone, and after [`MARK`].
+fn with_odd_bytes(text: &[u8]) -> Vec<Vec<u8>> {
     let middle = text.len() / 2;
     let mut texts = vec![text.to_vec()];
-    for odd in odd() {
+    for odd in odd_bytes() {
         texts.push([&odd, text].concat());
         texts.push([&text[..middle], &odd, &text[middle..]].concat());
         texts.push([text, &odd].concat());
@@ -66,15 +68,16 @@ fn odd_around(text: &[u8]) -> Vec<Vec<u8>> {
     texts
 }
 
-/// Inputs of megabytes, of one byte again and again.
-fn vast() -> Vec<Vec<u8>> {
-    [b'A', b'\n', 0xff].map(|byte| vec![byte; MEGABYTES]).into()
+/// Huge inputs, each of one byte repeated.
+fn huge() -> Vec<Vec<u8>> {
+    [b'A', b'\n', 0xff].map(|byte| vec![byte; HUGE]).into()
 }
 
-/// Nothing of an input is in what an error or a value says of itself.
+/// Checks that the `Debug` form and the text of a value are short and printable, and do not
+/// repeat the input.
 #[track_caller]
-fn silent(said: &dyn Debug, also: &str) {
-    for text in [format!("{said:?}"), also.to_owned()] {
+fn check_shows_no_input(value: &dyn Debug, display: &str) {
+    for text in [format!("{value:?}"), display.to_owned()] {
         assert!(!text.contains(MARK), "{text}");
         assert!(text.len() < 600, "{} characters", text.len());
         assert!(text.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{text:?}");
@@ -82,10 +85,10 @@ fn silent(said: &dyn Debug, also: &str) {
 }
 
 #[track_caller]
-fn silent_result<T: Debug, E: std::error::Error>(result: &Result<T, E>) {
+fn check_result_shows_no_input<T: Debug, E: std::error::Error>(result: &Result<T, E>) {
     match result {
-        Ok(value) => silent(value, ""),
-        Err(error) => silent(error, &error.to_string()),
+        Ok(value) => check_shows_no_input(value, ""),
+        Err(error) => check_shows_no_input(error, &error.to_string()),
     }
 }
 
@@ -96,7 +99,7 @@ struct Profile {
 }
 
 #[test]
-fn no_token_text_is_repeated_or_opens_but_its_own() {
+fn malformed_tokens_are_refused_and_errors_do_not_repeat_them() {
     let ring = KeyRing::generate().unwrap();
     let sealer = Sealer::<Account>::new(&ring, secs(60));
     let signer = Signer::<Profile>::new(&ring, secs(60));
@@ -104,57 +107,61 @@ fn no_token_text_is_repeated_or_opens_but_its_own() {
     let sealed = sealer.seal_at(&ada(), T0).unwrap().into_bytes();
     let signed = signer.sign_at(&Profile { name: MARK.into() }, T0).unwrap().into_bytes();
     let longest = [b"b1.", &vec![b'A'; MAX_TOKEN_LEN][..]].concat();
-    let texts =
-        [odd_around(&sealed), odd_around(&signed), odd_around(b"b1."), odd_around(&longest)];
-    for text in texts.into_iter().flatten().chain(vast()) {
+    let texts = [
+        with_odd_bytes(&sealed),
+        with_odd_bytes(&signed),
+        with_odd_bytes(b"b1."),
+        with_odd_bytes(&longest),
+    ];
+    for text in texts.into_iter().flatten().chain(huge()) {
         let opened = sealer.open_at(&text, T0);
         assert_eq!(opened.is_ok(), text == sealed);
-        silent_result(&opened);
+        check_result_shows_no_input(&opened);
         let verified = signer.verify_at(&text, T0);
         assert_eq!(verified.is_ok(), text == signed);
-        silent_result(&verified);
+        check_result_shows_no_input(&verified);
         for raw in &raw {
-            silent_result(&raw.authenticate(&text));
+            check_result_shows_no_input(&raw.authenticate(&text));
         }
         assert_eq!(read_unverified::<Profile>(&text).is_ok(), text == signed);
-        silent_result(&read_unverified_raw(&text));
-        silent_result(&Visible::of(&text));
+        check_result_shows_no_input(&read_unverified_raw(&text));
+        check_result_shows_no_input(&Visible::of(&text));
     }
 }
 
 #[test]
-fn no_text_of_an_operator_is_repeated_or_taken_but_a_good_one() {
+fn malformed_operator_input_is_refused_and_errors_do_not_repeat_it() {
     let key = key_text();
     let line = format!("{key} primary-from={T0} # {MARK}");
     let revocation = format!("all before={T0} until={T0}");
     let good = [&key, &line, &revocation];
-    let texts = good.iter().flat_map(|text| odd_around(text.as_bytes()));
+    let texts = good.iter().flat_map(|text| with_odd_bytes(text.as_bytes()));
     let long = [vec![b'x'; MAX_RING_LEN + 1], key.repeat(100_000).into_bytes()];
-    for bytes in texts.chain(long).chain(vast()) {
-        silent_result(&KeyRing::try_from(&bytes[..]));
+    for bytes in texts.chain(long).chain(huge()) {
+        check_result_shows_no_input(&KeyRing::try_from(&bytes[..]));
         let Ok(text) = std::str::from_utf8(&bytes) else { continue };
-        silent_result(&text.parse::<KeyRing>());
+        check_result_shows_no_input(&text.parse::<KeyRing>());
         let parsed = text.parse::<Key>();
         assert_eq!(parsed.is_ok(), text == key);
-        silent_result(&parsed);
-        silent_result(&text.parse::<KeyId>());
-        silent_result(&text.parse::<UnixTime>());
-        silent_result(&text.parse::<Revocation>());
-        // What an application lets somebody choose.
-        silent_result(&Cookie::new(text).map(drop));
-        silent_result(&OldCookie::new(text).map(drop));
-        silent_result(&Cookie::default().shared_with_domain(text).map(drop));
-        silent_result(&Cookie::default().below_path(text).map(drop));
-        silent_result(&Bearer::named(text, "session-renewal").map(drop));
+        check_result_shows_no_input(&parsed);
+        check_result_shows_no_input(&text.parse::<KeyId>());
+        check_result_shows_no_input(&text.parse::<UnixTime>());
+        check_result_shows_no_input(&text.parse::<Revocation>());
+        // Names that an application might let an operator choose.
+        check_result_shows_no_input(&Cookie::new(text).map(drop));
+        check_result_shows_no_input(&OldCookie::new(text).map(drop));
+        check_result_shows_no_input(&Cookie::default().shared_with_domain(text).map(drop));
+        check_result_shows_no_input(&Cookie::default().below_path(text).map(drop));
+        check_result_shows_no_input(&Bearer::named(text, "session-renewal").map(drop));
     }
 }
 
 #[cfg(feature = "reload")]
 #[test]
-fn a_file_of_revocations_is_read_past_whatever_is_in_it() {
+fn a_revocation_file_is_read_past_malformed_lines() {
     let path = std::env::temp_dir().join(format!("bulla-extremes-{}", std::process::id()));
     let good = format!("all before={T0} until={T0}");
-    for text in odd_around(good.as_bytes()).into_iter().chain(vast()) {
+    for text in with_odd_bytes(good.as_bytes()).into_iter().chain(huge()) {
         std::fs::write(&path, [&text[..], b"\n", good.as_bytes(), b"\n"].concat()).unwrap();
         let read = bulla::revocation::RevocationFile::new(&path).read().unwrap();
         assert!(!read.is_empty() && read.iter().all(|read| read.to_string() == good));
@@ -162,7 +169,8 @@ fn a_file_of_revocations_is_read_past_whatever_is_in_it() {
     std::fs::remove_file(path).unwrap();
 }
 
-/// Sessions over everything, and how many tokens they judged.
+/// Sessions over cookies, bearer headers and old cookies, with counts of their events and of
+/// the old cookies that their hook was given.
 fn sessions() -> (Sessions<Account>, Arc<AtomicUsize>, Arc<AtomicUsize>) {
     let (opened, adopted) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (opens, adopts) = (Arc::clone(&opened), Arc::clone(&adopted));
@@ -174,15 +182,15 @@ fn sessions() -> (Sessions<Account>, Arc<AtomicUsize>, Arc<AtomicUsize>) {
             (value == "Ada").then(|| Adopted::new(ada()))
         })
         .on_event(move |event| {
-            silent(event, &event.to_string());
+            check_shows_no_input(event, &event.to_string());
             opens.fetch_add(1, Relaxed);
         })
         .build();
     (sessions, opened, adopted)
 }
 
-/// One request with these header lines: it has a session or none, and whatever it does,
-/// what leaves is header lines that any server can send.
+/// Requests with these header lines, one for each action of a handler. Checks that the response
+/// has valid header lines, and returns whether there was a session.
 #[track_caller]
 fn request(sessions: &Sessions<Account>, lines: &[(&str, &[u8])]) -> bool {
     let mut lives = false;
@@ -201,11 +209,11 @@ fn request(sessions: &Sessions<Account>, lines: &[(&str, &[u8])]) -> bool {
             lines.map(|(_, value)| *value).collect::<Vec<_>>()
         });
         lives |= session.get().is_some();
-        silent(&session, "");
-        silent(&session.status(), "");
-        silent(&session.info(), "");
+        check_shows_no_input(&session, "");
+        check_shows_no_input(&session.status(), "");
+        check_shows_no_input(&session.info(), "");
         if let Err(denied) = session.require_fresh(secs(0)) {
-            shown(&denied);
+            check_denied_shows_no_input(&denied);
         }
         act(&session);
         for line in session.commit() {
@@ -217,12 +225,12 @@ fn request(sessions: &Sessions<Account>, lines: &[(&str, &[u8])]) -> bool {
     lives
 }
 
-fn shown(denied: &Denied) {
-    silent(denied, &denied.to_string());
+fn check_denied_shows_no_input(denied: &Denied) {
+    check_shows_no_input(denied, &denied.to_string());
 }
 
 #[test]
-fn whatever_a_header_holds_leaves_legal_lines_and_is_not_repeated() {
+fn responses_to_malformed_headers_are_valid_and_do_not_repeat_them() {
     let (sessions, ..) = sessions();
     let client = Client::browser().signed_in(&sessions, T0, ada());
     let token = client.kept[STATE].clone();
@@ -231,7 +239,7 @@ fn whatever_a_header_holds_leaves_legal_lines_and_is_not_repeated() {
     let bearer = format!("Bearer {bearer}").into_bytes();
     assert!(request(&sessions, &[("cookie", &cookie)]));
     assert!(request(&sessions, &[("authorization", &bearer)]));
-    for text in odd_around(token.as_bytes()) {
+    for text in with_odd_bytes(token.as_bytes()) {
         let in_value = [format!("{STATE}=").as_bytes(), &text].concat();
         request(&sessions, &[("cookie", &in_value)]);
         let in_renewal = [&cookie, &b"; "[..], STATE.as_bytes(), b"-renewal=", &text].concat();
@@ -240,7 +248,7 @@ fn whatever_a_header_holds_leaves_legal_lines_and_is_not_repeated() {
         request(&sessions, &[("cookie", &in_piece)]);
         request(&sessions, &[("authorization", &[b"Bearer ", &text[..]].concat())]);
         request(&sessions, &[("authorization", &bearer), ("session-renewal", &text)]);
-        // As a name, before and behind a good one, and in a line of its own.
+        // As a name: before and after a good cookie, and on a line of its own.
         let named = [&text, &b"="[..], MARK.as_bytes()].concat();
         for line in [[&named, &b"; "[..], &cookie].concat(), [&cookie, &b"; "[..], &named].concat()]
         {
@@ -250,7 +258,7 @@ fn whatever_a_header_holds_leaves_legal_lines_and_is_not_repeated() {
         assert!(request(&sessions, &[("cookie", &named), ("cookie", &cookie)]));
         request(&sessions, &[("authorization", &text), ("cookie", &cookie)]);
     }
-    for text in odd_around(cookie.as_slice()) {
+    for text in with_odd_bytes(cookie.as_slice()) {
         request(&sessions, &[("cookie", &text)]);
         let old = [b"old=", &text[..]].concat();
         request(&sessions, &[("cookie", &old)]);
@@ -258,12 +266,12 @@ fn whatever_a_header_holds_leaves_legal_lines_and_is_not_repeated() {
 }
 
 #[test]
-fn of_however_many_cookies_four_are_tried_and_a_good_one_among_them_is_found() {
+fn four_cookies_of_one_name_are_tried_however_many_a_request_has() {
     let (sessions, events, adopted) = sessions();
     let client = Client::browser().signed_in(&sessions, T0, ada());
     let good = format!("{STATE}={}", client.kept[STATE]);
     let others = |name: &str, value: &str| format!("{name}={value}; ").repeat(10_000);
-    let long = "n".repeat(MEGABYTES);
+    let long = "n".repeat(HUGE);
     let table = [
         ("other cookies before", format!("{}{good}", others("a", "b")), true),
         ("other cookies behind", format!("{good}; {}", others("a", "b")), true),
@@ -274,21 +282,21 @@ fn of_however_many_cookies_four_are_tried_and_a_good_one_among_them_is_found() {
         ("10,000 behind", format!("{good}; {}", others(STATE, "b1.x")), true),
         ("10,000 renewals", format!("{}{good}", others(&format!("{STATE}-renewal"), "b1.x")), true),
         ("10,000 pieces", format!("{good}; {}", others(&format!("{STATE}-1"), "p1.12.x.x")), true),
-        ("10,000 old ones", format!("{}{good}", others("old", "x")), true),
-        ("a name of 8 MB", format!("{long}=x; {good}"), true),
-        ("a value of 8 MB", format!("a={long}; {good}"), true),
-        ("a token of 8 MB", format!("{STATE}=b1.{long}; {good}"), true),
-        ("nothing but a name of 8 MB", long.clone(), false),
-        ("8 MB of ;", ";".repeat(MEGABYTES) + &good, true),
+        ("10,000 old cookies", format!("{}{good}", others("old", "x")), true),
+        ("a name of 8 MiB", format!("{long}=x; {good}"), true),
+        ("a value of 8 MiB", format!("a={long}; {good}"), true),
+        ("a token of 8 MiB", format!("{STATE}=b1.{long}; {good}"), true),
+        ("only a name of 8 MiB", long.clone(), false),
+        ("8 MiB of ;", ";".repeat(HUGE) + &good, true),
     ];
     for (what, header, lives) in &table {
         for split in [false, true] {
             events.store(0, Relaxed);
             adopted.store(0, Relaxed);
-            // Browsers split the header over HTTP/2 and later.
+            // Over HTTP/2 and later, browsers split the header into several lines.
             let lines: Vec<&[u8]> = match split {
                 false => vec![header.as_bytes()],
-                true if header.len() > MEGABYTES => continue,
+                true if header.len() > HUGE => continue,
                 true => header.split("; ").map(str::as_bytes).collect(),
             };
             let session = sessions.load_at(T0, |name| match name {
@@ -297,12 +305,12 @@ fn of_however_many_cookies_four_are_tried_and_a_good_one_among_them_is_found() {
             });
             assert_eq!(session.get().is_some(), *lives, "{what}");
             drop(session.commit());
-            // A request is opened or refused once, whatever it carries.
+            // A request has at most two events, however many cookies it carries.
             assert!(events.load(Relaxed) <= 2, "{what}");
             assert!(adopted.load(Relaxed) <= 4, "{what}");
         }
     }
-    // And if all that is tried is old: four, and no more.
+    // Of old cookies, too, only four are tried.
     events.store(0, Relaxed);
     let header = others("old", "x");
     let session = sessions.load_at(T0, |name| (name == "cookie").then_some(header.as_bytes()));
@@ -311,7 +319,7 @@ fn of_however_many_cookies_four_are_tried_and_a_good_one_among_them_is_found() {
 }
 
 #[test]
-fn of_however_many_bearer_headers_none_counts_and_one_of_megabytes_is_refused() {
+fn several_bearer_headers_are_ignored_and_one_of_megabytes_is_refused() {
     let (sessions, ..) = sessions();
     let client = Client::mobile().signed_in(&sessions, T0, ada());
     let good = format!("Bearer {}", client.kept["session-token"]);
@@ -320,8 +328,8 @@ fn of_however_many_bearer_headers_none_counts_and_one_of_megabytes_is_refused() 
         ("two", vec![good.clone(); 2], false),
         ("10,000", vec![good.clone(); 10_000], false),
         ("of other schemes", [vec!["Basic x".into(); 10_000], vec![good.clone()]].concat(), true),
-        ("spaces around", vec![format!("Bearer {}{}", " ".repeat(MEGABYTES), &good[7..])], true),
-        ("8 MB", vec![format!("{good}{}", "A".repeat(MEGABYTES))], false),
+        ("8 MiB of spaces", vec![format!("Bearer {}{}", " ".repeat(HUGE), &good[7..])], true),
+        ("8 MiB", vec![format!("{good}{}", "A".repeat(HUGE))], false),
     ] {
         let session = sessions.load_at(T0, |name| match name {
             "authorization" => lines.iter().map(String::as_bytes).collect(),

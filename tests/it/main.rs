@@ -1,4 +1,4 @@
-//! The facts that bulla promises, as tests. One binary; time comes in as an argument.
+//! What bulla promises, as tests. All are in one test binary, and time is an argument.
 
 mod audit;
 mod browser;

@@ -1,4 +1,4 @@
-//! Sessions of another library go on as ours.
+//! Adopting the sessions of another library.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,7 +7,7 @@ use bulla::{Policy, Session, SessionError, Sessions, UnixTime};
 
 use crate::support::{Account, Client, STATE, T0, ada, alan, key_text, ring, secs};
 
-/// The cookie of the library before, which holds a name and, perhaps, a year.
+/// The old library's cookie. Its value is a name, or `NAME@SECONDS` with the time of sign-in.
 const OLD: &str = "old";
 
 fn until() -> UnixTime {
@@ -47,7 +47,7 @@ fn id(session: &Session<Account>) -> Option<u64> {
 }
 
 #[test]
-fn an_old_session_goes_on_as_ours_and_its_cookie_is_removed() {
+fn an_old_session_is_adopted_and_its_cookie_is_deleted() {
     let sessions = sessions();
     let mut browser = browser_with("ada");
     assert_eq!(browser.visit(&sessions, T0, id), Some(1815));
@@ -60,7 +60,7 @@ fn an_old_session_goes_on_as_ours_and_its_cookie_is_removed() {
 }
 
 #[test]
-fn a_request_that_does_not_look_adopts_nothing() {
+fn a_request_that_does_not_read_the_session_adopts_nothing() {
     let mut browser = browser_with("ada");
     let lines = browser.receive(&browser.send(&sessions(), T0));
     assert!(lines.is_empty());
@@ -85,7 +85,7 @@ fn an_adopted_session_can_be_changed_and_ended_at_once() {
 }
 
 #[test]
-fn what_the_old_library_does_not_know_is_left_alone() {
+fn an_old_cookie_that_the_hook_does_not_recognize_is_left_alone() {
     let sessions = sessions();
     let mut browser = browser_with("eve");
     assert_eq!(browser.visit(&sessions, T0, id), None);
@@ -102,7 +102,7 @@ fn signing_in_replaces_the_old_session() {
 }
 
 #[test]
-fn a_session_of_ours_outweighs_the_old_one_which_is_removed() {
+fn a_session_of_bulla_takes_precedence_over_an_old_one() {
     let sessions = sessions();
     let mut browser = Client::browser().signed_in(&sessions, T0, alan());
     browser.kept.insert(OLD.to_owned(), "ada".to_owned());
@@ -111,21 +111,21 @@ fn a_session_of_ours_outweighs_the_old_one_which_is_removed() {
 }
 
 #[test]
-fn an_expired_session_of_ours_is_not_revived_by_an_old_cookie() {
+fn an_old_cookie_does_not_revive_an_expired_session() {
     let sessions = sessions();
     let mut browser = Client::browser().signed_in(&sessions, T0, ada());
     browser.kept.insert(OLD.to_owned(), "ada".to_owned());
     for late in [1800, 1860, 1861] {
-        // The browser does not remove it: it was set for another domain.
+        // The browser does not delete it, because it was set for another domain.
         browser.kept.insert(OLD.to_owned(), "ada".to_owned());
         assert_eq!(browser.visit(&sessions, T0 + secs(late), id), None);
     }
     assert_eq!(browser.visit(&sessions, T0 + secs(1900), id), None);
-    assert!(browser.kept.is_empty(), "both are cleared when only ours is there");
+    assert!(browser.kept.is_empty(), "it is cleared when no old cookie is beside it");
 }
 
 #[test]
-fn junk_beside_an_expired_session_of_ours_adopts_nothing() {
+fn a_malformed_cookie_beside_an_expired_session_does_not_cause_an_adoption() {
     let sessions = sessions();
     let browser = Client::browser().signed_in(&sessions, T0, ada());
     let cookies = format!("{STATE}={}; {STATE}=x; {OLD}=ada", browser.kept[STATE]);
@@ -135,7 +135,7 @@ fn junk_beside_an_expired_session_of_ours_adopts_nothing() {
 }
 
 #[test]
-fn a_piece_of_ours_without_the_others_adopts_nothing() {
+fn an_old_cookie_is_not_adopted_beside_a_piece_or_a_malformed_token() {
     for (ours, adopted) in [("p1.02.AAAAAAAA.b1", None), ("b1.AAAA", None), ("x", Some(1815))] {
         let mut browser = browser_with("ada");
         browser.kept.insert(STATE.to_owned(), ours.to_owned());
@@ -144,7 +144,7 @@ fn a_piece_of_ours_without_the_others_adopts_nothing() {
 }
 
 #[test]
-fn an_unknown_key_is_left_alone_and_adopts_nothing() {
+fn an_old_cookie_is_not_adopted_beside_a_token_under_an_unknown_key() {
     let mut browser = Client::browser().signed_in(&sessions(), T0, ada());
     browser.kept.insert(OLD.to_owned(), "ada".to_owned());
     let before = browser.clone();
@@ -173,7 +173,7 @@ fn an_adopted_session_lives_no_longer_than_the_old_one_would_have() {
 }
 
 #[test]
-fn an_adopted_session_is_fresh_only_since_its_known_sign_in() {
+fn an_adopted_session_is_fresh_only_if_its_sign_in_time_is_known() {
     let sessions = sessions();
     let fresh = |session: &Session<Account>| session.require_fresh(secs(300)).is_ok();
     assert!(!browser_with("ada").visit(&sessions, T0, fresh));
@@ -185,17 +185,17 @@ fn an_adopted_session_is_fresh_only_since_its_known_sign_in() {
 }
 
 #[test]
-fn while_old_servers_run_their_cookie_counts_until_the_state_changes() {
+fn while_old_servers_run_the_old_cookie_is_read_until_the_state_changes() {
     let old = OldCookie::new(OLD).unwrap().while_old_servers_run();
     let sessions = builder(&key_text()).adopt_cookie(old, until(), recognize).build();
     let mut browser = browser_with("ada");
-    for (said, want) in [("ada", Some(1815)), ("alan", Some(1912)), ("signed-out", None)] {
-        browser.kept.insert(OLD.to_owned(), said.to_owned()); // by an old server
+    for (value, want) in [("ada", Some(1815)), ("alan", Some(1912)), ("signed-out", None)] {
+        browser.kept.insert(OLD.to_owned(), value.to_owned()); // by an old server
         assert_eq!(browser.visit(&sessions, T0, id), want);
         assert_eq!(browser.kept.keys().collect::<Vec<_>>(), [OLD]);
     }
 
-    // A change makes it ours; the old servers still have what they know.
+    // A change creates our session. The old cookie stays for the old servers.
     let mut changed = browser_with("ada");
     let borrowed = |session: &Session<Account>| session.info().unwrap().borrowed;
     assert!(changed.visit(&sessions, T0, borrowed));
@@ -210,7 +210,7 @@ fn while_old_servers_run_their_cookie_counts_until_the_state_changes() {
     assert!(!browser_with("ada").visit(&sessions, T0, in_one));
     assert_eq!(changed.kept.keys().collect::<Vec<_>>(), [STATE, OLD]);
 
-    // Signing in and out here counts on both.
+    // Signing in or out deletes the old cookie, so that it takes effect on old servers, too.
     changed.visit(&sessions, T0, |session| session.end().unwrap());
     assert!(changed.kept.is_empty());
     let mut other = browser_with("ada");
@@ -219,7 +219,7 @@ fn while_old_servers_run_their_cookie_counts_until_the_state_changes() {
 }
 
 #[test]
-fn adopting_switches_its_transport_on() {
+fn adopting_a_cookie_or_a_bearer_token_enables_its_channel() {
     let cookie = || OldCookie::new(OLD).unwrap();
     let over = |sessions: Sessions<Account>| {
         let start = |channel| {
@@ -237,7 +237,7 @@ fn adopting_switches_its_transport_on() {
 }
 
 #[test]
-fn an_old_cookie_is_removed_by_its_own_path_and_domain() {
+fn an_old_cookie_is_deleted_with_its_path_and_domain() {
     let table = [
         (OldCookie::new(OLD), "old=; Path=/; Secure; Max-Age=0"),
         (
@@ -269,13 +269,13 @@ fn an_old_bearer_token_is_exchanged_for_new_ones() {
     assert!(phone.kept["session-token"].starts_with("b1."));
     assert_eq!(phone.visit(&sessions, T0 + secs(1), id), Some(1815));
 
-    // A client that ignores the new ones goes on with the old, in sessions of their own.
+    // A client that ignores the new tokens gets a new session with each request.
     let ids = [0, 1].map(|_| old.clone().visit(&sessions, T0, |s| s.info().unwrap().id));
     assert_ne!(ids[0], ids[1]);
 }
 
 #[test]
-fn a_cookie_that_ours_takes_over_by_name_is_adopted() {
+fn an_old_cookie_with_the_name_of_the_session_cookie_is_adopted() {
     let sessions = builder(&key_text())
         .cookie(bulla::Cookie::new(OLD).unwrap().over_plain_http())
         .adopt_cookie(OldCookie::new(OLD).unwrap(), until(), recognize)
@@ -287,7 +287,7 @@ fn a_cookie_that_ours_takes_over_by_name_is_adopted() {
 }
 
 #[test]
-fn events_tell_what_was_adopted_and_what_was_not() {
+fn events_report_each_adoption_and_each_failed_one() {
     let events = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&events);
     let sessions = builder(&key_text())
@@ -309,7 +309,7 @@ fn events_tell_what_was_adopted_and_what_was_not() {
 }
 
 #[test]
-fn signing_in_and_raising_privilege_in_one_request_removes_the_old_cookie() {
+fn signing_in_and_reauthenticating_in_one_request_deletes_the_old_cookie() {
     let old = OldCookie::new("old").unwrap().while_old_servers_run();
     let sessions = Sessions::<Account>::builder(ring(&[&key_text()]), Policy::default())
         .adopt_cookie(old, T0 + secs(86_400), |_| Some(Adopted::new(ada())))
@@ -320,5 +320,5 @@ fn signing_in_and_raising_privilege_in_one_request_removes_the_old_cookie() {
         session.start(alan()).unwrap();
         session.reauthenticated().unwrap();
     });
-    assert!(!client.kept.contains_key("old"), "old servers would still see the one before");
+    assert!(!client.kept.contains_key("old"), "old servers would still accept the old session");
 }

@@ -1,4 +1,4 @@
-//! Requests that overlap, servers that differ.
+//! Requests that overlap, and servers with different keys, schemas and clocks.
 
 use bulla::{Payload, Policy, Sessions};
 use serde::{Deserialize, Serialize};
@@ -12,14 +12,14 @@ fn sessions(keys: &[&str]) -> Sessions<Account> {
         .build()
 }
 
-/// One request changes the state while another only renews; the responses
-/// arrive in both orders.
+/// One request changes the state while another only renews the session. The responses arrive in
+/// either order.
 #[test]
 fn a_renewal_never_undoes_a_change_in_either_order() {
     let (old, new) = (key_text(), key_text());
     let (before, after) = (sessions(&[&old]), sessions(&[&new, &old]));
     for client in [Client::browser(), Client::mobile()] {
-        // Renewal because of activity, because of the key, and because of both.
+        // The renewal is due because of activity, because of a new key, or because of both.
         for (sealed_by, renews_at) in [(&after, 600), (&before, 1), (&before, 600)] {
             for change_arrives_first in [true, false] {
                 let mut client = client.clone().signed_in(sealed_by, T0, ada());
@@ -47,7 +47,7 @@ fn a_renewal_never_undoes_a_change_in_either_order() {
 }
 
 #[test]
-fn after_the_old_key_is_dropped_exactly_those_not_seen_since_are_refused() {
+fn dropping_the_old_key_refuses_exactly_the_sessions_not_used_since_the_rotation() {
     let (old, new) = (key_text(), key_text());
     let (before, during, after) = (sessions(&[&old]), sessions(&[&new, &old]), sessions(&[&new]));
     for client in [Client::browser(), Client::mobile()] {
@@ -58,9 +58,9 @@ fn after_the_old_key_is_dropped_exactly_those_not_seen_since_are_refused() {
 
         let mut refused = unseen.clone();
         assert!(refused.visit(&after, T0 + secs(10), |session| session.get().is_none()));
-        assert_eq!(refused, unseen, "and left alone: another server may know the key");
+        assert_eq!(refused, unseen, "left alone, because another server may have the key");
 
-        // The session goes on under the new key alone: renewed, changed, renewed.
+        // The session goes on under the new key: two renewals, then a change, twice.
         let mut now = T0 + secs(10);
         for round in 0..6 {
             now = now + secs(1500);
@@ -75,7 +75,7 @@ fn after_the_old_key_is_dropped_exactly_those_not_seen_since_are_refused() {
 }
 
 #[test]
-fn an_older_copy_is_never_taken_for_a_state_token_that_cannot_be_opened() {
+fn an_older_copy_never_replaces_a_state_token_that_cannot_be_opened() {
     let (old, new, newest) = (key_text(), key_text(), key_text());
     let (before, here) = (sessions(&[&old]), sessions(&[&new, &old]));
     let ahead = sessions(&[&newest, &new, &old]);
@@ -83,7 +83,7 @@ fn an_older_copy_is_never_taken_for_a_state_token_that_cannot_be_opened() {
     client.visit(&here, T0, |session| assert!(session.get().is_some()));
     let copy = client.kept["__Host-session-renewal"].clone();
     client.visit(&ahead, T0, |session| session.update(|a| a.name = "Countess".into()).unwrap());
-    // The late response of an overlapping renewal puts the copy back.
+    // The response of an overlapping renewal arrives late and puts the copy back.
     client.kept.insert("__Host-session-renewal".into(), copy);
 
     let untouched = client.clone();
@@ -92,8 +92,8 @@ fn an_older_copy_is_never_taken_for_a_state_token_that_cannot_be_opened() {
     client.visit(&ahead, T0, |session| assert_eq!(session.get().unwrap().name, "Countess"));
 }
 
-/// A mobile client that keeps both headers is never taken for one that keeps
-/// only the token, even when its renewal token is another session's.
+/// A mobile client that keeps both headers is not treated as one that keeps only the state
+/// token, even if its renewal token belongs to another session.
 #[test]
 fn a_stale_renewal_token_does_not_put_renewals_into_the_state_token() {
     let key = key_text();
@@ -121,10 +121,10 @@ impl From<Account> for AccountV2 {
     }
 }
 
-/// The newer server has one more key as primary and a newer schema; requests
-/// alternate between the two.
+/// The newer server has an additional key, which is primary, and a newer schema. Requests
+/// alternate between the two servers.
 #[test]
-fn during_a_rolling_deploy_nobody_is_signed_out_and_the_old_overwrites_nothing() {
+fn a_rolling_deploy_signs_no_user_out_and_old_servers_overwrite_nothing_newer() {
     let (old_key, new_key) = (key_text(), key_text());
     let old = sessions(&[&old_key]);
     let new = Sessions::<AccountV2>::new(ring(&[&new_key, &old_key]), Policy::default());
@@ -138,7 +138,7 @@ fn during_a_rolling_deploy_nobody_is_signed_out_and_the_old_overwrites_nothing()
         client.visit(&old, now, |session| assert_eq!(session.get().unwrap().id, 1815));
         assert_eq!(
             client, before,
-            "round {round}: the old server writes nothing over the new one's"
+            "round {round}: the old server overwrites nothing of the new one"
         );
     }
     client.visit(&new, now, |session| session.update(|account| account.visits += 1).unwrap());
@@ -156,7 +156,7 @@ fn during_a_rolling_deploy_nobody_is_signed_out_and_the_old_overwrites_nothing()
     assert!(client.visit(&same_ring, now, |session| session.get().is_none()));
     assert_eq!(client, before);
 
-    // The old server's change comes through to the new one.
+    // The new server reads a change by the old one.
     let mut client = Client::browser().signed_in(&old, T0, ada());
     client.visit(&new, T0, |session| assert!(session.get().is_some()));
     client.visit(&old, T0, |session| session.update(|account| account.id = 7).unwrap());
@@ -178,7 +178,7 @@ fn servers_with_clocks_a_minute_apart_agree() {
 }
 
 #[test]
-fn what_a_late_renewal_leaves_behind_does_not_stand_in_the_way_of_the_next_session() {
+fn a_renewal_token_left_by_a_late_response_does_not_block_the_next_session() {
     let (old, new) = (key_text(), key_text());
     let (before, after) = (sessions(&[&old]), sessions(&[&new]));
     let mut client = Client::browser().signed_in(&before, T0, ada());
@@ -197,7 +197,7 @@ fn what_a_late_renewal_leaves_behind_does_not_stand_in_the_way_of_the_next_sessi
 }
 
 #[test]
-fn a_renewal_cookie_that_somebody_else_has_planted_stops_no_renewal() {
+fn a_renewal_cookie_planted_by_an_attacker_stops_no_renewal() {
     let cookie = bulla::Cookie::new("session").unwrap().shared_with_domain("bank.example");
     let sessions = Sessions::<Account>::builder(ring(&[&key_text()]), Policy::default())
         .cookie(cookie.unwrap())
@@ -217,7 +217,7 @@ fn a_renewal_cookie_that_somebody_else_has_planted_stops_no_renewal() {
 }
 
 #[test]
-fn a_slow_change_takes_no_activity_away() {
+fn a_slow_change_does_not_undo_later_activity() {
     let sessions = Sessions::<Account>::builder(ring(&[&key_text()]), Policy::high_value())
         .cookie(bulla::Cookie::default())
         .bearer(bulla::Bearer::default())
@@ -238,7 +238,7 @@ fn a_slow_change_takes_no_activity_away() {
 }
 
 #[test]
-fn a_slow_renewal_records_when_it_leaves() {
+fn a_slow_renewal_records_the_time_of_its_response() {
     let clock = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(T0.as_secs()));
     let reads = std::sync::Arc::clone(&clock);
     let at = |seconds| clock.store(T0.as_secs() + seconds, std::sync::atomic::Ordering::Relaxed);
@@ -251,7 +251,7 @@ fn a_slow_renewal_records_when_it_leaves() {
     slow.get().unwrap();
     at(340);
     let quick = client.send_now(&sessions);
-    assert!(quick.get().is_none(), "nothing was recorded since 0");
+    assert!(quick.get().is_none(), "no activity has been recorded since 0");
     at(299);
     client.receive(&slow);
     at(598);
@@ -259,7 +259,7 @@ fn a_slow_renewal_records_when_it_leaves() {
 }
 
 #[test]
-fn a_poll_in_the_background_puts_no_older_time_over_a_newer() {
+fn a_background_request_does_not_overwrite_newer_activity() {
     let (old, new) = (key_text(), key_text());
     let before = Sessions::<Account>::new(ring(&[&old]), Policy::high_value());
     let after = Sessions::<Account>::new(ring(&[&new, &old]), Policy::high_value());
@@ -273,7 +273,7 @@ fn a_poll_in_the_background_puts_no_older_time_over_a_newer() {
 }
 
 #[test]
-fn two_requests_astride_the_idle_timeout_lose_nothing() {
+fn overlapping_requests_around_the_idle_timeout_keep_the_session() {
     let sessions = sessions(&[&key_text()]);
     let mut client = Client::browser().signed_in(&sessions, T0, ada());
     let in_time = client.send(&sessions, T0 + secs(1799));
@@ -284,9 +284,9 @@ fn two_requests_astride_the_idle_timeout_lose_nothing() {
     assert!(client.send(&sessions, T0 + secs(1801)).get().is_some());
 }
 
-/// The renewal token has expired then, and no other says how long the session lived.
+/// The renewal token has expired by then, and no other token records the last activity.
 #[test]
-fn two_requests_astride_the_idle_timeout_of_a_renewed_session_lose_nothing() {
+fn overlapping_requests_around_the_idle_timeout_keep_a_renewed_session() {
     let sessions = sessions(&[&key_text()]);
     for client in [Client::browser(), Client::mobile()] {
         let mut client = client.signed_in(&sessions, T0, ada());
@@ -297,7 +297,7 @@ fn two_requests_astride_the_idle_timeout_of_a_renewed_session_lose_nothing() {
         client.receive(&in_time);
         client.receive(&too_late);
         assert!(client.send(&sessions, T0 + secs(2401)).get().is_some());
-        // And a minute after the timeout all is cleared.
+        // A minute after the timeout, both tokens are cleared.
         let over = client.send(&sessions, T0 + secs(2399 + 1800 + 60));
         assert!(over.get().is_none());
         client.receive(&over);
@@ -305,10 +305,10 @@ fn two_requests_astride_the_idle_timeout_of_a_renewed_session_lose_nothing() {
     }
 }
 
-/// Otherwise it would be judged nowhere once its key has retired, and no activity would be
-/// recorded over it any more.
+/// Otherwise no server could judge the renewal token once its key has retired, and none could
+/// record activity in its place.
 #[test]
-fn a_change_leaves_no_renewal_token_behind_under_the_old_key() {
+fn a_change_also_replaces_a_renewal_token_under_an_old_key() {
     let (old, new) = (key_text(), key_text());
     let before = sessions(&[&old]);
     let retires = format!("{old} open-until={}", T0 + secs(2000));
@@ -319,13 +319,13 @@ fn a_change_leaves_no_renewal_token_behind_under_the_old_key() {
         let session = client.send(&after, T0 + secs(1500));
         session.update(|account| account.id += 1).unwrap();
         assert_eq!(effect(&client.receive(&session)), "+state +renewal");
-        // The old key has retired; what was seen last counts, and not the change.
+        // The old key has retired. The last activity counts, not the time of the change.
         for at in [2100, 3500, 5000] {
             client.visit(&after, T0 + secs(at), |session| {
-                assert_eq!(session.get().expect("it was seen").id, 1816, "{at}");
+                assert_eq!(session.get().expect("it was active").id, 1816, "{at}");
             });
         }
-        // And now that all is under the new key, a change leaves the renewal token alone.
+        // Now that both tokens are under the new key, a change does not touch the renewal token.
         let session = client.send(&after, T0 + secs(5100));
         session.update(|account| account.id += 1).unwrap();
         assert_eq!(effect(&client.receive(&session)), "+state");

@@ -1,4 +1,4 @@
-//! What holds for every payload, every token and every purpose.
+//! Properties of every payload, every token and every purpose.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ enum Kind {
     Nested(Vec<Kind>),
 }
 
-/// Of every shape that serde knows.
+/// A payload with every shape of serde's data model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Payload)]
 #[payload(purpose = "shop.example/everything")]
 struct Everything {
@@ -29,7 +29,7 @@ struct Everything {
     bytes: [u8; 4],
 }
 
-/// The same as JSON.
+/// The same payload, encoded as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Payload)]
 #[payload(purpose = "shop.example/everything-readable", encoding = "json")]
 struct Readable(Everything);
@@ -56,7 +56,8 @@ prop_compose! {
     }
 }
 
-/// As in the specification's sections 3 and 9: visible, or parts that zero bytes join.
+/// Purposes of the specification's sections 3 and 9: visible characters, or a purpose and more
+/// bytes joined by a zero byte.
 fn purpose() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         "[!-~]{1,12}".prop_map(String::into_bytes),
@@ -77,14 +78,14 @@ fn made(tokens: &RawTokens, payload: &[u8]) -> String {
 
 proptest! {
     #[test]
-    fn a_value_of_any_shape_comes_back(value in everything(), bucket: u8) {
+    fn a_value_of_any_shape_survives_a_round_trip(value in everything(), bucket: u8) {
         let ring = ring(&[&key_text()]);
         let sealer = Sealer::<Everything>::new(&ring, secs(60)).padded_to(bucket);
         let token = sealer.seal_at(&value, T0).unwrap();
         prop_assert_eq!(&sealer.open_at(&token, T0).unwrap().payload, &value);
         let signer = Signer::<Readable>::new(&ring, secs(60));
         let value = Readable(value);
-        // JSON may take more than a token holds.
+        // As JSON, the value may be too long for a token.
         if let Ok(token) = signer.sign_at(&value, T0) {
             prop_assert_eq!(signer.verify_at(&token, T0).unwrap().payload, value);
         }
@@ -114,7 +115,7 @@ proptest! {
     }
 
     #[test]
-    fn only_the_versions_of_its_chain_are_read(schema in 1_u32..=u32::MAX, payload: Vec<u8>) {
+    fn a_payload_of_a_newer_schema_version_is_refused(schema in 1_u32..=u32::MAX, payload: Vec<u8>) {
         let ring = ring(&[&key_text()]);
         let tokens = RawTokens::new(&ring, Mode::Sealed, Everything::PURPOSE);
         let token = tokens.make(&payload, schema, secs(60), T0).unwrap();

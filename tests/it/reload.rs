@@ -1,4 +1,4 @@
-//! A ring that is followed while it is in use.
+//! Key rings that are reloaded while they are in use.
 
 use std::error::Error as _;
 use std::fs;
@@ -13,7 +13,7 @@ use bulla::{KeyRing, OpenError, Policy, RingHandle, Sealer, Sessions};
 
 use crate::support::{Account, Client, T0, ada, key_text, ring, secs};
 
-/// A folder of a test's own, removed at its end.
+/// A temporary folder, removed at the end of the test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -36,7 +36,7 @@ impl Drop for Folder {
     }
 }
 
-/// As the command-line tool does it.
+/// Replaces a file as the command-line tool does.
 fn write_atomically(path: &Path, text: &str) {
     let temporary = path.with_extension("new");
     fs::write(&temporary, text).unwrap();
@@ -47,7 +47,7 @@ fn follow(path: &Path) -> (RingHandle, Reloader<RingFile>) {
     Reloader::new(RingFile::new(path)).unwrap()
 }
 
-/// Two looks: one sees the change, the other that it has settled.
+/// Checks twice if needed: a change is used once two checks have read the same text.
 fn settle(reloader: &mut Reloader<RingFile>) -> Reload {
     match reloader.check(T0) {
         Reload::Unsettled => reloader.check(T0),
@@ -64,7 +64,7 @@ fn id(key: &str) -> String {
 }
 
 #[test]
-fn whatever_holds_the_handle_changes_with_it() {
+fn sealers_and_sessions_use_a_replaced_ring_at_once() {
     let (old, new) = (key_text(), key_text());
     let handle = RingHandle::from(ring(&[&old]));
     let sealer = Sealer::<Account>::new(&handle, secs(900));
@@ -80,16 +80,17 @@ fn whatever_holds_the_handle_changes_with_it() {
 
     handle.replace(ring(&[&new]));
     assert!(matches!(sealer.open_at(&token, T0), Err(OpenError::UnknownKey(_))));
-    assert!(browser.visit(&sessions, T0, |session| session.get().is_some()), "it had moved");
+    let alive = browser.visit(&sessions, T0, |session| session.get().is_some());
+    assert!(alive, "the session has moved to the new key");
 }
 
 #[test]
-fn every_way_of_changing_a_file_is_noticed() {
+fn every_way_of_replacing_a_ring_file_is_noticed() {
     let folder = Folder::new();
     let path = folder.file("ring");
     let keys: Vec<String> = (0..4).map(|_| key_text()).collect();
 
-    // Kubernetes: the file is a link to a link that is swapped.
+    // As in Kubernetes: the file is a link to a link, which is replaced.
     fs::create_dir(folder.file("v1")).unwrap();
     fs::create_dir(folder.file("v2")).unwrap();
     fs::write(folder.file("v1/ring"), &keys[0]).unwrap();
@@ -119,7 +120,7 @@ fn every_way_of_changing_a_file_is_noticed() {
 }
 
 #[test]
-fn a_bad_ring_is_refused_said_to_be_and_the_last_good_one_stays() {
+fn a_bad_ring_is_refused_and_reported_and_the_last_good_one_stays() {
     let (a, b) = (key_text(), key_text());
     let table: &[(&str, Vec<u8>, &str)] = &[
         ("empty", b"".to_vec(), "has no key"),
@@ -129,10 +130,10 @@ fn a_bad_ring_is_refused_said_to_be_and_the_last_good_one_stays() {
         ("a byte order mark", format!("\u{feff}{a}").into(), "byte order mark"),
         ("not UTF-8", b"# \xff\xfe".to_vec(), "not UTF-8"),
         ("10 MB", vec![b'#'; 10_000_000], "the limit is"),
-        ("no primary key now", format!("{a} primary-from=9999-01-01T00:00:00Z").into(), "primary"),
+        ("no primary key yet", format!("{a} primary-from=9999-01-01T00:00:00Z").into(), "primary"),
         ("all retired", format!("{a} open-until=1999-01-01T00:00:00Z").into(), "primary"),
-        ("an older one", format!("# serial: 6\n{a}").into(), "serial number 6"),
-        ("one without a number", a.clone().into(), "no serial number"),
+        ("an older serial number", format!("# serial: 6\n{a}").into(), "serial number 6"),
+        ("no serial number", a.clone().into(), "no serial number"),
     ];
     for (what, bad, says) in table {
         let folder = Folder::new();
@@ -157,7 +158,7 @@ fn a_bad_ring_is_refused_said_to_be_and_the_last_good_one_stays() {
 }
 
 #[test]
-fn what_is_no_regular_file_is_refused_without_waiting() {
+fn a_path_that_is_not_a_regular_file_is_refused_without_waiting() {
     let folder = Folder::new();
     let refused = |path: &Path| {
         let error = Reloader::new(RingFile::new(path)).err().unwrap();
@@ -179,14 +180,14 @@ fn what_is_no_regular_file_is_refused_without_waiting() {
 }
 
 #[test]
-fn a_file_in_the_middle_of_being_written_is_not_taken() {
+fn a_partly_written_ring_file_is_not_used() {
     let folder = Folder::new();
     let path = folder.file("ring");
     let keys: Vec<String> = (0..3).map(|_| key_text()).collect();
     fs::write(&path, &keys[0]).unwrap();
     let (handle, mut reloader) = follow(&path);
     let whole = keys.join("\n");
-    // Cut after a line, the text is a ring, though not the one that is meant.
+    // A text that is cut after a line is a valid ring, but an incomplete one.
     for end in [0, 30, keys[0].len() + 1 + 64, whole.len()] {
         fs::write(&path, &whole[..end]).unwrap();
         assert_eq!(reloader.check(T0), Reload::Unsettled);
@@ -197,7 +198,7 @@ fn a_file_in_the_middle_of_being_written_is_not_taken() {
 }
 
 #[test]
-fn a_clock_that_jumps_loses_no_ring() {
+fn a_ring_that_was_loaded_stays_when_the_clock_jumps() {
     let folder = Folder::new();
     let path = folder.file("ring");
     let (a, b) = (key_text(), key_text());
@@ -208,17 +209,17 @@ fn a_clock_that_jumps_loses_no_ring() {
     let (november, december) =
         ("2026-11-30T23:59:59Z".parse().unwrap(), "2026-12-01T00:00:00Z".parse().unwrap());
     for _ in 0..3 {
-        assert_ne!(reloader.check(november), Reload::Replaced, "it would seal nothing");
+        assert_ne!(reloader.check(november), Reload::Replaced, "it has no primary key yet");
     }
     assert_eq!(ids(&handle), [id(&a)]);
     assert_eq!(reloader.check(december), Reload::Replaced);
-    // Back again: what is in use stays in use.
+    // The clock is set back: the ring in use stays.
     assert_eq!(reloader.check(november), Reload::Unchanged);
     assert_eq!(ids(&handle), [id(&b)]);
 }
 
 #[test]
-fn two_threads_open_tokens_through_a_thousand_swaps() {
+fn two_threads_open_tokens_while_the_ring_is_replaced_1000_times() {
     let folder = Folder::new();
     let path = folder.file("ring");
     let (a, b) = (key_text(), key_text());
@@ -253,7 +254,7 @@ fn two_threads_open_tokens_through_a_thousand_swaps() {
 }
 
 #[test]
-fn an_unknown_key_brings_the_next_look_forward() {
+fn a_token_under_an_unknown_key_triggers_a_reload() {
     let folder = Folder::new();
     let path = folder.file("ring");
     let (a, b) = (key_text(), key_text());
@@ -265,20 +266,20 @@ fn an_unknown_key_brings_the_next_look_forward() {
     assert!(sealer.open_at(&elsewhere, T0).is_err());
     let begun = Instant::now();
     while sealer.open_at(&elsewhere, T0).is_err() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "it was not loaded");
+        assert!(begun.elapsed() < Duration::from_secs(20), "the ring was not reloaded");
         thread::yield_now();
     }
 }
 
 #[test]
-fn a_reloader_ends_with_the_last_handle() {
+fn a_reloader_stops_when_the_last_handle_is_dropped() {
     let folder = Folder::new();
     let path = folder.file("ring");
     fs::write(&path, key_text()).unwrap();
     let (handle, mut reloader) = follow(&path);
     let sealer = Sealer::<Account>::new(&handle, secs(900));
     drop(handle);
-    assert_eq!(reloader.check(T0), Reload::Unchanged, "the sealer has one");
+    assert_eq!(reloader.check(T0), Reload::Unchanged, "the sealer still has a handle");
     drop(sealer);
     assert_eq!(reloader.check(T0), Reload::Abandoned);
 }
@@ -303,7 +304,7 @@ fn a_serial_number_is_read_from_its_comment() {
 }
 
 #[test]
-fn a_ring_that_everybody_can_read_is_taken_with_a_warning() {
+fn a_world_readable_ring_file_is_used_with_a_warning() {
     let folder = Folder::new();
     let path = folder.file("ring");
     fs::write(&path, key_text()).unwrap();
@@ -312,7 +313,7 @@ fn a_ring_that_everybody_can_read_is_taken_with_a_warning() {
         bulla_conformance::logged(tracing::Level::WARN, || follow(&path));
     assert_eq!(log.lines().count(), 1, "{log}");
     assert!(log.contains("WARN") && log.contains("mode 644") && log.contains("chmod 600"), "{log}");
-    // Said again only when it was put right in between.
+    // The warning is repeated only if the mode was correct in between.
     for (mode, lines) in [(0o644, 0), (0o640, 0), (0o644, 1), (0o600, 0), (0o604, 1), (0o601, 0)] {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         let (_, log) = bulla_conformance::logged(tracing::Level::WARN, || reloader.check(T0));
@@ -321,7 +322,7 @@ fn a_ring_that_everybody_can_read_is_taken_with_a_warning() {
 }
 
 #[test]
-fn the_log_says_which_ring_is_in_use_and_where_it_is_from() {
+fn the_log_names_the_ring_in_use_and_its_source() {
     let folder = Folder::new();
     let path = folder.file("ring");
     let (a, b) = (key_text(), key_text());
@@ -343,7 +344,7 @@ fn the_log_says_which_ring_is_in_use_and_where_it_is_from() {
 }
 
 #[test]
-fn a_ring_of_the_same_serial_number_is_taken() {
+fn a_changed_ring_with_the_same_serial_number_is_used() {
     let folder = Folder::new();
     let path = folder.file("ring");
     let (a, b) = (key_text(), key_text());
@@ -355,7 +356,7 @@ fn a_ring_of_the_same_serial_number_is_taken() {
 }
 
 #[test]
-fn a_source_that_fails_in_ever_new_words_is_said_to_fail() {
+fn a_source_that_fails_with_changing_messages_is_logged_once() {
     struct Vault(u64);
     impl bulla::keys::RingSource for Vault {
         fn name(&self) -> String {
@@ -381,7 +382,7 @@ fn a_source_that_fails_in_ever_new_words_is_said_to_fail() {
 }
 
 #[test]
-fn an_interval_without_end_does() {
+fn an_endless_interval_still_reloads_on_a_hint() {
     let folder = Folder::new();
     let path = folder.file("ring");
     let (a, b) = (key_text(), key_text());
@@ -391,7 +392,7 @@ fn an_interval_without_end_does() {
     let begun = Instant::now();
     while handle.ring().entries().len() == 1 {
         handle.hint();
-        assert!(begun.elapsed() < Duration::from_secs(20), "its thread has ended");
+        assert!(begun.elapsed() < Duration::from_secs(20), "the ring was not reloaded");
         thread::sleep(Duration::from_millis(20));
     }
 }

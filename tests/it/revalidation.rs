@@ -1,4 +1,4 @@
-//! Sessions that the application's check is asked about.
+//! Sessions that the application checks every few minutes (`SessionsBuilder::revalidate`).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,19 +11,19 @@ use crate::support::{
     Account, Client, RENEWAL, STATE, T0, ada, alan, effect, key_text, ring, secs,
 };
 
-/// Sessions whose check gives what the test says.
+/// Sessions whose check returns what the test sets, with a count of its calls.
 struct World {
     sessions: Sessions<Account>,
-    says: Arc<Mutex<Validity>>,
-    asked: Arc<AtomicUsize>,
+    validity: Arc<Mutex<Validity>>,
+    calls: Arc<AtomicUsize>,
     events: Arc<Mutex<Vec<Event>>>,
 }
 
 impl World {
     fn new() -> World {
-        let (says, asked) = (Arc::new(Mutex::new(Validity::Holds)), Arc::default());
+        let (validity, calls) = (Arc::new(Mutex::new(Validity::Holds)), Arc::default());
         let events: Arc<Mutex<Vec<Event>>> = Arc::default();
-        let (answer, count, log) = (Arc::clone(&says), Arc::clone(&asked), Arc::clone(&events));
+        let (result, count, log) = (Arc::clone(&validity), Arc::clone(&calls), Arc::clone(&events));
         let sessions = Sessions::builder(ring(&[&key_text()]), Policy::default())
             .cookie(bulla::Cookie::default())
             .bearer(bulla::Bearer::default())
@@ -31,25 +31,26 @@ impl World {
             .revalidate(move |account: Arc<Account>| {
                 let count: &AtomicUsize = &count;
                 count.fetch_add(1, Ordering::Relaxed);
-                let answer = *answer.lock().unwrap();
+                let result = *result.lock().unwrap();
                 async move {
                     assert!(account.id == ada().id || account.id == alan().id);
-                    answer
+                    result
                 }
             })
             .build();
-        World { sessions, says, asked, events }
+        World { sessions, validity, calls, events }
     }
 
-    fn say(&self, validity: Validity) {
-        *self.says.lock().unwrap() = validity;
+    fn set(&self, validity: Validity) {
+        *self.validity.lock().unwrap() = validity;
     }
 
-    fn asked(&self) -> usize {
-        self.asked.swap(0, Ordering::Relaxed)
+    /// The number of calls since the last call of this function.
+    fn take_calls(&self) -> usize {
+        self.calls.swap(0, Ordering::Relaxed)
     }
 
-    /// A request as an adapter makes it; what leaves.
+    /// A request as an adapter makes it. Returns its effect on the client's tokens.
     fn visit(
         &self,
         client: &mut Client,
@@ -68,21 +69,21 @@ fn reads(session: &Session<Account>) {
 }
 
 #[test]
-fn the_check_is_asked_once_in_five_minutes_of_a_session() {
+fn the_check_runs_once_per_session_every_five_minutes() {
     for client in [Client::browser(), Client::mobile()] {
         let world = World::new();
         let mut client = client.signed_in(&world.sessions, T0, ada());
         let steps = [
-            (299, 0, "+renewal"), // the sign-in counts as an answer
-            (300, 1, "+renewal"), // which is recorded, though no activity is due
+            (299, 0, "+renewal"), // the sign-in counts as a check
+            (300, 1, "+renewal"), // the check is recorded, although no activity is due
             (320, 0, ""),
-            (599, 0, "+renewal"), // activity; the answer is kept
+            (599, 0, "+renewal"), // activity; the time of the check is kept
             (600, 1, "+renewal"),
             (2_000, 1, "+renewal"),
         ];
-        for (after, asked, effect) in steps {
+        for (after, calls, effect) in steps {
             assert_eq!(world.visit(&mut client, after, reads), effect, "{after}");
-            assert_eq!(world.asked(), asked, "{after}");
+            assert_eq!(world.take_calls(), calls, "{after}");
         }
     }
 }
@@ -91,8 +92,8 @@ fn the_check_is_asked_once_in_five_minutes_of_a_session() {
 fn a_session_that_the_check_ends_is_refused_and_cleared() {
     let world = World::new();
     let mut client = Client::browser().signed_in(&world.sessions, T0, ada());
-    world.say(Validity::Over);
-    assert_eq!(world.visit(&mut client, 200, reads), "+renewal", "not asked yet");
+    world.set(Validity::Over);
+    assert_eq!(world.visit(&mut client, 200, reads), "+renewal", "the check is not due yet");
     let effect = world.visit(&mut client, 300, |session| {
         assert_eq!(session.get(), None);
         assert_eq!(session.info(), None);
@@ -107,33 +108,33 @@ fn a_session_that_the_check_ends_is_refused_and_cleared() {
 }
 
 #[test]
-fn a_session_that_the_check_ends_gives_way_to_a_new_one() {
+fn a_session_that_the_check_ends_can_be_replaced_by_a_new_one() {
     let world = World::new();
     let mut client = Client::browser().signed_in(&world.sessions, T0, ada());
-    world.say(Validity::Over);
+    world.set(Validity::Over);
     let effect = world.visit(&mut client, 300, |session| session.start(alan()).unwrap());
     assert_eq!(effect, "+state");
     world.visit(&mut client, 310, |session| assert_eq!(*session.get().unwrap(), alan()));
 }
 
 #[test]
-fn what_the_check_cannot_tell_is_a_503_and_leaves_the_tokens_alone() {
+fn an_unknown_result_of_the_check_gives_503_and_keeps_the_tokens() {
     let world = World::new();
     let mut client = Client::browser().signed_in(&world.sessions, T0, ada());
-    world.say(Validity::Unknown);
+    world.set(Validity::Unknown);
     let effect = world.visit(&mut client, 300, |session| {
         assert_eq!(session.status(), Status::Refused(Refusal::NotRevalidated));
         let denied = session.require().unwrap_err();
         assert_eq!((denied.status(), denied.header()), (503, Some(("retry-after", "5"))));
     });
-    assert_eq!(effect, "+renewal", "the user was there");
-    assert_eq!(world.asked(), 1);
-    world.say(Validity::Holds);
-    assert_eq!(world.visit(&mut client, 305, reads), "+renewal", "the next request asks again");
+    assert_eq!(effect, "+renewal", "activity is recorded");
+    assert_eq!(world.take_calls(), 1);
+    world.set(Validity::Holds);
+    assert_eq!(world.visit(&mut client, 305, reads), "+renewal", "the next request checks again");
 }
 
 #[test]
-fn a_session_whose_check_is_due_and_not_made_is_none() {
+fn a_session_is_refused_while_its_check_is_due_and_not_made() {
     let world = World::new();
     let mut client = Client::browser().signed_in(&world.sessions, T0, ada());
     client.visit(&world.sessions, T0 + secs(299), reads);
@@ -142,30 +143,30 @@ fn a_session_whose_check_is_due_and_not_made_is_none() {
         session.commit().into_iter().collect::<Vec<_>>()
     });
     assert_eq!(effect(&lines), "");
-    assert!(client.kept.contains_key(STATE), "and its tokens stay");
-    assert_eq!(world.asked(), 0);
+    assert!(client.kept.contains_key(STATE), "the client keeps its tokens");
+    assert_eq!(world.take_calls(), 0);
 }
 
 #[test]
-fn an_answer_is_recorded_beside_a_change_and_proving_who_one_is_counts_as_one() {
+fn a_check_is_recorded_with_a_change_and_reauthenticating_counts_as_a_check() {
     let world = World::new();
     let mut client = Client::browser().signed_in(&world.sessions, T0, ada());
     let change =
         |session: &Session<Account>| session.update(|account| account.name.push('!')).unwrap();
     assert_eq!(world.visit(&mut client, 300, change), "+state +renewal");
-    assert_eq!(world.asked(), 1);
+    assert_eq!(world.take_calls(), 1);
     world.visit(&mut client, 310, |session| assert!(session.get().is_some()));
-    assert_eq!(world.asked(), 0);
+    assert_eq!(world.take_calls(), 0);
 
     world.visit(&mut client, 650, |session| session.reauthenticated().unwrap());
-    assert_eq!(world.asked(), 1);
+    assert_eq!(world.take_calls(), 1);
     client.kept.remove(RENEWAL);
     world.visit(&mut client, 900, |session| assert!(session.get().is_some()));
-    assert_eq!(world.asked(), 0, "250 seconds after they proved who they are");
+    assert_eq!(world.take_calls(), 0, "250 seconds after the user reauthenticated");
 }
 
 #[test]
-fn the_copies_of_a_session_that_ends_while_its_check_is_due_are_revoked() {
+fn a_sign_out_while_the_check_is_due_still_adds_a_revocation() {
     let revocations = bulla::Revocations::new();
     let sessions = Sessions::builder(ring(&[&key_text()]), Policy::default())
         .revocations(&revocations)
@@ -177,22 +178,22 @@ fn the_copies_of_a_session_that_ends_while_its_check_is_due_are_revoked() {
 }
 
 #[test]
-fn an_outage_of_the_check_lets_nobody_become_idle() {
+fn an_outage_of_the_check_does_not_make_active_sessions_idle() {
     let world = World::new();
     let mut client = Client::browser().signed_in(&world.sessions, T0, ada());
-    world.say(Validity::Unknown);
+    world.set(Validity::Unknown);
     for after in (300..6_000).step_by(100) {
         world.visit(&mut client, after, |session| assert_eq!(session.get(), None));
     }
-    world.say(Validity::Holds);
+    world.set(Validity::Holds);
     world.visit(&mut client, 6_010, reads);
 }
 
 #[test]
-fn what_cannot_be_changed_for_want_of_an_answer_is_a_503() {
+fn changing_a_session_whose_check_has_no_result_gives_503() {
     let world = World::new();
     let mut client = Client::browser().signed_in(&world.sessions, T0, ada());
-    world.say(Validity::Unknown);
+    world.set(Validity::Unknown);
     world.visit(&mut client, 400, |session| {
         let error = session.update(|account| account.id += 1).unwrap_err();
         assert_eq!((error, error.denied().unwrap().status()), (SessionError::NotNow, 503));
@@ -200,16 +201,16 @@ fn what_cannot_be_changed_for_want_of_an_answer_is_a_503() {
 }
 
 #[test]
-fn the_check_is_asked_of_what_is_adopted() {
+fn the_check_also_runs_for_adopted_sessions() {
     for old in
         [OldCookie::new("id").unwrap(), OldCookie::new("id").unwrap().while_old_servers_run()]
     {
-        let says = Arc::new(Mutex::new(Validity::Over));
-        let answer = Arc::clone(&says);
+        let validity = Arc::new(Mutex::new(Validity::Over));
+        let result = Arc::clone(&validity);
         let sessions = Sessions::<Account>::builder(ring(&[&key_text()]), Policy::default())
             .revalidate(move |_| {
-                let answer = *answer.lock().unwrap();
-                async move { answer }
+                let result = *result.lock().unwrap();
+                async move { result }
             })
             .adopt_cookie(old, T0 + secs(86_400), |_| Some(Adopted::new(ada())))
             .build();
@@ -224,9 +225,9 @@ fn the_check_is_asked_of_what_is_adopted() {
         };
         assert_eq!(visit(0), (false, Status::Refused(Refusal::Invalidated)));
         assert_eq!(visit(60), (false, Status::Refused(Refusal::Invalidated)));
-        *says.lock().unwrap() = Validity::Unknown;
+        *validity.lock().unwrap() = Validity::Unknown;
         assert_eq!(visit(90), (false, Status::Refused(Refusal::NotRevalidated)));
-        *says.lock().unwrap() = Validity::Holds;
+        *validity.lock().unwrap() = Validity::Holds;
         assert_eq!(visit(120), (true, Status::Alive));
     }
 }

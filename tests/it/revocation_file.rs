@@ -1,4 +1,4 @@
-//! Revocations that a file keeps.
+//! Revocations that are stored in a file.
 
 use std::fs;
 use std::io::Write as _;
@@ -34,7 +34,7 @@ fn eventually(what: &str, holds: impl Fn() -> bool) {
 }
 
 #[test]
-fn what_is_revoked_is_in_the_file_at_once_and_known_after_a_restart() {
+fn a_revocation_is_written_at_once_and_read_after_a_restart() {
     let file = RevocationFile::new(path("restart"));
     let list = file.clone().follow().unwrap();
     assert!(list.is_empty() && list.confirmed_at().is_some());
@@ -46,7 +46,7 @@ fn what_is_revoked_is_in_the_file_at_once_and_known_after_a_restart() {
 
 #[cfg(unix)]
 #[test]
-fn the_file_is_its_owner_s_alone() {
+fn a_revocation_file_is_accessible_only_to_its_owner() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let path = path("mode");
@@ -62,12 +62,12 @@ fn two_servers_and_a_tool_share_a_file() {
     there.add(revocation(2));
     file.append(&revocation(3)).unwrap();
     for list in [&here, &there] {
-        eventually("all know all", || list.len() == 3);
+        eventually("each list has all revocations", || list.len() == 3);
     }
 }
 
 #[test]
-fn many_who_append_at_once_lose_no_line() {
+fn concurrent_appends_lose_no_line() {
     let file = RevocationFile::new(path("many"));
     thread::scope(|scope| {
         for writer in 0..8 {
@@ -83,12 +83,12 @@ fn many_who_append_at_once_lose_no_line() {
 }
 
 #[test]
-fn a_line_that_a_crash_has_cut_costs_no_other() {
+fn a_line_cut_by_a_crash_does_not_damage_other_lines() {
     let path = path("cut");
     let file = RevocationFile::new(&path);
     file.append(&revocation(1)).unwrap();
     fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"session 02").unwrap();
-    assert_eq!(file.read().unwrap().len(), 1, "it may be in the middle of being written");
+    assert_eq!(file.read().unwrap().len(), 1, "an incomplete last line is not read");
     file.append(&revocation(3)).unwrap();
     let (read, log) = logged(Level::WARN, || file.read().unwrap());
     assert_eq!(read, [revocation(1), revocation(3)]);
@@ -96,7 +96,7 @@ fn a_line_that_a_crash_has_cut_costs_no_other() {
 }
 
 #[test]
-fn what_is_over_leaves_the_file_and_nothing_else_does() {
+fn pruning_a_file_removes_only_revocations_that_are_over() {
     let file = RevocationFile::new(path("prune"));
     let list = file.clone().follow().unwrap();
     for number in 0..100 {
@@ -110,13 +110,13 @@ fn what_is_over_leaves_the_file_and_nothing_else_does() {
         (100..150).for_each(|number| file.append(&revocation(number)).unwrap());
     });
     assert_eq!(file.read().unwrap().len(), 150);
-    eventually("who follows sees them all", || list.len() >= 150);
+    eventually("the list has all revocations", || list.len() >= 150);
     file.prune(UNTIL).unwrap();
     assert!(file.read().unwrap().is_empty());
 }
 
 #[test]
-fn a_server_does_not_begin_without_its_list() {
+fn a_server_does_not_start_if_its_file_cannot_be_read() {
     let missing = path("folder").join("revoked");
     RevocationFile::new(missing).follow().unwrap_err();
     let folder = path("is-a-folder");
@@ -125,7 +125,7 @@ fn a_server_does_not_begin_without_its_list() {
 }
 
 #[test]
-fn a_file_that_goes_away_leaves_the_list_and_comes_back_with_the_next_line() {
+fn deleting_the_file_keeps_the_list_and_the_next_revocation_creates_it_again() {
     let path = path("away");
     let file = RevocationFile::new(&path);
     let list = file.clone().follow().unwrap();
@@ -137,7 +137,7 @@ fn a_file_that_goes_away_leaves_the_list_and_comes_back_with_the_next_line() {
 
 #[cfg(unix)]
 #[test]
-fn pruning_keeps_links_and_the_lines_of_a_newer_release() {
+fn pruning_keeps_symbolic_links_and_lines_of_newer_releases() {
     let path = path("links");
     let link = path.with_extension("link");
     let _ = fs::remove_file(&link);
@@ -151,15 +151,15 @@ fn pruning_keeps_links_and_the_lines_of_a_newer_release() {
 }
 
 #[test]
-fn a_line_between_two_prunings_is_read() {
+fn a_line_appended_just_before_pruning_is_read() {
     let file = RevocationFile::new(path("between"));
     let list = file.clone().follow().unwrap();
     for number in 0..20 {
         file.append(&revocation(number)).unwrap();
     }
-    eventually("all are read", || list.len() == 20);
+    eventually("the list has all revocations", || list.len() == 20);
     file.append(&revocation(99)).unwrap();
     file.prune(UnixTime::EPOCH).unwrap();
     file.prune(UnixTime::EPOCH).unwrap();
-    eventually("the last one, too", || list.len() == 21);
+    eventually("the list has the last revocation, too", || list.len() == 21);
 }

@@ -1,4 +1,4 @@
-//! The key ring: its text, its schedule, its refusals.
+//! Key rings: their text form, their schedule, and the errors of parsing.
 
 use bulla::keys::{Key, KeyError, RingEntry, RingError};
 use bulla::{KeyRing, OpenError, SealError, Sealer, UnixTime};
@@ -14,7 +14,7 @@ fn primary(ring: &KeyRing, at: UnixTime) -> Option<String> {
 }
 
 #[test]
-fn a_ring_changes_its_primary_key_at_one_instant_and_retires_keys_at_another() {
+fn a_ring_follows_its_schedule_of_primary_and_retired_keys() {
     let [a, b, c] = [key_text(), key_text(), key_text()];
     let text = format!(
         "# three keys\n{a} open-until={}\r\n\n {b}\tprimary-from={} ; {c} primary-from={}  # the last",
@@ -42,7 +42,7 @@ fn a_ring_changes_its_primary_key_at_one_instant_and_retires_keys_at_another() {
 }
 
 #[test]
-fn a_ring_is_put_together_as_it_is_written() {
+fn a_ring_built_from_entries_equals_one_parsed_from_text() {
     let [a, b] = [key_text(), key_text()];
     let (from, until) = (T0 + secs(100), T0 + secs(200));
     let written = ring(&[&format!("{a} open-until={until}"), &format!("{b} primary-from={from}")]);
@@ -58,7 +58,7 @@ fn a_ring_is_put_together_as_it_is_written() {
 }
 
 #[test]
-fn a_key_published_for_later_opens_already() {
+fn a_key_that_is_not_yet_primary_opens_tokens() {
     let [a, b] = [key_text(), key_text()];
     let later = format!("{b} primary-from={}", T0 + secs(100));
     let ahead = Sealer::<Account>::new(ring(&[&b]), secs(900));
@@ -68,7 +68,7 @@ fn a_key_published_for_later_opens_already() {
 }
 
 #[test]
-fn a_ring_without_a_primary_key_now_opens_and_does_not_seal() {
+fn a_ring_without_a_current_primary_key_opens_but_does_not_seal() {
     let later = format!("{} primary-from={}", key_text(), T0 + secs(100));
     let sealer = Sealer::<Account>::new(ring(&[&later]), secs(900));
     assert_eq!(sealer.seal_at(&ada(), T0).unwrap_err(), SealError::NoPrimaryKey);
@@ -77,7 +77,7 @@ fn a_ring_without_a_primary_key_now_opens_and_does_not_seal() {
 }
 
 #[test]
-fn a_refused_ring_names_the_line_and_never_its_content() {
+fn a_ring_error_names_the_line_and_never_its_content() {
     let [a, b] = [key_text(), key_text()];
     let cut = &a[..a.len() - 12];
     let other_id = format!("{}{}", &a[..a.len() - 8], id(&b));
@@ -108,17 +108,17 @@ fn a_refused_ring_names_the_line_and_never_its_content() {
         (
             format!("{a}\n{a}"),
             &format!(
-                "line 2 of the key ring: a key with the id {} stands on an earlier line; remove one",
+                "line 2 of the key ring: an earlier line has the same key id, {}; remove one of them",
                 id(&a)
             ),
         ),
         (
             format!("{a} hunter2"),
-            "line 1 of the key ring: after the key come primary-from=INSTANT and open-until=INSTANT, and nothing else",
+            "line 1 of the key ring: only primary-from=INSTANT and open-until=INSTANT may follow the key",
         ),
         (
             format!("{a} secret=hunter2"),
-            "line 1 of the key ring: after the key come primary-from=INSTANT and open-until=INSTANT, and nothing else",
+            "line 1 of the key ring: only primary-from=INSTANT and open-until=INSTANT may follow the key",
         ),
         (
             format!("{a} primary-from=tomorrow"),
@@ -130,7 +130,7 @@ fn a_refused_ring_names_the_line_and_never_its_content() {
         ),
         (
             format!("{a} primary-from={T0} primary-from={T0}"),
-            "line 1 of the key ring: primary-from stands here twice",
+            "line 1 of the key ring: primary-from is given twice",
         ),
         (
             format!("{a} primary-from={T0} open-until={T0}"),

@@ -156,7 +156,7 @@ fn late(session: Session<Account>) -> ReaderStream![Late] {
     ReaderStream::one(Late(Some(session)))
 }
 
-/// A body that starts a session when it is read, and says what came of it.
+/// A body that starts a session when it is read and sends the result as its text.
 struct Late(Option<Session<Account>>);
 
 impl AsyncRead for Late {
@@ -205,7 +205,7 @@ fn socket(session: Session<Account>) -> Result<Socket, SessionError> {
     })
 }
 
-/// The application, and one without the fairing.
+/// The application with the fairing, and one without it.
 struct Apps {
     with: Client,
     without: Client,
@@ -240,7 +240,7 @@ fn known(account: Required<Account>) -> String {
 }
 
 #[test]
-fn a_guard_forwards_so_that_the_next_route_is_the_page_for_guests() {
+fn a_guard_forwards_a_guest_to_the_next_route() {
     let ring = bulla::KeyRing::generate().unwrap();
     let sessions = Sessions::<Account>::builder(ring, bulla::Policy::default());
     let sessions = sessions.sign_in_page("/x").build();
@@ -263,7 +263,7 @@ fn failing_guest(session: Session<Account>) -> Result<Status, SessionError> {
     Ok(Status::ServiceUnavailable)
 }
 
-/// Its own answer, and not that of a guard before it.
+/// The route's own response fails here, not that of a guard before it.
 #[test]
 fn a_route_for_guests_that_fails_changes_nothing() {
     let ring = bulla::KeyRing::generate().unwrap();

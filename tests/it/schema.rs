@@ -1,4 +1,4 @@
-//! Payloads that change their shape.
+//! Schema versions of payloads, and upgrades between them.
 
 use bulla::token::NoPrevious;
 use bulla::{KeyRing, OpenError, Payload, Sealer};
@@ -25,7 +25,7 @@ struct V5 {
     name: String,
 }
 
-/// Version 3 and 4 were never released; version 6 has forgotten versions below 5.
+/// Versions 3 and 4 were never released. Version 6 no longer reads any older version.
 #[derive(Serialize, Deserialize)]
 struct V6 {
     name: String,
@@ -43,7 +43,7 @@ impl From<V2> for V5 {
     }
 }
 
-/// Written by hand, as the derive does it.
+/// Written by hand, like the output of the derive.
 impl Payload for V6 {
     const PURPOSE: &'static str = "bank.example/session";
     const VERSION: u32 = 6;
@@ -59,7 +59,7 @@ fn sealer<P: Payload>(ring: &KeyRing) -> Sealer<P> {
 }
 
 #[test]
-fn an_older_shape_is_upgraded_step_by_step() {
+fn an_older_schema_is_upgraded_step_by_step() {
     let ring = KeyRing::generate().unwrap();
     let v5 = sealer::<V5>(&ring);
     let first = sealer(&ring).seal_at(&V1 { id: 7 }, T0).unwrap();
@@ -70,7 +70,7 @@ fn an_older_shape_is_upgraded_step_by_step() {
 }
 
 #[test]
-fn a_newer_shape_is_refused_by_name_and_may_be_valid_elsewhere() {
+fn a_newer_schema_has_its_own_error_and_may_be_valid_elsewhere() {
     let ring = KeyRing::generate().unwrap();
     let token = sealer(&ring).seal_at(&V5 { id: 7, name: String::new() }, T0).unwrap();
     let error = sealer::<V2>(&ring).open_at(token, T0).err().unwrap();
@@ -79,7 +79,7 @@ fn a_newer_shape_is_refused_by_name_and_may_be_valid_elsewhere() {
 }
 
 #[test]
-fn a_shape_that_the_chain_has_dropped_is_refused_by_name() {
+fn a_schema_dropped_from_the_chain_has_its_own_error() {
     let ring = KeyRing::generate().unwrap();
     let token = sealer(&ring).seal_at(&V2 { id: 7 }, T0).unwrap();
     let error = sealer::<V6>(&ring).open_at(token, T0).err().unwrap();
@@ -88,7 +88,7 @@ fn a_shape_that_the_chain_has_dropped_is_refused_by_name() {
 }
 
 #[test]
-fn a_shape_changed_without_its_version_is_refused_when_it_does_not_fit() {
+fn a_schema_change_without_a_new_version_is_refused_if_it_does_not_decode() {
     #[derive(Serialize, Deserialize, Payload)]
     #[payload(purpose = "bank.example/session")]
     struct Longer {
@@ -106,9 +106,10 @@ fn a_shape_changed_without_its_version_is_refused_when_it_does_not_fit() {
     }
 }
 
-/// Types within a payload are not seen by the derive.
+/// The derive does not see the types of fields, so the serializer refuses this. Otherwise a name
+/// that a user chose could be read as a right.
 #[test]
-fn a_field_left_out_is_refused_before_a_name_can_be_read_as_a_right() {
+fn sealing_refuses_a_field_that_serde_would_leave_out() {
     #[derive(Serialize, Deserialize)]
     struct Rights {
         #[serde(default, skip_serializing_if = "Option::is_none")]

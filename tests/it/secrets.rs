@@ -1,4 +1,4 @@
-//! No key, token or state shows in `Debug`.
+//! `Debug` shows no key, token or state.
 
 use bulla::{KeyRing, Policy, Sealer, Sessions, Signer};
 

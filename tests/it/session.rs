@@ -1,4 +1,4 @@
-//! The state machine of a session, as a truth table, and its clocks.
+//! The state machine of a session, as a truth table, and its timeouts.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +13,7 @@ use crate::support::{
 const IDLE: u64 = 1800;
 const ABSOLUTE: u64 = 43_200;
 
-/// The shape that a newer release writes.
+/// The payload that a newer release writes.
 #[derive(Serialize, Deserialize, bulla::Payload)]
 #[payload(purpose = "bank.example/session", version = 2)]
 struct Newer {
@@ -42,17 +42,17 @@ impl World {
         World { old_key, key, sessions }
     }
 
-    /// Before `key` was primary.
+    /// A server before `key` was added.
     fn earlier(&self) -> Sessions<Account> {
         sessions(&[&self.old_key])
     }
 
-    /// After `old_key` was dropped.
+    /// A server after `old_key` was dropped.
     fn later(&self) -> Sessions<Account> {
         sessions(&[&self.key])
     }
 
-    /// A server with a ring of its own.
+    /// A server with an unrelated ring.
     fn elsewhere(&self) -> Sessions<Account> {
         sessions(&[&key_text()])
     }
@@ -76,7 +76,8 @@ fn forged(mut client: Client) -> Client {
 
 type Action = fn(&Session<Account>) -> Result<(), SessionError>;
 
-/// What the client has, what the handler does, what that returns, what leaves.
+/// The name and the client of a case, the name and the action of the handler, the action's
+/// result, and the effect of the response on the client's tokens.
 type Row<'a> = (&'a str, &'a Client, &'a str, Action, Result<(), SessionError>, &'a str);
 
 const NOTHING: Action = |_| Ok(());
@@ -88,7 +89,7 @@ const START: Action = |session| session.start(alan());
 const SET: Action = |session| session.set(alan());
 const SET_EQUAL: Action = |session| session.set(ada());
 const UPDATE: Action = |session| session.update(|account| account.name.push('!'));
-const LOOK_PASSIVE: Action = |session| {
+const LOOK_IN_BACKGROUND: Action = |session| {
     session.ignore_activity();
     let _ = session.get();
     Ok(())
@@ -117,14 +118,14 @@ const END_AND_FAIL: Action = |session| {
 };
 
 #[test]
-fn what_a_request_carries_and_does_decides_what_leaves() {
+fn each_action_on_each_kind_of_session_changes_exactly_the_listed_tokens() {
     let world = World::new();
     let now = T0 + secs(3 * 3600);
     let browser = Client::browser;
     let here = &world.sessions;
     let ago = |seconds| T0 + secs(3 * 3600 - seconds);
 
-    // What the client has, by name.
+    // The clients.
     let guest = browser();
     let fresh = browser().signed_in(here, ago(10), ada());
     let seen = browser().signed_in(here, ago(600), ada());
@@ -161,7 +162,7 @@ fn what_a_request_carries_and_does_decides_what_leaves() {
         client.kept.insert(RENEWAL.into(), other.kept[STATE].clone());
         client
     };
-    // Two requests overlapped, to servers with other primary keys.
+    // Two requests overlapped, to servers with different primary keys.
     let overlapping = |changes_at: &Sessions<Account>, looks_at: &Sessions<Account>| {
         let mut client = browser().signed_in(&world.earlier(), ago(200), ada());
         let (changing, looking) =
@@ -207,7 +208,7 @@ fn what_a_request_carries_and_does_decides_what_leaves() {
         ("fresh", &fresh, "end, start and fail", END_START_AND_FAIL, Ok(()), "-state"),
         ("seen long ago", &seen, "nothing", NOTHING, Ok(()), ""),
         ("seen long ago", &seen, "look", LOOK, Ok(()), "+renewal"),
-        ("seen long ago", &seen, "look, passive", LOOK_PASSIVE, Ok(()), ""),
+        ("seen long ago", &seen, "look in background", LOOK_IN_BACKGROUND, Ok(()), ""),
         ("seen long ago", &seen, "set equal", SET_EQUAL, Ok(()), "+renewal"),
         ("seen long ago", &seen, "set", SET, Ok(()), "+state"),
         ("renewed", &renewed, "look", LOOK, Ok(()), "+renewal"),
@@ -217,7 +218,7 @@ fn what_a_request_carries_and_does_decides_what_leaves() {
         ("renewed", &renewed, "end", END, Ok(()), "-renewal -state"),
         ("old key", &old_key, "nothing", NOTHING, Ok(()), ""),
         ("old key", &old_key, "look", LOOK, Ok(()), "+renewal"),
-        ("old key", &old_key, "look, passive", LOOK_PASSIVE, Ok(()), ""),
+        ("old key", &old_key, "look in background", LOOK_IN_BACKGROUND, Ok(()), ""),
         ("old key", &old_key, "set", SET, Ok(()), "+state"),
         ("copied", &copied, "look", LOOK, Ok(()), ""),
         ("copied", &copied, "set", SET, Ok(()), "+state"),
@@ -261,7 +262,7 @@ fn what_a_request_carries_and_does_decides_what_leaves() {
 }
 
 #[test]
-fn the_idle_clock_moves_with_activity_and_ends_the_session_without() {
+fn activity_extends_the_idle_timeout_and_inactivity_ends_the_session() {
     let world = World::new();
     for over in [Client::browser(), Client::mobile()] {
         let mut client = over.signed_in(&world.sessions, T0, ada());
@@ -274,13 +275,13 @@ fn the_idle_clock_moves_with_activity_and_ends_the_session_without() {
             let mut expired = client.clone();
             let over = now + secs(IDLE + late);
             assert!(!expired.visit(&world.sessions, over, |session| session.get().is_some()));
-            assert_eq!(!expired.kept.is_empty(), kept, "cleared once no clock says otherwise");
+            assert_eq!(!expired.kept.is_empty(), kept, "cleared a minute after the timeout");
         }
     }
 }
 
 #[test]
-fn activity_is_recorded_from_the_threshold_on() {
+fn activity_is_recorded_once_the_touch_threshold_has_passed() {
     let world = World::new();
     for (age, recorded) in [(0, false), (89, false), (90, true), (900, true)] {
         let client = Client::browser().signed_in(&world.sessions, T0, ada());
@@ -296,7 +297,7 @@ fn activity_is_recorded_from_the_threshold_on() {
 }
 
 #[test]
-fn nothing_moves_the_absolute_clock() {
+fn nothing_extends_the_absolute_timeout() {
     let world = World::new();
     let mut client = Client::browser().signed_in(&world.sessions, T0, ada());
     let mut now = T0;
@@ -314,7 +315,7 @@ fn nothing_moves_the_absolute_clock() {
 }
 
 #[test]
-fn a_policy_that_is_shortened_counts_at_once_and_a_longer_one_does_not() {
+fn a_shorter_policy_applies_to_existing_sessions_and_a_longer_one_does_not() {
     let world = World::new();
     let with = |policy| Sessions::<Account>::new(ring(&[&world.key]), policy);
     let client = Client::browser().signed_in(&with(Policy::default()), T0, ada());
@@ -342,7 +343,7 @@ fn a_ceiling_is_never_exceeded() {
 }
 
 #[test]
-fn signing_in_and_raising_privilege_give_a_new_id_and_changes_keep_it() {
+fn signing_in_and_reauthenticating_give_a_new_id_and_changes_keep_it() {
     let world = World::new();
     let mut client = Client::browser().signed_in(&world.sessions, T0, ada());
     let mut id_after = |action: Action| {
@@ -357,7 +358,7 @@ fn signing_in_and_raising_privilege_give_a_new_id_and_changes_keep_it() {
 }
 
 #[test]
-fn a_fresh_sign_in_is_asked_for_by_age() {
+fn require_fresh_refuses_sign_ins_older_than_its_limit() {
     let world = World::new();
     let mut client = Client::browser().signed_in(&world.sessions, T0, ada());
     let fresh = |client: &Client, age| {
@@ -373,7 +374,7 @@ fn a_fresh_sign_in_is_asked_for_by_age() {
 }
 
 #[test]
-fn reading_sees_what_the_request_has_written() {
+fn a_request_reads_its_own_writes() {
     let world = World::new();
     let session = Client::browser().send(&world.sessions, T0);
     assert_eq!(session.status(), Status::Absent);
@@ -389,7 +390,7 @@ fn reading_sees_what_the_request_has_written() {
 }
 
 #[test]
-fn an_update_may_use_the_session_and_loses_to_a_change_in_between() {
+fn an_update_may_use_the_session_and_fails_if_the_state_changes_meanwhile() {
     let world = World::new();
     let client = Client::browser().signed_in(&world.sessions, T0, ada());
     let session = client.send(&world.sessions, T0);
@@ -410,7 +411,7 @@ fn channels_do_not_mix() {
     let mobile = Client::mobile().signed_in(&world.sessions, T0, ada());
     assert_eq!(mobile.kept.keys().collect::<Vec<_>>(), ["session-renewal", "session-token"]);
 
-    // A token of one channel is nothing on the other.
+    // A token of one channel is refused on the other.
     let (cookie, token) = (&browser.kept[STATE], &mobile.kept["session-token"]);
     let mut swapped = Client::browser();
     swapped.kept.insert(STATE.into(), token.clone());
@@ -419,12 +420,12 @@ fn channels_do_not_mix() {
     swapped.kept.insert("session-token".into(), cookie.clone());
     assert!(swapped.send(&world.sessions, T0).get().is_none());
 
-    // A renewal token is no state token.
+    // A renewal token is refused in place of a state token.
     let mut swapped = Client::mobile();
     swapped.kept.insert("session-token".into(), mobile.kept["session-renewal"].clone());
     assert!(swapped.send(&world.sessions, T0).get().is_none());
 
-    // A bearer request has no cookie session and never gets a Set-Cookie.
+    // A request with a bearer header ignores cookies and never gets a `Set-Cookie`.
     let (bearer, header) = (format!("bearer  {token}"), format!("{STATE}={cookie}"));
     let both = |authorization: &str| {
         let session = world.sessions.load_at(T0 + secs(600), |name| match name {
@@ -457,7 +458,7 @@ fn a_cookie_under_another_name_is_refused() {
 }
 
 #[test]
-fn a_mobile_client_that_keeps_only_the_token_is_renewed_in_the_token() {
+fn a_bearer_client_that_keeps_only_the_state_token_is_renewed_in_it() {
     let world = World::new();
     let mut client = Client::mobile().signed_in(&world.earlier(), T0, ada());
     let mut now = T0;
@@ -471,7 +472,7 @@ fn a_mobile_client_that_keeps_only_the_token_is_renewed_in_the_token() {
 }
 
 #[test]
-fn a_hook_sees_what_becomes_of_sessions() {
+fn the_event_hook_reports_what_happens_to_sessions() {
     let (old, new) = (key_text(), key_text());
     let log = Arc::new(Mutex::new(Vec::new()));
     let watched = |keys: &[&str]| {
@@ -480,14 +481,14 @@ fn a_hook_sees_what_becomes_of_sessions() {
             .on_event(move |event| log.lock().unwrap().push(*event))
             .build()
     };
-    let said = || std::mem::take(&mut *log.lock().unwrap());
+    let take_events = || std::mem::take(&mut *log.lock().unwrap());
     let (before, after) = (watched(&[&old]), watched(&[&new, &old]));
 
     let mut client = Client::browser().signed_in(&before, T0, ada());
     let id = client.send(&before, T0).info().unwrap().id;
     let key_id = ring(&[&old]).primary_at(T0).unwrap();
     let opened = Event::Opened { id, key_id };
-    assert_eq!(said(), [Event::Started { id }, opened]);
+    assert_eq!(take_events(), [Event::Started { id }, opened]);
     for (action, events) in [
         (NOTHING, vec![]),
         (LOOK, vec![opened, Event::Renewed { id }]),
@@ -497,15 +498,15 @@ fn a_hook_sees_what_becomes_of_sessions() {
         (LOOK, vec![]),
     ] {
         client.visit(&after, T0, action).unwrap();
-        assert_eq!(said(), events);
+        assert_eq!(take_events(), events);
     }
     client.kept.insert(STATE.into(), "b1.forged".into());
     client.visit(&after, T0, LOOK).unwrap();
-    assert!(matches!(said()[..], [Event::Refused(Refusal::Token(_))]));
+    assert!(matches!(take_events()[..], [Event::Refused(Refusal::Token(_))]));
 }
 
 #[test]
-fn a_session_over_the_other_channel_replaces_the_one_that_came() {
+fn starting_a_session_over_the_other_channel_replaces_the_one_that_arrived() {
     let world = World::new();
     let mut client = Client::browser().signed_in(&world.sessions, T0, ada());
     let over = Start::new().over(Channel::Bearer);
@@ -515,11 +516,11 @@ fn a_session_over_the_other_channel_replaces_the_one_that_came() {
     let session = Client::browser().send(&world.sessions, T0);
     session.start_with(alan(), Start::new().over(Channel::Bearer)).unwrap();
     let lines: Vec<_> = session.commit().into_iter().collect();
-    assert_eq!(effect(&lines), "+state +renewal", "of a guest there is nothing to replace");
+    assert_eq!(effect(&lines), "+state +renewal", "a guest has no session to replace");
 }
 
 #[test]
-fn what_a_response_depends_on_is_what_sessions_travel_in() {
+fn vary_names_the_headers_that_carry_sessions() {
     let vary = |build: fn(SessionsBuilder<Account>) -> SessionsBuilder<Account>| {
         let builder = Sessions::<Account>::builder(ring(&[&key_text()]), Policy::default());
         let session = Client::browser().send(&build(builder).build(), T0);
@@ -539,12 +540,12 @@ fn what_a_response_depends_on_is_what_sessions_travel_in() {
 }
 
 #[test]
-fn of_several_refused_tokens_the_first_is_said_of_those_that_may_live_elsewhere() {
+fn the_status_prefers_a_refused_token_that_may_be_valid_elsewhere() {
     let world = World::new();
     let unknown = Client::browser().signed_in(&world.elsewhere(), T0, ada()).kept[STATE].clone();
     let dead = forged(Client::browser().signed_in(&world.sessions, T0, ada())).kept[STATE].clone();
     let short = "b1.AAAA".to_owned();
-    let said = |tokens: &[&String]| {
+    let status = |tokens: &[&String]| {
         let pairs: Vec<String> = tokens.iter().map(|token| format!("{STATE}={token}")).collect();
         let header = pairs.join("; ");
         let session =
@@ -555,18 +556,18 @@ fn of_several_refused_tokens_the_first_is_said_of_those_that_may_live_elsewhere(
     let bad_tag = |error: &OpenError| matches!(error, OpenError::BadTag(_));
     let too_short = |error: &OpenError| matches!(error, OpenError::TooShort);
     let unknown_key = |error: &OpenError| matches!(error, OpenError::UnknownKey(_));
-    assert!(is(said(&[&dead, &short]), bad_tag));
-    assert!(is(said(&[&short, &dead]), too_short));
-    assert!(is(said(&[&dead, &unknown, &short]), unknown_key));
-    assert!(is(said(&[&unknown, &dead]), unknown_key));
+    assert!(is(status(&[&dead, &short]), bad_tag));
+    assert!(is(status(&[&short, &dead]), too_short));
+    assert!(is(status(&[&dead, &unknown, &short]), unknown_key));
+    assert!(is(status(&[&unknown, &dead]), unknown_key));
     let prefix = |error: &OpenError| matches!(error, OpenError::Prefix);
     let newer = "b2.AAAA".to_owned();
-    assert!(is(said(&[&unknown, &newer]), unknown_key));
-    assert!(is(said(&[&newer, &unknown]), prefix));
+    assert!(is(status(&[&unknown, &newer]), unknown_key));
+    assert!(is(status(&[&newer, &unknown]), prefix));
 }
 
 #[test]
-fn what_cannot_be_renewed_is_said_and_the_response_still_varies() {
+fn a_failed_renewal_is_reported_and_the_response_still_has_vary() {
     let events = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&events);
     let key = key_text();
@@ -591,16 +592,16 @@ fn what_cannot_be_renewed_is_said_and_the_response_still_varies() {
     }
 }
 
-/// The cookie may hold less than it did when the state was set.
+/// A changed configuration may allow a shorter cookie than when the state was set.
 #[test]
-fn a_copy_that_does_not_fit_is_left_out_and_activity_is_recorded() {
+fn a_copy_that_does_not_fit_is_omitted_and_activity_is_still_recorded() {
     let (old, new) = (key_text(), key_text());
     let build = |keys: &[&str], cookie| {
         Sessions::<Account>::builder(ring(keys), Policy::default()).cookie(cookie).build()
     };
     let before = build(&[&old], Cookie::default().split());
     let after = build(&[&new, &old], Cookie::default());
-    // From a copy that fits to a state that takes two cookies.
+    // From a state whose copy fits to one that takes two cookies.
     let mut left_out = 0;
     for len in (2800..3000).step_by(8) {
         let state = Account { id: 1, name: "x".repeat(len) };
@@ -618,7 +619,7 @@ fn a_copy_that_does_not_fit_is_left_out_and_activity_is_recorded() {
 }
 
 #[test]
-fn a_preset_has_the_timeouts_of_its_row_and_a_setting_changes_one_of_them() {
+fn each_policy_preset_has_its_documented_timeouts_and_a_setter_changes_one() {
     let (hour, day) = (3600, 86_400);
     for (policy, idle, absolute) in [
         (Policy::default(), 1800, 12 * hour),
@@ -644,21 +645,21 @@ fn a_preset_has_the_timeouts_of_its_row_and_a_setting_changes_one_of_them() {
 }
 
 #[test]
-#[should_panic(expected = "at least a second")]
-fn a_timeout_of_nothing_is_refused() {
+#[should_panic(expected = "at least one second")]
+fn a_timeout_of_zero_is_refused() {
     let _ = Policy::new(std::time::Duration::ZERO, secs(3600));
 }
 
 #[test]
 #[should_panic(expected = "visible ASCII")]
-fn a_page_that_no_header_can_hold_is_refused() {
+fn a_sign_in_page_with_control_characters_is_refused() {
     let ring = ring(&[&key_text()]);
     let _ = Sessions::<Account>::builder(ring, Policy::default()).sign_in_page("/sign in\r\n");
 }
 
 #[test]
 #[should_panic(expected = "visible ASCII")]
-fn a_page_without_an_address_is_refused() {
+fn an_empty_step_up_page_is_refused() {
     let ring = ring(&[&key_text()]);
     let _ = Sessions::<Account>::builder(ring, Policy::default()).step_up_page("");
 }
@@ -673,7 +674,7 @@ fn a_browser_without_a_session_is_sent_to_the_sign_in_page() {
 }
 
 #[test]
-fn names_that_the_two_headers_cannot_have_are_refused() {
+fn invalid_bearer_header_names_are_refused() {
     let longest = "x".repeat(64);
     assert!(Bearer::named("app-token-2", &longest).is_ok());
     let bearer = Bearer::named("a", "b").unwrap();
@@ -689,7 +690,7 @@ fn names_that_the_two_headers_cannot_have_are_refused() {
 }
 
 #[test]
-fn a_renewal_token_holds_an_id_and_a_time_and_perhaps_a_whole_copy() {
+fn a_renewal_token_of_an_unexpected_length_or_version_is_ignored() {
     let world = World::new();
     let purpose = format!("bank.example/session\0renewal\0cookie\0{STATE}");
     let tokens =
@@ -705,12 +706,12 @@ fn a_renewal_token_holds_an_id_and_a_time_and_perhaps_a_whole_copy() {
         assert_eq!(session.get().is_some(), counts, "{extra}");
     }
 
-    // One of a newer release may say what this one cannot read.
+    // A renewal token of a newer release may have another layout.
     let newer = tokens.make(&[&id.as_bytes()[..], &[0]].concat(), 2, secs(IDLE), T0).unwrap();
     let mut client = client.clone();
     client.kept.insert(RENEWAL.to_owned(), newer);
     assert!(client.send(&world.sessions, T0 + secs(1700)).get().is_some());
     let session = client.send(&world.sessions, T0 + secs(1799));
     assert!(session.get().is_some());
-    assert!(session.commit().into_iter().all(|line| !line.sensitive), "it is left alone");
+    assert!(session.commit().into_iter().all(|line| !line.sensitive), "left alone");
 }

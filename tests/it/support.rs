@@ -1,4 +1,4 @@
-//! A client that keeps cookies or headers, and what tests say about it.
+//! A client that keeps cookies or headers, and other helpers of the tests.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use bulla::transport::{Line, Rule};
 use bulla::{KeyRing, Payload, Session, Sessions, UnixTime};
 use serde::{Deserialize, Serialize};
 
-/// When tests begin: 2026-12-01T12:00:00Z.
+/// The instant at which tests begin: 2026-12-01T12:00:00Z.
 pub(crate) const T0: UnixTime = UnixTime::from_secs(1_796_126_400);
 
 pub(crate) const STATE: &str = "__Host-session";
@@ -28,7 +28,7 @@ pub(crate) fn alan() -> Account {
     Account { id: 1912, name: "Alan".to_owned() }
 }
 
-/// Both ways for a server to end all of Ada's sessions.
+/// The two ways in which a server can end all of Ada's sessions.
 pub(crate) const ENDS_ADA: [fn(&Sessions<Account>); 2] =
     [|sessions| sessions.revoke_subject("1815"), |sessions| sessions.revoke_all()];
 
@@ -36,7 +36,7 @@ pub(crate) fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// The lines of a ring that `KeyRing::generate` made, for putting rings together.
+/// The text of a new key, as one line of a ring.
 pub(crate) fn key_text() -> String {
     KeyRing::generate().unwrap().expose_text().trim().to_owned()
 }
@@ -45,7 +45,7 @@ pub(crate) fn ring(lines: &[&str]) -> KeyRing {
     lines.join("\n").parse().unwrap()
 }
 
-/// A client: what it keeps, and whether it sends it as cookies or as headers.
+/// A client: the cookies or headers that it keeps, and which of the two it uses.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Client {
     pub(crate) kept: BTreeMap<String, String>,
@@ -67,13 +67,13 @@ impl Client {
         Client { kept: BTreeMap::new(), over: Over::Headers }
     }
 
-    /// The session of a request that leaves now with what the client keeps now.
+    /// The session of a request that the client sends at `now`.
     pub(crate) fn send<T: Payload>(&self, sessions: &Sessions<T>, now: UnixTime) -> Session<T> {
         let headers = self.headers();
         sessions.load_at(now, |name| headers.get(name).map(|value| value.as_bytes()))
     }
 
-    /// The same, with the clock of the sessions.
+    /// The session of a request, at the time of the sessions' own clock.
     pub(crate) fn send_now<T: Payload>(&self, sessions: &Sessions<T>) -> Session<T> {
         let headers = self.headers();
         sessions.load(|name| headers.get(name).map(|value| value.as_bytes()))
@@ -97,7 +97,7 @@ impl Client {
         headers
     }
 
-    /// Takes in a response.
+    /// Sends the session's response, and stores its tokens.
     pub(crate) fn receive<T: Payload>(&mut self, session: &Session<T>) -> Vec<Line> {
         let lines: Vec<Line> = session.commit().into_iter().collect();
         for line in &lines {
@@ -106,7 +106,7 @@ impl Client {
         lines
     }
 
-    /// Does what a line of a response says.
+    /// Stores or deletes a token as a line of a response says.
     pub(crate) fn take(&mut self, line: &Line) {
         if line.name == "set-cookie" {
             assert_eq!(line.rule, Rule::Append);
@@ -152,7 +152,7 @@ impl Client {
     }
 }
 
-/// What a response does to the client's tokens, such as `+state -renewal`.
+/// The effect of a response on the client's tokens, such as `+state -renewal`.
 pub(crate) fn effect(lines: &[Line]) -> String {
     let mut effects = Vec::new();
     for line in lines.iter().filter(|line| line.sensitive) {

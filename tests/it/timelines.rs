@@ -1,4 +1,4 @@
-//! Sessions over random timelines, against models that are simpler than they are.
+//! Sessions over random timelines, compared with simpler models.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn over_both() -> impl Strategy<Value = (Channel, Client)> {
 enum Act {
     Nothing,
     Look,
-    /// A request that does not count as activity.
+    /// A background request.
     Poll,
     Change,
     Reauthenticate,
@@ -47,7 +47,7 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// What a session is, to a server with a store.
+/// The record of a session on a server that stores sessions.
 #[derive(Clone, Debug, PartialEq)]
 struct Model {
     id: u64,
@@ -61,7 +61,7 @@ impl Model {
         Model { id: ada().id, started_at: now, reauthenticated_at: now, last_seen: now }
     }
 
-    /// When it is over.
+    /// When the session ends.
     fn ends(&self, policy: &Policy) -> UnixTime {
         let idle = self.last_seen + policy.idle_timeout();
         idle.min(self.started_at + policy.absolute_timeout())
@@ -136,7 +136,7 @@ proptest! {
             let absolute = model.as_ref().map(|model| model.started_at + secs(absolute));
             let just_over = |end: UnixTime| now >= end && now < end + CLOCK_SKEW;
             if looked && over.is_some_and(|end| ![Some(end), absolute].into_iter().flatten().any(just_over)) {
-                prop_assert!(client.kept.is_empty(), "what is long over is cleared");
+                prop_assert!(client.kept.is_empty(), "cleared a minute after the end");
                 model = None;
             }
         }
@@ -144,18 +144,19 @@ proptest! {
 }
 
 const IDLE: u64 = 1_800;
-/// Activity is recorded to within this.
+/// The touch threshold: activity is recorded if the last record is this old.
 const TOUCH: u64 = 90;
 const SKEW: u64 = CLOCK_SKEW.as_secs();
-/// The longest between two visits that is within the idle timeout for every clock.
+/// The longest time between two visits that is within the idle timeout by every clock.
 const WAIT: Duration = Duration::from_secs(IDLE - TOUCH - SKEW - 1);
 
-/// Something that happens, so many seconds after what happened before.
+/// An event, `after` seconds after the one before.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     /// A request to one of two servers.
     Visit { after: u64, server: usize, changes: bool },
-    /// A new key, `spread` before it is primary; each server has it some time before then.
+    /// The operator adds a key, `spread` seconds before it is primary. Each server gets it `late`
+    /// seconds later, but at least the skew before it is primary.
     Publish { after: u64, spread: u64, late: [u64; 2] },
 }
 
@@ -171,7 +172,7 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![3 => visit, 1 => publish]
 }
 
-/// A key of the operator's ring.
+/// A key of the operator's ring, and its dates.
 #[derive(Clone, Debug)]
 struct Dated {
     text: String,
@@ -179,8 +180,8 @@ struct Dated {
     open_until: Option<UnixTime>,
 }
 
-/// As `docs/operations.md` has it: the new key after the spread, the one before for as
-/// long as a session that was seen last under it may be idle, and the skew.
+/// Adds a key as `docs/operations.md` says. The new key is primary after the spread. The one
+/// before opens for another idle timeout and the skew.
 fn publish(ring: &mut Vec<Dated>, spread: u64, now: UnixTime) {
     let last = ring.last_mut().expect("a ring has a key");
     let primary_from = (now + secs(spread)).max(last.primary_from + secs(1));
@@ -202,17 +203,17 @@ fn served(ring: &[Dated]) -> Sessions<Account> {
 }
 
 proptest! {
-    /// Each request goes to either of two servers, whose clocks are apart by up to the
-    /// skew and which get each new ring at times of their own, before it counts.
+    /// Each request goes to one of two servers. Their clocks differ by up to the skew. Each gets
+    /// a new ring at another time, but before the new key is primary.
     #[test]
-    fn two_servers_that_follow_the_rules_lose_no_session(
+    fn two_servers_with_skewed_clocks_and_late_rings_lose_no_session(
         (_, client) in over_both(),
         ahead in prop::array::uniform2(0..=SKEW),
         events in prop::collection::vec(event(), 1..60),
     ) {
         let mut ring =
             vec![Dated { text: key_text(), primary_from: UnixTime::EPOCH, open_until: None }];
-        // From when each server has which ring.
+        // The rings of each server, and from when it has each.
         let first = served(&ring);
         let mut rings = [0, 1].map(|_| vec![(T0, first.clone())]);
         let mut client = client.signed_in(&rings[0][0].1, T0 + secs(ahead[0]), ada());
@@ -220,7 +221,7 @@ proptest! {
         for event in events {
             match event {
                 Event::Publish { after, spread, late } => {
-                    // Time goes on only as far as the next visit may wait.
+                    // Time advances no further than the next visit may wait.
                     now = (now + secs(after)).min(seen + WAIT);
                     publish(&mut ring, spread, now);
                     let ring = served(&ring);
@@ -231,9 +232,9 @@ proptest! {
                 Event::Visit { after, server, changes } => {
                     now = now.max(seen + secs(after));
                     seen = now;
-                    // The newest that has come, as with serial numbers.
+                    // The newest ring that has arrived, as with serial numbers.
                     let has = rings[server].iter().rev().find(|(from, _)| *from <= now);
-                    let (_, sessions) = has.expect("each has the first");
+                    let (_, sessions) = has.expect("each server has the first ring");
                     let session = client.send(sessions, now + secs(ahead[server]));
                     prop_assert_eq!(session.get().map(|account| account.id), Some(id));
                     if changes {
@@ -247,9 +248,9 @@ proptest! {
     }
 }
 
-/// The model's figures are the policy's.
+/// The model relies on this.
 #[test]
-fn the_threshold_of_the_timelines_is_that_of_their_policy() {
+fn the_touch_threshold_of_the_model_equals_that_of_the_policy() {
     let policy = Policy::new(secs(IDLE), secs(30 * 86_400));
     assert_eq!(policy.touch_threshold(), Duration::from_secs(TOUCH));
 }

@@ -32,7 +32,7 @@ impl<'a> View<'a> for AccountView<'a> {
     type Of = Account;
 }
 
-/// Both modes as one: how to make a token, and how to read it.
+/// A `Sealer` and a `Signer`, so that a test can cover both modes.
 struct Both {
     sealer: Sealer<Account>,
     signer: Signer<Account>,
@@ -81,7 +81,7 @@ fn a_token_opens_until_its_deadline_and_not_after() {
 }
 
 #[test]
-fn without_a_time_given_the_system_s_is_taken() {
+fn sealing_and_opening_use_the_system_clock_by_default() {
     let both = Both::new(&KeyRing::generate().unwrap(), 900);
     let before = UnixTime::now();
     let sealed = both.sealer.seal(&ada()).unwrap();
@@ -165,15 +165,15 @@ fn a_token_opens_only_for_its_purpose_and_mode() {
     let id = ring.primary_at(T0).unwrap();
     assert_eq!(others.open_at(&token, T0).unwrap_err(), OpenError::BadTag(id));
     assert_eq!(signed.verify_at(&token, T0).unwrap_err(), OpenError::Prefix);
-    let dressed_up = token.replacen("b1.", "s1.", 1);
-    assert_eq!(signed.verify_at(&dressed_up, T0).unwrap_err(), OpenError::BadTag(id));
+    let sealed_as_signed = token.replacen("b1.", "s1.", 1);
+    assert_eq!(signed.verify_at(&sealed_as_signed, T0).unwrap_err(), OpenError::BadTag(id));
     let signed_as_sealed =
         signed.sign_at(&Reset { account: 1 }, T0).unwrap().replacen("s1.", "b1.", 1);
     assert!(resets.open_at(&signed_as_sealed, T0).is_err());
 }
 
 #[test]
-fn a_tool_tells_the_same_of_a_token_s_time_as_opening_does() {
+fn check_at_reports_the_same_deadlines_as_opening() {
     let ring = ring(&[&format!("{} open-until={}", key_text(), T0 + secs(1000))]);
     for mode in [Mode::Sealed, Mode::Signed] {
         let tokens = RawTokens::new(&ring, mode, "shop.example/reset-link");
@@ -183,7 +183,7 @@ fn a_tool_tells_the_same_of_a_token_s_time_as_opening_does() {
         let future = Err(OpenError::NotYetValid { issued_at: T0 });
         let expired = Err(OpenError::Expired { expires_at: T0 + secs(900) });
         let retired = Err(OpenError::RetiredKey(token.key_id));
-        for (secs, says) in [
+        for (secs, expected) in [
             (39, future),
             (40, Ok(())),
             (100, Ok(())),
@@ -192,13 +192,13 @@ fn a_tool_tells_the_same_of_a_token_s_time_as_opening_does() {
             (1099, expired),
             (1100, retired),
         ] {
-            assert_eq!(at(secs), says, "{secs}");
+            assert_eq!(at(secs), expected, "{secs}");
         }
     }
 }
 
 #[test]
-fn what_anybody_sees_of_a_token_is_its_mode_its_key_and_its_length() {
+fn a_token_shows_its_mode_key_id_and_length_without_a_key() {
     let ring = KeyRing::generate().unwrap();
     for mode in [Mode::Sealed, Mode::Signed] {
         let tokens = RawTokens::new(&ring, mode, "shop.example/reset-link");
@@ -234,7 +234,7 @@ fn what_anybody_sees_of_a_token_is_its_mode_its_key_and_its_length() {
 }
 
 #[test]
-fn a_token_is_claimed_once_and_what_is_over_is_forgotten_when_there_are_many() {
+fn a_token_is_claimed_once_and_expired_claims_are_dropped_when_there_are_many() {
     let links = Sealer::<Reset>::new(KeyRing::generate().unwrap(), secs(900));
     let token = links.seal_at(&Reset { account: 42 }, T0).unwrap();
     let used = UsedHere::new();
@@ -255,11 +255,11 @@ fn a_token_is_claimed_once_and_what_is_over_is_forgotten_when_there_are_many() {
     }
     assert!(claim(1023, UnixTime::EPOCH) && claim(1024, UnixTime::MAX));
     assert!(!claim(0, UnixTime::MAX) && !claim(1024, UnixTime::MAX));
-    assert!(claim(1, UnixTime::EPOCH), "it was over and is forgotten");
+    assert!(claim(1, UnixTime::EPOCH), "an expired claim was dropped");
 }
 
 #[test]
-fn a_claim_is_kept_until_every_clock_has_the_token_expired() {
+fn a_claim_is_kept_until_the_token_has_expired_by_every_clock() {
     struct Asked(std::cell::Cell<UnixTime>);
     impl UsedTokens for Asked {
         fn claim(&self, _: &[u8; 16], until: UnixTime) -> Result<bool, bulla::token::ClaimError> {
@@ -283,7 +283,7 @@ fn a_key_opens_its_own_tokens_and_no_others() {
     for token in old.make(T0) {
         assert!(both.read(&token, T0).is_ok(), "adding a key invalidates no token");
         let error = new.read(&token, T0).unwrap_err();
-        assert!(matches!(error, OpenError::UnknownKey(_)), "dropping one invalidates its own");
+        assert!(matches!(error, OpenError::UnknownKey(_)), "dropping it invalidates its tokens");
     }
     for token in both.make(T0) {
         assert!(new.read(&token, T0).is_ok(), "the first of undated keys is primary");
@@ -309,7 +309,7 @@ fn padding_makes_lengths_equal() {
 }
 
 #[test]
-fn a_payload_too_large_names_the_length_and_the_limit_and_makes_nothing() {
+fn sealing_a_payload_too_large_fails_with_the_length_and_the_limit() {
     let ring = KeyRing::generate().unwrap();
     let large = Account { id: 1, name: "x".repeat(7000) };
     let mut token = "old".to_owned();
@@ -321,7 +321,7 @@ fn a_payload_too_large_names_the_length_and_the_limit_and_makes_nothing() {
 }
 
 #[test]
-fn a_token_of_just_the_limit_is_made_and_opened_and_a_longer_one_is_neither() {
+fn a_token_of_the_maximum_length_is_made_and_opened_and_a_longer_one_is_refused() {
     let ring = KeyRing::generate().unwrap();
     let (sealer, signer) =
         (|| Sealer::<Account>::new(&ring, secs(60)), || Signer::<Account>::new(&ring, secs(60)));
@@ -338,7 +338,7 @@ fn a_token_of_just_the_limit_is_made_and_opened_and_a_longer_one_is_neither() {
 }
 
 #[test]
-fn a_token_longer_than_the_limit_is_refused_before_anything_else() {
+fn a_token_over_the_length_limit_is_refused_before_it_is_decoded() {
     let sealer = Sealer::<Account>::new(KeyRing::generate().unwrap(), secs(60));
     for (len, refused) in [(MAX_TOKEN_LEN + 1, true), (8 << 20, true), (MAX_TOKEN_LEN, false)] {
         let error = sealer.open_at(vec![b'='; len], T0).unwrap_err();
@@ -350,7 +350,7 @@ fn a_token_longer_than_the_limit_is_refused_before_anything_else() {
 }
 
 #[test]
-fn sealing_into_a_grown_buffer_keeps_it() {
+fn sealing_into_a_large_enough_buffer_does_not_reallocate() {
     let sealer = Sealer::<Account>::new(KeyRing::generate().unwrap(), secs(60));
     let mut token = String::new();
     sealer.seal_into(&ada(), T0, &mut token).unwrap();
@@ -362,7 +362,7 @@ fn sealing_into_a_grown_buffer_keeps_it() {
 }
 
 #[test]
-fn a_view_borrows_what_the_owned_value_copies() {
+fn a_view_borrows_its_strings() {
     let ring = KeyRing::generate().unwrap();
     let (sealer, signer) =
         (Sealer::<Account>::new(&ring, secs(60)), Signer::<Account>::new(&ring, secs(60)));
@@ -389,7 +389,7 @@ fn a_signed_token_is_read_without_a_key_and_a_sealed_one_is_not() {
 }
 
 #[test]
-fn a_lifetime_past_the_last_second_ends_there() {
+fn a_lifetime_is_capped_at_the_last_second() {
     let sealer = Sealer::<Account>::new(KeyRing::generate().unwrap(), std::time::Duration::MAX);
     let token = sealer.seal_at(&ada(), T0).unwrap();
     assert_eq!(sealer.open_at(&token, T0).unwrap().expires_at, UnixTime::MAX);
@@ -397,7 +397,7 @@ fn a_lifetime_past_the_last_second_ends_there() {
 
 proptest! {
     #[test]
-    fn whatever_is_sealed_comes_back(id: u64, name: String, at in 0_u64..1 << 36, bucket: u8) {
+    fn any_account_survives_a_round_trip(id: u64, name: String, at in 0_u64..1 << 36, bucket: u8) {
         prop_assume!(name.len() < 4000);
         let ring = KeyRing::generate().unwrap();
         let (account, at) = (Account { id, name }, UnixTime::from_secs(at));
