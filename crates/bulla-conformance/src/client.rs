@@ -1,4 +1,4 @@
-//! A client that keeps cookies, or the two headers of the bearer channel.
+//! A client that stores cookies, or the two headers of the bearer channel.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ impl Client {
         Client::default()
     }
 
-    /// The headers that a request of this client carries now.
+    /// Makes a request with the tokens that the client has now.
     pub(crate) fn request(&self, method: &'static str, path: &str) -> Request {
         let mut headers = Vec::new();
         let mut cookies = Vec::new();
@@ -33,7 +33,7 @@ impl Client {
         Request { method, path: path.to_owned(), headers }
     }
 
-    /// Takes in what a response says to keep or forget.
+    /// Stores and deletes tokens as the response says.
     pub(crate) fn receive(&mut self, response: &Response) {
         for (name, value) in &response.headers {
             match (name.as_str(), value.as_str()) {

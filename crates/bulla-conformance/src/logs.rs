@@ -1,14 +1,14 @@
-//! What a piece of code logs.
+//! Captures what a piece of code logs.
 
 use std::io::{self, Write};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use tracing::{Dispatch, Level};
 
-/// Runs `code` and gives what its thread logged at `level` and above.
+/// Runs `code` and returns its result, with the lines that its thread logged at `level` and above.
 ///
 /// # Panics
-/// When a log line is not UTF-8.
+/// If a log line is not UTF-8.
 pub fn logged<R>(level: Level, code: impl FnOnce() -> R) -> (R, String) {
     LazyLock::force(&BYSTANDERS);
     let lines = Lines::default();
@@ -23,8 +23,8 @@ pub fn logged<R>(level: Level, code: impl FnOnce() -> R) -> (R, String) {
     (result, String::from_utf8(bytes).unwrap())
 }
 
-/// With fewer than two subscribers alive, tracing asks only that of the thread
-/// which reaches a log line first, and may switch the line off for all the others.
+/// Two subscribers that log nothing. While fewer than two subscribers exist, tracing asks only
+/// the one of the thread that reaches a log line first, and may disable the line for all threads.
 static BYSTANDERS: LazyLock<[Dispatch; 2]> =
     LazyLock::new(|| [0, 1].map(|_| Dispatch::new(tracing_subscriber::registry())));
 

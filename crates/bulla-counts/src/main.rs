@@ -1,8 +1,8 @@
-//! How many instructions sealing and opening take, under valgrind, against a table.
+//! Counts the instructions of sealing and opening with valgrind, and compares them with a table.
 //!
-//! Instructions are counted, not timed: the same on a busy machine as on an idle one.
-//! A count more than 3 per cent above the table fails; `--accept` writes the table anew,
-//! and the commit that has the new one says why.
+//! Counts do not depend on the load of the machine, unlike times. A count that is more than 3 %
+//! above the table fails. `--accept` rewrites the table; the commit of the new table states the
+//! reason.
 
 mod operations;
 
@@ -15,11 +15,11 @@ use std::process::{Command, ExitCode};
 
 use operations::OPERATIONS;
 
-/// How much a count may rise, in per cent.
+/// How much a count may rise, in percent.
 const TOLERANCE: f64 = 3.0;
 
-/// Two lengths of a run: what both have in common, starting and building keys, falls
-/// out of their difference.
+/// The numbers of operations in two runs. Their difference cancels the instructions that both runs
+/// have in common, such as starting the program and deriving keys.
 const RUNS: [u64; 2] = [50, 250];
 
 #[cfg(not(feature = "aws-lc-rs"))]
@@ -38,16 +38,17 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What valgrind watches.
+/// Runs the operation `times` times. valgrind counts this.
 fn run(name: &str, times: u64) {
-    let (_, prepare) = OPERATIONS.iter().find(|(known, _)| *known == name).expect("it is known");
+    let (_, prepare) =
+        OPERATIONS.iter().find(|(known, _)| *known == name).expect("a known operation");
     let mut operation = prepare();
     for _ in 0..times {
         operation();
     }
 }
 
-/// Before what the table was counted with.
+/// The start of the line that names the compiler and the processor features of the table.
 const MACHINE: &str = "# With ";
 
 type Counts = BTreeMap<String, u64>;
@@ -71,7 +72,7 @@ fn collected(name: &str, times: u64) -> Result<u64, Box<dyn Error>> {
         .map_err(|error| format!("valgrind does not start: {error}"))?;
     let said = String::from_utf8_lossy(&output.stderr);
     let line = said.lines().find_map(|line| line.split_once("Collected : "));
-    Ok(line.ok_or_else(|| format!("valgrind counted nothing: {said}"))?.1.trim().parse()?)
+    Ok(line.ok_or_else(|| format!("valgrind reported no count: {said}"))?.1.trim().parse()?)
 }
 
 fn table() -> PathBuf {
@@ -89,13 +90,13 @@ fn accepted() -> Result<Counts, Box<dyn Error>> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines
         .map(|line| {
-            let (name, count) = line.rsplit_once(' ').ok_or("a line is a name and a count")?;
+            let (name, count) = line.rsplit_once(' ').ok_or("a line must be a name and a count")?;
             Ok((name.trim_end().to_owned(), count.parse()?))
         })
         .collect()
 }
 
-/// What a count depends on beside the sources.
+/// The compiler and the processor features, on which a count depends.
 fn machine() -> Result<String, Box<dyn Error>> {
     let output = Command::new("rustc").arg("--version").output()?;
     let version = String::from_utf8(output.stdout)?;
@@ -111,7 +112,7 @@ fn machine() -> Result<String, Box<dyn Error>> {
 fn accept() -> Result<(), Box<dyn Error>> {
     let mut text = format!(
         "# Instructions of one operation, backend {BACKEND}, counted by callgrind.\n\
-         # `cargo run --release -p bulla-counts -- --accept` writes this.\n\
+         # Written by `cargo run --release -p bulla-counts -- --accept`.\n\
          {MACHINE}{}\n",
         machine()?
     );
@@ -122,14 +123,14 @@ fn accept() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "it is a tool")]
+#[expect(clippy::print_stdout, reason = "a command-line tool")]
 fn check() -> Result<ExitCode, Box<dyn Error>> {
     let (accepted, counts) = (accepted()?, count()?);
     let (here, there) = (machine()?, counted_with()?);
     let mut risen = 0;
     for (name, count) in &counts {
         let Some(before) = accepted.get(name) else {
-            println!("{name:<40} {count:>8}  new: --accept it");
+            println!("{name:<40} {count:>8}  new: run --accept");
             risen += 1;
             continue;
         };
@@ -142,12 +143,12 @@ fn check() -> Result<ExitCode, Box<dyn Error>> {
         return Ok(ExitCode::SUCCESS);
     }
     if here != there {
-        println!("\nthe table was counted with {there}, and this is {here}: nothing is held to it");
+        println!("\nthe table was counted with {there}, this machine has {here}: not compared");
         return Ok(ExitCode::SUCCESS);
     }
     println!(
-        "\n{risen} above the table by more than {TOLERANCE} %. Either take the instructions back, \
-         or accept them with --accept and say in the commit what they buy."
+        "\n{risen} counts are missing or more than {TOLERANCE} % above the table. Reduce them, or run \
+         --accept and state in the commit what the instructions are for."
     );
     Ok(ExitCode::FAILURE)
 }

@@ -1,4 +1,4 @@
-//! What is counted.
+//! The operations that are counted.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 const LIFETIME: Duration = Duration::from_secs(3600);
 
-/// Not the clock's: how many instructions that takes depends on the machine.
+/// A fixed time. Reading the clock takes a number of instructions that depends on the machine.
 const NOW: UnixTime = UnixTime::from_secs(1_796_126_400);
 
-/// Small: 84 bytes in postcard. Large: 2.4 kB.
+/// The state. Small: 84 bytes in postcard. Large: 2.4 kB.
 #[derive(Serialize, Deserialize)]
 struct State {
     id: u64,
@@ -66,7 +66,7 @@ type Operation = Box<dyn FnMut()>;
 
 type Prepare = fn() -> Operation;
 
-/// Name, and how to prepare it.
+/// The operations: a name, and a function that prepares the operation.
 pub(crate) const OPERATIONS: &[(&str, Prepare)] = &[
     ("seal into a buffer, small", || seal_into(SMALL)),
     ("seal into a buffer, large", || seal_into(LARGE)),
@@ -78,18 +78,18 @@ pub(crate) const OPERATIONS: &[(&str, Prepare)] = &[
     ("open borrowed, small", open_in),
     ("sign into a buffer, small", sign_into),
     ("verify, small", verify),
-    ("request with a session, small", || request(SMALL, Does::Look)),
-    ("request with a session, large", || request(LARGE, Does::Look)),
-    ("request that does not look, small", || request(SMALL, Does::Nothing)),
+    ("request that reads the state, small", || request(SMALL, Does::Read)),
+    ("request that reads the state, large", || request(LARGE, Does::Read)),
+    ("request that ignores the session, small", || request(SMALL, Does::Nothing)),
     ("request that changes the state, small", || request(SMALL, Does::Change)),
-    ("refuse a prefix, small", || open(SMALL, 1, |token| token.replace("b1.", "c1."))),
-    ("refuse a length, large", || open(LARGE, 1, |token| token.repeat(3))),
-    ("refuse a character, small", || open(SMALL, 1, |token| token.replace("b1.", "b1.!"))),
+    ("refuse a wrong prefix, small", || open(SMALL, 1, |token| token.replace("b1.", "c1."))),
+    ("refuse a token that is too long, large", || open(LARGE, 1, |token| token.repeat(3))),
+    ("refuse an invalid character, small", || open(SMALL, 1, |token| token.replace("b1.", "b1.!"))),
     ("refuse an unknown key, small", || open(SMALL, 1, |token| format!("b1.AAAAA{}", &token[8..]))),
-    ("refuse a tag, small", || open(SMALL, 1, |token| changed(&token))),
+    ("refuse a wrong tag, small", || open(SMALL, 1, |token| changed(&token))),
 ];
 
-/// The last character but one, in the middle of the tag's last bytes.
+/// Changes the last character but one, which encodes a part of the tag.
 fn changed(token: &str) -> String {
     let (head, tail) = token.split_at(token.len() - 2);
     let other = if tail.starts_with('A') { 'B' } else { 'A' };
@@ -99,7 +99,7 @@ fn changed(token: &str) -> String {
 fn ring(keys: usize) -> KeyRing {
     let text: String =
         (0..keys).map(|_| KeyRing::generate().expect("random").expose_text().to_string()).collect();
-    text.parse().expect("its own text")
+    text.parse().expect("valid text")
 }
 
 fn sealer<P: Payload>(keys: usize) -> Sealer<P> {
@@ -131,24 +131,24 @@ fn open(strings: u32, keys: usize, change: fn(String) -> String) -> Operation {
 
 enum Does {
     Nothing,
-    Look,
+    Read,
     Change,
 }
 
-/// What an adapter does for a request.
+/// Handles one request as an adapter does.
 fn request(strings: u32, does: Does) -> Operation {
     let sessions = Sessions::<State>::new(ring(1), Policy::default());
     let session = sessions.load_at(NOW, |_| None::<&[u8]>);
     session.start(state(strings)).expect("it fits");
     let mut lines = session.commit().into_iter().filter(|line| line.name == "set-cookie");
-    let line = lines.next().expect("a session has begun").value;
+    let line = lines.next().expect("a session has started").value;
     let cookie = line.split(';').next().expect("a name and a value").as_bytes().to_vec();
     Box::new(move || {
         let header = black_box(&cookie[..]);
         let session = sessions.load_at(NOW, |name| (name == "cookie").then_some(header));
         match does {
             Does::Nothing => {}
-            Does::Look => assert!(session.get().is_some()),
+            Does::Read => assert!(session.get().is_some()),
             Does::Change => session.update(|state| state.id += 1).expect("there is a session"),
         }
         black_box(session.commit());

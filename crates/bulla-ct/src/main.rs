@@ -1,15 +1,14 @@
-//! Builds the program that is checked, once for each way to compute, and runs it under
-//! valgrind. Arguments choose among those ways. Ends with status 1 when something does
-//! not hold.
-#![allow(clippy::print_stdout, reason = "a tool")]
+//! Builds the checked program, once for each variant of the cryptographic code, and runs it under
+//! valgrind. Arguments select variants. Exits with status 1 if a check fails.
+#![allow(clippy::print_stdout, reason = "a command-line tool")]
 
 use std::env;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// Name, and the flags that choose it. The others are chosen when the program runs, by
-/// what valgrind says that the processor has.
+/// The name of a variant and the compiler flags that select it. Without flags, the program selects
+/// the code when it runs, by the processor features that valgrind reports.
 #[cfg(not(feature = "aws-lc-rs"))]
 const BACKENDS: &[(&str, &str)] = &[
     ("rustcrypto", ""),
@@ -29,14 +28,14 @@ const FEATURES: &str = if cfg!(feature = "aws-lc-rs") { "memcheck,aws-lc-rs" } e
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     for (command, package) in [("valgrind", "valgrind"), ("cc", "gcc libc6-dev")] {
         if Command::new(command).arg("--version").output().is_err() {
-            println!("there is no {command} on this machine: apt-get install {package}");
+            println!("{command} is not installed: apt-get install {package}");
             return Ok(ExitCode::FAILURE);
         }
     }
     let chosen: Vec<String> = env::args().skip(1).collect();
     let names: Vec<&str> = BACKENDS.iter().map(|(name, _)| *name).collect();
     if let Some(other) = chosen.iter().find(|name| !names.contains(&name.as_str())) {
-        println!("{other} is none of {}", names.join(", "));
+        println!("unknown variant {other}; choose from: {}", names.join(", "));
         return Ok(ExitCode::FAILURE);
     }
     let mut holds = true;
@@ -54,7 +53,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// In release mode, as it ships. The flags of a backend have a folder of their own.
+/// Builds the checked program in release mode. Each set of flags has its own target folder.
 fn build(name: &str, flags: &str) -> Result<PathBuf, Box<dyn Error>> {
     let target = match flags {
         "" => root().join("target"),
@@ -69,7 +68,7 @@ fn build(name: &str, flags: &str) -> Result<PathBuf, Box<dyn Error>> {
     }
     if !cargo.status()?.success() {
         return Err(
-            "what is checked does not build: valgrind/memcheck.h comes with valgrind".into()
+            "the checked program does not build: valgrind/memcheck.h is part of valgrind".into()
         );
     }
     Ok(target.join("release/bulla-ct-checked"))
@@ -85,7 +84,7 @@ fn check(name: &str, program: &Path) -> Result<bool, Box<dyn Error>> {
         .arg(name)
         .status()?;
     if !status.success() {
-        println!("the reports: target/memcheck-{name}.log");
+        println!("reports of memcheck: target/memcheck-{name}.log");
     }
     Ok(status.success())
 }

@@ -1,4 +1,4 @@
-//! `#[derive(Payload)]` of the crate `bulla`.
+//! The macro `#[derive(Payload)]` of the crate `bulla`.
 //!
 //! ```text
 //! #[derive(Serialize, Deserialize, Payload)]
@@ -6,13 +6,13 @@
 //! struct Account { id: u64, name: String }
 //! ```
 //!
-//! | key | what | default |
+//! | key | value | default |
 //! |---|---|---|
 //! | `purpose` | `Payload::PURPOSE`, 1 to 255 visible ASCII characters | required |
 //! | `version` | `Payload::VERSION`, from 1 | 1 |
-//! | `previous` | the type of the shape before, for which `From` exists | none |
+//! | `previous` | the type of the previous version, which `From` converts to this type | none |
 //! | `encoding` | `"postcard"` or `"json"` | `"postcard"` |
-//! | `crate` | the path of `bulla`, when it has another name | `::bulla` |
+//! | `crate` | the path of the crate `bulla`, if it was renamed | `::bulla` |
 
 use proc_macro::TokenStream;
 use quote::quote;
@@ -22,7 +22,7 @@ use syn::{
     parse_macro_input,
 };
 
-/// Implements `bulla::Payload`; see the crate's front page for the keys.
+/// Implements `bulla::Payload`. The crate documentation lists the keys of `#[payload(…)]`.
 #[proc_macro_derive(Payload, attributes(payload))]
 pub fn derive_payload(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
@@ -42,8 +42,8 @@ fn expand(input: &DeriveInput) -> syn::Result<proc_macro2::TokenStream> {
     if let Some(parameter) = input.generics.params.first() {
         return Err(Error::new_spanned(
             parameter,
-            "a payload has one shape, so it takes no type, lifetime or const parameters; \
-             for borrowed fields implement bulla::token::View",
+            "a payload type cannot have type, lifetime or const parameters; \
+             for borrowed fields, implement bulla::token::View",
         ));
     }
     let keys = read(input)?;
@@ -52,7 +52,7 @@ fn expand(input: &DeriveInput) -> syn::Result<proc_macro2::TokenStream> {
     let purpose = keys.purpose.ok_or_else(|| {
         Error::new_spanned(
             name,
-            "say what the tokens are for: #[payload(purpose = \"shop.example/reset-link\")]",
+            "a payload needs a purpose, for example #[payload(purpose = \"shop.example/reset-link\")]",
         )
     })?;
     let version = keys.version.map_or_else(|| quote!(1), |version| quote!(#version));
@@ -62,7 +62,10 @@ fn expand(input: &DeriveInput) -> syn::Result<proc_macro2::TokenStream> {
             "postcard" => quote!(Postcard),
             "json" => quote!(Json),
             _ => {
-                return Err(Error::new_spanned(text, "the encoding is \"postcard\" or \"json\""));
+                return Err(Error::new_spanned(
+                    text,
+                    "the encoding must be \"postcard\" or \"json\"",
+                ));
             }
         },
     };
@@ -104,17 +107,18 @@ fn read(input: &DeriveInput) -> syn::Result<Keys> {
             } else if meta.path.is_ident("crate") {
                 keys.bulla.replace(meta.value()?.parse()?).is_some()
             } else {
-                return Err(
-                    meta.error("the keys are purpose, version, previous, encoding and crate")
-                );
+                return Err(meta.error(
+                    "unknown key; the keys are purpose, version, previous, encoding and crate",
+                ));
             };
-            if again { Err(meta.error("this key stands here twice")) } else { Ok(()) }
+            if again { Err(meta.error("duplicate key")) } else { Ok(()) }
         })?;
     }
     Ok(keys)
 }
 
-/// Postcard writes no names, so a field is written every time or never.
+/// Refuses serde attributes that omit a field only sometimes, or on one side only. Postcard writes no
+/// field names, so a reader would take the next field for the omitted one.
 fn refuse_what_postcard_cannot_read(input: &DeriveInput) -> syn::Result<()> {
     let fields: Vec<&Field> = match &input.data {
         Data::Struct(data) => data.fields.iter().collect(),
@@ -137,8 +141,8 @@ fn refuse_what_postcard_cannot_read(input: &DeriveInput) -> syn::Result<()> {
             if is_one_of(&refused) || (is_one_of(&one_sided) && !both) {
                 return Err(Error::new_spanned(
                     meta,
-                    "postcard writes no names, so every field is written every time: leave this \
-                     out, or take encoding = \"json\"",
+                    "postcard cannot read a payload with this attribute, because it writes no field \
+                     names: remove the attribute, or use encoding = \"json\"",
                 ));
             }
         }

@@ -1,2 +1,2 @@
-//! Tests only: see `tests/`. `backends.sh` runs them over every backend of the cipher,
-//! the mac and the hash that this machine has.
+//! This crate contains only tests, in `tests/`. `backends.sh` runs them with every backend of the
+//! cipher, the MAC and the hash that this processor supports.

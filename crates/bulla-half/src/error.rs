@@ -1,40 +1,40 @@
-//! Why a half could not be read or written.
+//! Why reading or writing a server half fails.
 
 use std::fmt;
 
 use bulla::SessionError;
 use tower_sessions_core::session_store;
 
-/// Why a half could not be read or written.
+/// Why a server half could not be read or written.
 ///
-/// With `?` in a handler it becomes a [`SessionError`]: a 401 without a
-/// session, otherwise an opaque 500. What a store fails with is logged when it
-/// happens, as an error of the target `bulla`.
+/// `?` in a handler converts it to a [`SessionError`], which answers 401 without a session and an
+/// opaque 500 otherwise. The error of the store is logged when it happens, at level `error` with the
+/// target `bulla`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HalfError {
-    /// There is no session to keep something of.
+    /// The request has no session.
     NoSession,
-    /// The session is another library's, which this request only borrows
-    /// (`while_old_servers_run`): there is no id to find it by next time.
+    /// The session is still read from the cookie of another library
+    /// (`OldCookie::while_old_servers_run`). It has no id that the next request could find.
     Borrowed,
-    /// The data cannot be JSON: a map whose keys are no strings.
+    /// The data cannot be written as JSON, for example a map whose keys are not strings.
     Encode,
     /// The store failed.
     Store,
-    /// What is kept is no `D`: its shape has changed since.
+    /// The stored data is not a valid `D`, for example because the type has changed.
     Decode,
 }
 
 impl HalfError {
-    /// Says in the log what a store failed with.
+    /// Converts an error of the store, and logs it.
     pub(crate) fn of(error: session_store::Error) -> HalfError {
         match error {
             session_store::Error::Backend(error) => {
-                tracing::error!(target: "bulla", "the store of sessions' halves failed: {error}");
+                tracing::error!(target: "bulla", "the store of server halves failed: {error}");
                 HalfError::Store
             }
-            // Their texts could repeat what is kept.
+            // The texts of these errors could repeat the stored data.
             session_store::Error::Encode(_) => HalfError::Encode,
             session_store::Error::Decode(_) => HalfError::Decode,
         }
@@ -44,16 +44,16 @@ impl HalfError {
 impl fmt::Display for HalfError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            HalfError::NoSession => "there is no session to keep something of; start one",
+            HalfError::NoSession => "this request has no session; start one first",
             HalfError::Borrowed => {
-                "the session is the old library's as long as its servers run, and has no id that \
-                 stays: change its state first"
+                "the session is still read from the cookie of the old library and has no lasting id; \
+                 change its state first"
             }
-            HalfError::Encode => "the data cannot be kept: as JSON, a map's keys are strings",
-            HalfError::Store => "the store failed; its error is in the log",
+            HalfError::Encode => "the data cannot be written as JSON; the keys of a map must be strings",
+            HalfError::Store => "the store failed; the log has its error",
             HalfError::Decode => {
-                "what is kept does not decode: give fields that are new a default, or the half \
-                 another name"
+                "the stored data cannot be decoded; give new fields a default, or the half another \
+                 name"
             }
         })
     }

@@ -18,11 +18,12 @@ use tower_sessions_core::session::{Id, Record};
 
 pub use crate::error::HalfError;
 
-/// Where a `D` is in its record.
+/// The field of a record that contains the data.
 const FIELD: &str = "half";
 
-/// A half of every session, a `D` each, that stays on the server. Clones are
-/// the same.
+/// A server half: for each session, a value of type `D` that is stored on the server.
+///
+/// Clones share the store.
 ///
 /// ```
 /// use bulla_half::Half;
@@ -41,16 +42,15 @@ pub struct Half<D> {
 }
 
 impl<D: Serialize + DeserializeOwned> Half<D> {
-    /// A half in a store, under a name of its own there. Share neither the
-    /// store's table nor its prefix with tower-sessions itself, whose cookies
-    /// would open the records.
+    /// Creates a server half in a store. Its name must be unique in the store. Do not share the table
+    /// or prefix of the store with tower-sessions itself, because its cookies could open the records.
     #[must_use]
     pub fn new(name: impl Into<String>, store: impl SessionStore) -> Half<D> {
         Half { store: Arc::new(store), name: name.into().into(), data: PhantomData }
     }
 
-    /// What is kept of this session; `None` when nothing is, and when there is
-    /// no session. Each call asks the store.
+    /// Returns the data of this session, or `None` if there is no data or no session. Each call reads
+    /// the store.
     ///
     /// # Errors
     /// [`HalfError::Store`], [`HalfError::Decode`].
@@ -61,8 +61,7 @@ impl<D: Serialize + DeserializeOwned> Half<D> {
         }
     }
 
-    /// Keeps `data` until the session's absolute deadline, in place of what was
-    /// kept before.
+    /// Replaces the data of this session. It is kept until the absolute deadline of the session.
     ///
     /// # Errors
     /// [`HalfError::NoSession`], [`HalfError::Borrowed`], [`HalfError::Encode`],
@@ -71,11 +70,11 @@ impl<D: Serialize + DeserializeOwned> Half<D> {
         self.write(&self.found::<T>(session)?, data).await
     }
 
-    /// Changes what is kept, or the default of `D`: reads, and writes. Of two
-    /// that do so at once, the later write wins.
+    /// Reads the data of this session, or the default of `D`, and writes it back after `change`. If
+    /// two requests do this at once, the later write wins.
     ///
     /// # Errors
-    /// As [`get`](Half::get) and [`set`](Half::set).
+    /// The errors of [`get`](Half::get) and [`set`](Half::set).
     pub async fn update<T: Payload, R>(
         &self,
         session: &Session<T>,
@@ -84,7 +83,7 @@ impl<D: Serialize + DeserializeOwned> Half<D> {
     where
         D: Default,
     {
-        // Once: the handler may start another session meanwhile.
+        // Looked up only once, because the handler may start another session during the await.
         let found = self.found::<T>(session)?;
         let mut data = self.read(found.id).await?.unwrap_or_default();
         let result = change(&mut data);
@@ -92,8 +91,8 @@ impl<D: Serialize + DeserializeOwned> Half<D> {
         Ok(result)
     }
 
-    /// Forgets what is kept: before [`Session::end`], since the half of a
-    /// session that has ended is not found any more.
+    /// Deletes the data of this session. Call it before [`Session::end`], because the data of an ended
+    /// session cannot be found.
     ///
     /// # Errors
     /// [`HalfError::Store`].
@@ -102,7 +101,7 @@ impl<D: Serialize + DeserializeOwned> Half<D> {
         self.store.delete(&self.id::<T>(&info)).await.map_err(HalfError::of)
     }
 
-    /// The session that something is kept of.
+    /// Finds the record of this session.
     fn found<T: Payload>(&self, session: &Session<T>) -> Result<Found, HalfError> {
         let info = session.info().ok_or(HalfError::NoSession)?;
         if info.borrowed {
@@ -120,8 +119,8 @@ impl<D: Serialize + DeserializeOwned> Half<D> {
             .unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let data = HashMap::from([(FIELD.to_owned(), value)]);
         let mut record = Record { id, data, expiry_date };
-        // Some stores save only what is there, and give what they create
-        // another id when it is.
+        // Some stores save only an existing record. `create` gives the record another id if the id
+        // already exists.
         if self.load(id).await?.is_none() {
             self.store.create(&mut record).await.map_err(HalfError::of)?;
             if record.id == id {
@@ -136,7 +135,7 @@ impl<D: Serialize + DeserializeOwned> Half<D> {
     async fn read(&self, id: Id) -> Result<Option<D>, HalfError> {
         let Some(mut record) = self.load(id).await? else { return Ok(None) };
         let Some(value) = record.data.remove(FIELD) else { return Err(HalfError::Decode) };
-        // The error's text would repeat what is kept.
+        // The text of the error would repeat the data.
         serde_json::from_value(value).map(Some).map_err(|_| HalfError::Decode)
     }
 
@@ -144,8 +143,8 @@ impl<D: Serialize + DeserializeOwned> Half<D> {
         self.store.load(&id).await.map_err(HalfError::of)
     }
 
-    /// Purposes and names hold no zero byte that could end them early: the
-    /// lengths stand before them.
+    /// The id of the record. Each part follows its length, so that different parts cannot give the
+    /// same digest input.
     fn id<T: Payload>(&self, info: &Info) -> Id {
         let mut digest = Sha256::new_with_prefix(b"bulla/1/half\0");
         for part in [T::PURPOSE.as_bytes(), self.name.as_bytes()] {
@@ -159,7 +158,7 @@ impl<D: Serialize + DeserializeOwned> Half<D> {
     }
 }
 
-/// A session that something is kept of.
+/// The record of a session.
 struct Found {
     id: Id,
     expires_at: UnixTime,

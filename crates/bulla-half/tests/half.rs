@@ -1,4 +1,4 @@
-//! What holds of the half that stays on the server.
+//! Tests of the server half of a session.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ impl World {
         self.sessions.load(|name| (name == "cookie" && !cookies.is_empty()).then_some(cookies))
     }
 
-    /// The client takes in the response.
+    /// Stores the cookie of the response in the client.
     fn finish(&mut self, session: &Session<Visit>) {
         for line in session.commit().into_iter().filter(|line| line.name == "set-cookie") {
             let pair = line.value.split(';').next().unwrap();
@@ -68,7 +68,7 @@ fn items(items: &[u64]) -> Option<Basket> {
 }
 
 #[tokio::test]
-async fn what_is_kept_is_there_for_the_next_request() {
+async fn the_next_request_reads_what_was_stored() {
     let world = World::signed_in(MemoryStore::default());
     assert_eq!(world.kept().await, None);
     for item in [1, 2] {
@@ -80,7 +80,7 @@ async fn what_is_kept_is_there_for_the_next_request() {
 }
 
 #[tokio::test]
-async fn a_request_that_signs_in_keeps_something_at_once() {
+async fn a_request_that_signs_in_can_store_data() {
     let mut world = World::new(MemoryStore::default());
     let session = world.session();
     session.start(Visit { account: 42 }).unwrap();
@@ -90,7 +90,7 @@ async fn a_request_that_signs_in_keeps_something_at_once() {
 }
 
 #[tokio::test]
-async fn without_a_session_nothing_is_found_and_nothing_is_kept() {
+async fn without_a_session_nothing_is_found_and_nothing_is_stored() {
     let world = World::new(MemoryStore::default());
     let session = world.session();
     assert_eq!(world.baskets.get(&session).await, Ok(None));
@@ -102,7 +102,7 @@ async fn without_a_session_nothing_is_found_and_nothing_is_kept() {
 }
 
 #[tokio::test]
-async fn a_new_id_keeps_the_half_and_a_new_sign_in_does_not() {
+async fn a_new_session_id_keeps_the_half_and_a_new_sign_in_does_not() {
     let mut world = World::signed_in(MemoryStore::default());
     world.baskets.set(&world.session(), &Basket { items: vec![1] }).await.unwrap();
     for _ in 0..2 {
@@ -120,7 +120,7 @@ async fn a_new_id_keeps_the_half_and_a_new_sign_in_does_not() {
 }
 
 #[tokio::test]
-async fn an_ended_session_s_half_is_not_found() {
+async fn the_half_of_an_ended_session_is_not_found() {
     let world = World::signed_in(MemoryStore::default());
     world.baskets.set(&world.session(), &Basket { items: vec![1] }).await.unwrap();
     let session = world.session();
@@ -129,7 +129,7 @@ async fn an_ended_session_s_half_is_not_found() {
 }
 
 #[tokio::test]
-async fn halves_and_kinds_of_session_share_a_store() {
+async fn two_halves_can_share_a_store() {
     let store = MemoryStore::default();
     let world = World::signed_in(store.clone());
     let wishes = Half::<Basket>::new("wishes", store);
@@ -140,7 +140,7 @@ async fn halves_and_kinds_of_session_share_a_store() {
     assert_eq!(wishes.get(&session).await, Ok(items(&[2])));
 }
 
-/// Keeps the last record; saves only what is there, as the store for Redis does.
+/// A store for one record. It saves only an existing record, as the Redis store does.
 #[derive(Clone, Debug, Default)]
 struct Last(Arc<std::sync::Mutex<Option<Record>>>);
 
@@ -168,7 +168,7 @@ impl SessionStore for Last {
 }
 
 #[tokio::test]
-async fn the_record_expires_with_the_session_and_names_it_not() {
+async fn the_record_expires_with_the_session_and_does_not_contain_its_id() {
     let store = Last::default();
     let mut world = World::new(store.clone());
     let session = world.session();
@@ -186,13 +186,13 @@ async fn the_record_expires_with_the_session_and_names_it_not() {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_is_an_error() {
+async fn a_failing_store_is_an_error() {
     let world = World::signed_in(Last::default());
     assert_eq!(world.baskets.delete(&world.session()).await, Err(HalfError::Store));
 }
 
 #[tokio::test]
-async fn what_has_another_shape_is_an_error_that_does_not_repeat_it() {
+async fn data_of_another_type_is_an_error_that_does_not_repeat_the_data() {
     let store = MemoryStore::default();
     let world = World::signed_in(store.clone());
     let other = Half::<String>::new("basket", store);
@@ -202,9 +202,9 @@ async fn what_has_another_shape_is_an_error_that_does_not_repeat_it() {
     assert!(!format!("{error} {error:?}").contains("hidden"));
 }
 
-/// Its id is this request's, so nothing would be found again.
+/// Its id is new in each request, so a later request could not find the data.
 #[tokio::test]
-async fn nothing_is_kept_of_a_session_that_is_only_borrowed() {
+async fn nothing_is_stored_for_a_session_of_another_library() {
     let old = OldCookie::new("old").unwrap().while_old_servers_run();
     let until = UnixTime::now() + Duration::from_secs(3600);
     let sessions = Sessions::builder(KeyRing::generate().unwrap(), Policy::default())

@@ -1,10 +1,10 @@
-//! What a session holds, and what the routes answer: the same text from every stack.
+//! The state of a session, and the responses, which are the same for every stack.
 
 use bulla::Payload;
 use serde::{Deserialize, Serialize};
 
-/// Who is signed in: 85 bytes in postcard, 204 in JSON. The small state of bulla-peers,
-/// and a count that changes.
+/// A signed-in user: the small state of bulla-peers with a counter. 85 bytes in postcard, 204 bytes
+/// in JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Payload)]
 #[payload(purpose = "shop.example/session")]
 pub struct Account {
@@ -25,14 +25,14 @@ enum Role {
     Reports,
 }
 
-/// Where stores by name and jars keep it.
+/// The name of the entry, for libraries that store named entries.
 pub const KEY: &str = "account";
 
-/// What POST /login answers.
+/// The response to `POST /login`.
 pub const WELCOME: &str = "welcome\n";
 
 impl Account {
-    /// Whoever signs in.
+    /// The user who signs in.
     #[must_use]
     pub fn sample() -> Account {
         Account {
@@ -47,13 +47,14 @@ impl Account {
         }
     }
 
-    /// What GET /balance answers.
+    /// The response to `GET /balance`.
     #[must_use]
     pub fn balance(&self) -> String {
         format!("{} is rich\n", self.name)
     }
 
-    /// What POST /visit does and answers. Its length does not depend on the count.
+    /// Counts a visit, and returns the response to `POST /visit`. Its length does not depend on the
+    /// counter.
     pub fn visit(&mut self) -> String {
         self.visits = self.visits.wrapping_add(1);
         format!("{} came again\n", self.name)
@@ -65,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_state_has_the_sizes_that_are_named() {
+    fn the_state_has_its_documented_sizes() {
         let account = Account::sample();
         assert_eq!(postcard::to_allocvec(&account).unwrap().len(), 85);
         assert_eq!(serde_json::to_vec(&account).unwrap().len(), 204);

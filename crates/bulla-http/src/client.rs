@@ -1,4 +1,4 @@
-//! A client that counts bytes: proves that a session reads back and a forged one does not.
+//! A client that checks that a session reads back and that a forged one is refused, and counts bytes.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -9,44 +9,44 @@ use crate::Outcome;
 use crate::account::{Account, WELCOME};
 use crate::stacks::{Keeps, Stack};
 
-/// What a session adds to requests and answers, in bytes of HTTP/1.1.
+/// Sizes in bytes of HTTP/1.1.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wire {
-    /// The Cookie line of every request.
+    /// The Cookie line of each request.
     pub cookie: usize,
     /// The Set-Cookie lines of a write.
     pub set_cookie: usize,
-    /// The whole answer to a login.
+    /// The whole response to a login.
     pub login: usize,
-    /// The whole answer to a read.
+    /// The whole response to a read.
     pub read: usize,
-    /// The whole answer to a write.
+    /// The whole response to a write.
     pub write: usize,
 }
 
 struct Answer {
     status: u16,
     body: String,
-    /// Names and values.
+    /// Names and values of the cookies that the response sets.
     cookies: Vec<(String, String)>,
     set_cookie_len: usize,
     len: usize,
 }
 
-/// Signs in, and gives the Cookie header that the client then has.
+/// Signs in and returns the value of the Cookie header.
 ///
 /// # Errors
-/// The server does not sign in.
+/// If signing in fails.
 pub fn cookie(stack: &Stack, server: SocketAddr) -> Outcome<String> {
     let login = ask(server, "POST", "/login", None)?;
     expect(stack, &login, 200, WELCOME)?;
     let mut cookies = login.cookies;
     if stack.keeps == Keeps::ClientRenewing {
-        // The stack's threshold is a second: this read renews, and all later ones do.
+        // The touch threshold of this stack is one second: this read renews, and so does each later one.
         thread::sleep(Duration::from_millis(1100));
         let renewal = ask(server, "GET", "/balance", Some(&header(&cookies)))?;
         if renewal.cookies.is_empty() {
-            return Err(format!("{}: the read renewed nothing", stack.name).into());
+            return Err(format!("{}: the read did not renew the session", stack.name).into());
         }
         cookies.extend(renewal.cookies);
         thread::sleep(Duration::from_millis(1100));
@@ -54,11 +54,11 @@ pub fn cookie(stack: &Stack, server: SocketAddr) -> Outcome<String> {
     Ok(header(&cookies))
 }
 
-/// Holds a stack to what a session needs, before it is measured, and counts.
+/// Checks a stack before it is measured, and counts bytes.
 ///
 /// # Errors
-/// It does not do it.
-pub fn prove(stack: &Stack, server: SocketAddr) -> Outcome<Wire> {
+/// If a check fails.
+pub fn check(stack: &Stack, server: SocketAddr) -> Outcome<Wire> {
     let signed_in = cookie(stack, server)?;
     let with = |method: &str, path: &str, cookie: &str| ask(server, method, path, Some(cookie));
     let balance = Account::sample().balance();
@@ -81,7 +81,7 @@ pub fn prove(stack: &Stack, server: SocketAddr) -> Outcome<Wire> {
     Ok(wire)
 }
 
-/// Every cookie changed in one and the same place: at three places of the value.
+/// Three forgeries. Each changes one character of every cookie, at the same place of the value.
 fn forgeries(cookies: &str) -> Vec<String> {
     let changed = |quarter: usize| {
         let cookies = cookies.split("; ").map(|cookie| {
@@ -106,7 +106,7 @@ fn expect(stack: &Stack, answer: &Answer, status: u16, body: &str) -> Outcome {
         return Ok(());
     }
     let (name, got, said) = (stack.name, answer.status, &answer.body);
-    Err(format!("{name} answers {got} {said:?} where {status} {body:?} was due").into())
+    Err(format!("{name} answers {got} {said:?}; expected {status} {body:?}").into())
 }
 
 fn ask(server: SocketAddr, method: &str, path: &str, cookie: Option<&str>) -> Outcome<Answer> {
@@ -134,7 +134,7 @@ fn ask(server: SocketAddr, method: &str, path: &str, cookie: Option<&str>) -> Ou
             answer.set_cookie_len += len;
             let pair = value.split(';').next().unwrap_or_default();
             let (name, value) = pair.split_once('=').ok_or("a cookie without a value")?;
-            // A cookie that is cleared is none.
+            // An empty value deletes a cookie.
             if !value.is_empty() {
                 answer.cookies.push((name.to_owned(), value.to_owned()));
             }
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_forgery_differs_in_every_cookie_and_in_nothing_but_values() {
+    fn a_forgery_changes_the_value_of_every_cookie_and_no_name() {
         for forged in forgeries("id=abcdefgh; id-renewal=AAAAAAAA") {
             let (first, second) = forged.split_once("; ").unwrap();
             assert!(first.starts_with("id=") && first != "id=abcdefgh");

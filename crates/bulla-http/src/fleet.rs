@@ -1,42 +1,42 @@
-//! What a billion sessions a day cost, from what was measured on one core.
+//! Calculates what a billion sessions a day cost, from the figures of one core.
 
 use crate::rounds::{Figures, Sample, median};
 use crate::stacks::Keeps;
 
-/// Sessions that are started in a day.
+/// Sessions started per day.
 pub const SESSIONS: f64 = 1e9;
 
-/// How often each reads, after its login.
+/// Reads of each session.
 pub const READS: f64 = 20.0;
 
-/// How often each writes.
+/// Writes of each session.
 pub const WRITES: f64 = 1.0;
 
-/// In a day.
+/// Seconds per day.
 pub const SECONDS: f64 = 86_400.0;
 
-/// How long a store keeps a session, in hours, in the report's last column but one.
+/// How long a store keeps a session, in hours, for the column "kept for an hour" of the report.
 pub const HOURS_KEPT: f64 = 1.0;
 
-/// Averages over the day.
+/// The cost of a fleet, as averages over a day.
 pub struct Cost {
-    /// The server's CPU time for one session, in microseconds.
+    /// CPU time of the servers for one session, in microseconds.
     pub server_micros: f64,
-    /// Cores that serve.
+    /// Cores of the servers.
     pub server_cores: f64,
-    /// Cores that Redis takes.
+    /// Cores of Redis.
     pub redis_cores: f64,
-    /// What the session adds to requests and answers, in bytes, over its life.
+    /// Bytes that one session adds to its requests and responses.
     pub client_bytes: f64,
-    /// The same, in Gbit/s of the whole fleet.
+    /// The same for all sessions, in Gbit/s.
     pub client_gbits: f64,
-    /// Between servers and the store, in Gbit/s.
+    /// Traffic between the servers and the store, in Gbit/s.
     pub store_gbits: f64,
-    /// What the sessions that a store keeps for an hour take there, in GB.
+    /// Memory of the sessions that a store keeps for an hour, in GB.
     pub memory: f64,
 }
 
-/// What the fleet of one stack costs, whose framework without sessions is `floor`.
+/// Calculates the cost of a fleet. `floor` has the figures of the framework without sessions.
 #[must_use]
 pub fn cost(figures: &Figures, floor: &Figures) -> Cost {
     let life = |of: &dyn Fn(&Sample) -> f64| {
@@ -66,8 +66,8 @@ pub fn cost(figures: &Figures, floor: &Figures) -> Cost {
     }
 }
 
-/// What a live session takes on the server's side, in bytes: of a client's, nothing, and
-/// what is measured then is the allocator's.
+/// Memory that one session takes on the server side, in bytes. It is 0 if the client carries the
+/// session; the measured growth comes from the allocator then.
 #[must_use]
 pub fn held(figures: &Figures) -> f64 {
     match figures.stack.keeps {

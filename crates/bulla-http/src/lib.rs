@@ -1,22 +1,23 @@
-//! The same small application over bulla and over its peers, on axum and on actix-web,
-//! asked by wrk over loopback: server and load on one core each.
+//! Measures one small application on axum and on actix-web, with bulla and with other session
+//! libraries. wrk sends the requests over loopback. The server and the load generator have one core
+//! each.
 //!
 //! | file | question |
 //! |---|---|
-//! | `account` | what does a session hold, and what do the routes answer |
-//! | `stacks/` | how does each library keep it, a file for each framework |
-//! | `client` | does a session read back, is a forged one refused, how many bytes is that |
-//! | `wrk` | how many requests a second, and how late is the latest in a hundred |
-//! | `machines` | which programs run, on which core, and what do they take |
-//! | `rounds` | in which order is it measured |
-//! | `bars` | what is promised |
-//! | `fleet` | what does a billion sessions a day cost |
-//! | `report` | what is written |
+//! | `account` | What does a session contain, and what do the routes answer? |
+//! | `stacks/` | How does each library store a session? One file for each framework. |
+//! | `client` | Does each stack read a session back and refuse a forged one? How many bytes does it send? |
+//! | `wrk` | How many requests per second, and at which latency? |
+//! | `machines` | Which programs run on which core, and which resources do they use? |
+//! | `rounds` | In which order are the stacks measured? |
+//! | `goals` | Which goals does bulla have, and does it meet them? |
+//! | `fleet` | What do a billion sessions a day cost? |
+//! | `report` | What is written into docs/end-to-end.md? |
 
 pub mod account;
-pub mod bars;
 pub mod client;
 pub mod fleet;
+pub mod goals;
 #[path = "../../bulla-peers/src/machine.rs"]
 pub mod machine;
 pub mod machines;
@@ -25,5 +26,5 @@ pub mod rounds;
 pub mod stacks;
 pub mod wrk;
 
-/// What a step comes to.
+/// The result of a step.
 pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;

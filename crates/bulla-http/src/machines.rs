@@ -1,4 +1,4 @@
-//! The programs that run, the core each has, and what they take of it.
+//! Starts the programs, pins each to a core, and reads the resources that they use.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use crate::Outcome;
 use crate::stacks::{Build, Stack};
 
-/// The servers': one at a time has work.
+/// The core of the servers. Only one server has work at a time.
 pub const SERVER_CORE: usize = 0;
 
-/// wrk's and Redis'.
+/// The core of wrk and Redis.
 pub const LOAD_CORE: usize = 1;
 
-/// A command that stays on one core, and dies with this program however that ends.
+/// A command that is pinned to one core, and is killed when this program ends.
 #[must_use]
 pub fn on_core(core: usize, program: &str) -> Command {
     let mut command = Command::new("setpriv");
@@ -25,17 +25,17 @@ pub fn on_core(core: usize, program: &str) -> Command {
     command
 }
 
-/// The server, built twice.
+/// The server program, built with each backend of bulla.
 pub struct Servers {
     default: PathBuf,
     aws_lc: PathBuf,
 }
 
 impl Servers {
-    /// In the folder of this program, by the cargo that runs it.
+    /// Builds both, into the folder of this program.
     ///
     /// # Errors
-    /// One does not build.
+    /// If a build fails.
     pub fn build() -> Outcome<Servers> {
         let folder = std::env::current_exe()?.parent().ok_or("no folder")?.to_owned();
         let build = |name: &str, features: &[&str]| -> Outcome<PathBuf> {
@@ -43,7 +43,7 @@ impl Servers {
             let mut build = Command::new(cargo);
             build.args(["build", "--release", "--quiet", "--locked", "--bin", "server"]);
             build.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
-            // What `cargo run` adds: ring would be built anew for each of them.
+            // `cargo run` sets these variables. With them, Cargo would build the crate `ring` again.
             for (name, _) in std::env::vars_os() {
                 let name = name.to_string_lossy();
                 if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
@@ -64,29 +64,30 @@ impl Servers {
     }
 }
 
-/// One stack, serving. Killed on drop.
+/// The running server of a stack. It is killed when this is dropped.
 pub struct Server {
     child: Child,
-    /// Where it listens.
+    /// The address that the server listens on.
     pub address: SocketAddr,
 }
 
 impl Server {
-    /// On a port that is free.
+    /// Starts the server on a free port.
     ///
     /// # Errors
-    /// It does not start.
+    /// If it does not start.
     pub fn start(stack: &Stack, servers: &Servers, redis: &Redis) -> Outcome<Server> {
         let program = match stack.build {
             Build::Default => &servers.default,
             Build::AwsLc => &servers.aws_lc,
         };
-        let mut child = on_core(SERVER_CORE, program.to_str().ok_or("the folder's name")?)
-            .args(["--stack", stack.id, "--redis", &format!("redis://{}", redis.address)])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("setpriv: {error}; apt-get install util-linux"))?;
+        let mut child =
+            on_core(SERVER_CORE, program.to_str().ok_or("the path of the server is not UTF-8")?)
+                .args(["--stack", stack.id, "--redis", &format!("redis://{}", redis.address)])
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .spawn()
+                .map_err(|error| format!("setpriv: {error}; apt-get install util-linux"))?;
         let mut line = String::new();
         let stdout = child.stdout.take().ok_or("no stdout")?;
         let mut server = Server { child, address: redis.address };
@@ -96,18 +97,18 @@ impl Server {
         Ok(server)
     }
 
-    /// Of all its threads, since it started, in microseconds.
+    /// CPU time of all its threads since it started, in microseconds.
     ///
     /// # Errors
-    /// It has ended.
+    /// If it has ended.
     pub fn cpu(&self) -> Outcome<f64> {
         cpu(self.child.id())
     }
 
-    /// What it holds in memory, in bytes.
+    /// Its resident memory, in bytes.
     ///
     /// # Errors
-    /// It has ended.
+    /// If it has ended.
     pub fn memory(&self) -> Outcome<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -122,19 +123,19 @@ impl Drop for Server {
     }
 }
 
-/// A Redis that keeps nothing on disk. Killed on drop.
+/// A Redis that writes nothing to disk. It is killed when this is dropped.
 pub struct Redis {
     child: Child,
     address: SocketAddr,
 }
 
 impl Redis {
-    /// On a port that is free.
+    /// Starts Redis on a free port.
     ///
     /// # Errors
-    /// It is not installed, or does not start.
+    /// If it is not installed or does not start.
     pub fn start() -> Outcome<Redis> {
-        // Free again at once; nobody else is expected to take it meanwhile.
+        // The port is free again at once. Another program could take it, which is unlikely.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let child = on_core(LOAD_CORE, "redis-server")
             .args(["--port", &address.port().to_string(), "--bind", "127.0.0.1"])
@@ -154,26 +155,26 @@ impl Redis {
         Ok(redis)
     }
 
-    /// Since it started, in microseconds.
+    /// CPU time since it started, in microseconds.
     ///
     /// # Errors
-    /// It has ended.
+    /// If it has ended.
     pub fn cpu(&self) -> Outcome<f64> {
         cpu(self.child.id())
     }
 
-    /// What its data takes, in bytes.
+    /// Memory of its data, in bytes.
     ///
     /// # Errors
-    /// It does not answer.
+    /// If it does not answer.
     pub fn memory(&self) -> Outcome<f64> {
         self.info("used_memory")
     }
 
-    /// What has gone to it and come from it, in bytes.
+    /// Bytes that it received and sent since it started.
     ///
     /// # Errors
-    /// It does not answer.
+    /// If it does not answer.
     pub fn traffic(&self) -> Outcome<f64> {
         Ok(self.info("total_net_input_bytes")? + self.info("total_net_output_bytes")?)
     }
@@ -187,7 +188,7 @@ impl Redis {
         let value = text
             .lines()
             .find_map(|line| line.strip_prefix(what).and_then(|rest| rest.strip_prefix(':')));
-        Ok(value.ok_or("INFO lacks a line")?.trim().parse()?)
+        Ok(value.ok_or("INFO lacks a value")?.trim().parse()?)
     }
 }
 
@@ -197,16 +198,16 @@ impl Drop for Redis {
     }
 }
 
-/// It may have ended by itself: then there is nothing to kill.
+/// Kills a program. Errors are ignored, because it may have ended already.
 fn end(child: &mut Child) {
     let _ = child.kill();
     let _ = child.wait();
 }
 
-/// utime and stime, in ticks of which Linux has a hundred a second.
+/// CPU time (utime and stime) in microseconds. A tick of Linux is 10 ms.
 fn cpu(process: u32) -> Outcome<f64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The second field is the name, in brackets, and may hold anything.
+    // The second field is the name of the program in parentheses, and may contain any character.
     let fields: Vec<&str> = stat[stat.rfind(')').ok_or("no name")?..].split(' ').collect();
     let [utime, stime] = [fields[12].parse::<f64>()?, fields[13].parse::<f64>()?];
     Ok((utime + stime) * 10_000.0)

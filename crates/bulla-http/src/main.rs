@@ -1,36 +1,37 @@
-//! Measures, writes docs/end-to-end.md, and with `--check` writes nothing and fails where
-//! a bar is missed.
+//! Measures, and writes docs/end-to-end.md. With `--check` it writes nothing, and fails if a goal is
+//! missed.
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::{env, fs};
 
-use bulla_http::bars::bars;
+use bulla_http::goals::goals;
 use bulla_http::machines::Servers;
 use bulla_http::{Outcome, machine, report, rounds};
 
 const HELP: &str = "\
-cargo http: bulla beside its peers, end to end over HTTP.
+cargo http: measures bulla and other session libraries end to end over HTTP.
 
-  cargo http                 measures, and writes docs/end-to-end.md; 4 minutes, and 5 to build
-  cargo http --check         measures, writes nothing, and fails where bulla is the slower one
-  cargo http --seconds 10    so long a route in each round, instead of 1
-  cargo http --rounds 9      so many rounds, instead of 5
+  cargo http                 measures and writes docs/end-to-end.md; 4 minutes, and 5 to build
+  cargo http --check         measures, writes nothing, and fails if a goal is missed
+  cargo http --seconds 10    the time for each route in each round; default: 1
+  cargo http --rounds 9      the number of rounds; default: 5
 
-Each stack is a server (axum or actix-web, a library for sessions) that is pinned to core
-0 with one thread; wrk asks it over loopback from core 1, where Redis is too. Before it is
-measured, each has to sign in, to read back, and to refuse a forged cookie. wrk, Redis and
-util-linux are needed: apt-get install wrk redis-server util-linux
+Each stack is a server (axum or actix-web, with a session library) with one thread, pinned to
+core 0. wrk sends requests over loopback from core 1, which it shares with Redis. Before the
+measurement, each stack must sign in, read a session back, and refuse a forged cookie.
 
-One stack by hand: target/release/server --stack axum-bulla, in crates/bulla-http.";
+This needs wrk, Redis and util-linux: apt-get install wrk redis-server util-linux
+
+To run one stack: target/release/server --stack axum-bulla, in crates/bulla-http.";
 
 fn main() -> Outcome<ExitCode> {
     let (mut seconds, mut rounds, mut check) = (1, 5, false);
     let mut arguments = env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut number = || -> Outcome<u64> {
-            let number = arguments.next().ok_or(format!("{argument} wants a number"))?.parse()?;
-            if number == 0 { Err("0 is no measure".into()) } else { Ok(number) }
+            let number = arguments.next().ok_or(format!("{argument} needs a number"))?.parse()?;
+            if number == 0 { Err(format!("{argument} must not be 0").into()) } else { Ok(number) }
         };
         match argument.as_str() {
             "--seconds" => seconds = number()?,
@@ -40,20 +41,20 @@ fn main() -> Outcome<ExitCode> {
                 println!("{HELP}");
                 return Ok(ExitCode::SUCCESS);
             }
-            _ => return Err(format!("{argument} is unknown: cargo http --help").into()),
+            _ => return Err(format!("unknown argument {argument}; see cargo http --help").into()),
         }
     }
 
     let machine = machine::describe()?;
-    eprintln!("building the server twice, without and with aws-lc-rs");
+    eprintln!("building the server with both backends of bulla");
     let servers = Servers::build()?;
     let figures = rounds::measure(&servers, rounds, seconds)?;
-    let bars = bars(&figures);
-    for bar in &bars {
-        println!("{}", report::bar(bar));
+    let goals = goals(&figures);
+    for goal in &goals {
+        println!("{}", report::goal(goal));
     }
-    let missed = bars.iter().filter(|bar| !bar.is_kept()).count();
-    println!("{} kept, {missed} missed", bars.len() - missed);
+    let missed = goals.iter().filter(|goal| !goal.is_met()).count();
+    println!("{} met, {missed} missed", goals.len() - missed);
     if let Some(why) = report::disturbed(&figures) {
         println!("{why}");
     }
@@ -61,6 +62,6 @@ fn main() -> Outcome<ExitCode> {
         return Ok(if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/end-to-end.md");
-    fs::write(path, report::write(&figures, &bars, &machine, seconds))?;
+    fs::write(path, report::write(&figures, &goals, &machine, seconds))?;
     Ok(ExitCode::SUCCESS)
 }

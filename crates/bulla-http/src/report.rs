@@ -1,17 +1,18 @@
-//! docs/end-to-end.md: every figure of one run, what they come to, and what to doubt.
+//! Writes docs/end-to-end.md: the figures of one run, the costs of a fleet, and the limits of the
+//! measurement.
 
-use crate::bars::{Bar, Route};
 use crate::fleet::{self, Cost, HOURS_KEPT, READS, SECONDS, SESSIONS, WRITES};
+use crate::goals::{Goal, Route};
 use crate::rounds::{Figures, Sample, median, ratio, spread};
 use crate::stacks::{Framework, Keeps};
 use crate::wrk::CONNECTIONS;
 
-/// One bar, for people at a terminal.
+/// Returns one goal as a line for the terminal.
 #[must_use]
-pub fn bar(bar: &Bar) -> String {
-    let verdict = if bar.is_kept() { "kept  " } else { "MISSED" };
-    let what = what(bar.route);
-    let Bar { ours, theirs, limit, measured, .. } = bar;
+pub fn goal(goal: &Goal) -> String {
+    let verdict = if goal.is_met() { "met   " } else { "MISSED" };
+    let what = what(goal.route);
+    let Goal { ours, theirs, limit, measured, .. } = goal;
     format!("{verdict} {ours:<32} {what} >= {limit:.2}: {measured:>5.2} × {theirs}")
 }
 
@@ -19,37 +20,37 @@ fn what(route: Route) -> &'static str {
     if route == Route::Read { "reads " } else { "writes" }
 }
 
-/// The whole document.
+/// Returns the whole document.
 #[must_use]
-pub fn write(all: &[Figures], bars: &[Bar], machine: &str, seconds: u64) -> String {
+pub fn write(all: &[Figures], goals: &[Goal], machine: &str, seconds: u64) -> String {
     let report = Report { all };
     [
         report.head(machine, seconds),
         report.throughput(),
         report.cpu(),
         report.bytes(),
-        bars_table(bars),
+        goals_table(goals),
         report.fleet(),
-        DOUBTS.to_owned(),
+        LIMITS.to_owned(),
     ]
     .concat()
 }
 
-/// That other programs were at work, if they were: a server that is asked for all it can do
-/// has most of its core otherwise.
+/// Returns a warning if other programs disturbed the run. Without them, a server under full load gets
+/// most of its core.
 #[must_use]
 pub fn disturbed(all: &[Figures]) -> Option<String> {
     let busy = all.iter().map(busy).fold(f64::MAX, f64::min);
     (busy < 60.0).then(|| {
         format!(
-            "Other programs disturbed this run: a server had no more than {busy:.0} % of its core.\n\
-Requests a second and the bars say then who else was at work, and CPU times have cold caches\n\
-in them. Bytes and memory hold. Run it again on a quiet machine."
+            "Other programs disturbed this run: a server got no more than {busy:.0} % of its core.\n\
+Requests per second and the goals are unreliable, and CPU times include cold caches. Bytes and\n\
+memory are valid. Run it again on an idle machine."
         )
     })
 }
 
-/// How much of its core a server had while it was read, in percent.
+/// The share of its core that a server used during reads, in percent.
 fn busy(of: &Figures) -> f64 {
     median(&of.reads, |of| of.load.per_second * of.server) / 1e4
 }
@@ -63,7 +64,7 @@ fn per_second(sample: &Sample) -> f64 {
 }
 
 fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
-    // Text in the first column, figures in the others.
+    // The first column is text, the others are right-aligned figures.
     let mut text = format!("| {} |\n|---{}|\n", head.join(" | "), "|--:".repeat(N - 1));
     for row in rows {
         text += &format!("| {} |\n", row.join(" | "));
@@ -71,7 +72,7 @@ fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String
     text + "\n"
 }
 
-/// 12345 as 12,345.
+/// Groups thousands: 12345 as 12,345.
 fn grouped(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut text = String::new();
@@ -85,17 +86,19 @@ fn grouped(value: f64) -> String {
 }
 
 impl Report<'_> {
-    /// The first of the framework that matches.
+    /// The first stack of the framework that stores its state in this place.
     fn find(&self, framework: Framework, keeps: Keeps) -> &Figures {
         let mut those = self.all.iter().filter(|of| of.stack.framework == framework);
-        those.find(|of| of.stack.keeps == keeps).expect("each framework has its floor and bulla")
+        those
+            .find(|of| of.stack.keeps == keeps)
+            .expect("each framework has stacks without a session and with bulla")
     }
 
     fn floor(&self, of: &Figures) -> &Figures {
         self.find(of.stack.framework, Keeps::Nothing)
     }
 
-    /// bulla as it comes, which stands right behind the floor.
+    /// bulla with its default backend, the first stack of the framework that stores in the client.
     fn bulla(&self, of: &Figures) -> &Figures {
         self.find(of.stack.framework, Keeps::Client)
     }
@@ -110,25 +113,26 @@ impl Report<'_> {
         let disturbed = disturbed(self.all).map_or(String::new(), |why| format!("**{why}**\n\n"));
         format!(
             "# End to end\n\n\
-Written by `cargo http` (crates/bulla-http) on {date}, one run on\n\
+`cargo http` (crates/bulla-http) wrote this document on {date}. All figures are from one run on\n\
 {machine}.\n\
-**Ratios are what lasts**; requests a second are those of one machine on one day.\n\
-`cargo http --check` measures again and fails where a bar below is missed.\n\n{disturbed}\
-The same application of three routes on axum and on actix-web, with bulla and with what would\n\
-be taken instead, each as its own documentation shows it, with its default cookie. All carry\n\
-the same account (85 bytes in postcard, 204 in JSON) and answer the same text. Sessions live\n\
-30 minutes without activity, where the library can hold that.\n\n\
+**Compare ratios; requests per second depend on the machine.** `cargo http --check` measures\n\
+again and fails if a goal below is missed.\n\n{disturbed}\
+The measured application has three routes. It runs on axum and on actix-web, with bulla and with\n\
+other session libraries, each set up as its documentation shows, with its default cookie. All\n\
+stacks store the same account (85 bytes in postcard, 204 bytes in JSON) and answer the same text.\n\
+Sessions end after 30 minutes without activity, if the library can enforce that.\n\n\
 | route | what it does |\n|---|---|\n\
 | `POST /login` | starts a session |\n\
-| `GET /balance` | a read: the typed account, a line of text |\n\
-| `POST /visit` | a write: the account, changed |\n\n\
-A server has one thread that handles requests, pinned to a core of its own; wrk with\n\
-{CONNECTIONS} connections over loopback, and Redis, share another. Before anything is\n\
-measured, each stack has to sign in, to read back, and to refuse no cookie and three forged\n\
-ones. All have their turn in each of {rounds} rounds, {seconds} s a route, every second round\n\
-backwards; figures are medians of the rounds. A round's requests a second lie up to {widest:.0} %\n\
-apart, its CPU times up to {widest_cpu:.0} %: less than that is no difference.\n\n\
-| stack | the client sees | deadline held by |\n|---|---|---|\n{}\n",
+| `GET /balance` | a read: answers a line of text from the typed account |\n\
+| `POST /visit` | a write: changes the account |\n\n\
+A server has one thread that handles requests, pinned to its own core. wrk, which has\n\
+{CONNECTIONS} connections over loopback, and Redis share another core. Before the measurement, each stack\n\
+must sign in and read the session back, and must refuse a request without a cookie and requests\n\
+with three forged cookies. All stacks take turns in each of {rounds} rounds, {seconds} s for each route, every\n\
+second round in reverse order. The figures are medians of the rounds. The rounds of one stack\n\
+differ by up to {widest:.0} % in requests per second and by up to {widest_cpu:.0} % in CPU time; smaller\n\
+differences between stacks mean nothing.\n\n\
+| stack | the client can read | deadline enforced by |\n|---|---|---|\n{}\n",
             self.stacks()
         )
     }
@@ -161,10 +165,10 @@ apart, its CPU times up to {widest_cpu:.0} %: less than that is no difference.\n
             "p99 ms",
         ];
         format!(
-            "## Requests a second, of one core\n\n\
-× bulla: as a multiple of bulla with its default backend on the same framework. Latency is\n\
-that of a server that has all it can do: {CONNECTIONS} requests wait at any time, so that p50 is\n\
-about {CONNECTIONS} divided by requests a second.\n\n{}",
+            "## Requests per second on one core\n\n\
+× bulla: the ratio to bulla with its default backend on the same framework. The latency is that of\n\
+a server under full load: {CONNECTIONS} requests are in progress at any time, so p50 is about {CONNECTIONS} divided\n\
+by the requests per second.\n\n{}",
             table(head, rows)
         )
     }
@@ -198,19 +202,19 @@ about {CONNECTIONS} divided by requests a second.\n\n{}",
             "stack",
             "read: server",
             "Redis",
-            "the session's",
+            "session",
             "busy",
             "write: server",
             "Redis",
-            "the session's",
+            "session",
         ];
         format!(
-            "## CPU time of a request, in µs\n\n\
-User and system time of the process, from /proc, divided by requests. Redis' is a column of\n\
-its own, since it is another core's. The session's: server and Redis together, less the\n\
-framework without a session. This is the fairer figure: a stack with Redis has a core and a\n\
-part of a second one. Busy: how much of its core the server had, or could use, while it was\n\
-read; what is missing went to other programs, or to waiting for wrk or Redis.\n\n{}",
+            "## CPU time per request, in µs\n\n\
+User and system time of the process, from /proc, divided by the number of requests. Redis has its\n\
+own column, because it uses another core. Session: server and Redis together, minus the framework\n\
+without a session. This figure is fairer than requests per second, because a stack with Redis uses\n\
+a part of a second core. Busy: the share of its core that the server used during reads. The rest\n\
+went to other programs, or the server waited for wrk or Redis.\n\n{}",
             table(head, rows)
         )
     }
@@ -223,7 +227,7 @@ read; what is missing went to other programs, or to waiting for wrk or Redis.\n\
                 Keeps::Redis => format!("{:.0}", median(samples, |of| of.traffic)),
                 _ => "0".to_owned(),
             };
-            // Bytes a session are MB a million sessions.
+            // Bytes per session equal MB per million sessions.
             let server = format!("{:.0}", of.server_memory.max(0.0));
             let redis = match of.stack.keeps {
                 Keeps::Redis => format!("{:.0}", of.redis_memory),
@@ -244,20 +248,20 @@ read; what is missing went to other programs, or to waiting for wrk or Redis.\n\
         let head = [
             "stack",
             "Cookie line of a request",
-            "more in the answer to a read",
+            "added to the response to a read",
             "Set-Cookie lines of a write",
-            "more in the answer to a write",
-            "to and from the store, a read",
-            "a write",
+            "added to the response to a write",
+            "store traffic of a read",
+            "store traffic of a write",
             "server, MB for a million sessions",
             "Redis, MB for a million sessions",
         ];
         format!(
-            "## Bytes, and memory\n\n\
-Bytes of HTTP/1.1 as they are on the wire, and of Redis' protocol. More: what the answer has\n\
-that the same answer without a session has not, Set-Cookie lines included. Memory: the growth\n\
-of the server's resident set, and of Redis' `used_memory`, while 100,000 sessions or more are\n\
-started. What a server without a store shows there is its allocator's.\n\n{}",
+            "## Bytes and memory\n\n\
+Bytes are counted on the wire, in HTTP/1.1 and in the protocol of Redis. Added: the difference to\n\
+the same response without a session, Set-Cookie lines included. Memory: the growth of the resident\n\
+set of the server, and of `used_memory` of Redis, while at least 100,000 sessions start. For a\n\
+server without a store, this growth comes from the allocator.\n\n{}",
             table(head, rows)
         )
     }
@@ -283,27 +287,27 @@ started. What a server without a store shows there is its allocator's.\n\n{}",
             "stack",
             "server cores",
             "Redis cores",
-            "the sessions' cores",
+            "session cores",
             "Gbit/s with clients",
             "Gbit/s with the store",
-            "GB held, if kept an hour",
-            "GB held, if kept a day",
+            "GB stored, if kept for an hour",
+            "GB stored, if kept for a day",
         ];
         let requests = (READS + WRITES + 1.0) * SESSIONS / SECONDS;
         format!(
             "## A billion sessions a day\n\n\
-On paper, from the figures above: a session is a login, {READS} reads and {WRITES} write, so that the\n\
-fleet answers {} requests a second. Averages over a day, with every core busy all the time;\n\
-multiply by your peak. The sessions' cores: servers and Redis, less the framework's. Bytes\n\
-are what the session adds to requests and answers; other headers, bodies and TLS come on top\n\
-and are the same for all.\n\n{}{}",
+Calculated from the figures above. A session is a login, {READS} reads and {WRITES} write, so the fleet\n\
+answers {} requests per second. The figures are averages over a day in which every core is fully\n\
+busy; multiply them by your peak factor. Session cores: servers and Redis, minus the framework\n\
+without a session. Bytes are those that the session adds to requests and responses. Other headers,\n\
+bodies and TLS add the same bytes in all stacks.\n\n{}{}",
             grouped(requests),
             table(head, rows),
             self.arithmetic()
         )
     }
 
-    /// One row, worked out.
+    /// The calculation of one row.
     fn arithmetic(&self) -> String {
         let of = self.find(Framework::Axum, Keeps::Client);
         let redis = self.find(Framework::Axum, Keeps::Redis);
@@ -315,13 +319,13 @@ and are the same for all.\n\n{}{}",
         let held = fleet::held(redis);
         let (sessions, seconds) = (grouped(SESSIONS), grouped(SECONDS));
         format!(
-            "How the row of {} comes about:\n\n\
+            "How the row of {} is calculated:\n\n\
 ```text\n\
-CPU     {:.1} µs login + {READS} × {read:.1} µs read + {WRITES} × {write:.1} µs write = {server_micros:.0} µs a session\n\
+CPU     {:.1} µs login + {READS} × {read:.1} µs read + {WRITES} × {write:.1} µs write = {server_micros:.0} µs per session\n\
 cores   {server_micros:.0} µs × {sessions} / {seconds} s = {server_cores:.1}\n\
-bytes   {} login + {READS} × ({} Cookie + {} answer) + {WRITES} × ({} Cookie + {} answer) = {} a session\n\
+bytes   {} login + {READS} × ({} Cookie + {} response) + {WRITES} × ({} Cookie + {} response) = {} per session\n\
 Gbit/s  {} × 8 × {sessions} / {seconds} s = {client_gbits:.2}\n\
-memory  0; and of {}: {held:.0} bytes × {sessions} / 24 = {:.0} GB\n\
+memory  0; for {}: {held:.0} bytes × {sessions} / 24 = {:.0} GB\n\
 ```\n\n",
             of.stack.name,
             of.login.server,
@@ -338,35 +342,35 @@ memory  0; and of {}: {held:.0} bytes × {sessions} / 24 = {:.0} GB\n\
     }
 }
 
-fn bars_table(bars: &[Bar]) -> String {
-    let rows = bars.iter().map(|bar| {
+fn goals_table(goals: &[Goal]) -> String {
+    let rows = goals.iter().map(|goal| {
         [
-            bar.ours.to_owned(),
-            format!("{} beside {}", what(bar.route).trim(), bar.theirs),
-            format!("{:.2}", bar.limit),
-            format!("{:.2}", bar.measured),
-            (if bar.is_kept() { "kept" } else { "**missed**" }).to_owned(),
+            goal.ours.to_owned(),
+            format!("{}, relative to {}", what(goal.route).trim(), goal.theirs),
+            format!("{:.2}", goal.limit),
+            format!("{:.2}", goal.measured),
+            (if goal.is_met() { "met" } else { "**missed**" }).to_owned(),
         ]
     });
     format!(
-        "## Bars\n\nRequests a second, as a multiple of the other's in the same round. Of a store: not below\n\
-it. Of another cookie: not below it by more than rounds of a quiet machine differ, since\n\
-framework and kernel are most of the time of both.\n\n{}",
-        table(["stack", "promise", "at least", "measured", "kept"], rows)
+        "## Goals\n\nA goal is a ratio of requests per second to another stack in the same round. bulla must not be\n\
+slower than a store. It must not be slower than another cookie by more than rounds on an idle\n\
+machine differ, because framework and kernel take most of the time of both.\n\n{}",
+        table(["stack", "goal", "at least", "measured", ""], rows)
     )
 }
 
-const DOUBTS: &str = "\
-## What to doubt
+const LIMITS: &str = "\
+## Limits of this measurement
 
-- **Whom the set-up favours: the stores.** Redis is on the same machine, where an answer takes microseconds; over a network it takes a tenth of a millisecond or more, and each request waits for it. It has a core to share with wrk, which is not counted against its requests a second, writes nothing to a disk and has no replica. actix-session's client of Redis has a thread beside the one that handles requests, on the same core, and a busy machine gives two threads that wake each other more of it than one. One session is asked for again and again, so that it lies in every cache.
-- **tower-sessions' memory store** is for tests, says its documentation: it belongs to one process, deletes nothing that has expired, and is empty after a restart. It shows what a table in the process costs, and is no choice for a fleet.
-- **Reads that renew.** bulla moves the idle deadline when at least 90 seconds have gone since it was last moved (5 % of the timeout): that read seals a second cookie, and requests carry both from then on. The row *every read renews* is the upper bound, the row above it the lower: somebody who clicks once a minute is between them. The peers here do not move deadlines on reads: tower-sessions does with `with_always_save(true)`, actix-session with `OnEveryRequest`, seshcookie with `refresh_after`, and a read that does costs about as much as a write. PrivateCookieJar and actix-session's cookie hold no deadline at all.
-- **What the cookies do not do alike.** PrivateCookieJar and actix-session's cookie are AES-256-GCM, which processors have instructions for; bulla is XChaCha20-Poly1305, with random nonces for as many tokens as one likes. bulla, seshcookie, and tower-sessions-cookie-store hold the deadline on the server. Only stores can end one session without a list; bulla has a list (SECURITY.md).
-- **Bytes are an upper bound.** HTTP/2 and HTTP/3 replace a Cookie line that repeats itself on a connection by a byte or so. Names of cookies are each library's default, and `__Host-session` is a longer one than `id`.
-- **Loopback without TLS, wrk without think time.** With TLS the session's share of a request is smaller for all. Servers have one thread each; axum's runtime is the single-threaded one.
-- **CPU time has a grain of 10 ms**, and the processor's caches are shared with whatever else the machine does.
-- **Nothing is tuned**: versions of the day in Cargo.lock, the release profile as Cargo has it, glibc's allocator, default settings of every library except the 30 minutes; fred with the pool of six that tower-sessions' documentation shows.
+- **The setup favors the stores.** Redis runs on the same machine, where it answers within microseconds. Over a network, an answer takes a tenth of a millisecond or more, and each request waits for it. Redis shares a core with wrk, and this core does not count in the requests per second. Redis writes nothing to disk and has no replica. The Redis client of actix-session has a thread beside the one that handles requests, on the same core; a busy machine gives two threads that wake each other a larger share of the core than one thread. One session is requested again and again, so it is in every cache.
+- **The memory store of tower-sessions** is for tests, as its documentation says: it belongs to one process, deletes nothing that has expired, and is empty after a restart. It shows what a table in the process costs, but a fleet cannot use it.
+- **Reads that renew.** bulla moves the idle deadline if at least 90 seconds have passed since the last move (5 % of the timeout). Such a read seals a second cookie, and later requests carry both cookies. The row *every read renews* is the upper bound, and the row *axum, bulla* the lower bound; a user who clicks once a minute is between them. The other libraries do not move deadlines on reads here. tower-sessions does so with `with_always_save(true)`, actix-session with `OnEveryRequest`, and seshcookie with `refresh_after`; such a read costs about as much as a write. PrivateCookieJar and the cookie of actix-session contain no deadline.
+- **The cookies differ.** PrivateCookieJar and the cookie of actix-session use AES-256-GCM, for which processors have instructions. bulla uses XChaCha20-Poly1305, whose random nonces are safe for any number of tokens. With bulla, seshcookie, and tower-sessions-cookie-store, the server enforces the deadline. Only stores can end one session without a list; bulla has a revocation list (SECURITY.md).
+- **Bytes are an upper bound.** HTTP/2 and HTTP/3 replace a repeated Cookie line on a connection by about one byte. Cookie names are the default of each library, and `__Host-session` is longer than `id`.
+- **Loopback without TLS, wrk without think time.** With TLS, the session takes a smaller share of each request in all stacks. Servers have one thread each; axum uses the single-threaded runtime.
+- **CPU time has a resolution of 10 ms**, and other programs on the machine share the caches of the processor.
+- **Nothing is tuned.** The benchmark uses the versions in Cargo.lock, the default release profile of Cargo, the allocator of glibc, and the default settings of every library except the 30 minutes. fred uses the pool of six connections that the documentation of tower-sessions shows.
 ";
 
 #[cfg(test)]

@@ -1,65 +1,64 @@
-//! The order of measuring: every stack in every round, so that whatever else the machine
-//! does meets all of them.
+//! Measures every stack in every round, so that other load on the machine affects all of them alike.
 
 use crate::machines::{Redis, Server, Servers};
 use crate::stacks::{STACKS, Stack};
 use crate::wrk::{self, Load};
 use crate::{Outcome, client};
 
-/// So many sessions are started, at least, to see what they take of memory.
+/// The smallest number of sessions that are started to measure their memory.
 const SESSIONS: f64 = 100_000.0;
 
-/// One route of one stack under load.
+/// The figures of one route of one stack under load.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
-    /// wrk's.
+    /// The figures of wrk.
     pub load: Load,
-    /// The server's CPU time for a request, in microseconds.
+    /// CPU time of the server per request, in microseconds.
     pub server: f64,
-    /// Redis' CPU time for a request, in microseconds.
+    /// CPU time of Redis per request, in microseconds.
     pub redis: f64,
-    /// Bytes between server and Redis for a request.
+    /// Bytes between server and Redis per request.
     pub traffic: f64,
 }
 
-/// What is known of a stack.
+/// All figures of a stack.
 pub struct Figures {
-    /// Which.
+    /// The stack.
     pub stack: Stack,
-    /// Bytes.
+    /// The sizes of its headers and responses.
     pub wire: client::Wire,
-    /// GET /balance, one for each round.
+    /// `GET /balance`, one sample for each round.
     pub reads: Vec<Sample>,
-    /// POST /visit, one for each round.
+    /// `POST /visit`, one sample for each round.
     pub writes: Vec<Sample>,
-    /// POST /login, once.
+    /// `POST /login`, one sample.
     pub login: Sample,
-    /// How much a session adds to the server's memory, in bytes.
+    /// Memory of the server per session, in bytes.
     pub server_memory: f64,
-    /// How much a session adds to Redis' memory, in bytes.
+    /// Memory of Redis per session, in bytes.
     pub redis_memory: f64,
 }
 
-/// A stack's server, and what is known of it so far.
+/// The running server of a stack, and its figures so far.
 struct Running {
     server: Server,
     figures: Figures,
 }
 
-/// Proves every stack, then measures each in each of `rounds`, `seconds` a route.
+/// Checks every stack, then measures each stack in every round, `seconds` for each route.
 ///
 /// # Errors
-/// A stack is no session, a request failed, or a program is missing.
+/// If a check or a request fails, or if a program is missing.
 pub fn measure(servers: &Servers, rounds: usize, seconds: u64) -> Outcome<Vec<Figures>> {
     let redis = Redis::start()?;
     let mut running = Vec::new();
     for stack in STACKS {
-        eprintln!("{}: proving, and starting {SESSIONS} sessions", stack.name);
+        eprintln!("{}: checking, and starting {SESSIONS} sessions", stack.name);
         running.push(start(stack, servers, &redis, seconds)?);
     }
     for round in 0..rounds {
         for at in 0..running.len() {
-            // Every second round backwards: no stack always follows the same one.
+            // Every second round runs backwards, so that no stack always follows the same stack.
             let at = if round % 2 == 0 { at } else { running.len() - 1 - at };
             let Running { server, figures } = &mut running[at];
             eprintln!("round {} of {rounds}: {}", round + 1, figures.stack.name);
@@ -74,8 +73,8 @@ pub fn measure(servers: &Servers, rounds: usize, seconds: u64) -> Outcome<Vec<Fi
 
 fn start(stack: Stack, servers: &Servers, redis: &Redis, seconds: u64) -> Outcome<Running> {
     let server = Server::start(&stack, servers, redis)?;
-    let wire = client::prove(&stack, server.address)?;
-    // Connections have their buffers and the allocator has its arenas before it is weighed.
+    let wire = client::check(&stack, server.address)?;
+    // Connections get their buffers and the allocator its arenas before memory is measured.
     sample(&server, redis, "POST", "/login", None, 1)?;
     let before = (server.memory()?, redis.memory()?);
     let (mut login, mut sessions) = (None, 0.0);
@@ -111,19 +110,19 @@ fn sample(
     })
 }
 
-/// The middle one.
+/// The median.
 #[must_use]
 pub fn median(samples: &[Sample], of: impl Fn(&Sample) -> f64) -> f64 {
     middle(samples.iter().map(of).collect())
 }
 
-/// How many times `a` is what `b` is: the median of the ratios within a round.
+/// `a` divided by `b`: the median of the ratios of all rounds.
 #[must_use]
 pub fn ratio(a: &[Sample], b: &[Sample], of: impl Fn(&Sample) -> f64) -> f64 {
     middle(a.iter().zip(b).map(|(a, b)| of(a) / of(b)).collect())
 }
 
-/// How far rounds lie apart: the largest less the smallest, as a share of the median.
+/// The largest value minus the smallest, as a share of the median.
 #[must_use]
 pub fn spread(samples: &[Sample], of: impl Fn(&Sample) -> f64) -> f64 {
     let values = || samples.iter().map(&of);

@@ -1,11 +1,11 @@
--- Arguments after --: the method, and the Cookie header or nothing. Without a function
--- `request`, wrk writes the request once and sends those bytes again and again.
+-- Arguments after --: the method and, optionally, the Cookie header. This script defines no function
+-- `request`, so that wrk formats the request once and sends the same bytes each time.
 function init(arguments)
   wrk.method = arguments[1]
   if arguments[2] then wrk.headers["Cookie"] = arguments[2] end
 end
 
--- One line in place of wrk's own words, whose units vary. Times in microseconds.
+-- Prints one line with fixed units, because those of wrk vary. Times are in microseconds.
 function done(summary, latency, requests)
   local e = summary.errors
   io.write(string.format("FIGURES %d %d %d %d %d\n", summary.requests, summary.duration,

@@ -1,30 +1,30 @@
-//! wrk: as many requests as 32 connections get through, on the load's core.
+//! Runs wrk, which sends as many requests as possible over 32 connections.
 
 use std::process::Command;
 
 use crate::Outcome;
 use crate::machines::{LOAD_CORE, on_core};
 
-/// How many requests are under way at any time.
+/// The number of concurrent connections.
 pub const CONNECTIONS: usize = 32;
 
-/// What one run of wrk comes to.
+/// The figures of one run of wrk.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
-    /// Answered, all of them with success.
+    /// Successful requests. A run with a failed request is an error.
     pub requests: f64,
-    /// In a second.
+    /// Requests per second.
     pub per_second: f64,
-    /// Half of the requests took longer, in microseconds.
+    /// The median latency, in microseconds.
     pub p50: f64,
-    /// One in a hundred took longer, in microseconds.
+    /// The 99th percentile of the latency, in microseconds.
     pub p99: f64,
 }
 
-/// Asks for `seconds`.
+/// Sends requests for `seconds`.
 ///
 /// # Errors
-/// wrk is not there, or a request failed: then nothing was measured.
+/// If wrk is not installed, or if a request fails.
 pub fn run(method: &str, url: &str, cookie: Option<&str>, seconds: u64) -> Outcome<Load> {
     let mut wrk: Command = on_core(LOAD_CORE, "wrk");
     wrk.args(["-t1", &format!("-c{CONNECTIONS}"), &format!("-d{seconds}s"), "-s"])
@@ -40,7 +40,7 @@ pub fn run(method: &str, url: &str, cookie: Option<&str>, seconds: u64) -> Outco
         .map(str::parse)
         .collect::<Result<_, _>>()?;
     let [requests, duration, errors, p50, p99] = figures[..] else {
-        return Err(format!("wrk says {figures:?}").into());
+        return Err(format!("wrk printed unknown figures: {figures:?}").into());
     };
     if errors > 0.0 || requests == 0.0 {
         return Err(format!("{method} {url}: {errors} of {requests} requests failed").into());

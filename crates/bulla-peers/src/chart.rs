@@ -1,15 +1,15 @@
-//! The chart that the README shows: how long opening takes, as bars. No script, no font
-//! of its own, readable on light and dark.
+//! The chart in the README: how long opening takes. It needs no script and no font, and is readable
+//! on light and dark backgrounds.
 
 use std::fmt::Write as _;
 
-/// A bar.
+/// A bar of the chart.
 pub struct Row {
-    /// Whose.
+    /// The name of the library.
     pub label: String,
-    /// Nanoseconds.
+    /// The length of the bar, in nanoseconds.
     pub ns: f64,
-    /// Whether it is bulla's.
+    /// Whether the library is bulla.
     pub ours: bool,
 }
 
@@ -17,8 +17,8 @@ const ROW: usize = 24;
 const LABEL: usize = 250;
 const WIDTH: usize = 860;
 
-/// Draws `rows`, the shortest first, on a scale that ends where most end; longer ones
-/// are cut and say so.
+/// Draws `rows` on a scale that ends at `scale` nanoseconds. Longer bars are cut, and marked with an
+/// ellipsis.
 pub fn draw(title: &str, rows: &[Row], scale: f64) -> String {
     let height = 70 + rows.len() * ROW;
     let mut svg = String::new();
@@ -31,7 +31,7 @@ pub fn draw(title: &str, rows: &[Row], scale: f64) -> String {
          .p{{fill:#9aa5b1}}@media(prefers-color-scheme:dark){{text{{fill:#ddd}}}}</style>\n\
          <text class=\"t\" x=\"12\" y=\"28\">{title}</text>"
     )
-    .expect("a string takes it");
+    .expect("writing to a string cannot fail");
     for (at, row) in rows.iter().enumerate() {
         let y = 48 + at * ROW;
         let room = (WIDTH - LABEL - 130) as f64;
@@ -49,7 +49,7 @@ pub fn draw(title: &str, rows: &[Row], scale: f64) -> String {
             LABEL as f64 + width + 6.0,
             y + 13,
         )
-        .expect("a string takes it");
+        .expect("writing to a string cannot fail");
     }
     svg.push_str("</svg>\n");
     svg

@@ -1,8 +1,8 @@
-//! What is measured: a verb of a peer, on one of the two states.
+//! What is measured: an operation of a library, on one of the two states.
 
 use std::fmt;
 
-/// From value to text, or back.
+/// The operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
     /// From value to text.
@@ -11,7 +11,7 @@ pub enum Verb {
     Open,
 }
 
-/// Which state.
+/// The state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
     /// 84 bytes.
@@ -38,22 +38,22 @@ impl fmt::Display for Size {
     }
 }
 
-/// One thing to do over and over.
+/// One operation to measure.
 pub struct Job {
-    /// Who does it.
+    /// The library, or the primitive.
     pub who: &'static str,
-    /// What.
+    /// The operation.
     pub verb: Verb,
-    /// On which state.
+    /// The state.
     pub size: Size,
-    /// Characters of the text.
+    /// The number of characters of the token.
     pub chars: usize,
-    /// Does it once.
+    /// Runs the operation once.
     pub run: Box<dyn FnMut()>,
 }
 
 impl Job {
-    /// `who verb size`, by which jobs are found.
+    /// The key of a job: `who verb size`.
     pub fn name(&self) -> String {
         format!("{} {} {}", self.who, self.verb, self.size)
     }

@@ -1,19 +1,20 @@
-//! bulla beside the libraries that would be taken instead: the same two typed states,
-//! from value to text and back, in one process.
+//! Benchmarks of bulla and of libraries that an application could use instead. All of them convert
+//! the same two typed states to text and back, in one process.
 //!
 //! | file | question |
 //! |---|---|
-//! | `states` | what is sealed |
-//! | `peers/` | how each library does it, one file each |
-//! | `primitives` | what do the primitives cost alone: the floor |
-//! | `jobs` | what is measured |
-//! | `rounds` | how is it measured |
-//! | `bars` | what is promised |
-//! | `scaling` | threads, sizes, rings, refusals |
-//! | `report`, `chart` | what is written |
+//! | `states` | Which values are sealed? |
+//! | `peers/` | How does each library carry a value? One file for each library. |
+//! | `primitives` | How long do the primitives alone take? |
+//! | `jobs` | What is measured? |
+//! | `rounds` | How is it measured? |
+//! | `goals` | Which goals does bulla have, and does it meet them? |
+//! | `scaling` | How does the time depend on threads, payload, ring and refusal? |
+//! | `machine` | Which machine is this? |
+//! | `report`, `chart` | What is written into docs/? |
 
-pub mod bars;
 pub mod chart;
+pub mod goals;
 pub mod jobs;
 pub mod machine;
 pub mod peers;

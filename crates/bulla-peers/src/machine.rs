@@ -1,11 +1,12 @@
-//! What machine is this, in words that name none.
+//! Describes the machine without naming it.
 
 use std::{fs, io};
 
-/// `a virtual machine of 2 cores of an AMD processor (AES, AVX2, SHA), Linux`
+/// Returns a description such as
+/// `a virtual machine of 2 cores of an AMD processor (AES, AVX2, SHA), Linux`.
 ///
 /// # Errors
-/// There is no /proc.
+/// If /proc cannot be read.
 pub fn describe() -> io::Result<String> {
     let text = fs::read_to_string("/proc/cpuinfo")?;
     let field = |name: &str| {
@@ -22,7 +23,7 @@ pub fn describe() -> io::Result<String> {
     let has = [("aes", "AES"), ("avx2", "AVX2"), ("avx512f", "AVX-512"), ("sha_ni", "SHA")];
     let has: Vec<_> =
         has.iter().filter(|(flag, _)| flags.contains(flag)).map(|(_, name)| *name).collect();
-    let has = if has.is_empty() { "no extensions that count".into() } else { has.join(", ") };
+    let has = if has.is_empty() { "no relevant extensions".into() } else { has.join(", ") };
     let kind = if flags.contains(&"hypervisor") { "a virtual machine" } else { "a machine" };
     Ok(format!("{kind} of {cores} cores of {maker} ({has}), Linux"))
 }

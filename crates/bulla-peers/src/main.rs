@@ -1,5 +1,5 @@
-//! Measures, writes docs/performance.md and docs/peers.svg, and with `--check` writes
-//! nothing and fails where a bar is missed.
+//! Measures, and writes docs/performance.md and docs/peers.svg. With `--check` it writes nothing, and
+//! fails if a goal is missed.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use bulla_peers::bars::{Bar, Results};
+use bulla_peers::goals::{Goal, Results};
 use bulla_peers::jobs::{Size, Verb};
 use bulla_peers::peers::FAST;
 use bulla_peers::scaling::Threads;
@@ -33,35 +33,35 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let results = Results { times, chars, allocations: allocations()?, peers: peers::peers() };
     let threads = scaling::threads();
 
-    let mut bars = results.bars();
-    bars.extend(scaling_bars(&results, &threads));
-    let missed = bars.iter().filter(|bar| !bar.is_kept()).count();
-    for bar in &bars {
-        let verdict = if bar.is_kept() { "kept  " } else { "MISSED" };
-        let sign = if bar.at_least { ">=" } else { "<=" };
-        let (limit, measured) = (report::figure(bar.limit), report::figure(bar.measured));
-        println!("{verdict} {:<64} {sign} {limit:>5}: {measured:>5}  {}", bar.what, bar.against);
+    let mut goals = results.goals();
+    goals.extend(scaling_goals(&results, &threads));
+    let missed = goals.iter().filter(|goal| !goal.is_met()).count();
+    for goal in &goals {
+        let verdict = if goal.is_met() { "met   " } else { "MISSED" };
+        let sign = if goal.at_least { ">=" } else { "<=" };
+        let (limit, measured) = (report::figure(goal.limit), report::figure(goal.measured));
+        println!("{verdict} {:<92} {sign} {limit:>5}: {measured:>5}  {}", goal.what, goal.against);
     }
-    println!("{} kept, {missed} missed", bars.len() - missed);
+    println!("{} met, {missed} missed", goals.len() - missed);
     if check {
         return Ok(if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
 
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
-    let text = report::write(&results, &bars, &threads, &machine::describe()?);
+    let text = report::write(&results, &goals, &threads, &machine::describe()?);
     fs::write(docs.join("performance.md"), text)?;
     let title = "Opening a session of 84 bytes, text to typed value (shorter is better)";
     fs::write(docs.join("peers.svg"), chart::draw(title, &report::rows(&results), 6000.0))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn scaling_bars(results: &Results, threads: &Threads) -> Vec<Bar> {
+fn scaling_goals(results: &Results, threads: &Threads) -> Vec<Goal> {
     let accepted = results.ns(FAST, Verb::Open, Size::Small);
-    let mut bars: Vec<Bar> = scaling::REFUSALS
+    let mut goals: Vec<Goal> = scaling::REFUSALS
         .iter()
-        .map(|why| Bar {
-            what: format!("refused for {why}, as a share of an opening"),
-            limit: if ["tag", "expired"].contains(why) { 1.0 } else { 0.1 },
+        .map(|why| Goal {
+            what: format!("refuse ({why}): share of the time of opening"),
+            limit: if ["wrong tag", "expired"].contains(why) { 1.0 } else { 0.1 },
             measured: rounds::ratio(
                 results.ns(&scaling::refusal(why), Verb::Open, Size::Small),
                 accepted,
@@ -70,17 +70,17 @@ fn scaling_bars(results: &Results, threads: &Threads) -> Vec<Bar> {
             at_least: false,
         })
         .collect();
-    bars.push(Bar {
-        what: "two threads as a multiple of one".into(),
+    goals.push(Goal {
+        what: "two threads: multiple of the throughput of one thread".into(),
         limit: 1.9,
         measured: threads.sharing,
-        against: format!("{:.2} where nothing is shared", threads.apart),
+        against: format!("{:.2} if they share nothing", threads.apart),
         at_least: true,
     });
-    bars
+    goals
 }
 
-/// What the program beside this one counts.
+/// Runs the program that counts allocations.
 fn allocations() -> Result<BTreeMap<String, u64>, Box<dyn Error>> {
     let cargo = env::var("CARGO").unwrap_or("cargo".into());
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");

@@ -1,4 +1,4 @@
-//! What the primitives cost alone: the floor, below which nobody comes with them.
+//! How long the primitives alone take. No library can be faster than the sum of its primitives.
 
 use std::hint::black_box;
 use std::rc::Rc;
@@ -19,7 +19,7 @@ use crate::states::{Account, State, Visit};
 /// A primitive.
 pub const RANDOM: &str = "24 random bytes";
 /// A primitive.
-pub const CLOCK: &str = "the clock";
+pub const CLOCK: &str = "reading the clock";
 /// A primitive.
 pub const POSTCARD: &str = "postcard";
 /// A primitive.
@@ -35,7 +35,7 @@ pub const HMAC: &str = "HMAC-SHA256 of RustCrypto";
 /// A primitive.
 pub const HMAC_FAST: &str = "HMAC-SHA256 of aws-lc-rs";
 
-/// What each verb of bulla needs, in each mode: the sum is the floor.
+/// The primitives that an operation of bulla uses. The sum of their times is the floor.
 pub fn floor(who: &str, verb: Verb, borrowing: bool) -> Vec<&'static str> {
     use crate::peers::{DEFAULT, FAST};
     let cipher = match who {
@@ -52,7 +52,7 @@ pub fn floor(who: &str, verb: Verb, borrowing: bool) -> Vec<&'static str> {
     parts
 }
 
-/// All of them, on both states.
+/// Jobs for all primitives, on both states.
 pub fn jobs() -> Vec<Job> {
     [of::<Account>(Size::Small), of::<Visit>(Size::Large)].into_iter().flatten().collect()
 }
@@ -60,7 +60,7 @@ pub fn jobs() -> Vec<Job> {
 fn of<S: State>(size: Size) -> Vec<Job> {
     let state = S::sample();
     let bytes = postcard::to_allocvec(&state).unwrap();
-    // Times, version and length make 10 bytes or 11.
+    // Times, version and length take 10 or 11 bytes.
     let body = bytes.len() + if size == Size::Small { 10 } else { 11 };
     let mut jobs = Vec::new();
     let mut job = |who, verb, run: Box<dyn FnMut()>| {

@@ -1,9 +1,9 @@
-//! docs/performance.md: every figure of one run, the bars, and how to repeat it.
+//! Writes docs/performance.md: every figure of one run, the goals, and how to repeat the run.
 
 use std::fmt::Write as _;
 
-use crate::bars::{Bar, Results};
 use crate::chart::Row;
+use crate::goals::{Goal, Results};
 use crate::jobs::{Size, Verb};
 use crate::peers::{DEFAULT, Expiry, FAST, Kind, Peer, SIGNED, reusing};
 use crate::primitives;
@@ -13,46 +13,50 @@ use crate::scaling::{self, PAYLOADS, REFUSALS, RINGS, Threads};
 const HEAD: &str = "\
 # Performance
 
-Written by `cargo peers` (crates/bulla-peers), one run, one process. **Ratios are what
-lasts**; nanoseconds are those of one machine on one day: MACHINE,
-the release profile as Cargo has it, no flags of the compiler. `cargo peers --check`
-measures again and fails where a bar below is missed.
+`cargo peers` (crates/bulla-peers) wrote this document. All figures are from one run, in one
+process, on this machine: MACHINE,
+with the default release profile of Cargo and no compiler flags. **Compare ratios; nanoseconds
+depend on the machine.** `cargo peers --check` measures again and fails if a goal below is missed.
 
-Every library carries the same two typed values, from value to text and back: an account
-of 84 bytes in postcard (193 in JSON), and a visit of 2.4 kB (82 strings). Expiry is
-enforced where the library can. Before anything is measured, each has to give the value
-back, and to refuse one that was changed or has expired. All have their turn in every
-round, 60 µs at a time; a round's figure is the best of ten turns, since other programs
-only ever add, and what is shown is the median of the rounds. The spread is half of what
-lies between the quartiles.
+Every library converts the same two typed values to text and back: an account of 84 bytes in
+postcard (193 bytes in JSON), and a visit of 2.4 kB (82 strings). A library that can enforce a
+deadline does so. Before the measurement, each library must return the value, and must refuse a
+token that was changed or has expired.
+
+In every round, all libraries take turns of 60 µs. The figure of a round is the best of ten turns,
+because other programs can only add time. The tables show the median of the rounds. The spread is
+half the distance between the quartiles.
 
 ![How long opening takes](peers.svg)
 
 ";
 
-/// The whole document.
-pub fn write(results: &Results, bars: &[Bar], threads: &Threads, machine: &str) -> String {
+/// Returns the whole document.
+pub fn write(results: &Results, goals: &[Goal], threads: &Threads, machine: &str) -> String {
     let mut text = HEAD.replace("MACHINE", machine);
     for size in [Size::Small, Size::Large] {
         peers(&mut text, results, size);
     }
     primitives_table(&mut text, results);
     scaling_tables(&mut text, results, threads);
-    bars_table(&mut text, bars);
+    goals_table(&mut text, goals);
     text
 }
 
 fn peers(out: &mut String, results: &Results, size: Size) {
     let what = if size == Size::Small { "Small: 84 bytes" } else { "Large: 2.4 kB" };
-    let base = match size {
-        Size::Small => "times bulla with aws-lc-rs, and with the default backend",
-        Size::Large => "as above",
+    let ratios = match size {
+        Size::Small => {
+            "A ratio is the time of the library divided by the time of bulla with aws-lc-rs (× aws) \
+             or with the default backend (× default). The divisor for libraries that sign is bulla signed."
+        }
+        Size::Large => "Ratios as above.",
     };
     line(out, &format!("## {what}\n"));
-    line(out, &format!("Ratios: {base}; for who signs, to bulla signed.\n"));
+    line(out, &format!("{ratios}\n"));
     line(
         out,
-        "| library | computes | encoding | expiry | seal ns | × aws | × default | open ns | × aws | × default | allocations seal / open | characters |",
+        "| library | algorithm | encoding | expiry | seal ns | × aws | × default | open ns | × aws | × default | allocations seal / open | characters |",
     );
     line(out, "|---|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|");
     for peer in &results.peers {
@@ -81,8 +85,11 @@ fn row(out: &mut String, results: &Results, size: Size, peer: &Peer, who: &str) 
 }
 
 fn primitives_table(out: &mut String, results: &Results) {
-    line(out, "## The floor\n");
-    line(out, "The primitives alone, in nanoseconds; bulla's sums are in the bars.\n");
+    line(out, "## Primitives alone\n");
+    line(
+        out,
+        "Nanoseconds for each primitive. The goals compare bulla with the sum of its primitives.\n",
+    );
     line(out, "| primitive | seal small | open small | seal large | open large |");
     line(out, "|---|--:|--:|--:|--:|");
     use primitives::*;
@@ -106,19 +113,22 @@ fn primitives_table(out: &mut String, results: &Results) {
 
 fn scaling_tables(out: &mut String, results: &Results, threads: &Threads) {
     let ns = |who: &str, verb| median(results.ns(who, verb, Size::Small));
-    line(out, &format!("## Scaling\n\nOf {}.\n", scaling::WHO));
+    line(
+        out,
+        &format!("## Scaling\n\nThe figures of this section are those of {}.\n", scaling::WHO),
+    );
     line(
         out,
         &format!(
-            "One thread opens {:.2} million small tokens a second; two that share a sealer \
-             {:.2} times as many, and two that share nothing, which is what the machine gives, \
-             {:.2} times.\n",
+            "One thread opens {:.2} million small tokens per second. Two threads that share a sealer \
+             open {:.2} times as many. Two threads that share nothing open {:.2} times as many, which \
+             shows what the machine allows.\n",
             threads.one / 1e6,
             threads.sharing,
             threads.apart
         ),
     );
-    line(out, "| payload, bytes | seal ns | open ns | open ns per byte more |");
+    line(out, "| payload, bytes | seal ns | open ns | open ns per additional byte |");
     line(out, "|--:|--:|--:|--:|");
     let mut before = None;
     for len in PAYLOADS {
@@ -136,7 +146,7 @@ fn scaling_tables(out: &mut String, results: &Results, threads: &Threads) {
         let (seal, open) = (ns(&who, Verb::Seal), ns(&who, Verb::Open));
         line(out, &format!("| {keys} | {seal:.0} | {open:.0} |"));
     }
-    line(out, "\n| refused for | ns | share of an opening |\n|---|--:|--:|");
+    line(out, "\n| reason for the refusal | ns | share of the time of opening |\n|---|--:|--:|");
     for why in REFUSALS {
         let refused = results.ns(&scaling::refusal(why), Verb::Open, Size::Small);
         let share = ratio(refused, results.ns(FAST, Verb::Open, Size::Small));
@@ -145,33 +155,37 @@ fn scaling_tables(out: &mut String, results: &Results, threads: &Threads) {
     line(out, "");
 }
 
-fn bars_table(out: &mut String, bars: &[Bar]) {
-    line(out, "## Bars\n");
-    line(out, "| bar | limit | measured | beside | |\n|---|--:|--:|---|---|");
-    for bar in bars {
-        let limit = if bar.at_least { "≥" } else { "≤" };
-        let verdict = if bar.is_kept() { "kept" } else { "**missed**" };
+fn goals_table(out: &mut String, goals: &[Goal]) {
+    line(
+        out,
+        "## Goals\n\n`≥` is a lower limit: for a kind of library, how many times as fast as the \
+         fastest library of that kind. `≤` is an upper limit.\n",
+    );
+    line(out, "| goal | limit | measured | compared with | |\n|---|--:|--:|---|---|");
+    for goal in goals {
+        let limit = if goal.at_least { "≥" } else { "≤" };
+        let verdict = if goal.is_met() { "met" } else { "**missed**" };
         line(
             out,
             &format!(
                 "| {} | {limit} {} | {} | {} | {verdict} |",
-                bar.what,
-                figure(bar.limit),
-                figure(bar.measured),
-                bar.against
+                goal.what,
+                figure(goal.limit),
+                figure(goal.measured),
+                goal.against
             ),
         );
     }
-    let missed = bars.iter().filter(|bar| !bar.is_kept()).count();
-    line(out, &format!("\n{} kept, {missed} missed. DESIGN.md says why.", bars.len() - missed));
+    let missed = goals.iter().filter(|goal| !goal.is_met()).count();
+    line(out, &format!("\n{} met, {missed} missed. DESIGN.md explains why.", goals.len() - missed));
 }
 
-/// Counts as they are, ratios with two places.
+/// Formats a count as it is, and a ratio with two decimal places.
 pub fn figure(value: f64) -> String {
     if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.2}") }
 }
 
-/// What the chart shows.
+/// The rows of the chart, the shortest first.
 pub fn rows(results: &Results) -> Vec<Row> {
     let mut rows: Vec<Row> = results
         .peers
@@ -187,5 +201,5 @@ pub fn rows(results: &Results) -> Vec<Row> {
 }
 
 fn line(out: &mut String, line: &str) {
-    writeln!(out, "{line}").expect("a string takes it");
+    writeln!(out, "{line}").expect("writing to a string cannot fail");
 }

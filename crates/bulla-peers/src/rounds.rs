@@ -1,27 +1,27 @@
-//! How it is measured: every job in every round, so that whatever else the machine
-//! does meets all of them.
+//! How jobs are measured: every job in every round, so that other load on the machine affects all of
+//! them alike.
 
 use std::time::Instant;
 
 use crate::jobs::Job;
 
-/// How long a job runs at a time, in nanoseconds. Short, so that most runs are not broken
-/// off by the scheduler, and long beside the 50 ns of reading the clock.
+/// How long a job runs at a time, in nanoseconds. It is short, so that the scheduler interrupts few
+/// runs, but long compared with the 50 ns of reading the clock.
 const SLICE: f64 = 60_000.0;
 
-/// How often a job has its turn within a round.
+/// How often a job runs within a round.
 const PASSES: usize = 10;
 
-/// Nanoseconds of one run, one for each round.
+/// The times of one job.
 pub struct Times {
-    /// The job's.
+    /// The name of the job.
     pub name: String,
-    /// In the order of the rounds.
+    /// Nanoseconds of one run, one figure for each round.
     pub ns: Vec<f64>,
 }
 
-/// Measures every job in each of `rounds` rounds. A round's figure is the best of its
-/// passes: other programs on the machine only ever add.
+/// Measures every job in each of `rounds` rounds. The figure of a round is the best of its passes,
+/// because other programs on the machine can only add time.
 pub fn measure(jobs: &mut [Job], rounds: usize) -> Vec<Times> {
     let counts: Vec<u64> = jobs.iter_mut().map(|job| runs_in_a_slice(&mut job.run)).collect();
     let mut times: Vec<Times> =
@@ -30,7 +30,7 @@ pub fn measure(jobs: &mut [Job], rounds: usize) -> Vec<Times> {
         let mut best = vec![f64::MAX; jobs.len()];
         for pass in 0..PASSES {
             for at in 0..jobs.len() {
-                // Every second pass backwards: no job always follows the same one.
+                // Every second pass runs backwards, so that no job always follows the same job.
                 let at = if pass % 2 == 0 { at } else { jobs.len() - 1 - at };
                 best[at] = best[at].min(timed(&mut jobs[at].run, counts[at]));
             }
@@ -42,7 +42,7 @@ pub fn measure(jobs: &mut [Job], rounds: usize) -> Vec<Times> {
     times
 }
 
-/// The nanoseconds of one run among `count`, after some for the caches.
+/// The mean nanoseconds of `count` runs, after some runs that warm the caches.
 fn timed(run: &mut dyn FnMut(), count: u64) -> f64 {
     for _ in 0..count.div_ceil(8) {
         run();
@@ -65,12 +65,12 @@ fn runs_in_a_slice(run: &mut dyn FnMut()) -> u64 {
     }
 }
 
-/// The middle one.
+/// The median.
 pub fn median(values: &[f64]) -> f64 {
     quantile(values, 0.5)
 }
 
-/// Half of what lies between the quartiles, as a share of the median: the spread.
+/// The spread: half the distance between the quartiles, as a share of the median.
 pub fn spread(values: &[f64]) -> f64 {
     (quantile(values, 0.75) - quantile(values, 0.25)) / 2.0 / median(values)
 }
@@ -81,7 +81,7 @@ fn quantile(values: &[f64], share: f64) -> f64 {
     sorted[((sorted.len() - 1) as f64 * share).round() as usize]
 }
 
-/// How many times longer `a` took than `b`: the median of the ratios within a round.
+/// How many times as long as `b` `a` took: the median of the ratios of all rounds.
 pub fn ratio(a: &[f64], b: &[f64]) -> f64 {
     median(&a.iter().zip(b).map(|(a, b)| a / b).collect::<Vec<_>>())
 }

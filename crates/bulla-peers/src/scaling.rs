@@ -1,13 +1,13 @@
-//! How the cost grows: with threads, with the payload, with the ring; and what a token
-//! that is refused costs.
+//! How the time depends on the number of threads, on the payload and on the ring, and how long it
+//! takes to refuse a token.
 
 use std::hint::black_box;
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bulla::{KeyRing, Payload, Sealer, UnixTime};
 use bulla::token::NoPrevious;
+use bulla::{KeyRing, Payload, Sealer, UnixTime};
 use serde::{Deserialize, Serialize};
 
 use crate::jobs::{Job, Size, Verb};
@@ -15,15 +15,15 @@ use crate::peers::FAST;
 use crate::rounds::median;
 use crate::states::{Account, LIFETIME, State};
 
-/// Payloads in bytes. A token has 8,192 characters at most, and so 6 kB of payload.
+/// Payload sizes in bytes. A token has at most 8,192 characters, which is about 6 kB of payload.
 pub const PAYLOADS: [usize; 6] = [16, 64, 256, 1024, 4096, 6000];
 
-/// Keys in a ring.
+/// Numbers of keys in a ring.
 pub const RINGS: [usize; 4] = [1, 4, 16, 64];
 
-/// Why a token is refused, in the order in which it is looked at.
+/// Reasons to refuse a token, in the order of the checks.
 pub const REFUSALS: [&str; 6] =
-    ["too long", "prefix", "character", "unknown key", "tag", "expired"];
+    ["too long", "wrong prefix", "invalid character", "unknown key", "wrong tag", "expired"];
 
 #[derive(Serialize, Deserialize)]
 struct Text(String);
@@ -37,22 +37,22 @@ impl Payload for Text {
     }
 }
 
-/// The name of a job.
+/// The name of the job for a payload of `len` bytes.
 pub fn payload(len: usize) -> String {
     format!("payload of {len}")
 }
 
-/// The name of a job.
+/// The name of the job for a ring of `keys` keys.
 pub fn ring(keys: usize) -> String {
     format!("ring of {keys}")
 }
 
-/// The name of a job.
+/// The name of the job for a refused token.
 pub fn refusal(why: &str) -> String {
     format!("refused: {why}")
 }
 
-/// What is measured with everything else.
+/// The jobs that are measured together with those of the libraries.
 pub fn jobs() -> Vec<Job> {
     let mut jobs = Vec::new();
     for len in PAYLOADS {
@@ -104,10 +104,10 @@ fn refused(sealer: &Sealer<Account>, why: &str) -> String {
     let token = sealer.seal(&Account::sample()).unwrap();
     match why {
         "too long" => token.repeat(50),
-        "prefix" => token.replace("b1.", "b2."),
-        "character" => format!("{}!", &token[..token.len() - 1]),
+        "wrong prefix" => token.replace("b1.", "b2."),
+        "invalid character" => format!("{}!", &token[..token.len() - 1]),
         "unknown key" => format!("b1.AAAAA{}", &token[8..]),
-        "tag" => {
+        "wrong tag" => {
             let (head, tail) = token.split_at(token.len() - 4);
             format!("{head}{}{}", if tail.starts_with('A') { 'B' } else { 'A' }, &tail[1..])
         }
@@ -115,16 +115,16 @@ fn refused(sealer: &Sealer<Account>, why: &str) -> String {
     }
 }
 
-/// What threads have in common.
+/// What the threads share.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Common {
-    /// The sealer, and the ring in it.
+    /// The sealer and its ring.
     Sealer,
-    /// Nothing: what the machine itself gives to two threads.
+    /// Nothing. This shows the throughput that the machine allows for two threads.
     Nothing,
 }
 
-/// Openings a second with as many threads.
+/// The number of tokens that `threads` threads open per second.
 fn throughput(threads: usize, common: Common, sealers: &[Arc<Sealer<Account>>]) -> f64 {
     let (start, slice) = (Arc::new(Barrier::new(threads)), Duration::from_millis(3));
     let workers: Vec<_> = (0..threads)
@@ -135,7 +135,7 @@ fn throughput(threads: usize, common: Common, sealers: &[Arc<Sealer<Account>>]) 
                 Common::Nothing => &sealers[thread],
             });
             thread::spawn(move || {
-                // Once for the caches.
+                // Warms the caches.
                 let token = sealer.seal(&Account::sample()).unwrap();
                 sealer.open(&token).unwrap();
                 start.wait();
@@ -155,15 +155,15 @@ fn throughput(threads: usize, common: Common, sealers: &[Arc<Sealer<Account>>]) 
 
 /// How opening scales with threads.
 pub struct Threads {
-    /// Openings a second of one.
+    /// Tokens that one thread opens per second.
     pub one: f64,
-    /// How many times as many two have, which share a sealer.
+    /// How many times as many two threads open that share a sealer.
     pub sharing: f64,
-    /// The same for two that share nothing.
+    /// How many times as many two threads open that share nothing.
     pub apart: f64,
 }
 
-/// Each figure is the best of some slices, as the rounds' figures are.
+/// Measures the throughput of threads. Each figure is the best of several slices.
 pub fn threads() -> Threads {
     let sealers = [1, 1].map(|keys| Arc::new(sealer::<Account>(keys)));
     let best = |threads, common| {
@@ -181,5 +181,5 @@ pub fn threads() -> Threads {
     }
 }
 
-/// Whose the scaling is.
+/// The library whose scaling is measured.
 pub const WHO: &str = FAST;

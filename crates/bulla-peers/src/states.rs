@@ -1,14 +1,14 @@
-//! What is sealed: a small state and a large one, as applications have them.
+//! The states that are sealed: a small one and a large one, like those of applications.
 
 use std::fmt::Debug;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// How long every token lives, in seconds.
+/// The lifetime of every token, in seconds.
 pub const LIFETIME: u64 = 3600;
 
-/// A state that every peer can carry.
+/// A state that every library can carry.
 pub trait State:
     Serialize
     + DeserializeOwned
@@ -21,14 +21,14 @@ pub trait State:
     + bulla::Payload
     + bulla_default::Payload
 {
-    /// Its borrowed form.
+    /// The borrowed form.
     type View<'a>: bulla::token::View<'a, Of = Self> + bulla_default::token::View<'a, Of = Self>;
 
-    /// The value that is measured.
+    /// The value that is sealed and opened.
     fn sample() -> Self;
 }
 
-/// Who is signed in: 84 bytes in postcard, 193 in JSON.
+/// The small state: a signed-in user. 84 bytes in postcard, 193 bytes in JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Account {
     id: u64,
@@ -40,9 +40,9 @@ pub struct Account {
     signed_in_at: u64,
 }
 
-/// What one may do.
+/// A role of a user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "examples")]
+#[expect(missing_docs, reason = "example values")]
 pub enum Role {
     #[default]
     Customer,
@@ -50,9 +50,9 @@ pub enum Role {
     Reports,
 }
 
-/// [`Account`], borrowed.
+/// The borrowed form of [`Account`].
 #[derive(Debug, Deserialize)]
-#[expect(missing_docs, reason = "they are those of Account")]
+#[expect(missing_docs, reason = "the fields of Account")]
 pub struct AccountView<'a> {
     pub id: u64,
     pub name: &'a str,
@@ -63,8 +63,8 @@ pub struct AccountView<'a> {
     pub signed_in_at: u64,
 }
 
-/// Who is signed in, and what else lies in a session: about 2.4 kB in postcard. Strings
-/// for the most part, so that JSON is not much longer.
+/// The large state: a user and other session data, about 2.4 kB in postcard. Most of it is strings,
+/// so JSON is not much longer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Visit {
     account: Account,
@@ -72,9 +72,9 @@ pub struct Visit {
     settings: Vec<(String, String)>,
 }
 
-/// [`Visit`], borrowed.
+/// The borrowed form of [`Visit`].
 #[derive(Debug, Deserialize)]
-#[expect(missing_docs, reason = "they are those of Visit")]
+#[expect(missing_docs, reason = "the fields of Visit")]
 pub struct VisitView<'a> {
     #[serde(borrow)]
     pub account: AccountView<'a>,
@@ -84,7 +84,7 @@ pub struct VisitView<'a> {
     pub settings: Few<(&'a str, &'a str)>,
 }
 
-/// Up to 40 values without an allocation, as a borrowing application would have them.
+/// Up to 40 values, without an allocation.
 #[derive(Debug)]
 pub struct Few<T>([T; 40], usize);
 
@@ -164,14 +164,14 @@ macro_rules! payloads {
     (@of $library:ident, $state:ident, $view:ident, $purpose:literal) => {
         impl $library::Payload for $state {
             const PURPOSE: &'static str = $purpose;
-            type Previous = $library::NoPrevious;
+            type Previous = $library::token::NoPrevious;
 
-            fn upgrade(previous: $library::NoPrevious) -> $state {
+            fn upgrade(previous: $library::token::NoPrevious) -> $state {
                 match previous {}
             }
         }
 
-        impl<'a> $library::View<'a> for $view<'a> {
+        impl<'a> $library::token::View<'a> for $view<'a> {
             type Of = $state;
         }
     };
@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_states_have_the_sizes_that_are_named() {
+    fn the_states_have_their_documented_sizes() {
         fn sizes(state: &impl State) -> (usize, usize) {
             let postcard = postcard::to_allocvec(state).unwrap().len();
             (postcard, serde_json::to_vec(state).unwrap().len())

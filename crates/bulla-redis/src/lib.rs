@@ -1,4 +1,4 @@
-//! A bulla key ring, and revocations, in Redis (or Valkey), for a whole fleet.
+//! Key rings, revocations and used tokens in Redis or Valkey, shared by a fleet of bulla servers.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -9,38 +9,48 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Servers load the ring when they start, look again every so often, and look
-//! at once when it changes. When Redis is away they go on with the ring they
-//! have, for as long as it lasts; only a server that starts needs it.
+//! | type | what the fleet shares |
+//! |---|---|
+//! | [`RedisRing`] | the key ring |
+//! | [`SharedRevocations`] | sessions that were ended before their deadline |
+//! | [`UsedInRedis`] | tokens that may be opened only once |
 //!
-//! The ring is changed by compare-and-set, so that two people who change it at
-//! once do not undo each other: [`RedisRing::load`], edit the text,
-//! [`RedisRing::store`]. The command-line tool does so with `bulla ring --redis URL`.
+//! # Key ring
 //!
-//! Sessions that end before their time are spread in the same way:
-//! [`SharedRevocations`].
+//! A server loads the ring when it starts and reads it again at the interval given to `watch`.
+//! It also reads it as soon as a change is announced. If Redis is down, running servers continue
+//! with the ring they have; only a server that starts needs Redis.
+//!
+//! The ring is changed by compare-and-set, so two concurrent changes cannot undo each other:
+//! call [`RedisRing::load`], edit the text, then call [`RedisRing::store`]. The command-line
+//! tool does this with `bulla ring --redis URL`.
 //!
 //! # Wrapping
 //!
-//! Redis often has weaker walls than the servers: dumps, replicas, a shared
-//! password. [`RedisRing::wrapped_with`] seals the text with a key ring of its
-//! own, which the servers get from elsewhere (an environment variable, a
-//! secret manager), so that Redis never holds a key in the clear. The
-//! construction is a sealed token of bulla (specification, section 5:
-//! XChaCha20-Poly1305 under a subkey derived by HKDF-SHA256) for the purpose
-//! `bulla/key-ring`, a zero byte, and the value's name: what was stored under
-//! another name does not open here. It is changed like every ring: the primary
-//! key wraps, the others still unwrap. The wrapped text fits about 45 keys
-//! (a token has at most 8,192 characters). An older wrapped value put back by
-//! somebody who can write to Redis is refused by the serial number that the
-//! text has inside; a server that starts has none to compare with.
+//! Redis is often less protected than the servers: it has dumps, replicas and a shared password.
+//! [`RedisRing::wrapped_with`] seals the text of the ring with another key ring, so that Redis
+//! never stores a key in the clear. The servers get the wrapping ring from another place, such
+//! as an environment variable or a secret manager.
+//!
+//! - The wrapped value is a sealed token of bulla (specification, section 5:
+//!   XChaCha20-Poly1305 under a subkey derived by HKDF-SHA256). Its purpose is
+//!   `bulla/key-ring`, a zero byte, and the name of the value, so a value that was stored under
+//!   another name does not open.
+//! - Wrapping keys rotate as in every ring: the primary key wraps, the others still unwrap.
+//! - About 45 keys fit, because a token has at most 8,192 characters.
+//! - An attacker who can write to Redis can put back an older wrapped value. Running servers
+//!   refuse it by the serial number inside the text; a server that starts has no serial number
+//!   to compare with.
 
+mod connection;
+mod error;
 mod revocations;
 mod source;
 mod used;
 mod watch;
 mod wrap;
 
+pub use crate::error::RedisRingError;
 pub use crate::revocations::SharedRevocations;
-pub use crate::source::{RedisRing, RedisRingError, Stored};
+pub use crate::source::{RedisRing, Stored};
 pub use crate::used::UsedInRedis;

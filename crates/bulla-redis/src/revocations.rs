@@ -1,4 +1,4 @@
-//! Revocations that a whole fleet shares.
+//! Revocations that are shared by a fleet.
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
@@ -11,25 +11,26 @@ use bulla::revocation::{Revocation, WeakRevocations};
 use bulla::{Revocations, UnixTime};
 use redis::{Client, Connection};
 
-use crate::source::{RedisRingError, connect};
+use crate::connection::connect;
+use crate::error::RedisRingError;
 
-/// Every server says so often that it is there, and so sees whether it hears.
+/// How often a server publishes a heartbeat. A server also receives its own heartbeats, so it
+/// notices when it no longer receives messages.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// Who has heard nothing for this long connects anew.
+/// A server that received no message for this long reconnects.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// Between two tries to reach Redis.
+/// The pause between two attempts to reach Redis.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// For so long what is over stays in Redis, in seconds.
+/// How long an entry stays in Redis after its last second, in seconds.
 const DAY: u64 = 86_400;
 
-/// A heartbeat, which is no revocation.
+/// The message of a heartbeat.
 const ALIVE: &str = ".";
 
-/// A list of revocations that every server of a fleet has in memory, and that
-/// Redis keeps and passes on.
+/// A revocation list that every server of a fleet has in memory, stored and distributed by Redis.
 ///
 /// ```no_run
 /// use bulla::{KeyRing, Payload, Policy, Sessions};
@@ -48,18 +49,19 @@ const ALIVE: &str = ".";
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// No request asks Redis. What is revoked here holds here at once, is written
-/// to Redis by a thread of its own, and reaches the other servers as fast as
-/// the network. While Redis is away, each server keeps refusing what it knows,
-/// and what it revokes waits until it can be passed on; if the server itself
-/// ends before that, it is lost: [`flush`](SharedRevocations::flush) first.
-/// Every server says each second that it is there, so
-/// [`Revocations::confirmed_at`] is a second ago, or the server is cut off: for
-/// routes that would rather refuse than miss a revocation
-/// ([`Session::require_current`](bulla::Session::require_current)).
+/// Requests never wait for Redis. A revocation applies on the server that makes it at once. A
+/// separate thread writes it to Redis, and Redis passes it to the other servers.
 ///
-/// In Redis it is a sorted set: each member the line of a [`Revocation`], its
-/// score the second after which it is about nothing alive, and is removed.
+/// While Redis is down, each server still refuses the sessions in its list, and its own new
+/// revocations wait until Redis is back. If the server process ends before that, they are lost;
+/// call [`flush`](SharedRevocations::flush) before it ends.
+///
+/// Every server publishes a heartbeat each second. Therefore [`Revocations::confirmed_at`] is
+/// about a second old, unless the server is cut off. A route that must not miss a revocation
+/// calls [`Session::require_current`](bulla::Session::require_current).
+///
+/// In Redis, the list is a sorted set. Each member is the line of a [`Revocation`]. Its score is
+/// the second after which no session that it ends could be alive; a day later it is removed.
 #[derive(Clone)]
 pub struct SharedRevocations {
     list: Revocations,
@@ -68,7 +70,7 @@ pub struct SharedRevocations {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Revocations of this server that are not in Redis yet.
+    /// How many revocations of this server are not in Redis yet.
     pending: Mutex<usize>,
     changed: Condvar,
 }
@@ -80,12 +82,12 @@ struct Place {
 }
 
 impl SharedRevocations {
-    /// Loads the list from the Redis at `url`, and keeps up with it in two
-    /// threads that end when nobody has the list any more.
+    /// Loads the list from the Redis at `url` and follows it in two threads, until the last
+    /// clone of the list is dropped.
     ///
     /// # Errors
-    /// [`RedisRingError::Redis`] when Redis cannot be asked: a server that
-    /// began without the list would accept what was revoked.
+    /// [`RedisRingError::Redis`] if the request to Redis fails. A server that started without
+    /// the list would accept revoked sessions.
     pub fn join(url: &str, name: impl Into<String>) -> Result<SharedRevocations, RedisRingError> {
         let client = Client::open(url).map_err(RedisRingError::of)?;
         let place = Place { client, name: name.into() };
@@ -103,20 +105,21 @@ impl SharedRevocations {
         Ok(SharedRevocations { list, state })
     }
 
-    /// The list, for [`SessionsBuilder::revocations`](bulla::session::SessionsBuilder::revocations).
+    /// Returns the list, for
+    /// [`SessionsBuilder::revocations`](bulla::session::SessionsBuilder::revocations).
     #[must_use]
     pub fn list(&self) -> &Revocations {
         &self.list
     }
 
-    /// How many revocations of this server are not in Redis yet.
+    /// Returns how many revocations of this server are not in Redis yet.
     #[must_use]
     pub fn pending(&self) -> usize {
         *lock(&self.state)
     }
 
-    /// Waits until all that was revoked here is in Redis, or `timeout` is over.
-    /// Whether it is.
+    /// Waits at most `timeout` until all revocations of this server are in Redis. Returns
+    /// `true` if they are.
     #[must_use]
     pub fn flush(&self, timeout: Duration) -> bool {
         let pending = lock(&self.state);
@@ -132,17 +135,18 @@ impl fmt::Debug for SharedRevocations {
     }
 }
 
+/// Queues every revocation that is added on this server for the writer.
 fn pass_on(list: &Revocations, queue: Sender<Revocation>, state: Arc<State>) {
     let queue = Mutex::new(queue);
     list.on_add(move |revocation| {
         *lock(&state) += 1;
-        // The writer ends after the list, which holds this.
+        // The list owns this closure, and the writer ends only after the list is dropped.
         let queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = queue.send(*revocation);
     });
 }
 
-/// Writes what is added, and a heartbeat when there is nothing to write.
+/// Writes new revocations to Redis, and a heartbeat if there are none.
 fn write(place: &Place, added: &Receiver<Revocation>, state: &State) {
     let mut connection: Option<Connection> = None;
     let mut waiting: VecDeque<Revocation> = VecDeque::new();
@@ -166,20 +170,20 @@ fn write(place: &Place, added: &Receiver<Revocation>, state: &State) {
                 connection = Some(redis);
                 if said != Said::Works {
                     said = Said::Works;
-                    tracing::info!(target: "bulla", "revocations reach {} again", place.name);
+                    tracing::info!(target: "bulla", "writing revocations to {} works again", place.name);
                 }
                 *lock(state) -= waiting.len();
                 state.changed.notify_all();
                 waiting.clear();
             }
-            // Adding once more what is there already changes nothing.
+            // A retry is safe: adding an entry that Redis already has changes nothing.
             Err(error) => {
                 if said != Said::Fails {
-                    said = Said::Fails; // once is enough for the log
+                    said = Said::Fails; // one line for each outage
                     tracing::error!(
                         target: "bulla",
-                        "{} cannot be written ({error}): what this server revokes, {} so far, \
-                         holds here and is passed on later",
+                        "cannot write revocations to {} ({error}); pending: {}; they already \
+                         apply on this server",
                         place.name,
                         waiting.len()
                     );
@@ -191,22 +195,22 @@ fn write(place: &Place, added: &Receiver<Revocation>, state: &State) {
             match added.try_recv() {
                 Ok(revocation) => waiting.push_back(revocation),
                 Err(TryRecvError::Empty) => {}
-                Err(TryRecvError::Disconnected) => return, // nobody is left, nor is Redis
+                Err(TryRecvError::Disconnected) => return, // the list is gone, and so is Redis
             }
         }
     }
 }
 
-/// Takes in what the other servers revoke.
+/// Adds the revocations of other servers to the list.
 fn hear(place: &Place, list: &WeakRevocations) {
     let mut said = Said::Works;
     while list.upgrade().is_some() {
         let Err(error) = place.listen(list, &mut said) else { return };
         if said != Said::Fails {
-            said = Said::Fails; // once is enough for the log
+            said = Said::Fails; // one line for each outage
             tracing::warn!(
                 target: "bulla",
-                "revocations {} are not heard ({error}); what is known stays refused",
+                "cannot receive revocations from {} ({error}); known revocations still apply",
                 place.name
             );
         }
@@ -214,7 +218,7 @@ fn hear(place: &Place, list: &WeakRevocations) {
     }
 }
 
-/// What the log says of a server.
+/// The state that the last log line reported.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Said {
     Works,
@@ -230,7 +234,7 @@ impl Place {
             .arg("+inf")
             .query(redis)
             .map_err(RedisRingError::of)?;
-        // A line of a newer release is no reason to refuse the others.
+        // Skips lines that only a newer release can read.
         Ok(lines.iter().filter_map(|line| line.parse().ok()).collect())
     }
 
@@ -247,8 +251,9 @@ impl Place {
             pipe.cmd("ZADD").arg(&self.name).arg(until).arg(&line).ignore();
             pipe.cmd("PUBLISH").arg(self.channel()).arg(line).ignore();
         }
-        // With a heartbeat, too: a Redis that takes no writes must not seem to
-        // pass revocations on. A day later, since this server's clock may be ahead.
+        // Also with a heartbeat: it is a write, so a Redis that accepts no writes publishes no
+        // heartbeats either. Entries stay a day longer, because the clock of this server may be
+        // ahead.
         let over = UnixTime::now().as_secs().saturating_sub(DAY);
         pipe.cmd("ZREMRANGEBYSCORE").arg(&self.name).arg("-inf").arg(format!("({over}")).ignore();
         if revocations.is_empty() {
@@ -262,7 +267,7 @@ impl Place {
         let mut messages = connection.as_pubsub();
         messages.set_read_timeout(Some(SILENCE)).map_err(RedisRingError::of)?;
         messages.subscribe(self.channel()).map_err(RedisRingError::of)?;
-        // What was said before is in the list; what is said from now on is heard.
+        // Earlier revocations are in the sorted set; later ones arrive as messages.
         if let Some(list) = list.upgrade() {
             self.exchange(&list)?;
         }
@@ -278,7 +283,7 @@ impl Place {
             list.confirm(now);
             if *said != Said::Works {
                 *said = Said::Works;
-                tracing::info!(target: "bulla", "revocations {} are heard again", self.name);
+                tracing::info!(target: "bulla", "receiving revocations from {} works again", self.name);
             }
             if pruned.elapsed() > Duration::from_secs(60) {
                 list.prune(now);
@@ -288,8 +293,8 @@ impl Place {
         }
     }
 
-    /// Takes in what Redis has, and tells it again what it has lost: data that
-    /// was not on its disk, or on the replica that took over.
+    /// Adds the entries of Redis to the list, and writes those back that Redis has lost: entries
+    /// that were not on its disk, or not on the replica that took over.
     fn exchange(&self, list: &Revocations) -> Result<(), RedisRingError> {
         let mut redis = connect(&self.client)?;
         let held = self.load(&mut redis)?;

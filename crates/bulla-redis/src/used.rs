@@ -1,4 +1,4 @@
-//! Which tokens have been used, for a whole fleet.
+//! Which tokens have been used, shared by a fleet.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,10 +6,11 @@ use bulla::UnixTime;
 use bulla::token::{ClaimError, UsedTokens};
 use redis::{Client, Connection};
 
-use crate::source::{RedisRingError, alive, connect};
+use crate::connection::{alive, connect};
+use crate::error::RedisRingError;
 
-/// Which tokens have been used, in Redis: of two servers that are given one at
-/// the same instant, one opens it ([`Sealer::open_once`](bulla::Sealer::open_once)).
+/// The used tokens of a fleet, in Redis, for [`Sealer::open_once`](bulla::Sealer::open_once).
+/// If two servers receive the same token at the same instant, only one of them opens it.
 ///
 /// ```no_run
 /// use bulla_redis::UsedInRedis;
@@ -19,24 +20,24 @@ use crate::source::{RedisRingError, alive, connect};
 /// # Ok::<(), bulla_redis::RedisRingError>(())
 /// ```
 ///
-/// Each use asks Redis once (`SET … NX EXAT`, Redis 6.2 or later) and blocks
-/// for that long; without Redis nothing opens. One Redis decides: a replica
-/// that takes over may not know the last uses.
+/// Each use sends one blocking request to Redis (`SET … NX EXAT`, Redis 6.2 or later). If Redis
+/// is down, no token opens. A single Redis decides: a replica that takes over may lack the most
+/// recent uses.
 pub struct UsedInRedis {
     client: Client,
     name: String,
-    /// Kept between uses.
+    /// Idle connections, reused by later calls.
     connections: Mutex<Vec<Connection>>,
 }
 
-/// Connections that are kept.
+/// The largest number of idle connections.
 const MAX_KEPT: usize = 8;
 
 impl UsedInRedis {
-    /// The tokens used under `name` of the Redis at `url`. It connects when it is used.
+    /// Creates the list under `name` in the Redis at `url`. It connects at the first use.
     ///
     /// # Errors
-    /// [`RedisRingError::Redis`] when the URL cannot be read.
+    /// [`RedisRingError::Redis`] if the URL is invalid.
     pub fn new(url: &str, name: impl Into<String>) -> Result<UsedInRedis, RedisRingError> {
         let client = Client::open(url).map_err(RedisRingError::of)?;
         Ok(UsedInRedis { client, name: name.into(), connections: Mutex::default() })

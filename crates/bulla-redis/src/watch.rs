@@ -1,4 +1,4 @@
-//! Following the ring: every so often, and at once when it is announced.
+//! Following the ring: at an interval, and as soon as a change is announced.
 
 use std::thread;
 use std::time::Duration;
@@ -7,19 +7,20 @@ use bulla::RingHandle;
 use bulla::keys::{ReloadError, RingSource as _, WeakRingHandle};
 use redis::Client;
 
-use crate::source::{RedisRing, RedisRingError};
+use crate::error::RedisRingError;
+use crate::source::RedisRing;
 
-/// How long the listener waits before it sees whether it is still needed, and
-/// before it tries again.
+/// How long the listener waits for a message before it checks whether the ring is still in use,
+/// and how long it waits after a failure.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl RedisRing {
     /// Loads the ring and follows it, as
-    /// [`RingHandle::watch`](bulla::RingHandle::watch) does, and looks at once
-    /// when a change is announced. Two threads that end with the last handle.
+    /// [`RingHandle::watch`](bulla::RingHandle::watch) does. It also reads the ring as soon as a
+    /// change is announced. Two threads do this until the last handle is dropped.
     ///
     /// # Errors
-    /// [`ReloadError`]: there is no good ring to begin with.
+    /// [`ReloadError`] if no valid ring can be loaded.
     pub fn watch(self, every: Duration) -> Result<RingHandle, ReloadError> {
         let (client, channel, name) = (self.client.clone(), self.channel(), self.name());
         let handle = RingHandle::watch(self, every)?;
@@ -29,7 +30,7 @@ impl RedisRing {
             .spawn(move || {
                 while weak.upgrade().is_some() {
                     if let Err(error) = listen(&client, &channel, &weak) {
-                        tracing::debug!(target: "bulla", "{name}: not listening: {error}");
+                        tracing::debug!(target: "bulla", "{name}: cannot listen for changes: {error}");
                         thread::sleep(PATIENCE);
                     }
                 }
@@ -39,14 +40,15 @@ impl RedisRing {
     }
 }
 
-/// Passes announcements on until the connection or the ring is gone.
+/// Makes the handle read the ring at each announcement, until the connection fails or the last
+/// handle is dropped.
 fn listen(client: &Client, channel: &str, ring: &WeakRingHandle) -> Result<(), RedisRingError> {
     let mut connection =
         client.get_connection_with_timeout(PATIENCE).map_err(RedisRingError::of)?;
     let mut announcements = connection.as_pubsub();
     announcements.set_read_timeout(Some(PATIENCE)).map_err(RedisRingError::of)?;
     announcements.subscribe(channel).map_err(RedisRingError::of)?;
-    // What was announced before is seen by looking once.
+    // Changes that were announced before the subscription are found by the first hint.
     while let Some(handle) = ring.upgrade() {
         handle.hint();
         drop(handle);

@@ -1,4 +1,4 @@
-//! The ring's text as a sealed token, for Redis to keep.
+//! Wraps the text of a ring: seals it as a token that Redis stores.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use bulla::keys::Zeroizing;
 use bulla::token::{Mode, RawTokens};
 use bulla::{RingHandle, UnixTime};
 
-use crate::source::RedisRingError;
+use crate::error::RedisRingError;
 
-/// The version of what is inside: the text of a ring, as bytes.
+/// The schema version of the payload, which is the text of a ring.
 const SCHEMA: u32 = 1;
 
 pub(crate) struct Wrap {
@@ -26,7 +26,7 @@ impl Wrap {
         Ok(Zeroizing::new(sealed.map_err(RedisRingError::Wrap)?.into_bytes()))
     }
 
-    /// Its age does not matter.
+    /// Opens a wrapped value, however old it is.
     pub(crate) fn open(&self, value: &[u8]) -> Result<Zeroizing<Vec<u8>>, RedisRingError> {
         if !value.starts_with(b"b1.") {
             return Err(RedisRingError::NotWrapped);

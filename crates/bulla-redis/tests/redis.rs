@@ -1,6 +1,5 @@
-//! Against a real Redis, which each test starts for itself on a socket of its
-//! own. Without `redis-server` on the machine there is nothing to test, unless
-//! `BULLA_NEED_REDIS` says that there must be.
+//! Tests against a real Redis. Each test starts its own `redis-server` on a Unix socket. If
+//! `redis-server` is not installed, the tests are skipped, unless `BULLA_NEED_REDIS` is set.
 #![cfg(unix)]
 
 use std::path::PathBuf;
@@ -37,14 +36,14 @@ impl Redis {
         match redis.run() {
             Ok(()) => Some(redis),
             Err(error) if std::env::var_os("BULLA_NEED_REDIS").is_none() => {
-                eprintln!("not tested: redis-server does not start ({error})");
+                eprintln!("skipped: redis-server does not start ({error})");
                 None
             }
             Err(error) => panic!("redis-server does not start: {error}"),
         }
     }
 
-    /// What was written before is there again: it is kept in a file.
+    /// Starts the server. It finds what it wrote before, because it writes to an append-only file.
     fn run(&mut self) -> std::io::Result<()> {
         let server = Command::new("redis-server")
             .args(["--port", "0", "--appendonly", "yes", "--appendfsync", "always", "--save", ""])
@@ -90,16 +89,16 @@ fn put(ring: &mut RedisRing, text: &str) {
     ring.store(&before, text.as_bytes()).unwrap();
 }
 
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
+fn eventually(what: &str, holds: impl Fn() -> bool) {
     let begun = Instant::now();
-    while !is_so() {
+    while !holds() {
         assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
         thread::sleep(Duration::from_millis(5));
     }
 }
 
 #[test]
-fn a_change_reaches_every_server_at_once_though_none_looks_for_an_hour() {
+fn an_announced_change_reaches_every_server_before_its_interval() {
     let Some(redis) = Redis::start() else { return };
     let (a, b) = (key_text(), key_text());
     put(&mut redis.ring("bank"), &a);
@@ -111,7 +110,7 @@ fn a_change_reaches_every_server_at_once_though_none_looks_for_an_hour() {
 }
 
 #[test]
-fn of_two_changes_at_once_one_is_refused() {
+fn of_two_concurrent_changes_one_is_refused() {
     let Some(redis) = Redis::start() else { return };
     let mut ring = redis.ring("bank");
     put(&mut ring, &key_text());
@@ -120,7 +119,7 @@ fn of_two_changes_at_once_one_is_refused() {
     assert_eq!(ring.store(&mine, b"mine"), Err(RedisRingError::Changed));
     assert_ne!(&ring.load().unwrap().text[..], b"mine");
 
-    // And with many at once, as many keys arrive as were added.
+    // With eight writers, no added key is lost.
     put(&mut ring, &key_text());
     thread::scope(|scope| {
         for _ in 0..8 {
@@ -143,7 +142,7 @@ fn of_two_changes_at_once_one_is_refused() {
 }
 
 #[test]
-fn servers_go_on_without_redis_and_follow_it_again() {
+fn servers_continue_without_redis_and_follow_it_again_later() {
     let Some(mut redis) = Redis::start() else { return };
     let (a, b) = (key_text(), key_text());
     put(&mut redis.ring("bank"), &a);
@@ -153,30 +152,30 @@ fn servers_go_on_without_redis_and_follow_it_again() {
     let token = sealer.seal(&Account { id: 7 }).unwrap();
 
     redis.stop();
-    eventually("the outage is seen", || server.health().failing.is_some());
+    eventually("the outage is noticed", || server.health().failing.is_some());
     assert_eq!(sealer.open(&token).unwrap().payload.id, 7);
     let session = sessions.load(|_| Vec::<&[u8]>::new());
     session.start(Account { id: 7 }).unwrap();
 
     redis.run().unwrap();
-    eventually("the end of it, too", || server.health().failing.is_none());
+    eventually("the end of the outage is noticed", || server.health().failing.is_none());
     put(&mut redis.ring("bank"), &format!("{b}\n{a}"));
     eventually("the change arrives", || server.ring().entries().len() == 2);
     assert_eq!(sealer.open(&token).unwrap().payload.id, 7);
 }
 
 #[test]
-fn a_server_that_starts_without_a_ring_says_why() {
+fn a_server_that_cannot_load_a_ring_reports_why() {
     let Some(mut redis) = Redis::start() else { return };
     let start =
         |redis: &Redis| redis.ring("bank").watch(Duration::from_secs(60)).unwrap_err().to_string();
     assert!(start(&redis).contains("no key"), "{}", start(&redis));
     redis.stop();
-    assert!(start(&redis).contains("Redis cannot be asked"), "{}", start(&redis));
+    assert!(start(&redis).contains("the request to Redis failed"), "{}", start(&redis));
 }
 
 #[test]
-fn a_wrapped_ring_shows_redis_nothing_and_opens_with_its_keys_and_name_only() {
+fn a_wrapped_ring_hides_its_keys_and_opens_only_with_its_wrapping_keys_and_name() {
     let Some(redis) = Redis::start() else { return };
     let key = key_text();
     let (kek, next) = (key_text(), key_text());
@@ -189,7 +188,7 @@ fn a_wrapped_ring_shows_redis_nothing_and_opens_with_its_keys_and_name_only() {
     let unwrapped = redis.ring("bank").wrapped_with(with(&kek)).load().unwrap();
     assert_eq!(&unwrapped.text[..], key.as_bytes());
 
-    // The wrapping keys change like others.
+    // Wrapping keys rotate like other keys.
     let both = with(&format!("{next}\n{kek}"));
     assert!(redis.ring("bank").wrapped_with(&both).load().is_ok());
     put(&mut redis.ring("bank").wrapped_with(&both), &key);
@@ -197,7 +196,7 @@ fn a_wrapped_ring_shows_redis_nothing_and_opens_with_its_keys_and_name_only() {
     let old = redis.ring("bank").wrapped_with(with(&kek)).load().map(|_| ());
     assert!(matches!(old, Err(RedisRingError::Wrapped(_))));
 
-    // Under another name, it is another's.
+    // A value that is copied to another name does not open.
     put(&mut redis.ring("staging"), raw);
     let moved = redis.ring("staging").wrapped_with(with(&kek)).load().map(|_| ());
     assert!(matches!(moved, Err(RedisRingError::Wrapped(_))));
@@ -220,24 +219,24 @@ fn revocation(n: u8) -> Revocation {
 }
 
 #[test]
-fn what_one_server_revokes_is_revoked_on_all_and_on_those_that_start_later() {
+fn a_revocation_reaches_all_servers_and_those_that_start_later() {
     let Some(redis) = Redis::start() else { return };
     let servers = [0, 1, 2].map(|_| redis.revocations());
     servers[0].list().add(revocation(1));
     servers[1].list().add(revocation(2));
     for server in &servers {
-        eventually("it is heard", || server.list().len() == 2);
+        eventually("the revocation is received", || server.list().len() == 2);
     }
     assert!(servers[0].flush(Duration::from_secs(5)));
     assert_eq!(redis.revocations().list().len(), 2);
 }
 
 #[test]
-fn without_redis_nothing_revoked_comes_back_and_afterwards_all_know_it() {
+fn during_an_outage_revocations_still_apply_and_afterwards_they_reach_all_servers() {
     let Some(mut redis) = Redis::start() else { return };
     let (here, there) = (redis.revocations(), redis.revocations());
     here.list().add(revocation(1));
-    eventually("it is heard", || there.list().len() == 1);
+    eventually("the revocation is received", || there.list().len() == 1);
     assert!(here.flush(Duration::from_secs(5)));
 
     redis.stop();
@@ -248,17 +247,17 @@ fn without_redis_nothing_revoked_comes_back_and_afterwards_all_know_it() {
 
     redis.run().unwrap();
     for server in [&here, &there] {
-        eventually("it is passed on", || server.list().len() == 2);
+        eventually("the revocation is passed on", || server.list().len() == 2);
     }
     assert!(here.flush(Duration::from_secs(5)));
-    eventually("all is well", || {
+    eventually("the list is confirmed again", || {
         let heard_at = here.list().confirmed_at().unwrap();
         heard_at + Duration::from_secs(2) > UnixTime::now()
     });
 }
 
 #[test]
-fn a_redis_that_has_lost_its_data_is_told_again() {
+fn a_redis_that_lost_its_data_gets_the_revocations_again() {
     let Some(mut redis) = Redis::start() else { return };
     let here = redis.revocations();
     here.list().add(revocation(1));
@@ -266,12 +265,12 @@ fn a_redis_that_has_lost_its_data_is_told_again() {
     redis.stop();
     std::fs::remove_dir_all(redis.folder.join("appendonlydir")).unwrap();
     redis.run().unwrap();
-    eventually("it knows again", || redis.revocations().list().len() == 1);
+    eventually("Redis has the revocation again", || redis.revocations().list().len() == 1);
 }
 
-/// Such as one whose disk is full: it passes messages on and keeps nothing.
+/// For example because its disk is full: it passes messages on but stores nothing.
 #[test]
-fn a_redis_that_takes_no_writes_confirms_nothing() {
+fn a_redis_that_refuses_writes_does_not_confirm_the_list() {
     let Some(redis) = Redis::start() else { return };
     let (here, there) = (redis.revocations(), redis.revocations());
     let socket = redis.folder.join("socket");
@@ -290,7 +289,7 @@ fn a_redis_that_takes_no_writes_confirms_nothing() {
 }
 
 #[test]
-fn a_token_that_two_servers_are_given_at_once_opens_once() {
+fn a_token_that_two_servers_open_at_once_opens_on_one_of_them() {
     let Some(mut redis) = Redis::start() else { return };
     let url = format!("unix://{}", redis.folder.join("socket").display());
     let ring = KeyRing::generate().unwrap();
@@ -323,10 +322,10 @@ fn a_token_that_two_servers_are_given_at_once_opens_once() {
 }
 
 #[test]
-fn the_list_is_kept_up_for_as_long_as_sessions_ask_it() {
+fn the_list_is_updated_as_long_as_sessions_use_it() {
     let Some(redis) = Redis::start() else { return };
     let other = redis.revocations();
-    // As in a function that makes the sessions and returns them.
+    // As in a function that builds the sessions and drops `SharedRevocations`.
     let sessions = {
         let shared = redis.revocations();
         Sessions::<Account>::builder(KeyRing::generate().unwrap(), Policy::default())
@@ -335,19 +334,19 @@ fn the_list_is_kept_up_for_as_long_as_sessions_ask_it() {
             .build()
     };
     sessions.revoke_subject("7");
-    eventually("it is passed on", || other.list().len() == 1);
+    eventually("the revocation is passed on", || other.list().len() == 1);
     let session = sessions.load(|_| Vec::<&[u8]>::new());
     session.start(Account { id: 8 }).unwrap();
     let line = session.commit().into_iter().next().unwrap().value;
     let cookie = line.split(';').next().unwrap();
     let load = || sessions.load(|name| (name == "cookie").then_some(cookie.as_bytes()));
     other.list().add(Revocation::Session { id: load().info().unwrap().id, until: UnixTime::MAX });
-    eventually("it is heard", || load().get().is_none());
+    eventually("the revocation is received", || load().get().is_none());
 }
 
-/// A revocation that did not arrive has meant it.
+/// `end_others` spares this session only from revocations that its server knows.
 #[test]
-fn who_ends_the_others_while_redis_is_away_ends_when_it_is_back() {
+fn a_session_that_ended_the_others_during_an_outage_ends_by_a_revocation_that_arrives_later() {
     let Some(mut redis) = Redis::start() else { return };
     let ring = RingHandle::from(KeyRing::generate().unwrap());
     let [here, there] = [0, 1].map(|_| {
@@ -376,12 +375,12 @@ fn who_ends_the_others_while_redis_is_away_ends_when_it_is_back() {
 
     redis.run().unwrap();
     for server in [&here, &there] {
-        eventually("it has ended", || load(server, &stayed).get().is_none());
+        eventually("the session has ended", || load(server, &stayed).get().is_none());
     }
 }
 
 #[test]
-fn what_is_over_leaves_redis() {
+fn outdated_entries_are_removed_from_redis() {
     let Some(redis) = Redis::start() else { return };
     let server = redis.revocations();
     let until = UnixTime::from_secs(UnixTime::now().as_secs() - 1);
@@ -392,7 +391,7 @@ fn what_is_over_leaves_redis() {
 }
 
 #[test]
-fn errors_and_debug_hold_neither_keys_nor_the_address() {
+fn errors_and_debug_output_omit_keys_and_the_address() {
     let ring = RedisRing::new("redis://:password@127.0.0.1:1/", "bank").unwrap();
     assert!(!format!("{ring:?}").contains("password"));
     let error = RedisRing::new("redis://:password@127.0.0.1:1/", "bank").unwrap().load();

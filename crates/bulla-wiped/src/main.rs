@@ -1,8 +1,10 @@
-//! Are keys and plaintext wiped? Starts a program that uses the library, and looks for them
-//! in its memory, from outside: through /proc, so that this one may know what it looks for.
-//! Linux only. Ends with status 1 when something is found that must not be there, and when
-//! something is not found that must.
-#![allow(clippy::print_stdout, reason = "a tool")]
+//! Checks that keys and plaintext are wiped. Starts a program that uses the library, and searches
+//! the memory of that program for the secrets, through /proc. The search runs in another process,
+//! because it needs copies of the secrets.
+//!
+//! Linux only. Exits with status 1 if a secret is found that must be wiped, or if a secret is not
+//! found that must be there.
+#![allow(clippy::print_stdout, reason = "a command-line tool")]
 
 mod memory;
 mod needles;
@@ -15,20 +17,20 @@ use std::process::{Child, Command, ExitCode, Stdio};
 
 use memory::Found;
 use needles::{ESCAPED, KEY_TEXT, Needle, PLAINTEXT, Secrets};
-use program::{LOOKS, Look};
+use program::{SEARCHES, Search};
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     match env::args().skip(1).collect::<Vec<_>>().iter().map(String::as_str).collect::<Vec<_>>()[..]
     {
         ["--program"] => program::run()?,
-        [] if cfg!(target_os = "linux") => return look(),
-        [] => return Err("this reads /proc, which only Linux has".into()),
+        [] if cfg!(target_os = "linux") => return search(),
+        [] => return Err("this program reads /proc, which only Linux has".into()),
         _ => return Err("usage: bulla-wiped".into()),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn look() -> Result<ExitCode, Box<dyn Error>> {
+fn search() -> Result<ExitCode, Box<dyn Error>> {
     let mut program = Command::new(env::current_exe()?)
         .arg("--program")
         .stdin(Stdio::piped())
@@ -41,12 +43,12 @@ fn look() -> Result<ExitCode, Box<dyn Error>> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Gives the program its secrets when it asks, and looks when it says so.
+/// Sends the program its secrets when it asks for them, and searches when it says so.
 fn answer(program: &mut Child) -> Result<usize, Box<dyn Error>> {
     let mut secrets = Secrets::new()?;
     let mut to = program.stdin.take().ok_or("no stdin")?;
     let from = BufReader::new(program.stdout.take().ok_or("no stdout")?);
-    let (mut looks, mut failed) = (LOOKS.iter(), 0);
+    let (mut searches, mut failed) = (SEARCHES.iter(), 0);
     for line in from.lines() {
         let line = line?;
         match line.split_once(' ') {
@@ -54,25 +56,28 @@ fn answer(program: &mut Child) -> Result<usize, Box<dyn Error>> {
             Some(("give", PLAINTEXT)) => to.write_all(secrets.plaintext.as_bytes())?,
             Some(("give", ESCAPED)) => to.write_all(secrets.escaped.as_bytes())?,
             Some(("token", token)) => secrets.saw(token)?,
-            Some(("look", name)) => {
-                let look = looks.next().filter(|look| look.name == name).ok_or("another look")?;
+            Some(("search", name)) => {
+                let search = searches
+                    .next()
+                    .filter(|search| search.name == name)
+                    .ok_or("the searches are out of order")?;
                 let found = memory::search(program.id(), &secrets.needles)?;
-                failed += report(look, &secrets.needles, &found);
+                failed += report(search, &secrets.needles, &found);
                 to.write_all(b"\n")?;
             }
-            _ => return Err(format!("the program says {line:?}").into()),
+            _ => return Err(format!("the program wrote an unknown line: {line:?}").into()),
         }
     }
-    if looks.next().is_some() {
+    if searches.next().is_some() {
         return Err("the program ended early".into());
     }
-    println!("\n{} looks, {failed} not as promised", LOOKS.len());
+    println!("\n{} searches, {failed} unexpected results", SEARCHES.len());
     Ok(failed)
 }
 
-/// How many needles are where they must not be, or not where they must.
-fn report(look: &Look, needles: &[Needle], found: &[Found]) -> usize {
-    println!("\n{}", look.name);
+/// Prints one search and returns how many needles are where they must not be, or are missing.
+fn report(search: &Search, needles: &[Needle], found: &[Found]) -> usize {
+    println!("\n{}", search.name);
     let mut failed = 0;
     for needle in needles {
         let count = |on: fn(&Found) -> bool| {
@@ -80,12 +85,12 @@ fn report(look: &Look, needles: &[Needle], found: &[Found]) -> usize {
         };
         let heap = count(|found| !found.place.is_stack());
         let stack = count(|found| found.place.is_stack());
-        let must = look.there.contains(&needle.name);
-        let holds = (heap > 0) == must && (stack == 0 || look.stack == program::Stack::May);
+        let must = search.there.contains(&needle.name);
+        let holds = (heap > 0) == must && (stack == 0 || search.stack == program::Stack::May);
         failed += usize::from(!holds);
         if heap + stack > 0 || !holds {
             println!(
-                "  {:<28} {heap:>4} bytes on the heap, {stack:>4} on the stack  {}",
+                "  {:<28} {heap:>4} bytes on the heap, {stack:>4} bytes on the stack  {}",
                 needle.name,
                 if holds { "" } else { "FAILS" }
             );

@@ -1,4 +1,4 @@
-//! All memory of another process, searched.
+//! Searches all memory of another process.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt as _;
 
 use crate::needles::Needle;
 
-/// Eight bytes of a needle.
+/// Eight bytes of a needle that were found.
 pub(crate) struct Found {
     pub(crate) needle: &'static str,
     piece: usize,
@@ -19,7 +19,7 @@ pub(crate) struct Found {
 #[derive(Clone)]
 pub(crate) enum Place {
     Stack,
-    /// The heap, or what else is mapped, by its name.
+    /// The heap or another mapping, by its name.
     Mapped(String),
 }
 
@@ -34,13 +34,13 @@ impl fmt::Display for Found {
         write!(f, "bytes {}… at {:#x}, ", self.piece, self.at)?;
         match &self.place {
             Place::Stack => f.write_str("the stack"),
-            Place::Mapped(name) if name.is_empty() => f.write_str("mapped without a name"),
+            Place::Mapped(name) if name.is_empty() => f.write_str("a mapping without a name"),
             Place::Mapped(name) => f.write_str(name),
         }
     }
 }
 
-/// Read at a time.
+/// How many bytes are read at a time.
 const CHUNK: usize = 1 << 20;
 
 pub(crate) fn search(pid: u32, needles: &[Needle]) -> io::Result<Vec<Found>> {
@@ -73,7 +73,7 @@ pub(crate) fn search(pid: u32, needles: &[Needle]) -> io::Result<Vec<Found>> {
     Ok(found)
 }
 
-/// What can be read, but for the kernel's own pages.
+/// The range and place of a readable mapping. Skips the pages of the kernel.
 fn region(line: &str) -> Option<(u64, u64, Place)> {
     let mut words = line.split_whitespace();
     let (from, to) = words.next()?.split_once('-')?;

@@ -1,4 +1,4 @@
-//! What is looked for.
+//! The secrets that are searched for.
 
 use std::error::Error;
 
@@ -8,30 +8,32 @@ use bulla::KeyRing;
 use hkdf::Hkdf;
 use sha2::Sha256;
 
-use crate::program::PURPOSE;
-
 pub(crate) struct Needle {
     pub(crate) name: &'static str,
     bytes: Vec<u8>,
 }
 
 impl Needle {
-    /// Pieces of eight bytes: a freed block has lost its first sixteen to the allocator,
-    /// and of what was in registers only parts may be left. Each also as SHA-256 turns its
-    /// words around, and as HMAC masks it.
+    /// Pieces of eight bytes, because memory may hold only a part of a needle: the allocator
+    /// overwrites the first sixteen bytes of a freed block, and registers are spilled in parts.
+    /// Each piece is also searched for with swapped bytes, as SHA-256 reads words, and masked,
+    /// as HMAC masks its key.
     pub(crate) fn pieces(&self) -> impl Iterator<Item = (usize, [u8; 8])> {
         let pieces = (0..).step_by(8).zip(self.bytes.as_chunks().0.iter().copied());
         pieces.flat_map(|(at, piece)| {
             let masked = [0, 0x36, 0x5c].map(|mask| piece.map(|byte| byte ^ mask));
-            masked.into_iter().flat_map(move |piece| [(at, piece), (at, turned(piece))])
+            masked.into_iter().flat_map(move |piece| [(at, piece), (at, swapped(piece))])
         })
     }
 }
 
-/// The bytes of both words in the other order.
-fn turned([a, b, c, d, e, f, g, h]: [u8; 8]) -> [u8; 8] {
+/// Swaps the byte order of both words.
+fn swapped([a, b, c, d, e, f, g, h]: [u8; 8]) -> [u8; 8] {
     [d, c, b, a, h, g, f, e]
 }
+
+/// The purpose of the payload of the program.
+const PURPOSE: &str = "bank.example/wiped";
 
 pub(crate) const KEY: &str = "the key";
 pub(crate) const KEY_TEXT: &str = "the key as text";
@@ -41,14 +43,14 @@ pub(crate) const PLAINTEXT: &str = "the plaintext";
 pub(crate) const ESCAPED: &str = "a plaintext with a quote";
 pub(crate) const OF_TOKEN: &str = "the subkey of a token";
 
-/// Characters of a plaintext.
+/// The length of a plaintext, in characters.
 pub(crate) const PLAINTEXT_LEN: usize = 40;
 
-/// What the program is given, and what follows from it.
+/// The secrets that the program gets, and the needles derived from them.
 pub(crate) struct Secrets {
     pub(crate) ring_text: String,
     pub(crate) plaintext: String,
-    /// JSON writes a backslash in it.
+    /// A plaintext that JSON writes with a backslash.
     pub(crate) escaped: String,
     pub(crate) needles: Vec<Needle>,
     sealing: [u8; 32],
@@ -73,7 +75,7 @@ impl Secrets {
         Ok(Secrets { ring_text, plaintext, escaped, needles, sealing })
     }
 
-    /// A token that the program has made: its own subkey follows from the nonce.
+    /// Adds the subkey of a token that the program made. It is derived from the nonce.
     pub(crate) fn saw(&mut self, token: &str) -> Result<(), Box<dyn Error>> {
         let raw = BASE64_URL_SAFE_NO_PAD.decode(token.strip_prefix("b1.").ok_or("not sealed")?)?;
         let nonce: [u8; 16] = raw.get(4..20).ok_or("too short")?.try_into()?;
@@ -89,7 +91,7 @@ fn text() -> Result<String, getrandom::Error> {
     Ok(BASE64_URL_SAFE_NO_PAD.encode(random))
 }
 
-/// Spec section 3.
+/// Derives a subkey as in section 3 of the specification.
 fn derive(key: &[u8], label: &str) -> Result<[u8; 32], Box<dyn Error>> {
     let mut subkey = [0; 32];
     Hkdf::<Sha256>::new(None, key)

@@ -1,5 +1,5 @@
-//! The program that is looked at: it does with the library what a server does, and keeps
-//! no copy of a secret of its own.
+//! The program whose memory is searched. It uses the library as a server does, and keeps no copy
+//! of a secret itself.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -18,43 +18,41 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::needles::{ESCAPED, KEY, KEY_TEXT, PLAINTEXT, PLAINTEXT_LEN, SEALING};
 
-pub(crate) const PURPOSE: &str = "bank.example/wiped";
-
-/// When the program is looked at, and what must be found on its heap then. All else must
-/// not be.
-pub(crate) struct Look {
+/// One search: when it runs, and which needles it must find on the heap. It must find no other
+/// needle there.
+pub(crate) struct Search {
     pub(crate) name: &'static str,
     pub(crate) there: &'static [&'static str],
     pub(crate) stack: Stack,
 }
 
-/// Whether copies may be left on the stack: moving a value leaves one, in a frame that
-/// nobody uses any more until the next call overwrites it.
+/// Whether copies may remain on the stack. Moving a value leaves a copy in a stack frame that is no
+/// longer in use, until another call overwrites it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stack {
     May,
     MustNot,
 }
 
-const fn look(name: &'static str, there: &'static [&'static str]) -> Look {
-    Look { name, there, stack: Stack::May }
+const fn search(name: &'static str, there: &'static [&'static str]) -> Search {
+    Search { name, there, stack: Stack::May }
 }
 
-pub(crate) const LOOKS: &[Look] = &[
-    Look { stack: Stack::MustNot, ..look("before anything was read", &[]) },
-    look("a ring is loaded, and the program's text of it wiped", &[KEY]),
-    look("it was written as text, and that dropped", &[KEY]),
-    look("a sealer and a signer are made of it", &[KEY, SEALING]),
-    look("control: a value is opened and not dropped yet", &[KEY, SEALING, PLAINTEXT]),
-    look("tokens were made and opened, and their values dropped", &[KEY, SEALING]),
-    look("tokens were refused, and one was too long to be made", &[KEY, SEALING]),
-    look("a session was started, changed, renewed and ended", &[KEY, SEALING]),
-    look("texts of rings were refused", &[KEY, SEALING]),
-    look("the ring was replaced", &[]),
-    look("all is dropped", &[]),
-    Look { stack: Stack::MustNot, ..look("other calls have used the stack", &[]) },
-    look("known: serde_json decodes a string with a backslash in a buffer of its own", &[ESCAPED]),
-    look("control: a copy was freed without being wiped", &[ESCAPED, PLAINTEXT]),
+pub(crate) const SEARCHES: &[Search] = &[
+    Search { stack: Stack::MustNot, ..search("before the program reads a secret", &[]) },
+    search("a ring is loaded, and its text in the program is wiped", &[KEY]),
+    search("the ring was written as text, and the text dropped", &[KEY]),
+    search("a sealer and a signer use the ring", &[KEY, SEALING]),
+    search("control: a value is opened and not yet dropped", &[KEY, SEALING, PLAINTEXT]),
+    search("tokens were sealed and opened, and their values dropped", &[KEY, SEALING]),
+    search("tokens were refused, and sealing failed because a value was too long", &[KEY, SEALING]),
+    search("a session was started, changed, renewed and ended", &[KEY, SEALING]),
+    search("invalid ring texts were refused", &[KEY, SEALING]),
+    search("the ring was replaced", &[]),
+    search("everything is dropped", &[]),
+    Search { stack: Stack::MustNot, ..search("other calls have overwritten the stack", &[]) },
+    search("known: serde_json decodes a string with a backslash in its own buffer", &[ESCAPED]),
+    search("control: a copy was freed without wiping", &[ESCAPED, PLAINTEXT]),
 ];
 
 #[derive(Serialize, Deserialize, Payload)]
@@ -63,7 +61,7 @@ struct Note {
     text: String,
 }
 
-/// The application's copy is the application's to wipe.
+/// The application must wipe its own copy of the plaintext.
 impl Drop for Note {
     fn drop(&mut self) {
         self.text.zeroize();
@@ -74,46 +72,46 @@ const LIFETIME: Duration = Duration::from_secs(600);
 
 pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     let mut host = Host::new()?;
-    host.look()?;
+    host.search()?;
     whole_life(&mut host)?;
-    host.look()?;
+    host.search()?;
     black_box(use_the_stack(64));
-    host.look()?;
+    host.search()?;
     json(&mut host, ESCAPED)?;
-    host.look()?;
+    host.search()?;
     leak(&mut host)?;
-    host.look()
+    host.search()
 }
 
 fn whole_life(host: &mut Host) -> Result<(), Box<dyn Error>> {
     let handle = RingHandle::from(load(host)?);
-    host.look()?;
+    host.search()?;
 
     drop(handle.ring().expose_text());
-    host.look()?;
+    host.search()?;
 
     let sealer = Sealer::<Note>::new(&handle, LIFETIME);
     let signer = Signer::<Note>::new(&handle, LIFETIME);
     let sessions = Sessions::<Note>::new(&handle, Policy::default());
-    host.look()?;
+    host.search()?;
 
     let token = sealer.seal(&host.note()?)?;
     host.say(&format!("token {token}"))?;
     let opened = sealer.open(&token)?;
-    host.look()?;
+    host.search()?;
     drop(opened);
 
     tokens(host, &sealer)?;
-    host.look()?;
+    host.search()?;
     refusals(host, &sealer, &signer)?;
-    host.look()?;
+    host.search()?;
     session(host, &sessions)?;
-    host.look()?;
+    host.search()?;
     refused_texts(host)?;
-    host.look()?;
+    host.search()?;
 
     handle.replace(KeyRing::generate()?);
-    host.look()
+    host.search()
 }
 
 #[inline(never)]
@@ -123,7 +121,7 @@ fn load(host: &mut Host) -> Result<KeyRing, Box<dyn Error>> {
     Ok(KeyRing::try_from(&text[..])?)
 }
 
-/// Long and short, in buffers that are new and in those that have served.
+/// Seals and opens long and short values, with new and reused buffers.
 #[inline(never)]
 fn tokens(host: &mut Host, sealer: &Sealer<Note>) -> Result<(), Box<dyn Error>> {
     for times in [1, 1, 20, 100, 1] {
@@ -208,7 +206,7 @@ fn session(host: &mut Host, sessions: &Sessions<Note>) -> Result<(), Box<dyn Err
     Ok(())
 }
 
-/// A key twice, a key whose id is another's, and one in the wrong place.
+/// A key that appears twice, a key with a wrong id, a truncated key, and a key after a space.
 #[inline(never)]
 fn refused_texts(host: &mut Host) -> Result<(), Box<dyn Error>> {
     let mut text = Zeroizing::new([b'\n'; 129]);
@@ -222,7 +220,7 @@ fn refused_texts(host: &mut Host) -> Result<(), Box<dyn Error>> {
     expect(KeyRing::try_from(&text[..64]).is_err())
 }
 
-/// The middle of what a program has not wiped is still there.
+/// Frees a copy of the plaintext without wiping it. The allocator leaves the middle of it.
 #[inline(never)]
 fn leak(host: &mut Host) -> Result<(), Box<dyn Error>> {
     let note = host.notes(PLAINTEXT, 3)?;
@@ -230,7 +228,7 @@ fn leak(host: &mut Host) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// As other calls of a server do.
+/// Overwrites the stack, as other calls of a server do.
 #[inline(never)]
 fn use_the_stack(deep: u32) -> u32 {
     let frame = black_box([deep as u8; 4096]);
@@ -241,20 +239,20 @@ fn use_the_stack(deep: u32) -> u32 {
 }
 
 fn expect(holds: bool) -> Result<(), Box<dyn Error>> {
-    if holds { Ok(()) } else { Err("the program did not do what it was to do".into()) }
+    if holds { Ok(()) } else { Err("the library did not return what the program expects".into()) }
 }
 
-/// Who knows the secrets, on the other side of two pipes.
+/// The searching process, which knows the secrets, at the other end of two pipes.
 struct Host {
-    // Not std's stdin, which would keep what it has read.
+    // Not the stdin of std, whose buffer would keep a copy.
     input: File,
-    looks: std::slice::Iter<'static, Look>,
+    searches: std::slice::Iter<'static, Search>,
 }
 
 impl Host {
     fn new() -> Result<Host, Box<dyn Error>> {
         let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-        Ok(Host { input, looks: LOOKS.iter() })
+        Ok(Host { input, searches: SEARCHES.iter() })
     }
 
     fn say(&mut self, line: &str) -> io::Result<()> {
@@ -272,7 +270,7 @@ impl Host {
         self.notes(PLAINTEXT, 1)
     }
 
-    /// A note that says the same so many times.
+    /// A note that repeats the plaintext `times` times.
     fn notes(&mut self, plaintext: &str, times: usize) -> Result<Note, Box<dyn Error>> {
         let mut once = Zeroizing::new([0; PLAINTEXT_LEN]);
         self.ask(plaintext, &mut *once)?;
@@ -283,10 +281,10 @@ impl Host {
         Ok(note)
     }
 
-    /// Stands still while it is looked at.
-    fn look(&mut self) -> Result<(), Box<dyn Error>> {
-        let look = self.looks.next().ok_or("one look too many")?;
-        self.say(&format!("look {}", look.name))?;
+    /// Waits while the memory is searched.
+    fn search(&mut self) -> Result<(), Box<dyn Error>> {
+        let search = self.searches.next().ok_or("more searches than expected")?;
+        self.say(&format!("search {}", search.name))?;
         self.input.read_exact(&mut [0])?;
         Ok(())
     }

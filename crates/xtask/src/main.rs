@@ -1,6 +1,6 @@
-//! `cargo xtask verify [--short]`: runs what holds each promise of SECURITY.md,
-//! and prints a table. Ends with status 1 when a row fails.
-#![allow(clippy::print_stdout, reason = "a table")]
+//! `cargo xtask verify [--short]`: runs the command that tests each promise of SECURITY.md, and prints
+//! a table. Exits with status 1 if a promise fails.
+#![allow(clippy::print_stdout, reason = "a command-line tool")]
 
 mod rows;
 
@@ -14,10 +14,10 @@ use rows::{Inputs, ROWS, Row, Run};
 const USAGE: &str = "\
 usage: cargo xtask verify [--short]
 
-  verify           every promise, with long fuzzing and the fleet: half an hour
-  verify --short   the same without what takes long: under 6 minutes once built";
+  verify           tests every promise, with long fuzzing and a fleet: half an hour
+  verify --short   skips what takes long: under 6 minutes after the first build";
 
-/// How much of it.
+/// Which promises are tested, and for how long.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Short,
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     println!("{:<66} {:>12}  {:<22} {:>6}  result", "promise", "tried", "", "s");
     let mut failed = Vec::new();
     for row in ROWS.iter().filter(|row| form == Form::Long || row.run == Run::Always) {
-        let outcome = hold(row, form);
+        let outcome = test(row, form);
         let result = if outcome.holds { "holds" } else { "FAILS" };
         println!(
             "{:<66} {:>12}  {:<22} {:>6.1}  {result}",
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
         }
     }
     for (row, outcome) in &failed {
-        println!("\n{}\n$ {}\n{}", row.promise, row.command, outcome.said);
+        println!("\n{}\n$ {}\n{}", row.promise, row.command, outcome.output);
     }
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -60,12 +60,13 @@ struct Outcome {
     holds: bool,
     tried: u64,
     seconds: f64,
-    /// The last lines of what the command said.
-    said: String,
+    /// The last lines of the output of the command.
+    output: String,
 }
 
-/// A promise holds when its command succeeds and has tried something.
-fn hold(row: &Row, form: Form) -> Outcome {
+/// Runs the command of a promise. The promise holds if the command succeeds and tried at least one
+/// input.
+fn test(row: &Row, form: Form) -> Outcome {
     let begun = Instant::now();
     let output = Command::new("bash")
         .args(["-c", row.command])
@@ -77,18 +78,19 @@ fn hold(row: &Row, form: Form) -> Outcome {
     let output = match output {
         Ok(output) => output,
         Err(error) => {
-            let said = format!("bash does not start: {error}");
-            return Outcome { holds: false, tried: 0, seconds, said };
+            let output = format!("bash does not start: {error}");
+            return Outcome { holds: false, tried: 0, seconds, output };
         }
     };
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
     let tried = tried(row.inputs, &text);
     let lines: Vec<&str> = text.lines().collect();
-    let said = lines[lines.len().saturating_sub(25)..].join("\n");
-    Outcome { holds: output.status.success() && tried > 0, tried, seconds, said }
+    let last = lines[lines.len().saturating_sub(25)..].join("\n");
+    Outcome { holds: output.status.success() && tried > 0, tried, seconds, output: last }
 }
 
+/// The number of inputs that a command tried, read from its output.
 fn tried(inputs: Inputs, text: &str) -> u64 {
     match inputs {
         Inputs::Tests => numbers_before(text, " passed"),
@@ -101,7 +103,7 @@ fn tried(inputs: Inputs, text: &str) -> u64 {
     }
 }
 
-/// The sum of the numbers that stand right before a word.
+/// The sum of the numbers directly before a word.
 fn numbers_before(text: &str, word: &str) -> u64 {
     let ends = text.match_indices(word).map(|(at, _)| &text[..at]);
     let numbers = ends.filter_map(|before| {
@@ -111,7 +113,7 @@ fn numbers_before(text: &str, word: &str) -> u64 {
     numbers.sum()
 }
 
-/// `12,345,678`
+/// Groups thousands, such as `12,345,678`.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -129,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_tried_is_read_from_what_a_command_says() {
+    fn the_number_of_inputs_is_read_from_the_output_of_a_command() {
         let text = "test result: ok. 12 passed; 0 failed\ntest result: ok. 30 passed; 0 failed";
         assert_eq!(tried(Inputs::Tests, text), 42);
         assert_eq!(tried(Inputs::Before(" opened"), "246 opened, 60 refused"), 246);

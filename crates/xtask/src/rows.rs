@@ -1,10 +1,10 @@
-//! The promises, and what holds each.
+//! The promises, and the command that tests each.
 
 pub(crate) struct Row {
     pub(crate) promise: &'static str,
-    /// What bash runs, in the root of the repository.
+    /// The bash command, which runs in the root of the repository.
     pub(crate) command: &'static str,
-    /// How the number of inputs is read from what the command says.
+    /// How the number of inputs is read from the output of the command.
     pub(crate) inputs: Inputs,
     pub(crate) unit: &'static str,
     pub(crate) run: Run,
@@ -12,20 +12,20 @@ pub(crate) struct Row {
 
 #[derive(Clone, Copy)]
 pub(crate) enum Inputs {
-    /// `N passed`, summed.
+    /// The sum of all N in `N passed`.
     Tests,
-    /// The numbers right before a word, summed.
+    /// The sum of the numbers directly before a word.
     Before(&'static str),
-    /// The numbers in a column of a table, summed.
+    /// The sum of the numbers in a column of a table.
     Column(usize),
-    /// Lines that have a word.
+    /// The number of lines that contain a word.
     Lines(&'static str),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Run {
     Always,
-    /// Not in the short form.
+    /// Only without `--short`.
     Long,
 }
 
@@ -33,11 +33,11 @@ const fn tests(promise: &'static str, command: &'static str) -> Row {
     Row { promise, command, inputs: Inputs::Tests, unit: "tests", run: Run::Always }
 }
 
-/// Most rows name the whole workspace and then a test, because that is what the README's
-/// command has built: `-p` chooses other features, and builds for minutes.
+/// Most commands name the whole workspace and then a test, because `cargo test --workspace` of the
+/// README has built it. With `-p`, Cargo selects other features and builds for minutes.
 pub(crate) const ROWS: &[Row] = &[
     Row {
-        promise: "The format is what is written: vectors of another implementation",
+        promise: "The format is the specified one: vectors of an independent program",
         command: "cargo test --locked --workspace --lib vectors && \
                   echo \"$(grep -ho '^   \"name\"' spec/vectors/*.json | wc -l) vectors\"",
         inputs: Inputs::Before(" vectors"),
@@ -45,57 +45,57 @@ pub(crate) const ROWS: &[Row] = &[
         run: Run::Always,
     },
     tests(
-        "The other backend writes and reads the same bytes",
+        "Both backends read and write the same bytes",
         "cargo test --locked -p bulla --all-features --lib --test it",
     ),
     Row {
-        promise: "The primitives pass the vectors of others, with both backends",
+        promise: "Both backends pass foreign test vectors",
         command: "for features in '' '--features aws-lc-rs'; do cargo test --locked \
                   -p bulla-foreign --test foreign $features -- --nocapture || exit 1; done",
         inputs: Inputs::Before(" opened"),
-        unit: "tokens of Wycheproof",
+        unit: "Wycheproof tokens",
         run: Run::Always,
     },
     Row {
-        promise: "They do on every path that this processor has",
+        promise: "Foreign vectors pass with every instruction set of this processor",
         command: "crates/bulla-foreign/backends.sh",
         inputs: Inputs::Before(" opened"),
-        unit: "tokens of Wycheproof",
+        unit: "Wycheproof tokens",
         run: Run::Long,
     },
     Row {
-        promise: "Nothing branches on a secret or looks it up: memcheck, both backends",
+        promise: "No branch or address depends on a secret, with both backends",
         command: "cargo run --release --locked -p bulla-ct rustcrypto && \
                   cargo run --release --locked -p bulla-ct --features aws-lc-rs",
         inputs: Inputs::Before(" runs watched"),
-        unit: "runs under memcheck",
+        unit: "memcheck runs",
         run: Run::Always,
     },
     Row {
-        promise: "Nor on the paths of older processors: SSE2, and portable code",
+        promise: "No branch or address depends on a secret, also on older processors",
         command: "cargo run --release --locked -p bulla-ct portable sse2",
         inputs: Inputs::Before(" runs watched"),
-        unit: "runs under memcheck",
+        unit: "memcheck runs",
         run: Run::Long,
     },
     Row {
-        promise: "Keys and plaintext are wiped: all of a program is searched for them",
+        promise: "Keys and plaintext are wiped from the memory of a program",
         command: "for features in '' '--features aws-lc-rs'; do cargo run --release --locked \
                   -p bulla-wiped $features || exit 1; done",
-        inputs: Inputs::Before(" looks"),
-        unit: "searches",
+        inputs: Inputs::Before(" searches"),
+        unit: "memory searches",
         run: Run::Always,
     },
     tests(
-        "No changed, cut, foreign or expired token opens",
+        "No changed, truncated, foreign or expired token opens",
         "cargo test --locked --workspace --test it -- token:: properties::",
     ),
     tests(
-        "Timeouts, renewals and rotation lose nobody, on random timelines",
+        "No session ends too early or too late, on random timelines",
         "cargo test --locked --workspace --test it -- timelines:: session:: overlap:: ring::",
     ),
     Row {
-        promise: "Days of a fleet with faults lose and accept nothing wrongly",
+        promise: "A fleet with faults loses and accepts no session wrongly, for days",
         command: "cargo test --locked --workspace --test it soak:: -- --nocapture",
         inputs: Inputs::Before(" requests"),
         unit: "requests",
@@ -110,14 +110,14 @@ pub(crate) const ROWS: &[Row] = &[
         run: Run::Always,
     },
     Row {
-        promise: "They hold in those of larger ones",
+        promise: "The laws hold in every interleaving of larger fleets",
         command: "cargo run --release --locked -p bulla-model -- --large",
         inputs: Inputs::Before(" states"),
         unit: "states",
         run: Run::Long,
     },
     Row {
-        promise: "Without randomness nothing is made, and the rest goes on",
+        promise: "Without randomness, sealing fails and opening works",
         command: "cargo test --locked -p bulla --lib randomless && tests/no_randomness.sh",
         inputs: Inputs::Before(" requests"),
         unit: "requests",
@@ -128,20 +128,20 @@ pub(crate) const ROWS: &[Row] = &[
         "cargo test --locked --workspace --test it -- clocks:: extremes::",
     ),
     tests(
-        "Memory is bounded by what comes in, also under a leaked key",
+        "Memory is bounded by the input, even with a leaked key",
         "cargo test --locked --workspace --test memory",
     ),
     tests(
-        "What is ended stays ended: revocation and revalidation",
+        "A session that was ended stays ended: revocation, revalidation",
         "cargo test --locked --workspace --test it -- revocation revalidation::",
     ),
     tests(
-        "Every framework behaves alike",
+        "All framework adapters behave the same",
         "cargo test --locked -p bulla --all-features --test it -- axum08:: actix4:: rocket05::",
     ),
-    tests("The default features alone are enough", "cargo test --locked -p bulla --lib --test it"),
+    tests("The default features work alone", "cargo test --locked -p bulla --lib --test it"),
     Row {
-        promise: "So is each other feature: none leans on another",
+        promise: "Each other feature works alone",
         command: "for feature in aws-lc-rs reload axum08 actix4 rocket05; do \
                   cargo test --locked -p bulla --features $feature --lib --test it || exit 1; done",
         inputs: Inputs::Tests,
@@ -149,11 +149,11 @@ pub(crate) const ROWS: &[Row] = &[
         run: Run::Long,
     },
     tests(
-        "Keys change while serving, and a bad ring changes nothing",
+        "Keys change while a server runs; an invalid ring is ignored",
         "cargo test --locked --workspace --test it -- reload::",
     ),
     tests(
-        "The disasters of others do not happen here",
+        "Known failures of other libraries do not occur",
         "cargo test --locked --workspace --test it -- disasters:: secrets:: schema::",
     ),
     tests(
@@ -161,60 +161,57 @@ pub(crate) const ROWS: &[Row] = &[
         "cargo test --locked --workspace --test it -- cookie:: browser::",
     ),
     Row {
-        promise: "They are found as the http-state working group's browsers send them",
+        promise: "Cookies are read in the cases of the http-state working group",
         command: "tests/http-state.sh",
         inputs: Inputs::Before(" cases"),
         unit: "cases",
         run: Run::Always,
     },
+    tests("A server half belongs to one session", "cargo test --locked --workspace --test half"),
     tests(
-        "What stays on the server belongs to its session",
-        "cargo test --locked --workspace --test half",
-    ),
-    tests(
-        "The tool shows no secret, and writes a ring whole or not at all",
+        "The tool shows no secret and writes files atomically",
         "cargo test --locked --workspace --bin bulla --test extremes --test files --test sessions \
          --test transcripts",
     ),
     tests(
-        "A fleet shares ring, revocations and used links through Redis",
+        "A fleet shares its ring, revocations and used tokens in Redis",
         "BULLA_NEED_REDIS=1 cargo test --locked --workspace --test redis",
     ),
     tests(
-        "The fuzzer's laws hold over its corpus",
+        "The laws of the fuzzer hold for its corpus",
         "cargo test --locked --manifest-path fuzz/Cargo.toml",
     ),
     Row {
-        promise: "The fuzzer finds nothing that breaks a law",
+        promise: "The fuzzer finds no input that breaks a law",
         command: "fuzz/run.sh $FUZZ_SECONDS",
         inputs: Inputs::Column(1),
         unit: "executions",
         run: Run::Always,
     },
     Row {
-        promise: "The implementation in Python opens what the library makes, and back",
+        promise: "The Python implementation and the library open each other's tokens",
         command: "spec/check.sh",
         inputs: Inputs::Before(" tokens of the"),
         unit: "tokens",
         run: Run::Long,
     },
     Row {
-        promise: "The oldest dependencies that Cargo.toml allows are enough",
+        promise: "The oldest dependencies that Cargo.toml allows build",
         command: ".ci/minimal-versions",
         inputs: Inputs::Before(" set of features"),
-        unit: "sets of features",
+        unit: "feature sets",
         run: Run::Long,
     },
     Row {
-        promise: "The public interface is the one that was read",
+        promise: "The public API matches docs/public-api.txt",
         command: ".ci/public-api",
         inputs: Inputs::Before(" public items"),
         unit: "items",
         run: Run::Long,
     },
     Row {
-        promise: "Tests hold under AddressSanitizer",
-        // CFLAGS for the C of AWS-LC; its assembly cannot be instrumented.
+        promise: "The tests pass under AddressSanitizer",
+        // CFLAGS instruments the C code of AWS-LC; its assembly cannot be instrumented.
         command: "for features in '' '--features aws-lc-rs'; do CFLAGS=-fsanitize=address \
                   RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo test --locked -p bulla \
                   $features --lib --test it --target x86_64-unknown-linux-gnu \
@@ -227,21 +224,21 @@ pub(crate) const ROWS: &[Row] = &[
         promise: "Keys rotate at full load without an error or a lost session",
         command: "cargo run --release --locked -p fleet -- --scenario rotation --seconds 60",
         inputs: Inputs::Column(1),
-        unit: "requests and more",
+        unit: "requests, sessions",
         run: Run::Long,
     },
     Row {
-        promise: "Signing out other devices holds on every server within a second",
+        promise: "Signing out other devices reaches every server within a second",
         command: "cargo run --release --locked -p fleet -- --scenario logout --seconds 40",
         inputs: Inputs::Before(" sign-outs, refused"),
         unit: "sign-outs",
         run: Run::Long,
     },
     Row {
-        promise: "A curious person finds the bank as promised",
+        promise: "The demos behave as documented, driven with curl",
         command: "demo/bank/walk.sh && demo/shop/walk.sh && demo/mobile/walk.sh",
         inputs: Inputs::Lines("as promised"),
-        unit: "walks",
+        unit: "demos",
         run: Run::Long,
     },
 ];

@@ -1,4 +1,4 @@
-//! What must be reported: each is a mistake that somebody has made.
+//! Controls: typical mistakes, which memcheck must report.
 
 use std::hint::black_box;
 
@@ -12,7 +12,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         hide(&mut tag);
         seen.watch(|| (0..16).position(|at| black_box(tag[at]) != given[at]));
     }),
-    leaks("control: a table that is asked at a secret place", |seen| {
+    leaks("control: a table lookup with a secret index", |seen| {
         let table: [u8; 256] = public_bytes();
         let [place]: [u8; 1] = secret_bytes();
         let mut found = seen.watch(|| table[usize::from(place)]);

@@ -1,4 +1,4 @@
-//! Keys: their text, their fitness, their ids and subkeys.
+//! Keys: ids, subkeys, text, and the check that key bytes look random.
 
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -8,18 +8,18 @@ use crate::keys::ring::KeyRing;
 use crate::secret::{Seen, assert_hidden, hide, public_bytes, secret_bytes, show, unwatched};
 use crate::{Expected, Operation, decides, quiet};
 
-/// Keys that each operation is done with.
+/// The number of keys for each operation.
 const KEYS: usize = 100;
 
 pub(crate) const OPERATIONS: &[Operation] = &[
-    quiet("key: its id", |seen| {
+    quiet("key: derive its id", |seen| {
         for _ in 0..KEYS {
             let bytes = secret_bytes();
             let key = seen.watch(|| Key::unchecked(&bytes));
             assert_hidden(&mut key.id().0);
         }
     }),
-    quiet("key: its subkeys", |seen| {
+    quiet("key: derive its subkeys", |seen| {
         for (key, label) in
             (0..KEYS).map(|_| key()).zip(["bulla/1/seal", "bulla/1/sign"].iter().cycle())
         {
@@ -27,7 +27,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             assert_hidden(&mut *subkey);
         }
     }),
-    quiet("key: written as text", |seen| {
+    quiet("key: write it as text", |seen| {
         for _ in 0..KEYS {
             let mut text = seen.watch({
                 let key = key();
@@ -37,15 +37,15 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             assert_hidden(&mut characters[SECRET_CHARACTERS]);
         }
     }),
-    // Is it base64url, and is its id the one that follows.
-    decides("key: read from text", 2, |seen| {
+    // The public bits: the text is base64url, and the id in the text is that of the key.
+    decides("key: read it from text", 2, |seen| {
         for _ in 0..KEYS {
             let text = secret_text();
             assert!(seen.watch_decision(|| Key::from_text(&text).is_ok()));
         }
     }),
-    // The one bit of base64ct.
-    decides("key: text with a wrong character, first, middle or last", 1, |seen| {
+    // The public bit: base64ct accepts or refuses the whole text.
+    decides("key: read text with an invalid character", 1, |seen| {
         for at in [12, 30, 54].repeat(KEYS / 3) {
             let mut text = unwatched(|| key().expose_text().as_bytes().to_vec());
             text[at] = b'!';
@@ -54,14 +54,14 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             assert!(!seen.watch_decision(|| Key::from_text(&text).is_ok()));
         }
     }),
-    // Does it look random, and is it an example of the specification.
-    decides("key: is it fit", 2, |seen| {
+    // The public bits: the key looks random, and the key is an example of the specification.
+    decides("key: check that it is fit for use", 2, |seen| {
         for _ in 0..KEYS {
             let key = key();
             assert!(seen.watch_decision(|| key.refuse_unfit().is_ok()));
         }
     }),
-    decides("key: an unfit one is refused", 1, |seen| {
+    decides("key: refuse one that is not random", 1, |seen| {
         for n in 0..KEYS as u8 {
             let mut bytes: [u8; 32] = black_box(std::array::from_fn(|at| at as u8 + n));
             hide(&mut bytes);
@@ -69,15 +69,15 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             assert!(seen.watch_decision(|| key.refuse_unfit() == Err(KeyError::LowEntropy)));
         }
     }),
-    // Ring text is searched for line ends, spaces and comments, and each character is asked
-    // whether it is one; none of a key's is, so that the answers are the same for all keys.
-    Operation { name: "ring: read from text", expected: Expected::SameForAll, run: ring },
+    // Reading a ring searches its text for line ends, spaces and comments, and branches on each
+    // character. No key contains such a character, so the branches are the same for all keys.
+    Operation { name: "ring: read it from text", expected: Expected::SameForAll, run: ring },
 ];
 
-/// Of a key's text.
+/// The secret part of the text of a key.
 const SECRET_CHARACTERS: std::ops::Range<usize> = 12..55;
 
-/// A key of secret bytes and a public id.
+/// A key with secret bytes and a public id.
 fn key() -> Key {
     let mut key = Key::unchecked(&secret_bytes());
     show(&mut key);

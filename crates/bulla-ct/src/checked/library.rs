@@ -1,4 +1,4 @@
-//! The library as it is used: from a token that somebody has changed to "refused".
+//! The public API: how the library refuses a token that was changed.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -11,17 +11,18 @@ use crate::secret::{Seen, secret_bytes, show, unwatched};
 use crate::{Operation, decides};
 
 pub(crate) const OPERATIONS: &[Operation] = &[
-    decides("library: a changed sealed token is refused", 1, |seen| refuse(seen, Mode::Sealed)),
-    decides("library: a changed signed token is refused", 1, |seen| refuse(seen, Mode::Signed)),
+    decides("library: refuse a changed sealed token", 1, |seen| refuse(seen, Mode::Sealed)),
+    decides("library: refuse a changed signed token", 1, |seen| refuse(seen, Mode::Signed)),
 ];
 
-/// What a genuine token says is read with branches, and is not part of the promise.
+/// Refuses tokens that were changed. The library branches on the content of a genuine token, and
+/// does not promise otherwise.
 fn refuse(seen: &mut Seen, mode: Mode) {
     let tokens = RawTokens::new(ring(), mode, "bank.example/session");
     for len in (0..=130).chain([1024, 5900]) {
         let payload = vec![7; len];
         let (lifetime, now) = (Duration::from_secs(60), UnixTime::EPOCH);
-        // Writing the token's text looks at its characters, which are sent.
+        // Encoding the token as text branches on its bytes, which are public.
         let token = unwatched(|| tokens.make(&payload, 1, lifetime, now)).expect("it fits");
         let mut token = token.into_bytes();
         show(&mut token[..]);
@@ -36,7 +37,7 @@ fn refuse(seen: &mut Seen, mode: Mode) {
     }
 }
 
-/// A ring of one key of secret bytes and a public id.
+/// A ring with one key, which has secret bytes and a public id.
 fn ring() -> KeyRing {
     let mut key = unwatched(|| Key::from_bytes(&secret_bytes())).expect("random");
     show(&mut key);

@@ -1,10 +1,11 @@
-//! Runs under valgrind's memcheck, with secrets marked as if they had never been written.
-//! memcheck then reports each branch and each address that depends on one: what a clock or
-//! a cache can tell. Nothing outside the library may reach its primitives and keys, so that
-//! their very source is part of this program.
-#![allow(clippy::print_stdout, reason = "a tool")]
+//! Runs under the memcheck tool of valgrind, with secrets marked as uninitialized memory. memcheck
+//! then reports each branch and each address that depends on a secret. These are the places where
+//! an attacker could measure the secret by time or through the cache.
+//!
+//! The primitives and keys are private to the library, so this program includes their source.
+#![allow(clippy::print_stdout, reason = "a command-line tool")]
 
-#[allow(dead_code, unreachable_pub, missing_docs)] // modules of the library, and not all is asked
+#[allow(dead_code, unreachable_pub, missing_docs)] // modules of the library, used in part
 #[path = "../../../../src/keys"]
 mod keys {
     pub(crate) mod key;
@@ -28,15 +29,16 @@ use std::process::ExitCode;
 
 use secret::Seen;
 
-/// What memcheck may say of one run of an operation.
+/// What memcheck may report for one run of an operation.
 #[derive(Clone, Copy)]
 enum Expected {
-    /// So many bits are public, such as accepted or refused. Each is a branch, and one more
-    /// where the caller asks again; as many in each run, whatever the secret is.
+    /// This number of bits is public, such as accepted or refused. Each bit is one branch, or two
+    /// if the caller branches on it again. The number is the same in each run, for every secret.
     Public(usize),
-    /// As many whatever the secret is: questions that have the same answer for every key.
+    /// Any number of branches, but the same number for every secret: each branch goes the same way
+    /// for every key.
     SameForAll,
-    /// More than a public bit: a control, by which this program can fail.
+    /// A control: memcheck must report it. It shows that this program detects mistakes.
     Leak,
 }
 
@@ -56,7 +58,7 @@ const fn decides(name: &'static str, bits: usize, run: fn(&mut Seen)) -> Operati
 
 fn main() -> ExitCode {
     if crabgrind::run_mode() != crabgrind::RunMode::Valgrind {
-        println!("this runs under valgrind: cargo run --release -p bulla-ct");
+        println!("run this program under valgrind: cargo run --release -p bulla-ct");
         return ExitCode::FAILURE;
     }
     let backend = env::args().nth(1).unwrap_or_default();
@@ -101,7 +103,7 @@ fn watch(operation: &Operation) -> (usize, Verdict) {
     (runs, verdict)
 }
 
-/// What valgrind lets the program see decides which code runs.
+/// The processor features that valgrind reports. They decide which code runs.
 #[cfg(target_arch = "x86_64")]
 fn processor() -> String {
     let yes = |name: &str, has: bool| format!("{}{name}", if has { "" } else { "no " });
@@ -110,7 +112,7 @@ fn processor() -> String {
         yes("SHA extensions", std::is_x86_feature_detected!("sha")),
         yes("AVX-512", std::is_x86_feature_detected!("avx512f")),
     ];
-    format!("on what valgrind shows of the processor: {}", features.join(", "))
+    format!("processor features that valgrind reports: {}", features.join(", "))
 }
 
 #[cfg(not(target_arch = "x86_64"))]

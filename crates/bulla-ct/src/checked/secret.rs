@@ -1,4 +1,4 @@
-//! How is a secret hidden from memcheck, and what did memcheck say?
+//! Marks memory as secret for memcheck, and counts the reports of memcheck.
 
 use std::ffi::c_void;
 use std::hint::black_box;
@@ -7,14 +7,14 @@ use std::ptr;
 
 use crabgrind::memcheck::{self, MemState};
 
-/// Reports of memcheck, one number for each run of an operation.
+/// The number of memcheck reports for each run of an operation.
 #[derive(Default)]
 pub(crate) struct Seen {
     pub(crate) reports: Vec<usize>,
 }
 
 impl Seen {
-    /// Runs what is checked, and counts.
+    /// Runs the operation and counts the reports.
     pub(crate) fn watch<T>(&mut self, operation: impl FnOnce() -> T) -> T {
         let before = crabgrind::count_errors();
         let result = black_box(operation());
@@ -22,8 +22,8 @@ impl Seen {
         result
     }
 
-    /// The same for what ends with a decision. Acting on it is part of what is watched, so
-    /// that there is at least one branch.
+    /// Runs an operation that returns a decision, and branches on the decision, so that there is at
+    /// least one report.
     pub(crate) fn watch_decision(&mut self, operation: impl FnOnce() -> bool) -> bool {
         self.watch(|| if black_box(operation()) { accepted() } else { refused() })
     }
@@ -41,33 +41,33 @@ fn refused() -> bool {
 
 fn mark<T: ?Sized>(value: &mut T, state: MemState) {
     let len = size_of_val(value);
-    // What it returns is the wrong way round in this version: main asks whether there is a
-    // valgrind, and assert_hidden whether the mark is there.
+    // This version of crabgrind swaps the two results. Other code checks both failures: `main`
+    // checks that valgrind runs, and `assert_hidden` that the mark is set.
     memcheck::mark_mem(ptr::from_mut(value).cast::<c_void>(), len, state).ok();
 }
 
-/// From here on these bytes are secret, and what is computed from them.
+/// Marks these bytes, and everything computed from them, as secret.
 pub(crate) fn hide<T: ?Sized>(value: &mut T) {
     mark(value, MemState::Undefined);
 }
 
-/// These bytes are public after all: they are sent.
+/// Marks these bytes as public, for example because they are sent.
 pub(crate) fn show<T: ?Sized>(value: &mut T) {
     mark(value, MemState::Defined);
 }
 
-/// Whether memcheck takes each byte for secret. What lost the mark on its way would never
-/// be reported.
+/// Asserts that memcheck treats each byte as secret. If a result has lost the mark, memcheck would
+/// report nothing about it.
 #[track_caller]
 pub(crate) fn assert_hidden(bytes: &mut [u8]) {
     let mut marks = vec![0_u8; bytes.len()];
     let (at, len) = (bytes.as_mut_ptr().cast::<c_void>(), bytes.len());
     memcheck::vbits(at, marks.as_mut_ptr(), len).expect("valgrind");
     show(&mut marks[..]);
-    assert!(marks.iter().all(|mark| *mark != 0), "memcheck lost sight of the secret");
+    assert!(marks.iter().all(|mark| *mark != 0), "memcheck no longer treats the result as secret");
 }
 
-/// What is done for the next step and is not checked.
+/// Runs a preparation step, whose branches are not reported.
 pub(crate) fn unwatched<T>(operation: impl FnOnce() -> T) -> T {
     crabgrind::disable_error_reporting();
     let result = operation();
@@ -75,7 +75,7 @@ pub(crate) fn unwatched<T>(operation: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Random bytes that memcheck takes for secret.
+/// Random bytes that are marked as secret.
 pub(crate) fn secret_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = public_bytes();
     hide(&mut bytes);

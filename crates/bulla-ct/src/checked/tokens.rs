@@ -1,4 +1,4 @@
-//! Sealing, opening, signing, verifying: the primitives under secret keys.
+//! The primitives with secret keys: sealing, opening, signing and verifying.
 
 use zeroize::Zeroizing;
 
@@ -9,8 +9,8 @@ use crate::secret::{Seen, assert_hidden, hide, public_bytes, secret_bytes, show}
 use crate::{Operation, decides, quiet};
 
 pub(crate) const OPERATIONS: &[Operation] = &[
-    quiet("seal: secret key, secret plaintext", seal),
-    decides("open: the tag holds", 1, |seen| open(seen, |_| (), Outcome::Accepted)),
+    quiet("seal: secret key and plaintext", seal),
+    decides("open: the tag is right", 1, |seen| open(seen, |_| (), Outcome::Accepted)),
     decides("open: the first bit of the tag is wrong", 1, |seen| {
         open(seen, |tag| tag[0] ^= 0x80, Outcome::Refused);
     }),
@@ -21,7 +21,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         open(seen, |tag| tag.iter_mut().for_each(|byte| *byte = !*byte), Outcome::Refused);
     }),
     quiet("sign: secret key", sign),
-    decides("verify: the mac holds", 1, |seen| verify(seen, |_| (), Outcome::Accepted)),
+    decides("verify: the mac is right", 1, |seen| verify(seen, |_| (), Outcome::Accepted)),
     decides("verify: the first bit of the mac is wrong", 1, |seen| {
         verify(seen, |mac| mac[0] ^= 0x80, Outcome::Refused);
     }),
@@ -31,7 +31,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     decides("verify: the whole mac is wrong", 1, |seen| {
         verify(seen, |mac| mac.iter_mut().for_each(|byte| *byte = !*byte), Outcome::Refused);
     }),
-    quiet("digest of a secret", |seen| {
+    quiet("digest: secret message", |seen| {
         for body in bodies() {
             let mut hash = seen.watch(|| digest(&[&body]));
             if !body.is_empty() {
@@ -53,7 +53,7 @@ impl Outcome {
     }
 }
 
-/// Secret bytes of all lengths around the blocks of the ciphers, and of a long token.
+/// Secret bytes of all lengths around the block sizes of the ciphers, and of a long token.
 fn bodies() -> impl Iterator<Item = Vec<u8>> {
     (0..=130).chain([255, 256, 257, 511, 512, 513, 1024, 6100]).map(|len| {
         let pool: [u8; 6100] = public_bytes();
@@ -94,7 +94,7 @@ fn open(seen: &mut Seen, change: fn(&mut [u8; TAG_LEN]), outcome: Outcome) {
 fn sign(seen: &mut Seen) {
     for mut message in bodies() {
         let key = secret_key();
-        show(&mut message[..]); // it can be read by anybody
+        show(&mut message[..]); // a signed message is public
         let mut mac = seen.watch(|| SigningKey::new(&key).mac(&message));
         assert_hidden(&mut mac);
     }

@@ -1,7 +1,7 @@
-//! Vectors of others against the library's primitives: the files themselves, since nothing
-//! outside the library may reach them.
+//! Checks the primitives of the library with the test vectors of other projects. The primitives are
+//! private to the library, so this test includes their source.
 
-#[allow(dead_code, unreachable_pub)] // a module of the library, and not all of it is asked
+#[allow(dead_code, unreachable_pub)] // a module of the library, used in part
 #[path = "../../../../src/primitives/mod.rs"]
 mod primitives;
 
@@ -16,14 +16,14 @@ fn unhex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
 }
 
-/// The same HMAC key in 32 bytes, which is all that the library takes: shorter ones are
-/// filled with zeros, and those longer than a block are hashed first (RFC 2104).
+/// An equivalent HMAC key of 32 bytes, because the library accepts no other length. HMAC pads a
+/// short key with zeros and hashes a key that is longer than a block (RFC 2104).
 fn in_32_bytes(key: &[u8]) -> Secret {
     let mut secret = Secret::default();
     match key.len() {
         0..=32 => secret[..key.len()].copy_from_slice(key),
         65.. => *secret = digest(&[key]),
-        len => panic!("no 32 bytes stand for a key of {len}"),
+        len => panic!("no key of 32 bytes is equivalent to one of {len}"),
     }
     secret
 }

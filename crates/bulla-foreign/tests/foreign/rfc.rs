@@ -1,4 +1,4 @@
-//! The vectors of the specifications themselves.
+//! The vectors of the specifications: RFCs, the XChaCha draft and FIPS 180-4.
 
 use hkdf::Hkdf;
 use sha2::Sha256;
@@ -74,7 +74,7 @@ fn hmac_sha256() {
     }
 }
 
-/// RFC 5869, appendix A.1 to A.3. None has a key of 32 bytes, so the crate is asked
+/// RFC 5869, appendix A.1 to A.3. No vector has a key of 32 bytes, so this tests the crate `hkdf`
 /// that the library uses.
 #[test]
 fn hkdf_sha256() {
@@ -109,7 +109,7 @@ fn hkdf_sha256() {
     }
 }
 
-/// FIPS 180-4's examples.
+/// The examples of FIPS 180-4.
 #[test]
 fn sha256() {
     let cases = [

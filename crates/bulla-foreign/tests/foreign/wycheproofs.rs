@@ -1,4 +1,4 @@
-//! Project Wycheproof: known traps of XChaCha20-Poly1305, HMAC-SHA256 and HKDF-SHA256.
+//! The vectors of Project Wycheproof for XChaCha20-Poly1305, HMAC-SHA256 and HKDF-SHA256.
 
 use hkdf::Hkdf;
 use sha2::Sha256;
@@ -13,7 +13,7 @@ fn xchacha20_poly1305() {
     let (mut opened, mut refused, mut of_other_sizes) = (0, 0, 0);
     for group in set.test_groups {
         for test in group.tests {
-            // A nonce of another size does not fit the type.
+            // The type of a nonce allows only the right size.
             let Ok(nonce) = <[u8; NONCE_LEN]>::try_from(&test.nonce[..]) else {
                 assert_eq!(test.result, TestResult::Invalid);
                 of_other_sizes += 1;
@@ -25,9 +25,9 @@ fn xchacha20_poly1305() {
             let result = key.decrypt(&nonce, &test.aad, &mut body, &tag);
             if test.result == TestResult::Invalid {
                 assert!(result.is_err(), "{}: {}", test.tc_id, test.comment);
-                // AWS-LC deciphers on the way, and its body is wiped.
+                // AWS-LC decrypts before it knows that the tag is wrong; the library wipes the result.
                 let wiped = cfg!(feature = "aws-lc-rs") && body.iter().all(|byte| *byte == 0);
-                assert!(wiped || body == test.ct[..], "nothing of the plaintext is left");
+                assert!(wiped || body == test.ct[..], "plaintext remains");
                 refused += 1;
                 continue;
             }
@@ -38,7 +38,7 @@ fn xchacha20_poly1305() {
             opened += 1;
         }
     }
-    eprintln!("{opened} opened, {refused} refused, {of_other_sizes} do not fit the types");
+    eprintln!("{opened} opened, {refused} refused, {of_other_sizes} skipped (nonce size)");
     assert!(opened >= 200 && refused >= 50 && of_other_sizes > 0);
 }
 
@@ -52,7 +52,7 @@ fn hmac_sha256() {
             let computed = key.mac(&test.msg);
             let holds = computed[..test.tag.len()] == test.tag[..];
             assert_eq!(holds, test.result == TestResult::Valid, "{}", test.tc_id);
-            // The library takes whole macs only.
+            // The library accepts only whole MACs.
             let accepted = key.check(&test.msg, &test.tag).is_ok();
             assert_eq!(accepted, holds && test.tag.len() == 32, "{}", test.tc_id);
             match (holds, test.tag.len()) {
@@ -62,12 +62,12 @@ fn hmac_sha256() {
             }
         }
     }
-    eprintln!("{whole} hold, {refused} do not, {cut} are cut and refused");
+    eprintln!("{whole} verified, {refused} refused, {cut} truncated and refused");
     assert!(whole >= 30 && refused >= 30 && cut >= 30);
 }
 
-/// The library derives from 32 bytes, without salt; where a case does, it is asked,
-/// and of the others the crate that it uses.
+/// The library derives keys only from 32 bytes and without salt. Cases of this form test the library;
+/// all cases test the crate `hkdf` that it uses.
 #[test]
 fn hkdf_sha256() {
     let set = hkdfs::TestSet::load(hkdfs::TestName::HkdfSha256).unwrap();
@@ -93,7 +93,7 @@ fn hkdf_sha256() {
                 42 => derive::<42>(key, info).to_vec(),
                 64 => derive::<64>(key, info).to_vec(),
                 80 => derive::<80>(key, info).to_vec(),
-                size => panic!("{size} bytes: put them into this list"),
+                size => panic!("add {size} bytes to this list"),
             };
             assert_eq!(derived, test.okm[..], "{}", test.tc_id);
             by_the_library += 1;

@@ -1,4 +1,4 @@
-//! One stack, serving on loopback until it is killed: what `bulla-http` measures.
+//! The server that `bulla-http` measures. It serves one stack on loopback until it is killed.
 //!
 //! ```sh
 //! server --stack axum-bulla --listen 127.0.0.1:0   # prints http://127.0.0.1:PORT

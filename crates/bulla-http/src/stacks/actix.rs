@@ -1,4 +1,4 @@
-//! actix-web, and how each library keeps a session in it.
+//! actix-web with each session library.
 
 use std::net::TcpListener;
 
@@ -12,7 +12,7 @@ use super::IDLE;
 use crate::Outcome;
 use crate::account::{Account, WELCOME};
 
-/// With one worker; the program's first thread only accepts connections.
+/// Serves with one worker. The first thread of the program only accepts connections.
 macro_rules! serve {
     ($listener:expr, $app:expr) => {
         HttpServer::new($app).workers(1).listen($listener)?.run().await?
@@ -30,7 +30,7 @@ macro_rules! routes {
 /// Serves until it is killed.
 ///
 /// # Errors
-/// There is no stack of this name, or it cannot be set up.
+/// If the stack is unknown or cannot be set up.
 pub fn serve(stack: &str, listener: TcpListener, redis: &str) -> Outcome {
     rt::System::new().block_on(async {
         match stack {
@@ -71,13 +71,13 @@ pub fn serve(stack: &str, listener: TcpListener, redis: &str) -> Outcome {
                     visit
                 ))
             }
-            _ => return Err(format!("there is no stack {stack}").into()),
+            _ => return Err(format!("unknown stack {stack}").into()),
         }
         Ok(())
     })
 }
 
-/// <https://docs.rs/actix-session>: as it comes, which encrypts the cookie.
+/// <https://docs.rs/actix-session> with its default, which encrypts the cookie.
 fn sessions<S: SessionStore>(store: S, key: &Key) -> SessionMiddleware<S> {
     let idle = time::Duration::seconds(IDLE.as_secs().cast_signed());
     SessionMiddleware::builder(store, key.clone())

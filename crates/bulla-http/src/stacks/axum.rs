@@ -1,4 +1,4 @@
-//! axum, and how each library keeps a session in it.
+//! axum with each session library.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use super::IDLE;
 use crate::Outcome;
 use crate::account::{Account, KEY, WELCOME};
 
-/// Serves until it is killed, on this thread.
+/// Serves on this thread until the process is killed.
 ///
 /// # Errors
-/// There is no stack of this name, or it cannot be set up.
+/// If the stack is unknown or cannot be set up.
 pub fn serve(stack: &str, listener: TcpListener, redis: &str) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -31,7 +31,7 @@ pub fn serve(stack: &str, listener: TcpListener, redis: &str) -> Outcome {
             "axum-tower-cookie" => tower_sessions::cookie(),
             "axum-tower-memory" => tower_sessions::memory(),
             "axum-tower-redis" => tower_sessions::redis(redis).await?,
-            _ => return Err(format!("there is no stack {stack}").into()),
+            _ => return Err(format!("unknown stack {stack}").into()),
         };
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -56,7 +56,7 @@ mod bulla {
 
     use super::*;
 
-    /// `renew_after`: for the stack whose every read renews. Otherwise it is as it comes.
+    /// The default policy, or with a touch threshold for the stack whose every read renews.
     pub(super) fn app(renew_after: Option<Duration>) -> Outcome<Router> {
         let policy = Policy::default();
         assert_eq!(policy.idle_timeout(), IDLE);
@@ -79,8 +79,8 @@ mod bulla {
     }
 }
 
-/// <https://docs.rs/axum-extra/latest/axum_extra/extract/cookie/struct.PrivateCookieJar.html>,
-/// which holds text: the state as JSON.
+/// <https://docs.rs/axum-extra/latest/axum_extra/extract/cookie/struct.PrivateCookieJar.html>.
+/// It contains text, so the state is JSON.
 mod private_jar {
     use axum_extra::extract::cookie::{Cookie, Key, PrivateCookieJar, SameSite};
 
@@ -167,7 +167,7 @@ mod tower_sessions {
         all().layer(SessionManagerLayer::new(MemoryStore::default()).with_expiry(expiry()))
     }
 
-    /// With the pool of six that its documentation shows.
+    /// With a pool of six connections, as its documentation shows.
     pub(super) async fn redis(url: &str) -> Outcome<Router> {
         let pool = Pool::new(Config::from_url(url)?, None, None, None, 6)?;
         pool.connect();

@@ -1,33 +1,33 @@
-//! The stacks: a framework, and what keeps its sessions.
+//! The stacks: each is a framework with a session library.
 
 pub mod actix;
 pub mod axum;
 
 use std::time::Duration;
 
-/// How long a session lives without activity, wherever the library can hold that.
+/// The idle timeout, if the library can enforce one.
 const IDLE: Duration = Duration::from_secs(30 * 60);
 
-/// Which server, and what is said of it.
+/// A stack, and how the report describes it.
 #[derive(Clone, Copy, Debug)]
 pub struct Stack {
-    /// As the report has it.
+    /// The name in the report.
     pub name: &'static str,
-    /// As `server --stack` has it.
+    /// The argument of `server --stack`.
     pub id: &'static str,
-    /// Around it.
+    /// The framework.
     pub framework: Framework,
-    /// Where the state is.
+    /// Where the state is stored.
     pub keeps: Keeps,
-    /// Whose cryptography bulla was built with.
+    /// The backend of bulla.
     pub build: Build,
-    /// What holds the deadline.
+    /// What enforces the deadline.
     pub expiry: &'static str,
-    /// What the client sees of the state.
+    /// What the client can read.
     pub sees: &'static str,
 }
 
-/// What serves.
+/// A web framework.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framework {
     /// axum 0.8, on a runtime of one thread.
@@ -36,28 +36,28 @@ pub enum Framework {
     Actix,
 }
 
-/// Where the state is.
+/// Where the state is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keeps {
-    /// There is none: what the framework costs alone.
+    /// There is no session. This measures the framework alone.
     Nothing,
-    /// In the client's cookie.
+    /// In a cookie of the client.
     Client,
-    /// In the client's cookies, two of them, and every read sends a new one: what bulla
-    /// does to a read every 90 seconds.
+    /// In two cookies of the client, and every read sends a new renewal token. By default, bulla
+    /// does this at most once every 90 seconds.
     ClientRenewing,
-    /// In the server's own memory.
+    /// In the memory of the server.
     Memory,
     /// In Redis.
     Redis,
 }
 
-/// The server is built twice.
+/// The two builds of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Build {
-    /// bulla as it comes.
+    /// bulla with its default backend.
     Default,
-    /// bulla with its feature aws-lc-rs.
+    /// bulla with the feature `aws-lc-rs`.
     AwsLc,
 }
 
@@ -84,7 +84,7 @@ const COOKIES: Stack = Stack { expiry: "server", ..BULLA };
 const STORES: Stack = Stack { keeps: Keeps::Redis, sees: "an id", expiry: "store", ..FLOOR };
 const ACTIX: Stack = Stack { framework: Framework::Actix, ..FLOOR };
 
-/// Every stack, in the order of the report: a framework's floor, bulla, the peers.
+/// All stacks in the order of the report: for each framework no session, bulla, other libraries.
 pub const STACKS: [Stack; 14] = [
     FLOOR,
     BULLA,

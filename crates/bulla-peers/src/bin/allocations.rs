@@ -1,11 +1,11 @@
-//! Prints how often each job allocates. A program of its own: an allocator that counts
-//! would slow down what `bulla-peers` measures.
+//! Prints how often each job allocates. This is a separate program, because an allocator that counts
+//! would slow down the measurements of `bulla-peers`.
 
 use bulla_peers::{peers, primitives};
 
 fn main() {
     for mut job in peers::jobs().into_iter().chain(primitives::jobs()) {
-        // The first run fills buffers that are reused.
+        // The first run allocates the buffers that later runs reuse.
         (job.run)();
         let count = allocation_counter::measure(|| (job.run)()).count_total;
         println!("{}\t{count}", job.name());

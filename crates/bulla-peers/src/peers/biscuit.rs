@@ -1,4 +1,4 @@
-//! biscuit-auth: the state is the bytes of a fact.
+//! biscuit-auth. The state is a fact that contains bytes.
 
 use std::time::{Duration, SystemTime};
 
@@ -41,7 +41,7 @@ pub(super) fn ways<S: State>(lifetime: u64) -> Ways<S> {
     )
 }
 
-/// Its own limit of a millisecond is passed when the scheduler has something else to do.
+/// Raises the default time limit of one millisecond, which a busy scheduler can exceed.
 fn patient() -> AuthorizerLimits {
     AuthorizerLimits { max_time: Duration::from_secs(1), ..AuthorizerLimits::default() }
 }

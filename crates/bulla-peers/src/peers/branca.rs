@@ -16,7 +16,7 @@ pub(super) const PEER: Peer = Peer {
 pub(super) fn ways<S: State>(lifetime: u64) -> Ways<S> {
     let opening = Branca::new(&super::KEY).unwrap();
     Ways::new(
-        // What the method of the same name does, which would need the value for itself alone.
+        // The same as the method `encode` of `Branca`, which would need exclusive access.
         move |state: &S| {
             let now = bulla::UnixTime::now().as_secs() as u32;
             let bytes = postcard::to_allocvec(state).unwrap();

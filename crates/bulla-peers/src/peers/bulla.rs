@@ -1,4 +1,4 @@
-//! bulla with both backends, sealed and signed; besides, what does not allocate.
+//! bulla with both backends, sealed and signed, also with reused buffers.
 
 use std::hint::black_box;
 use std::rc::Rc;
@@ -8,11 +8,11 @@ use crate::jobs::{Job, Size, Verb};
 use crate::peers::{Expiry, Kind, Peer, Ways};
 use crate::states::State;
 
-/// Sealed, with the fast backend.
+/// The name of bulla with sealed tokens and the fast backend.
 pub const FAST: &str = "bulla, aws-lc-rs";
-/// Sealed, with the default backend.
+/// The name of bulla with sealed tokens and the default backend.
 pub const DEFAULT: &str = "bulla";
-/// Signed, which is the same code with both backends.
+/// The name of bulla with signed tokens. Both backends use the same code for them.
 pub const SIGNED: &str = "bulla signed";
 
 const fn peer(name: &'static str, kind: Kind, suite: &'static str) -> Peer {
@@ -25,7 +25,7 @@ pub(super) const PEERS: [Peer; 3] = [
     peer(SIGNED, Kind::Signs, "HMAC-SHA256"),
 ];
 
-/// The name of the variant that reuses its buffers, of one of the above.
+/// The name of the variant that reuses its buffers.
 pub fn reusing(name: &str) -> &'static str {
     match name {
         FAST => "bulla, aws-lc-rs, reusing a buffer",

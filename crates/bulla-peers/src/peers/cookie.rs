@@ -1,4 +1,4 @@
-//! The jars of cookie, which axum-extra and Rocket put their names to.
+//! The jars of cookie, which axum-extra and Rocket also use.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -59,8 +59,8 @@ pub(super) fn private_postcard<S: State>(_: u64) -> Ways<S> {
     )
 }
 
-/// JSON has characters that a cookie cannot hold, and this jar leaves it readable: it is
-/// escaped, as axum-extra does.
+/// Percent-encodes the value as axum-extra does, because this jar does not encode it, and JSON has
+/// characters that a cookie must not contain.
 pub(super) fn signed_json<S: State>(_: u64) -> Ways<S> {
     let (sealing, opening) = (key(), key());
     Ways::new(
@@ -91,7 +91,7 @@ pub(super) fn signed_postcard<S: State>(_: u64) -> Ways<S> {
     )
 }
 
-/// What fits a cookie as it is.
+/// The value of the cookie, which needs no encoding.
 fn value(jar: &CookieJar) -> String {
     jar.get("s").unwrap().value().to_owned()
 }
@@ -102,7 +102,7 @@ fn with(text: &str) -> CookieJar {
     jar
 }
 
-/// A cookie's value is a string, so the bytes take base64.
+/// Encodes the bytes as base64, because the value of a cookie is a string.
 fn base64_of(state: &impl State) -> String {
     URL_SAFE_NO_PAD.encode(postcard::to_allocvec(state).unwrap())
 }

@@ -21,16 +21,16 @@ const PEER: Peer = Peer {
 pub(super) const AWS_LC: Peer = PEER;
 pub(super) const RUST_CRYPTO: Peer = Peer { name: "jsonwebtoken, RustCrypto", ..PEER };
 
-/// A process has one provider for good; this one asks which of the two is meant.
+/// A process can install only one provider. This one delegates to the one that is selected.
 static PROVIDER: CryptoProvider = CryptoProvider {
-    signer_factory: |algorithm, key| (chosen().signer_factory)(algorithm, key),
-    verifier_factory: |algorithm, key| (chosen().verifier_factory)(algorithm, key),
+    signer_factory: |algorithm, key| (selected().signer_factory)(algorithm, key),
+    verifier_factory: |algorithm, key| (selected().verifier_factory)(algorithm, key),
     key_utils: KeyUtils::new_unimplemented(),
 };
 
 static WITH_AWS_LC: AtomicBool = AtomicBool::new(false);
 
-fn chosen() -> &'static CryptoProvider {
+fn selected() -> &'static CryptoProvider {
     match WITH_AWS_LC.load(Ordering::Relaxed) {
         true => &aws::DEFAULT_PROVIDER,
         false => &rust::DEFAULT_PROVIDER,
@@ -58,7 +58,7 @@ pub(super) fn rust_crypto<S: State>(lifetime: u64) -> Ways<S> {
 
 fn ways<S: State>(with_aws_lc: bool, lifetime: u64) -> Ways<S> {
     static INSTALL: Once = Once::new();
-    INSTALL.call_once(|| PROVIDER.install_default().expect("nobody else installs one"));
+    INSTALL.call_once(|| PROVIDER.install_default().expect("no other code installs a provider"));
 
     let (encoding, decoding) =
         (EncodingKey::from_secret(&super::KEY), DecodingKey::from_secret(&super::KEY));

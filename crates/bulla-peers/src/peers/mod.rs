@@ -1,4 +1,4 @@
-//! How each library carries a state, in the way that its documentation shows.
+//! How each library carries a state, as its documentation recommends.
 
 mod biscuit;
 mod branca;
@@ -21,7 +21,7 @@ use crate::states::{Account, LIFETIME, State, Visit};
 
 pub use self::bulla::{DEFAULT, FAST, SIGNED, reusing};
 
-/// What a library's tokens are, as far as the bars ask.
+/// Whether the tokens of a library are encrypted or signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The client cannot read them.
@@ -30,32 +30,32 @@ pub enum Kind {
     Signs,
 }
 
-/// Who enforces the deadline.
+/// Whether a library enforces the deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expiry {
-    /// Opening refuses what has expired.
+    /// Opening refuses an expired token.
     Enforced,
-    /// The library knows none.
+    /// The library has no deadline.
     None,
 }
 
-/// A library, and what is written about it.
+/// A library, as the report describes it.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer {
-    /// Its name, and the variant.
+    /// The name of the library and of the variant.
     pub name: &'static str,
-    /// What its tokens are.
+    /// Whether its tokens are encrypted or signed.
     pub kind: Kind,
-    /// What it computes.
+    /// The cryptographic algorithms.
     pub suite: &'static str,
-    /// How it writes values.
+    /// The encoding of values.
     pub encoding: &'static str,
-    /// Who enforces the deadline.
+    /// Whether it enforces the deadline.
     pub expiry: Expiry,
 }
 
 impl Peer {
-    /// Whether it is bulla.
+    /// Whether the library is bulla.
     pub fn is_ours(&self) -> bool {
         bulla::PEERS.iter().any(|ours| ours.name == self.name)
     }
@@ -64,11 +64,11 @@ impl Peer {
 type Seal<S> = Box<dyn Fn(&S) -> String>;
 type Open<S> = Box<dyn Fn(&str) -> Option<S>>;
 
-/// How a peer carries a state.
+/// The operations of a library.
 struct Ways<S> {
     seal: Seal<S>,
     open: Open<S>,
-    /// More that only bulla has, under a name of its own.
+    /// More jobs, which only bulla has.
     more: Vec<Job>,
 }
 
@@ -81,7 +81,7 @@ impl<S> Ways<S> {
     }
 }
 
-/// A key that is nobody's.
+/// A key for this benchmark only.
 const KEY: [u8; 32] = *b"a key of 32 bytes, for nothing.#";
 
 macro_rules! all {
@@ -109,13 +109,13 @@ macro_rules! all {
     };
 }
 
-/// Every library.
+/// All libraries.
 pub fn peers() -> Vec<Peer> {
     macro_rules! peers { ($($peer:expr => $ways:ident::$how:ident),+ $(,)?) => { vec![$($peer),+] }; }
     all!(peers)
 }
 
-/// Everything to measure.
+/// The jobs of all libraries.
 pub fn jobs() -> Vec<Job> {
     let mut jobs = Vec::new();
     macro_rules! jobs {
@@ -128,11 +128,11 @@ pub fn jobs() -> Vec<Job> {
     jobs
 }
 
-/// Holds every peer to what a session needs before it is measured: the value comes
-/// back, what was changed or has expired does not.
+/// Checks every library before the measurement: it must return the value, and must refuse a token
+/// that was changed or has expired.
 ///
 /// # Panics
-/// When one does not.
+/// If a check fails.
 pub fn check() {
     let mut later: Vec<Box<dyn FnOnce()>> = Vec::new();
     macro_rules! check {
@@ -143,13 +143,13 @@ pub fn check() {
                 let ways = $ways::$how::<Account>(1);
                 let text = (ways.seal)(&Account::sample());
                 later.push(Box::new(move || {
-                    assert!((ways.open)(&text).is_none(), "{} opens what has expired", $peer.name);
+                    assert!((ways.open)(&text).is_none(), "{} opens an expired token", $peer.name);
                 }));
             })+
         };
     }
     all!(check);
-    // Some allow a second more.
+    // Some libraries tolerate an additional second.
     thread::sleep(Duration::from_millis(3100));
     later.into_iter().for_each(|check| check());
 }
@@ -158,13 +158,17 @@ fn check_now<S: State>(peer: Peer, ways: Ways<S>) {
     let text = (ways.seal)(&S::sample());
     assert_eq!((ways.open)(&text).as_ref(), Some(&S::sample()), "{}", peer.name);
     assert!(text.is_ascii());
-    // Every character but the very last, in which some encodings have bits to spare.
+    // Not the last character: some encodings ignore a part of its bits.
     for at in (0..text.len() - 1).step_by(1 + text.len() / 50) {
         let mut bytes = text.clone().into_bytes();
         bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
         let forged = String::from_utf8(bytes).unwrap();
         if forged != text {
-            assert!((ways.open)(&forged).is_none(), "{} opens a forgery at {at}", peer.name);
+            assert!(
+                (ways.open)(&forged).is_none(),
+                "{} opens a token that was changed at {at}",
+                peer.name
+            );
         }
     }
 }
@@ -177,7 +181,7 @@ fn of<S: State>(peer: Peer, size: Size, ways: Ways<S>) -> Vec<Job> {
     let seal = move || drop(black_box(seal(black_box(&state))));
     let open = move || {
         drop(black_box(
-            open(black_box(&text)).unwrap_or_else(|| panic!("{who} did not open its own")),
+            open(black_box(&text)).unwrap_or_else(|| panic!("{who} did not open its own token")),
         ))
     };
     let mut jobs = vec![

@@ -1,4 +1,4 @@
-//! orion's aead, with base64 around it.
+//! orion: its module `aead`, encoded as base64.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -21,7 +21,7 @@ pub(super) const JSON: Peer = Peer {
     expiry: Expiry::Enforced,
 };
 
-/// Its lower layer knows no claims, and gives back a string, so the bytes take base64.
+/// The lower layer has no claims. It returns a string, so the bytes are encoded as base64.
 pub(super) const POSTCARD: Peer = Peer {
     name: "pasetors v4.local, postcard",
     encoding: "postcard in base64",

@@ -1,6 +1,6 @@
-//! seshcookie, through its layer: it has nothing lower for applications.
+//! seshcookie, through its layer, because it has no lower-level API.
 //!
-//! So its figures include the headers: finding the cookie, and writing Set-Cookie.
+//! Therefore its figures include finding the cookie in the headers and writing Set-Cookie.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -64,10 +64,10 @@ async fn session<S: State>(request: Request<()>) -> Session<S> {
     Session::from_request_parts(&mut parts, &()).await.unwrap()
 }
 
-/// Nothing here waits.
+/// The output of a future that is ready at once.
 fn now<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
-        Poll::Pending => unreachable!("nothing here waits"),
+        Poll::Pending => unreachable!("no future here waits"),
     }
 }

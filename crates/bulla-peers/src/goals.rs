@@ -1,4 +1,4 @@
-//! What is promised, and whether this run kept it.
+//! The performance goals, and whether this run met them.
 
 use std::collections::BTreeMap;
 
@@ -7,46 +7,46 @@ use crate::peers::{DEFAULT, FAST, Kind, Peer, SIGNED, reusing};
 use crate::primitives::floor;
 use crate::rounds::{Times, median, ratio};
 
-/// A promise, and what came of it.
-pub struct Bar {
-    /// What is promised.
+/// A goal and its result.
+pub struct Goal {
+    /// The operation, and what it is compared with.
     pub what: String,
     /// The limit.
     pub limit: f64,
-    /// What was measured.
+    /// The measured value.
     pub measured: f64,
-    /// Against whom.
+    /// The library or the figure that the value is relative to.
     pub against: String,
-    /// Whether more is better.
+    /// Whether the limit is a minimum.
     pub at_least: bool,
 }
 
-impl Bar {
-    /// Whether it was kept.
-    pub fn is_kept(&self) -> bool {
+impl Goal {
+    /// Whether the goal was met.
+    pub fn is_met(&self) -> bool {
         if self.at_least { self.measured >= self.limit } else { self.measured <= self.limit }
     }
 }
 
-/// All that was measured.
+/// The results of a run.
 pub struct Results {
-    /// By name of the job.
+    /// Times by job name.
     pub times: BTreeMap<String, Times>,
-    /// Allocations by name of the job.
+    /// Allocations by job name.
     pub allocations: BTreeMap<String, u64>,
-    /// Characters by name of the job.
+    /// Characters by job name.
     pub chars: BTreeMap<String, usize>,
     /// Every library.
     pub peers: Vec<Peer>,
 }
 
 impl Results {
-    /// The times of a job.
+    /// Returns the times of a job, one for each round.
     pub fn ns(&self, who: &str, verb: Verb, size: Size) -> &[f64] {
         &self.times[&format!("{who} {verb} {size}")].ns
     }
 
-    /// What the primitives take together, round by round.
+    /// Returns the sum of the times of the primitives, one for each round.
     pub fn floor(&self, who: &str, verb: Verb, size: Size, borrowing: bool) -> Vec<f64> {
         let parts = floor(who, verb, borrowing);
         let part = |part: &&str| match self.times.get(&format!("{part} {verb} {size}")) {
@@ -57,7 +57,7 @@ impl Results {
         (0..parts[0].len()).map(|round| parts.iter().map(|part| part[round]).sum()).collect()
     }
 
-    /// The ratio to `ours` of whoever among `peers` comes nearest.
+    /// The fastest of `peers`: how many times as long as `ours` it takes, and its name.
     fn nearest<'p>(
         &self,
         ours: &str,
@@ -76,16 +76,20 @@ impl Results {
         self.peers.iter().filter(move |peer| peer.kind == kind && !peer.is_ours())
     }
 
-    /// Every bar.
-    pub fn bars(&self) -> Vec<Bar> {
+    /// Checks all goals that compare libraries.
+    pub fn goals(&self) -> Vec<Goal> {
         use Size::{Large, Small};
         use Verb::{Open, Seal};
-        let mut bars = Vec::new();
-        let mut faster =
-            |ours: &'static str, verb, size, limit, found: (f64, String), whom: &str| {
-                let what = format!("{ours}: {verb} {size} against {whom}");
-                bars.push(Bar { what, limit, measured: found.0, against: found.1, at_least: true });
-            };
+        let mut goals = Vec::new();
+        let mut faster = |ours: &'static str,
+                          verb,
+                          size,
+                          limit,
+                          found: (f64, String),
+                          whom: &str| {
+            let what = format!("{ours}: {verb} {size}, faster than {whom}");
+            goals.push(Goal { what, limit, measured: found.0, against: found.1, at_least: true });
+        };
 
         let jar = || self.peers.iter().filter(|peer| peer.name == "cookie private");
         let encrypting = || self.theirs(Kind::Encrypts);
@@ -98,27 +102,27 @@ impl Results {
             Small,
             2.0,
             self.nearest(FAST, Open, Small, jar()),
-            "cookie's private jar",
+            "the private jar of cookie",
         );
         for (verb, size, limit) in [(Open, Small, 1.5), (Open, Large, 1.6)] {
             let found = self.nearest(FAST, verb, size, given_postcard());
-            faster(FAST, verb, size, limit, found, "who encrypts postcard");
+            faster(FAST, verb, size, limit, found, "libraries that encrypt postcard");
         }
         let borrowing = reusing(FAST);
         let found = self.nearest(borrowing, Open, Large, given_postcard());
-        faster(borrowing, Open, Large, 2.5, found, "who encrypts postcard");
+        faster(borrowing, Open, Large, 2.5, found, "libraries that encrypt postcard");
         for (size, limit) in [(Small, 1.2), (Large, 2.0)] {
             let found = self.nearest(FAST, Seal, size, encrypting());
-            faster(FAST, Seal, size, limit, found, "who encrypts");
+            faster(FAST, Seal, size, limit, found, "libraries that encrypt");
         }
         for verb in [Seal, Open] {
             let found = self.nearest(SIGNED, verb, Small, self.theirs(Kind::Signs));
-            faster(SIGNED, verb, Small, 2.2, found, "who signs");
+            faster(SIGNED, verb, Small, 2.2, found, "libraries that sign");
         }
         for verb in [Seal, Open] {
             for size in [Small, Large] {
                 let found = self.nearest(DEFAULT, verb, size, xchacha());
-                faster(DEFAULT, verb, size, 1.0, found, "who uses XChaCha20");
+                faster(DEFAULT, verb, size, 1.0, found, "libraries that use XChaCha20");
             }
         }
 
@@ -128,8 +132,8 @@ impl Results {
                     for size in [Small, Large] {
                         let floor = self.floor(ours, verb, size, borrowing);
                         let measured = ratio(self.ns(who, verb, size), &floor);
-                        bars.push(Bar {
-                            what: format!("{who}: {verb} {size} over its primitives"),
+                        goals.push(Goal {
+                            what: format!("{who}: {verb} {size}, time relative to its primitives"),
                             limit: 1.10,
                             measured,
                             against: format!("{:.0} ns", median(&floor)),
@@ -143,7 +147,7 @@ impl Results {
         for ours in [FAST, DEFAULT, SIGNED] {
             for verb in [Seal, Open] {
                 for size in [Small, Large] {
-                    bars.push(Bar {
+                    goals.push(Goal {
                         what: format!("{}: allocations to {verb} {size}", reusing(ours)),
                         limit: 0.0,
                         measured: self.allocations[&format!("{} {verb} {size}", reusing(ours))]
@@ -154,13 +158,13 @@ impl Results {
                 }
             }
             for size in [Small, Large] {
-                // Those of the user's own strings and vectors, and the buffer.
+                // The allocations of the strings and vectors in the value.
                 let theirs = self.allocations[&format!("postcard open {size}")];
-                bars.push(Bar {
+                goals.push(Goal {
                     what: format!("{ours}: allocations to open {size}"),
                     limit: theirs as f64,
                     measured: self.allocations[&format!("{ours} open {size}")] as f64,
-                    against: format!("{theirs} of the value's own"),
+                    against: format!("{theirs} for the value itself"),
                     at_least: false,
                 });
             }
@@ -170,14 +174,14 @@ impl Results {
             let len = |who: &str| self.chars[&format!("{who} seal {size}")];
             let shortest = self.peers.iter().filter(|peer| !peer.is_ours());
             let shortest = shortest.min_by_key(|peer| len(peer.name)).expect("there are peers");
-            bars.push(Bar {
-                what: format!("{FAST}: characters {size}"),
+            goals.push(Goal {
+                what: format!("{FAST}: characters of a {size} token"),
                 limit: len(shortest.name) as f64,
                 measured: len(FAST) as f64,
                 against: shortest.name.to_owned(),
                 at_least: false,
             });
         }
-        bars
+        goals
     }
 }

@@ -1,33 +1,33 @@
-//! What is promised: how bulla's throughput stands to its peers', as ratios within a round.
+//! The goals: the throughput of bulla relative to other libraries, as ratios within a round.
 
 use crate::rounds::{Figures, Sample, ratio};
 use crate::stacks::Build;
 
-/// One promise: at least as many requests a second as the other.
-pub struct Bar {
-    /// bulla's stack.
+/// A goal for the requests per second of a stack with bulla, relative to another stack.
+pub struct Goal {
+    /// The stack with bulla.
     pub ours: &'static str,
-    /// What is asked for.
+    /// The route.
     pub route: Route,
-    /// Beside whom.
+    /// The other stack.
     pub theirs: &'static str,
-    /// At least so many times as many.
+    /// The smallest ratio that meets the goal.
     pub limit: f64,
-    /// How many times as many.
+    /// The measured ratio.
     pub measured: f64,
 }
 
-/// Of who asks a store: not slower.
+/// The limit relative to a stack with a store: bulla must not be slower.
 const STORE: f64 = 1.0;
 
-/// Of who opens a cookie as bulla does: not slower, by more than rounds of a quiet machine
-/// differ. Framework and kernel are most of such a request.
+/// The limit relative to a stack with encrypted cookies. Framework and kernel take most of the time
+/// of such a request, so the limit allows for the difference between rounds on an idle machine.
 const COOKIE: f64 = 0.97;
 
-impl Bar {
-    /// Whether it holds.
+impl Goal {
+    /// Whether the goal is met.
     #[must_use]
-    pub fn is_kept(&self) -> bool {
+    pub fn is_met(&self) -> bool {
         self.measured >= self.limit
     }
 }
@@ -42,7 +42,7 @@ pub enum Route {
 }
 
 impl Route {
-    /// What was measured of it.
+    /// The samples of this route.
     #[must_use]
     pub fn of(self, figures: &Figures) -> &[Sample] {
         match self {
@@ -52,7 +52,7 @@ impl Route {
     }
 }
 
-const BARS: [(&str, Build, Route, &str, f64); 12] = {
+const GOALS: [(&str, Build, Route, &str, f64); 12] = {
     use Build::{AwsLc, Default};
     use Route::{Read, Write};
     [
@@ -71,21 +71,21 @@ const BARS: [(&str, Build, Route, &str, f64); 12] = {
     ]
 };
 
-/// Every promise, held to what was measured.
+/// Checks every goal.
 ///
 /// # Panics
-/// A stack of the table above was not measured.
+/// If a stack of the table was not measured.
 #[must_use]
-pub fn bars(all: &[Figures]) -> Vec<Bar> {
+pub fn goals(all: &[Figures]) -> Vec<Goal> {
     let of = |id: &str, build: Build| {
         let found = all.iter().find(|known| known.stack.id == id && known.stack.build == build);
         found.unwrap_or_else(|| panic!("{id} was not measured"))
     };
-    let bar = |(ours, build, route, theirs, limit): (&str, Build, Route, &str, f64)| {
+    let goal = |(ours, build, route, theirs, limit): (&str, Build, Route, &str, f64)| {
         let (ours, theirs) = (of(ours, build), of(theirs, Build::Default));
         let per_second = |sample: &Sample| sample.load.per_second;
         let measured = ratio(route.of(ours), route.of(theirs), per_second);
-        Bar { ours: ours.stack.name, route, theirs: theirs.stack.name, limit, measured }
+        Goal { ours: ours.stack.name, route, theirs: theirs.stack.name, limit, measured }
     };
-    BARS.into_iter().map(bar).collect()
+    GOALS.into_iter().map(goal).collect()
 }

@@ -1,0 +1,29 @@
+//! The behaviours, one file for each question. `setup` has what they share.
+#![allow(
+    missing_docs,
+    clippy::missing_panics_doc,
+    reason = "each is a test; its name says what it checks"
+)]
+
+mod changing;
+mod channels;
+mod errors;
+mod guards;
+mod reading;
+mod refusals;
+mod renewal;
+mod revalidation;
+mod revocation;
+mod setup;
+mod starting_and_ending;
+
+pub use self::changing::*;
+pub use self::channels::*;
+pub use self::errors::*;
+pub use self::guards::*;
+pub use self::reading::*;
+pub use self::refusals::*;
+pub use self::renewal::*;
+pub use self::revalidation::*;
+pub use self::revocation::*;
+pub use self::starting_and_ending::*;
