@@ -1,14 +1,17 @@
-//! Client-side sessions: the state is sealed or signed under a rotating key ring, the client
-//! carries it as a cookie or a header, and every server that has the ring can verify it. There
-//! is no session store, and no server asks another machine.
+//! Client-side sessions: the state of a session is sealed with a rotating key ring, and the client
+//! stores it in a cookie or sends it in a header.
 //!
-//! The five sections below are a tour. Names that most applications use are at the root of the
-//! crate; the modules have the rest.
+//! Every server that has the ring can open the session. There is no session store, and servers do
+//! not talk to each other.
+//!
+//! The sections below introduce the main types. Types that most applications use are at the root of
+//! the crate, and the others are in its modules.
 //!
 //! # Tokens
 //!
-//! A token holds one value of a type that implements [`Payload`]. [`Sealer`] makes tokens that
-//! the client cannot read, [`Signer`] tokens that the client can read and cannot change.
+//! A token holds one value of a type that implements [`Payload`]. A [`Sealer`] makes tokens that
+//! the client can neither read nor change. A [`Signer`] makes tokens that the client can read but
+//! not change.
 //!
 //! ```
 //! use std::time::Duration;
@@ -27,13 +30,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The module [`token`] has the errors, schema versions and upgrades of a type, borrowed
-//! decoding, tokens that open once, and tokens for tools.
+//! The module [`token`] has the errors, schema versions, decoding without copying strings, tokens
+//! that open only once, and tokens for tools.
 //!
 //! # Sessions
 //!
-//! [`Sessions`] loads the [`Session`] of a request and writes what the handler did to it into the
-//! response. [`Policy`] says how long sessions live. An adapter does the loading and the writing:
+//! [`Sessions`] loads the [`Session`] of a request and makes the headers of the response.
+//! [`Policy`] has the timeouts of sessions. An adapter does both for each request:
 //! [`SessionLayer`](adapters#tower-05-axum-08) for axum, hyper and tonic,
 //! [`SessionMiddleware`](adapters#actix-web-4) for actix-web, and
 //! [`SessionFairing`](adapters#rocket-05) for Rocket. Without a framework:
@@ -61,32 +64,34 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The module [`session`] has what belongs to sessions: step-up authentication, events, migration
-//! from another library, the audit. The module [`transport`] has [`Cookie`] and [`Bearer`].
+//! The module [`session`] also has reauthentication, events, migration from another library, and
+//! an audit of the configuration. The module [`transport`] has [`Cookie`] and [`Bearer`].
 //!
 //! # Keys
 //!
-//! A [`KeyRing`] is a text of a few lines: keys, each with the time from which it seals and the
-//! time until which it opens. Every server that has the same text changes keys at the same
-//! second. [`RingHandle`] replaces the ring of a running server, and with the feature `reload`
-//! follows a file or another source. The command line tool `bulla` makes and changes rings; the
-//! module [`keys`] has the types.
+//! A [`KeyRing`] is a list of keys, each with the time from which it seals and the time until which
+//! it opens. Its text form has one key per line. All servers that have the same text change to a
+//! new key in the same second.
+//!
+//! A [`RingHandle`] replaces the ring of a running server. With the feature `reload` it follows a
+//! file or another source. The command-line tool `bulla` makes and changes rings. The module
+//! [`keys`] has the types.
 //!
 //! # Log out everywhere
 //!
-//! [`Revocations`] is a list, in the memory of each server, of sessions that end before their
-//! deadline: one session, all sessions of a user, all under one key, or all. A file or Redis
-//! spreads it over a fleet. See the module [`revocation`].
+//! [`Revocations`] is a list of revoked sessions in the memory of each server. An entry revokes one
+//! session, all sessions of a user, all sessions under one key, or all sessions. A file or Redis
+//! distributes the list to all servers. See the module [`revocation`].
 //!
 //! # Testing
 //!
-//! The feature `testing` adds the module `testing`: signed-in requests in one line, and a clock
-//! that tests move.
+//! The feature `testing` adds the module `testing`, with signed-in requests in one line and a test
+//! clock.
 //!
 //! # Time
 //!
-//! A method with a plain name reads the system clock; the method with the same name and `_at`
-//! takes the time. Times are whole seconds, [`UnixTime`].
+//! Methods such as `seal` use the system clock. The method of the same name with `_at` takes the
+//! current time as an argument. Times are whole seconds ([`UnixTime`]).
 //!
 //! # Features
 //!
@@ -94,11 +99,11 @@
 //! |---|---|
 //! | `derive` (default) | `#[derive(Payload)]` |
 //! | `json` (default) | `Encoding::Json`, for signed tokens that a front end reads |
-//! | `aws-lc-rs` | the same tokens several times faster, by cryptography in C and assembly; needs a C compiler |
-//! | `testing` | signed-in requests and a clock, for an application's tests |
-//! | `reload` | `RingHandle::watch` and `RevocationFile`: files, or other sources, that are followed while serving |
-//! | `tracing` | events of sessions as events of `tracing`; every adapter switches it on |
-//! | `http` | `Sessions::load_headers` and `Bundle::write_headers`, for servers that use the types of `http` 1 |
+//! | `aws-lc-rs` | the same tokens, several times faster, with C and assembly; needs a C compiler |
+//! | `testing` | signed-in requests and a test clock, for an application's tests |
+//! | `reload` | `RingHandle::watch` and `RevocationFile`, which follow files and other sources |
+//! | `tracing` | session events as events of `tracing`; every adapter enables it |
+//! | `http` | `Sessions::load_headers` and `Bundle::write_headers`, with the types of `http` 1 |
 //! | `tower` | `SessionLayer`, for tower services over `http` 1: hyper, tonic, axum |
 //! | `axum08` | `Session`, `Required`, `Fresh` and `Current` as extractors of axum 0.8; implies `tower` |
 //! | `actix4` | `SessionMiddleware` and the extractors for actix-web 4 |
@@ -106,12 +111,13 @@
 //!
 //! # Further reading
 //!
-//! `spec/bulla-v1.md` specifies the token format, `SECURITY.md` says what the library promises and
-//! what it does not, and `docs/` has guides: frameworks, operations, coming from another library.
+//! `spec/bulla-v1.md` specifies the token format. `SECURITY.md` lists what the library guarantees
+//! and what it does not. `docs/` has guides to frameworks, operations, and migration from another
+//! library.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// Nothing that a client sends may make the library panic. An exception says at its place
-// why it cannot.
+// No input of a client may make the library panic. Every exception to these lints gives the reason
+// why it cannot panic.
 #![cfg_attr(
     not(test),
     deny(
@@ -172,7 +178,7 @@ pub use crate::token::{OpenError, Payload, SealError, Sealer, Signer};
 #[doc(inline)]
 pub use crate::transport::{Bearer, Cookie};
 
-/// Runs the examples of the README and the guides.
+/// Runs the examples of the README and the guides as tests.
 #[cfg(doctest)]
 mod guides {
     #[doc = include_str!("../README.md")]

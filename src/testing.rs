@@ -1,5 +1,4 @@
-//! Help for an application's tests: signed-in requests in one line, and a
-//! clock that is moved by hand.
+//! Helpers for an application's tests: signed-in requests in one line, and a test clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +11,9 @@ use crate::session::start::Start;
 use crate::time::UnixTime;
 use crate::token::payload::Payload;
 
-/// A clock that stands still until a test moves it. Clones are the same clock.
+/// A clock for tests. It stands still until a test moves it.
+///
+/// Clones share the same time.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -31,7 +32,9 @@ use crate::token::payload::Payload;
 /// // SessionFairing::from, and this header to the framework's test client.
 /// let cookie = sessions.signed_in_cookie(Account { id: 7 })?;
 ///
-/// let alive = || sessions.load(|name| (name == "cookie").then_some(cookie.as_bytes())).get().is_some();
+/// let alive = || {
+///     sessions.load(|name| (name == "cookie").then_some(cookie.as_bytes())).get().is_some()
+/// };
 /// assert!(alive());
 /// clock.advance(Duration::from_secs(30 * 60));
 /// assert!(!alive());
@@ -41,24 +44,24 @@ use crate::token::payload::Payload;
 pub struct TestClock(Arc<AtomicU64>);
 
 impl TestClock {
-    /// Begins with the system's time, to the second.
+    /// Makes a clock that starts at the system's time, rounded down to the second.
     #[must_use]
     pub fn new() -> TestClock {
         TestClock::at(UnixTime::now())
     }
 
-    /// Begins at `now`.
+    /// Makes a clock that starts at `now`.
     #[must_use]
     pub fn at(now: UnixTime) -> TestClock {
         TestClock(Arc::new(AtomicU64::new(now.as_secs())))
     }
 
-    /// Moves on by whole seconds.
+    /// Moves the clock forward by the whole seconds of `span`.
     pub fn advance(&self, span: Duration) {
         self.0.fetch_add(span.as_secs(), Ordering::Relaxed);
     }
 
-    /// The time that it shows.
+    /// The time of the clock.
     #[must_use]
     pub fn now(&self) -> UnixTime {
         UnixTime::from_secs(self.0.load(Ordering::Relaxed))
@@ -72,7 +75,7 @@ impl Default for TestClock {
 }
 
 impl<T: Payload> SessionsBuilder<T> {
-    /// Reads `clock` instead of the system's.
+    /// Uses `clock` instead of the system clock.
     #[must_use]
     pub fn test_clock(self, clock: &TestClock) -> SessionsBuilder<T> {
         let clock = clock.clone();
@@ -83,9 +86,10 @@ impl<T: Payload> SessionsBuilder<T> {
 impl<T: Payload> Sessions<T> {
     /// The `Cookie` header of a browser that has just signed in.
     ///
+    /// If the state needs several cookies, the header has all of them.
+    ///
     /// # Errors
-    /// As for [`Session::start`](crate::Session::start); a state that needs
-    /// several cookies gives them all.
+    /// The same as for [`Session::start`](crate::Session::start).
     pub fn signed_in_cookie(&self, state: T) -> Result<String, SessionError> {
         let lines = self.signed_in(state, Channel::Cookie)?;
         let pairs = lines.iter().filter_map(|(name, line)| {
@@ -98,7 +102,7 @@ impl<T: Payload> Sessions<T> {
     /// The `Authorization` header of a mobile client that has just signed in.
     ///
     /// # Errors
-    /// As for [`Session::start`](crate::Session::start).
+    /// The same as for [`Session::start`](crate::Session::start).
     pub fn signed_in_bearer(&self, state: T) -> Result<String, SessionError> {
         let lines = self.signed_in(state, Channel::Bearer)?;
         Ok(format!("Bearer {}", lines.first().map_or("", |(_, token)| token)))

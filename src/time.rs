@@ -1,4 +1,4 @@
-//! Which time is it: whole seconds since 1970, as the format counts them.
+//! The time in whole seconds since 1970, as tokens and key rings contain it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,9 +9,10 @@ use time::format_description::well_known::Rfc3339;
 
 /// An instant in whole seconds since 1970-01-01T00:00:00Z, without leap seconds.
 ///
-/// It lies between [`UnixTime::EPOCH`] and [`UnixTime::MAX`]; what would leave
-/// that range stops at its end. `Display` and `FromStr` use RFC 3339 in UTC
-/// with seconds, the form that key rings use.
+/// The range is [`UnixTime::EPOCH`] to [`UnixTime::MAX`]. Conversions and additions that would
+/// leave it give the nearest end of the range.
+///
+/// `Display` and `FromStr` use the form of key rings: RFC 3339 in UTC with whole seconds.
 ///
 /// ```
 /// use std::time::Duration;
@@ -29,35 +30,36 @@ impl UnixTime {
     /// 1970-01-01T00:00:00Z.
     pub const EPOCH: UnixTime = UnixTime(0);
 
-    /// 9999-12-31T23:59:59Z, the last second that the format can name.
+    /// 9999-12-31T23:59:59Z, the last second that a token can contain.
     pub const MAX: UnixTime = UnixTime(253_402_300_799);
 
-    /// The system clock's time. A clock set before 1970 gives [`UnixTime::EPOCH`].
+    /// The time of the system clock. If the clock is set before 1970, this is
+    /// [`UnixTime::EPOCH`].
     #[must_use]
     pub fn now() -> UnixTime {
         SystemTime::now().into()
     }
 
-    /// The instant `secs` seconds after 1970, at most [`UnixTime::MAX`].
+    /// The instant `secs` seconds after [`UnixTime::EPOCH`], at most [`UnixTime::MAX`].
     #[must_use]
     pub const fn from_secs(secs: u64) -> UnixTime {
         if secs > Self::MAX.0 { Self::MAX } else { UnixTime(secs) }
     }
 
-    /// Seconds since 1970.
+    /// The seconds since [`UnixTime::EPOCH`].
     #[must_use]
     pub const fn as_secs(self) -> u64 {
         self.0
     }
 
-    /// The time from `earlier` to `self`; zero when `earlier` is later.
+    /// The time from `earlier` to `self`. Zero if `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: UnixTime) -> Duration {
         Duration::from_secs(self.0.saturating_sub(earlier.0))
     }
 }
 
-/// Whole seconds are added; the result stops at [`UnixTime::MAX`].
+/// Adds the whole seconds of a duration. The result is at most [`UnixTime::MAX`].
 impl std::ops::Add<Duration> for UnixTime {
     type Output = UnixTime;
 
@@ -66,7 +68,7 @@ impl std::ops::Add<Duration> for UnixTime {
     }
 }
 
-/// Rounds down to the second and stops at both ends of the range.
+/// Rounds down to the second and limits the result to the range.
 impl From<SystemTime> for UnixTime {
     fn from(time: SystemTime) -> UnixTime {
         time.duration_since(SystemTime::UNIX_EPOCH)
@@ -85,7 +87,7 @@ impl FromStr for UnixTime {
     type Err = TimeError;
 
     fn from_str(text: &str) -> Result<UnixTime, TimeError> {
-        // The format has one spelling of an instant; RFC 3339 has many.
+        // RFC 3339 has many texts for an instant, but key rings use only one.
         let one_spelling =
             text.len() == 20 && text.as_bytes().get(10) == Some(&b'T') && text.ends_with('Z');
         if !one_spelling {
@@ -93,7 +95,7 @@ impl FromStr for UnixTime {
         }
         let instant = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| TimeError)?;
         if instant.nanosecond() != 0 {
-            return Err(TimeError); // a leap second, which Unix time cannot name
+            return Err(TimeError); // a leap second, which Unix time does not have
         }
         u64::try_from(instant.unix_timestamp()).map(UnixTime).map_err(|_| TimeError)
     }
@@ -116,7 +118,7 @@ impl fmt::Debug for UnixTime {
     }
 }
 
-/// A text is not an instant in the form `2026-12-01T00:00:00Z`, 1970 to 9999.
+/// The error for a text that is not an instant in the form `2026-12-01T00:00:00Z`, 1970 to 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeError;
 
@@ -133,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_system_s_time_goes_over_to_the_second_and_stops_at_both_ends() {
+    fn conversion_from_the_system_time_rounds_down_and_is_limited_to_the_range() {
         let at = |millis| SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
         for (millis, secs) in [(0, 0), (999, 0), (1_000, 1), (1_796_126_400_500, 1_796_126_400)] {
             assert_eq!(UnixTime::from(at(millis)).as_secs(), secs);

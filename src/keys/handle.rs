@@ -1,4 +1,4 @@
-//! A key ring that may be replaced while it is in use.
+//! Key rings that can be replaced while they are in use.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,11 +11,11 @@ use crate::keys::ring::KeyRing;
 #[cfg(feature = "reload")]
 use crate::time::UnixTime;
 
-/// A key ring that many sealers, signers and sessions share, and that can be
-/// replaced while they serve. Clones are the same ring.
+/// A shared key ring that can be replaced while it is in use.
 ///
-/// Whatever takes a ring takes a handle, too. A ring on its own is a handle
-/// that nobody else has.
+/// Sealers, signers and sessions made with a handle use the new ring as soon as it is replaced.
+/// Clones of a handle refer to the same ring. Functions that take `impl Into<RingHandle>` accept
+/// a [`KeyRing`] too; its ring then never changes.
 ///
 /// ```
 /// use std::time::Duration;
@@ -27,7 +27,8 @@ use crate::time::UnixTime;
 /// struct Reset { account: u64 }
 ///
 /// let old = KeyRing::generate()?;
-/// let both = format!("{}{}", old.expose_text().as_str(), KeyRing::generate()?.expose_text().as_str());
+/// let new = KeyRing::generate()?;
+/// let both = format!("{}{}", old.expose_text().as_str(), new.expose_text().as_str());
 /// let ring = RingHandle::from(old);
 /// let links = Sealer::<Reset>::new(&ring, Duration::from_secs(900));
 /// let token = links.seal(&Reset { account: 42 })?;
@@ -46,7 +47,7 @@ struct Inner {
     followers: Mutex<Vec<Weak<dyn Follower>>>,
     /// A token named a key that the ring does not have.
     missed: AtomicBool,
-    /// Who loads rings, if anybody does.
+    /// The thread that loads rings, if there is one.
     loader: OnceLock<Thread>,
     #[cfg(feature = "reload")]
     hinted: AtomicBool,
@@ -54,24 +55,26 @@ struct Inner {
     health: Mutex<RingHealth>,
 }
 
-/// What derives something of a ring, and must do it again for another.
+/// Something that holds values derived from a ring and derives them again for a new ring.
 pub(crate) trait Follower: Send + Sync {
     fn take(&self, ring: &KeyRing);
 }
 
 impl RingHandle {
-    /// The ring as it is now.
+    /// The ring in use.
     #[must_use]
     pub fn ring(&self) -> Arc<KeyRing> {
         self.inner.ring.load_full()
     }
 
-    /// Puts another ring in its place. When this returns, everything that was
-    /// made with the handle uses it; what is being opened meanwhile is opened
-    /// with one ring or the other. Opening waits for nothing.
+    /// Replaces the ring.
+    ///
+    /// When this returns, everything made with the handle uses the new ring. A token that is
+    /// opened at the same time is opened with either the old ring or the new one. Opening never
+    /// waits for a replacement.
     pub fn replace(&self, ring: impl Into<Arc<KeyRing>>) {
         let ring = ring.into();
-        let mut followers = self.followers(); // also keeps replacements in their order
+        let mut followers = self.followers(); // the lock also orders concurrent replacements
         self.inner.ring.store(Arc::clone(&ring));
         followers.retain(|follower| {
             let follower = follower.upgrade();
@@ -83,21 +86,22 @@ impl RingHandle {
         self.inner.missed.store(false, Ordering::Relaxed);
     }
 
-    /// Gives `follower` each ring from now on, and the present one.
+    /// Gives `follower` the ring in use now, and each new ring from now on.
     pub(crate) fn attach(&self, follower: &Arc<impl Follower + 'static>) {
         let mut followers = self.followers();
         follower.take(&self.ring());
         if followers.len() == followers.capacity() {
-            // Before it grows: those that came and went would fill it otherwise.
+            // Dropped followers are removed before the list grows, or they would pile up.
             followers.retain(|follower| follower.strong_count() > 0);
         }
         let weak = Arc::downgrade(follower);
         followers.push(weak);
     }
 
-    /// Tells whoever loads rings that one may have been missed: once for each ring.
+    /// Wakes the loader because a token named an unknown key, so the ring may be out of date.
+    /// Does so at most once until the ring is replaced or `forget_missed` is called.
     pub(crate) fn miss(&self) {
-        // Most are seen here, without a write: forged tokens name any key.
+        // The load avoids a write for most calls: forged tokens can name any key.
         if self.inner.missed.load(Ordering::Relaxed)
             || self.inner.missed.swap(true, Ordering::Relaxed)
         {
@@ -115,14 +119,15 @@ impl RingHandle {
 
 #[cfg(feature = "reload")]
 impl RingHandle {
-    /// How the ring's source is doing.
+    /// The state of the ring's source.
     #[must_use]
     pub fn health(&self) -> RingHealth {
         self.inner.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Tells the thread of [`watch`](RingHandle::watch) that the source has
-    /// probably changed: it looks at once.
+    /// Makes the thread of [`watch`](RingHandle::watch) check the source at once.
+    ///
+    /// Call it when something reports that the source has changed.
     pub fn hint(&self) {
         self.inner.hinted.store(true, Ordering::Relaxed);
         if let Some(loader) = self.inner.loader.get() {
@@ -130,7 +135,7 @@ impl RingHandle {
         }
     }
 
-    /// A handle that does not keep the ring from being dropped.
+    /// Makes a weak handle, which does not keep the ring alive.
     #[must_use]
     pub fn downgrade(&self) -> WeakRingHandle {
         WeakRingHandle { inner: Arc::downgrade(&self.inner) }
@@ -157,8 +162,9 @@ impl RingHandle {
     }
 }
 
-/// A [`RingHandle`] that does not keep its ring from being dropped: for threads
-/// that end when nobody needs the ring any more.
+/// A weak [`RingHandle`], which does not keep its ring alive.
+///
+/// A thread that updates a ring can hold one, and end when the last `RingHandle` is dropped.
 #[cfg(feature = "reload")]
 #[derive(Clone)]
 pub struct WeakRingHandle {
@@ -167,7 +173,7 @@ pub struct WeakRingHandle {
 
 #[cfg(feature = "reload")]
 impl WeakRingHandle {
-    /// The handle, if anybody else still has one.
+    /// A handle to the ring. `None` if the last [`RingHandle`] was dropped.
     #[must_use]
     pub fn upgrade(&self) -> Option<RingHandle> {
         self.inner.upgrade().map(|inner| RingHandle { inner })
@@ -181,28 +187,29 @@ impl fmt::Debug for WeakRingHandle {
     }
 }
 
-/// How the source of a ring is doing: for a health page. All of it is `None`
-/// for a ring that has no source.
+/// The state of a ring's source, for a health check.
+///
+/// All fields are `None` for a ring that has no source.
 #[cfg(feature = "reload")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RingHealth {
-    /// When somebody last looked.
+    /// When the source was last checked.
     pub checked_at: Option<UnixTime>,
-    /// When the present ring came into use.
+    /// When the ring in use was loaded.
     pub replaced_at: Option<UnixTime>,
-    /// Why what the source says is not in use, if it is not.
+    /// The error of the source. `None` if the ring of the source is in use.
     pub failing: Option<Failing>,
 }
 
-/// What is wrong with the source of a ring.
+/// An error of a ring's source.
 #[cfg(feature = "reload")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failing {
-    /// Since when nothing good came of it.
+    /// When the source first failed.
     pub since: UnixTime,
-    /// What is wrong. It holds no secret.
+    /// The text of the last error. It contains no secret.
     pub error: String,
 }
 
@@ -228,7 +235,7 @@ impl From<KeyRing> for RingHandle {
     }
 }
 
-/// The keys are shared and not copied.
+/// Shares the keys; they are not copied.
 impl From<&KeyRing> for RingHandle {
     fn from(ring: &KeyRing) -> RingHandle {
         RingHandle::from(ring.share())
@@ -258,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn followers_that_are_gone_take_no_room() {
+    fn dropped_followers_do_not_accumulate() {
         let handle = RingHandle::from(KeyRing::generate().unwrap());
         let stays = Arc::new(Nobody);
         handle.attach(&stays);

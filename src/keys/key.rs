@@ -1,4 +1,4 @@
-//! A key: its bytes, its id, its text, and which keys are refused.
+//! Keys: their bytes, ids and text form, and the checks that reject weak keys.
 
 use std::fmt;
 use std::hint::black_box;
@@ -13,15 +13,16 @@ const TEXT_PREFIX: &str = "bulla-key-1.";
 const ENCODED_LEN: usize = 43;
 const TEXT_LEN: usize = TEXT_PREFIX.len() + ENCODED_LEN + 1 + 8;
 
-/// How many example keys the specification has (spec section 3.2).
+/// The number of example keys in the specification (spec section 3.2).
 const EXAMPLE_KEYS: u32 = 16;
 
 /// A secret key of 32 random bytes, wiped on drop.
 ///
-/// It is not `Clone`, its `Debug` shows the id only, and there is no way to
-/// make one from a password. Its text form, `bulla-key-1.<43 characters>.<id>`
-/// (64 characters, spec section 3.1), can be found by a secret scanner, and a
-/// truncated paste is caught by the id.
+/// A key is not `Clone`, its `Debug` output shows only the id, and it cannot be made from a
+/// password.
+///
+/// The text form is `bulla-key-1.<43 characters>.<id>`, 64 characters (spec section 3.1). Secret
+/// scanners can find it by its prefix. The id at the end detects a text that was cut or mistyped.
 ///
 /// ```
 /// use bulla::keys::Key;
@@ -36,19 +37,19 @@ const EXAMPLE_KEYS: u32 = 16;
 ///
 /// ```compile_fail
 /// # let key = bulla::keys::Key::generate().unwrap();
-/// let copy = key.clone(); // there is no such method
+/// let copy = key.clone(); // Key is not Clone
 /// ```
 pub struct Key {
-    // Boxed, so that moving a key leaves no copy behind.
+    // Boxed, so that moving a key does not leave copies on the stack.
     bytes: Box<Secret>,
     id: KeyId,
 }
 
 impl Key {
-    /// A new key from the operating system's random generator.
+    /// Makes a key with the operating system's random generator.
     ///
     /// # Errors
-    /// [`RandomError`] when that generator fails.
+    /// [`RandomError`] if that generator fails.
     pub fn generate() -> Result<Key, RandomError> {
         let mut bytes = primitives::random()?;
         let key = Key::unchecked(&bytes);
@@ -56,24 +57,24 @@ impl Key {
         Ok(key)
     }
 
-    /// A key from 32 uniformly random bytes, as a key management service gives them.
+    /// Makes a key from 32 uniformly random bytes, for example from a key management service.
     ///
     /// # Errors
-    /// [`KeyError::LowEntropy`] and [`KeyError::Example`] for keys that cannot
-    /// be random (spec section 3.2).
+    /// [`KeyError::LowEntropy`] if the bytes are not random, and [`KeyError::Example`] if the key
+    /// is an example from the documentation (spec section 3.2).
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Key, KeyError> {
         let key = Key::unchecked(bytes);
         key.refuse_unfit()?;
         Ok(key)
     }
 
-    /// The public id: one-way derived, the same in every token of this key.
+    /// The public id of the key, derived one-way from its bytes. Every token of the key has it.
     #[must_use]
     pub fn id(&self) -> KeyId {
         self.id
     }
 
-    /// The secret text form. Anyone who has it can make tokens.
+    /// The secret text form. Anyone who has it can forge tokens.
     #[must_use]
     pub fn expose_text(&self) -> Zeroizing<String> {
         let encoded = Zeroizing::new(Base64UrlUnpadded::encode_string(&self.bytes[..]));
@@ -85,14 +86,15 @@ impl Key {
         text
     }
 
-    /// A subkey for one label and purpose (spec section 3).
+    /// Derives the subkey for a label and a purpose (spec section 3).
     pub(crate) fn derive(&self, label: &str, purpose: &[u8]) -> Secret {
         primitives::derive(&self.bytes, &[label.as_bytes(), &[0], purpose])
     }
 
-    /// Reads key text and checks its form and id, but not its fitness.
+    /// Parses the text form and checks the id, but accepts weak keys and example keys.
     pub(crate) fn from_text(text: &str) -> Result<Key, KeyError> {
-        // Parts are taken by their place: a search would look at the characters of the key.
+        // The parts are split at fixed positions, because a search for the dot would branch on
+        // the characters of the key.
         let (encoded, id) = text
             .strip_prefix(TEXT_PREFIX)
             .filter(|_| text.len() == TEXT_LEN)
@@ -111,7 +113,8 @@ impl Key {
         Ok(key)
     }
 
-    /// Spec section 3.2. Branches on the two answers and on nothing else of the key.
+    /// Rejects weak keys and example keys (spec section 3.2). Of the key, it branches only on the
+    /// results of these two checks.
     pub(crate) fn refuse_unfit(&self) -> Result<(), KeyError> {
         let few = distinct(self.bytes.iter().copied()) < 16;
         let counts = distinct(
@@ -135,13 +138,15 @@ impl Key {
     }
 }
 
-/// Bits of four words, each of which is looked at for each value: a table would be asked
-/// at secret places.
+/// Counts the distinct values in constant time.
+///
+/// The values seen are bits in four words, and each value reads all four words. A table indexed
+/// by the value would be read at secret addresses.
 fn distinct(values: impl Iterator<Item = u8>) -> u32 {
     let mut seen = [0_u64; 4];
     for value in values {
         for (bits, word) in seen.iter_mut().zip(0..) {
-            // Unseen, so that the compiler makes no branch of it.
+            // black_box keeps the compiler from turning the comparison into a branch.
             *bits |= black_box(u64::from(value >> 6 == word)) << (value & 63);
         }
     }
@@ -170,7 +175,7 @@ impl fmt::Debug for Key {
 
 /// The public id of a key: 4 bytes, written as 8 hexadecimal digits.
 ///
-/// It says which key made a token and nothing about the key.
+/// It identifies the key that made a token, and reveals nothing about the key's bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(pub(crate) [u8; 4]);
 
@@ -199,7 +204,7 @@ impl fmt::Debug for KeyId {
     }
 }
 
-/// Why a key is refused. It never repeats the text.
+/// Why a key was rejected. It never repeats the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyError {
@@ -207,11 +212,11 @@ pub enum KeyError {
     Malformed,
     /// The text is not a key id: 8 hexadecimal digits in lower case.
     MalformedId,
-    /// The id at its end is not this key's: the text was mistyped or cut.
+    /// The id at the end of the text does not match the key: the text was mistyped or cut.
     IdMismatch,
-    /// The bytes repeat, count up, or are all printable: they are not random.
+    /// The bytes are not random: they repeat, count up, or are all printable.
     LowEntropy,
-    /// The key is printed in the documentation, so everybody has it.
+    /// The key is printed in the documentation, so it is not secret.
     Example,
 }
 
@@ -222,8 +227,8 @@ impl fmt::Display for KeyError {
                 "not a key in the form bulla-key-1.<43 characters>.<8 hexadecimal digits>"
             }
             KeyError::MalformedId => {
-                "not a key id, which is 8 hexadecimal digits, such as 04be77d1; `bulla ring list` \
-                 shows them"
+                "not a key id: 8 hexadecimal digits in lower case, such as 04be77d1; \
+                 `bulla ring list` shows them"
             }
             KeyError::IdMismatch => {
                 "the id at the end is not this key's: was the text cut or mistyped?"

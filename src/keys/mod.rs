@@ -1,13 +1,13 @@
-//! Keys, key rings with a schedule, and rings that change while a server runs.
+//! Keys, key rings, and reloading a ring while a server runs.
 //!
 //! | question | file |
 //! |---|---|
 //! | What is a key: its 32 bytes, its id and its text? | `key` |
-//! | Which keys are there, and which one seals when? | `ring` |
-//! | How is a ring replaced while others use it? | `handle` |
-//! | Where do new rings come from, and what happens to a bad one? | `reload` |
+//! | Which keys does a ring have, and which one seals at a given time? | `ring` |
+//! | How is a ring replaced while it is in use? | `handle` |
+//! | Where is a new ring loaded from, and what happens to an invalid one? | `reload` |
 //!
-//! This folder uses `primitives` and `time` only.
+//! This folder uses only `primitives` and `time`.
 
 pub(crate) mod handle;
 pub(crate) mod key;

@@ -1,4 +1,4 @@
-//! Where rings come from while a server runs, and what is done with bad ones.
+//! Reloading a key ring from its source while a server runs.
 
 use std::fmt;
 use std::fs::File;
@@ -15,18 +15,19 @@ use crate::keys::ring::{KeyRing, MAX_RING_LEN, RingError};
 use crate::primitives;
 use crate::time::UnixTime;
 
-/// How long a change must stay the same before it counts, so that a file in
-/// the middle of being written is not taken for a ring.
+/// How long a new text must stay the same before it is used. A shorter wait could take a file
+/// that is still being written for a complete ring.
 const SETTLE: Duration = Duration::from_millis(200);
 
 const MIN_INTERVAL: Duration = Duration::from_millis(10);
 const MAX_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What [`RingSource::read`] fails with. Its text goes to the log: it must hold no secret.
+/// The error of [`RingSource::read`]. Its text goes to the log and must not contain a secret.
 pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A place that keeps the text of a key ring: a file ([`RingFile`]), Redis, a
-/// vault. For one of your own, that is all there is to write:
+/// A place that stores the text of a key ring, such as a file, Redis or a vault.
+///
+/// [`RingFile`] is a source that reads a file. A source for another store needs two methods:
 ///
 /// ```
 /// use bulla::keys::{RingSource, SourceError, Zeroizing};
@@ -39,27 +40,28 @@ pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
 ///     }
 ///
 ///     fn read(&mut self) -> Result<Zeroizing<Vec<u8>>, SourceError> {
-///         let secret = fetch(&self.address)?;     // with a time-out
+///         let secret = fetch(&self.address)?;     // with a timeout
 ///         Ok(Zeroizing::new(secret))
 ///     }
 /// }
 /// # fn fetch(_: &str) -> Result<Vec<u8>, SourceError> { Ok(vec![]) }
 /// ```
 pub trait RingSource: Send + 'static {
-    /// What log lines call it, such as a path.
+    /// The name of the source in log lines, such as a path.
     fn name(&self) -> String;
 
-    /// Reads the text as it is now. It may block, and should not for long.
+    /// Reads the current text. It may block, but should not block for long.
     ///
     /// # Errors
-    /// When there is none to be had. The server goes on with the ring it has.
+    /// [`SourceError`] if the text cannot be read. The server then continues with the ring that
+    /// it has.
     fn read(&mut self) -> Result<Zeroizing<Vec<u8>>, SourceError>;
 }
 
 /// A key ring in a file.
 ///
-/// Replacing it atomically (write another file, rename it) is best; the
-/// symbolic links that Kubernetes swaps and writing in place are noticed, too.
+/// Replace the file atomically: write a new file and rename it. A file that is written in place
+/// and the symbolic links that Kubernetes swaps are noticed too.
 #[derive(Debug)]
 pub struct RingFile {
     path: PathBuf,
@@ -74,7 +76,7 @@ enum Access {
 }
 
 impl RingFile {
-    /// The file at `path`, whatever is there at each reading.
+    /// A source that reads the file at `path`. The path is opened anew for each read.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> RingFile {
         RingFile { path: path.into(), access: Access::Unknown }
@@ -89,7 +91,7 @@ impl RingFile {
         if access == Access::Public && self.access != Access::Public {
             tracing::warn!(
                 target: "bulla",
-                "{} can be read by everybody on this machine (mode {:o}); chmod 600 it",
+                "{} can be read by everybody on this server (mode {:o}); run chmod 600 on it",
                 self.name(),
                 mode & 0o777
             );
@@ -110,7 +112,7 @@ impl RingSource for RingFile {
     }
 
     fn read(&mut self) -> Result<Zeroizing<Vec<u8>>, SourceError> {
-        // Opening a pipe would wait for its other end.
+        // Opening a pipe would block until another process opens its other end.
         if !self.path.metadata()?.is_file() {
             return Err("not a regular file".into());
         }
@@ -122,47 +124,48 @@ impl RingSource for RingFile {
     }
 }
 
-/// Keeps a [`RingHandle`] at what a [`RingSource`] says.
+/// Updates a [`RingHandle`] from a [`RingSource`].
 ///
-/// [`RingHandle::watch`] runs one in a thread of its own, which is what most
-/// want. On its own it is for programs with a loop of theirs, and for tests.
+/// Most applications call [`RingHandle::watch`], which runs a reloader in a thread. Use a
+/// reloader directly in tests, or if the program has a loop that can call
+/// [`check`](Reloader::check).
 pub struct Reloader<S> {
     source: S,
     ring: WeakRingHandle,
     /// The text of the ring in use.
     accepted: Seen,
-    /// What was refused and has been said to be.
+    /// The text that was rejected last, which has been logged.
     refused: Option<Seen>,
-    /// What the last reading gave, if it was something new.
+    /// The text of the last read, if it is neither in use nor settled.
     candidate: Option<Seen>,
 }
 
-/// What a reading gave: the digest of a text, or that there was none.
+/// The result of a read: the digest of the text, or [`UNREADABLE`].
 type Seen = [u8; 32];
 
 const UNREADABLE: Seen = [0; 32];
 
-/// What a look at the source has come to.
+/// The result of [`Reloader::check`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reload {
-    /// The source says what it said before.
+    /// The source has the ring that is in use.
     Unchanged,
-    /// It says something new, which counts when it still says so at the next look.
+    /// The source has a new text. It is used if the next check finds the same text.
     Unsettled,
-    /// There is another ring now.
+    /// The ring was replaced.
     Replaced,
-    /// What it says is no good; the ring stays.
+    /// The source has no valid ring. The ring in use stays.
     Refused,
-    /// Nobody has a handle any more.
+    /// The last [`RingHandle`] was dropped.
     Abandoned,
 }
 
 impl<S: RingSource> Reloader<S> {
-    /// Loads the first ring.
+    /// Loads the first ring from `source`.
     ///
     /// # Errors
-    /// [`ReloadError`]: there is no ring to begin with.
+    /// [`ReloadError`] if the source has no valid ring.
     pub fn new(mut source: S) -> Result<(RingHandle, Reloader<S>), ReloadError> {
         let text = source.read().map_err(ReloadError::Source)?;
         let now = UnixTime::now();
@@ -178,12 +181,12 @@ impl<S: RingSource> Reloader<S> {
         Ok((handle, reloader))
     }
 
-    /// Looks at the source. A new text counts when two looks in a row give it.
+    /// Reads the source once. A new text is used when two checks in a row find it.
     pub fn check(&mut self, now: UnixTime) -> Reload {
         let Some(handle) = self.ring.upgrade() else { return Reload::Abandoned };
         let read = self.source.read().map_err(ReloadError::Source);
         handle.set_health(|health| health.checked_at = Some(now));
-        // One error is as good as another: its text may have a time in it.
+        // All errors count as the same result, because their texts may contain a time.
         let seen = read.as_ref().map_or(UNREADABLE, |text| digest(text));
         if seen == self.accepted {
             self.settle(&handle, seen);
@@ -212,10 +215,10 @@ impl<S: RingSource> Reloader<S> {
         }
     }
 
-    /// The source is good and says `seen`.
+    /// Records that the source has a valid ring whose text is `seen`.
     fn settle(&mut self, handle: &RingHandle, seen: Seen) {
         if self.refused.take().is_some() {
-            tracing::info!(target: "bulla", "{} is good again", self.source.name());
+            tracing::info!(target: "bulla", "{} is usable again", self.source.name());
         }
         self.accepted = seen;
         self.candidate = None;
@@ -224,11 +227,11 @@ impl<S: RingSource> Reloader<S> {
 
     fn refuse(&mut self, handle: &RingHandle, seen: Seen, error: &ReloadError, now: UnixTime) {
         if self.refused.replace(seen) == Some(seen) {
-            return; // once is enough for the log
+            return; // already logged
         }
         tracing::error!(
             target: "bulla",
-            "{}: {error}; going on with the ring from before",
+            "{}: {error}; the previous ring stays in use",
             self.source.name()
         );
         handle.set_health(|health| {
@@ -237,7 +240,7 @@ impl<S: RingSource> Reloader<S> {
         });
     }
 
-    /// Looks at the source every so often, until the last handle is gone.
+    /// Checks the source every `every` until the last handle is dropped.
     fn run(mut self, every: Duration) {
         let mut rounds = Rounds::new(every, Instant::now());
         loop {
@@ -253,7 +256,7 @@ impl<S: RingSource> Reloader<S> {
     }
 }
 
-/// When the thread looks at the source.
+/// Decides when the thread checks the source.
 struct Rounds {
     every: Duration,
     next: Instant,
@@ -266,7 +269,7 @@ impl Rounds {
         Rounds { every, next: now + every, early: Early::Left }
     }
 
-    /// Whether to look now that something has woken the thread.
+    /// Whether the source is to be checked now that the thread has woken up.
     fn is_due(&mut self, now: Instant, handle: &RingHandle) -> bool {
         let (hinted, missed) = (handle.take_hint(), handle.has_missed());
         if now >= self.next {
@@ -283,7 +286,7 @@ impl Rounds {
     }
 }
 
-/// The look that an unknown key may cause between two regular ones.
+/// Whether an unknown key may still cause a check before the next regular one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Early {
     Left,
@@ -291,14 +294,16 @@ enum Early {
 }
 
 impl RingHandle {
-    /// Loads the ring of a source, and looks there again every so often, such
-    /// as every 60 seconds (at least once a day), in a thread of its own that ends with the last
-    /// handle. A token under an unknown key causes one more look between two.
+    /// Loads a ring from `source` and checks the source for changes every `every`.
     ///
-    /// A ring that cannot be read, is broken, has no primary key now, or has a
-    /// lower serial number than the present one, is not taken: there is one
-    /// line in the log, [`health`](RingHandle::health) says so, and the server
-    /// goes on with what it has.
+    /// A typical interval is 60 seconds. It is limited to between 10 milliseconds and 24 hours.
+    /// The checks run in a thread that ends when the last handle is dropped. If a token with an
+    /// unknown key arrives, one extra check is made before the next regular one.
+    ///
+    /// A new ring is rejected if it cannot be read or parsed, if it has no primary key at this
+    /// time, or if the ring in use has a serial number and the new ring has a lower one or none.
+    /// The previous ring then stays in use, the error is logged once, and
+    /// [`health`](RingHandle::health) reports it.
     ///
     /// ```no_run
     /// use std::time::Duration;
@@ -311,7 +316,7 @@ impl RingHandle {
     /// ```
     ///
     /// # Errors
-    /// [`ReloadError`]: there is no good ring to begin with.
+    /// [`ReloadError`] if the source has no valid ring, or if the thread cannot be started.
     pub fn watch(source: impl RingSource, every: Duration) -> Result<RingHandle, ReloadError> {
         let (handle, reloader) = Reloader::new(source)?;
         let thread = thread::Builder::new()
@@ -329,21 +334,21 @@ impl<S> fmt::Debug for Reloader<S> {
     }
 }
 
-/// Why a source's ring is not taken.
+/// Why the ring of a source was rejected.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ReloadError {
     /// The source could not be read.
     Source(SourceError),
-    /// What it says is no key ring.
+    /// The text is not a valid key ring.
     Ring(RingError),
-    /// No key of it is primary now.
+    /// The ring has no primary key at this time.
     NoPrimaryKey,
-    /// Its serial number is lower than that of the ring in use, or missing.
+    /// The ring in use has a serial number, and the new ring has a lower one or none.
     Backwards {
-        /// The serial number in use.
+        /// The serial number of the ring in use.
         have: u64,
-        /// The one found.
+        /// The serial number of the new ring.
         found: Option<u64>,
     },
 }
@@ -354,17 +359,17 @@ impl fmt::Display for ReloadError {
             ReloadError::Source(error) => error.fmt(f),
             ReloadError::Ring(error) => error.fmt(f),
             ReloadError::NoPrimaryKey => f.write_str(
-                "no key of the ring is primary now; give one a primary-from that has passed",
+                "the ring has no primary key now; one key needs a primary-from that has passed",
             ),
             ReloadError::Backwards { have, found: Some(found) } => write!(
                 f,
-                "the ring has the serial number {found} and the one in use {have}: it is older; \
-                 if it is what you want, give it a higher number"
+                "the ring has the serial number {found}, but the ring in use has {have}; to use \
+                 this ring, give it a higher number"
             ),
             ReloadError::Backwards { have, found: None } => write!(
                 f,
-                "the ring has no serial number and the one in use has {have}: begin it with \
-                 # serial: {}",
+                "the ring has no serial number, but the ring in use has {have}; to use this ring, \
+                 begin it with # serial: {}",
                 have.saturating_add(1)
             ),
         }
@@ -398,7 +403,7 @@ fn digest(text: &[u8]) -> Seen {
     primitives::digest(&[text])
 }
 
-/// A ring for the log: ids only.
+/// Describes a ring for the log, with key ids only.
 fn said(ring: &KeyRing, now: UnixTime) -> String {
     let ids: Vec<String> = ring.entries().map(|entry| entry.key_id().to_string()).collect();
     let primary = ring.primary_at(now).map_or("none".to_owned(), |id| id.to_string());
@@ -410,7 +415,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_between_two_looks_is_a_day_and_the_shortest_is_not_nothing() {
+    fn the_check_interval_is_limited_to_between_10_milliseconds_and_a_day() {
         let now = Instant::now();
         let waits = |every| Rounds::new(every, now).next - now;
         assert_eq!(waits(Duration::MAX), Duration::from_secs(86_400));
@@ -419,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn between_two_looks_every_hint_brings_one_and_unknown_keys_bring_one() {
+    fn between_regular_checks_each_hint_causes_a_check_and_unknown_keys_cause_one() {
         const EVERY: Duration = Duration::from_secs(60);
         let begun = Instant::now();
         let handle = RingHandle::from(KeyRing::generate().unwrap());
@@ -429,18 +434,18 @@ mod tests {
         for (at, why, looks) in [
             (0, nothing, false),
             (1, hint, true),
-            (1, nothing, false), // a hint is taken once
+            (1, nothing, false), // a hint causes one check
             (2, miss, true),
             (3, nothing, false),
-            (3, miss, false), // one for unknown keys is spent
+            (3, miss, false), // the check for unknown keys was made at 2
             (4, hint, true),
             (59, nothing, false),
             (60, nothing, true),
-            (61, nothing, false), // what was missed before is forgotten
+            (61, nothing, false), // the regular check has cleared the miss
             (62, miss, true),
             (119, nothing, false),
             (121, nothing, true),
-            (180, nothing, false), // late by a second, as the one before
+            (180, nothing, false), // the next regular check is 60 seconds after the one at 121
             (181, miss, true),
             (182, miss, true),
         ] {

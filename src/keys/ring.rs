@@ -1,4 +1,4 @@
-//! Which keys there are, and which of them is primary when (spec section 8).
+//! Key rings: their keys, the schedule of each key, and the text form (spec section 8).
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,25 +10,25 @@ use crate::keys::key::{Key, KeyError, KeyId};
 use crate::primitives::RandomError;
 use crate::time::UnixTime;
 
-/// The most keys that a ring holds.
+/// The maximum number of keys in a ring.
 pub const MAX_KEYS: usize = 64;
 
-/// The longest ring text in bytes: 64 KiB.
+/// The maximum length of a ring's text: 64 KiB.
 pub const MAX_RING_LEN: usize = 65_536;
 
-/// At least one key, each with its place in the schedule.
+/// A list of 1 to 64 keys, each with the times at which it is used.
 ///
-/// The text form is one key a line, with `#` comments; `;` serves for a line
-/// end, so that a ring fits an environment variable:
+/// The text form has one key per line and `#` comments. `;` also ends a line, so that a ring
+/// fits in an environment variable:
 ///
 /// ```text
-/// # sealed with until December, opens until the new year
+/// # primary until December, opens until the new year
 /// bulla-key-1.….9f3a12c4  open-until=2027-01-01T00:00:00Z
 /// bulla-key-1.….04be77d1  primary-from=2026-12-01T00:00:00Z
 /// ```
 ///
-/// Every server that has this text changes keys at the same instant by its
-/// own clock, and none needs to ask another.
+/// Every server that has this text changes to the new key at the same instant, by its own
+/// clock. Servers do not need to talk to each other.
 ///
 /// ```
 /// use bulla::{KeyRing, UnixTime};
@@ -50,25 +50,26 @@ pub const MAX_RING_LEN: usize = 65_536;
 /// ```
 #[derive(Debug)]
 pub struct KeyRing {
-    // Shared with handles, so that no key is copied.
+    // Shared with handles, so that keys are not copied.
     entries: Arc<Vec<RingEntry>>,
     serial: Option<u64>,
 }
 
 impl KeyRing {
-    /// A ring of one new key, primary at all times.
+    /// Makes a ring with one new key, which is always primary.
     ///
     /// # Errors
-    /// [`RandomError`] when the operating system's random generator fails.
+    /// [`RandomError`] if the operating system's random generator fails.
     pub fn generate() -> Result<KeyRing, RandomError> {
         Ok(KeyRing { entries: Arc::new(vec![RingEntry::new(Key::generate()?)]), serial: None })
     }
 
-    /// A ring of the given entries, in their order.
+    /// Makes a ring from entries and keeps their order.
     ///
     /// # Errors
-    /// As for parsing, without a line: [`RingError::line`] gives the entry's
-    /// number, counted from 1.
+    /// [`RingError`] if there are no entries or more than [`MAX_KEYS`], if two have the same key
+    /// id, or if a key's `open_until` is not after its `primary_from`. [`RingError::line`] is the
+    /// number of the entry, counted from 1.
     pub fn new(entries: impl IntoIterator<Item = RingEntry>) -> Result<KeyRing, RingError> {
         let mut ring = Vec::new();
         for (entry, line) in entries.into_iter().zip(1..) {
@@ -77,31 +78,35 @@ impl KeyRing {
         KeyRing::of(ring, None)
     }
 
-    /// The key that seals at a time, if any: of the keys that are primary by
-    /// then and still open, the one that became primary last, and of several
-    /// the one listed first.
+    /// The primary key at `now`: the key that seals and signs.
+    ///
+    /// This is the key with the latest `primary_from` among those whose `primary_from` is not
+    /// after `now` and whose `open_until`, if any, is after it. Of several such keys, the first
+    /// in the ring is primary. `None` if there is no such key.
     #[must_use]
     pub fn primary_at(&self, now: UnixTime) -> Option<KeyId> {
         primary_at(&self.entries, RingEntry::schedule, now).map(RingEntry::key_id)
     }
 
-    /// The entries in their order.
+    /// The entries, in the order of the ring.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = &RingEntry> {
         self.entries.iter()
     }
 
-    /// The serial number that the text has in a comment, `# serial: 7` alone on
-    /// a line: it counts how often the ring was changed. Servers that follow a
-    /// ring refuse one with a lower number than they have.
+    /// The ring's serial number, from a comment such as `# serial: 7` alone on a line.
+    ///
+    /// It counts how often the ring was changed. If a ring has a serial number, a `RingHandle`
+    /// that watches its source does not replace it by a ring with a lower number or none.
     #[must_use]
     pub fn serial(&self) -> Option<u64> {
         self.serial
     }
 
-    /// The secret text form, one key a line. Anyone who has it can make tokens.
+    /// The secret text form, one key per line. Anyone who has it can forge tokens.
     #[must_use]
     pub fn expose_text(&self) -> Zeroizing<String> {
-        // A line is at most 64 + 34 + 32 + 1 characters; growing would leave copies behind.
+        // A line has at most 64 + 34 + 32 + 1 characters. A string that grows leaves copies of
+        // its content in freed memory.
         let mut text = Zeroizing::new(String::with_capacity(
             self.entries.len().saturating_mul(131).saturating_add(31),
         ));
@@ -121,7 +126,7 @@ impl KeyRing {
         text
     }
 
-    /// The same ring once more.
+    /// Another owner of the same keys.
     pub(crate) fn share(&self) -> KeyRing {
         KeyRing { entries: Arc::clone(&self.entries), serial: self.serial }
     }
@@ -148,7 +153,7 @@ fn push(ring: &mut Vec<RingEntry>, entry: RingEntry, line: usize) -> Result<(), 
     Ok(())
 }
 
-/// A key of a ring, and when it is used.
+/// A key of a ring with its schedule.
 #[derive(Debug)]
 pub struct RingEntry {
     key: Key,
@@ -156,20 +161,20 @@ pub struct RingEntry {
 }
 
 impl RingEntry {
-    /// A key that counts as primary from 1970 and opens for as long as it is in the ring.
+    /// An entry whose key may be primary from 1970 and opens as long as it is in the ring.
     #[must_use]
     pub fn new(key: Key) -> RingEntry {
         RingEntry { key, schedule: Schedule { primary_from: UnixTime::EPOCH, open_until: None } }
     }
 
-    /// From when the key may be primary. Until then it only opens.
+    /// Sets the time from which the key may be primary. Before it, the key only opens.
     #[must_use]
     pub fn with_primary_from(mut self, at: UnixTime) -> RingEntry {
         self.schedule.primary_from = at;
         self
     }
 
-    /// Until when the key opens its tokens.
+    /// Sets the time until which the key opens its tokens.
     #[must_use]
     pub fn with_open_until(mut self, at: UnixTime) -> RingEntry {
         self.schedule.open_until = Some(at);
@@ -182,13 +187,13 @@ impl RingEntry {
         self.key.id()
     }
 
-    /// From when the key may be primary.
+    /// The time from which the key may be primary.
     #[must_use]
     pub fn primary_from(&self) -> UnixTime {
         self.schedule.primary_from
     }
 
-    /// Until when the key opens its tokens, if that is limited.
+    /// The time until which the key opens its tokens. `None` if there is no limit.
     #[must_use]
     pub fn open_until(&self) -> Option<UnixTime> {
         self.schedule.open_until
@@ -215,7 +220,7 @@ impl Schedule {
     }
 }
 
-/// The rule of [`KeyRing::primary_at`], for anything that has a schedule.
+/// The rule of [`KeyRing::primary_at`] for any items that have a schedule.
 pub(crate) fn primary_at<T>(
     items: &[T],
     schedule: impl Fn(&T) -> Schedule,
@@ -224,7 +229,7 @@ pub(crate) fn primary_at<T>(
     items
         .iter()
         .filter(|item| schedule(item).primary_from <= now && schedule(item).is_open_at(now))
-        // Of equals max_by_key takes the last, and the rule the first.
+        // Among equal items, max_by_key takes the last, but the rule takes the first.
         .rev()
         .max_by_key(|item| schedule(item).primary_from)
 }
@@ -237,7 +242,7 @@ impl FromStr for KeyRing {
     }
 }
 
-/// A file's bytes; text that is not UTF-8 is an error that names the line.
+/// Parses the bytes of a file. If they are not UTF-8, the error names the line.
 impl TryFrom<&[u8]> for KeyRing {
     type Error = RingError;
 
@@ -272,7 +277,7 @@ impl KeyRing {
     }
 }
 
-/// LF, CRLF and `;` end a line; a CR elsewhere is a character like any other.
+/// The lines of a ring text: LF, CRLF and `;` end a line, a CR alone does not.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive('\n').flat_map(|line| {
         let line = line.strip_suffix("\r\n").or(line.strip_suffix('\n')).unwrap_or(line);
@@ -297,7 +302,7 @@ fn schedule<'a>(words: impl Iterator<Item = &'a str>, line: usize) -> Result<Sch
     Ok(Schedule { primary_from: primary_from.unwrap_or(UnixTime::EPOCH), open_until })
 }
 
-/// The first `# serial: N` counts.
+/// The serial number in a line of the form `# serial: N`.
 fn serial(line: &str) -> Option<u64> {
     let digits = line.trim_ascii().strip_prefix("# serial: ")?;
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
@@ -314,23 +319,23 @@ fn line_ends(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| matches!(byte, b'\n' | b';')).count()
 }
 
-/// Why a key ring is refused. It names the line and never repeats its content.
+/// Why a key ring was rejected. It names the line and never repeats its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RingError {
-    /// More than 64 KiB: this is not a key ring.
+    /// The text is longer than 64 KiB.
     TooLong {
-        /// Its length in bytes.
+        /// The length of the text in bytes.
         len: usize,
     },
-    /// Not UTF-8.
+    /// The text is not UTF-8.
     NotUtf8 {
         /// The line, counted from 1.
         line: usize,
     },
     /// The text begins with a byte order mark.
     ByteOrderMark,
-    /// The line does not begin with a key, or with one that is refused.
+    /// The line does not begin with a key, or the key was rejected.
     Key {
         /// The line, counted from 1.
         line: usize,
@@ -342,26 +347,26 @@ pub enum RingError {
         /// The line, counted from 1.
         line: usize,
     },
-    /// An attribute's value is not an instant.
+    /// The value of an attribute is not an instant.
     Instant {
         /// The line, counted from 1.
         line: usize,
         /// The attribute's name.
         attribute: &'static str,
     },
-    /// An attribute stands twice on one line.
+    /// A line has the same attribute twice.
     RepeatedAttribute {
         /// The line, counted from 1.
         line: usize,
         /// The attribute's name.
         attribute: &'static str,
     },
-    /// More keys than a ring may hold.
+    /// The ring has more than [`MAX_KEYS`] keys.
     TooManyKeys {
-        /// The line of the first key too many, counted from 1.
+        /// The line of the first key above the limit, counted from 1.
         line: usize,
     },
-    /// A key with this id stands on an earlier line.
+    /// An earlier line has a key with the same id.
     DuplicateKey {
         /// The line, counted from 1.
         line: usize,
@@ -373,12 +378,12 @@ pub enum RingError {
         /// The line, counted from 1.
         line: usize,
     },
-    /// There is no key at all.
+    /// The ring has no key.
     Empty,
 }
 
 impl RingError {
-    /// The line, counted from 1; 0 when it is the text as a whole.
+    /// The line, counted from 1. 0 if the error concerns the whole text.
     #[must_use]
     pub fn line(&self) -> usize {
         match *self {
@@ -410,21 +415,21 @@ impl fmt::Display for RingError {
                 f.write_str("begins with a byte order mark; save it as UTF-8 without one")
             }
             RingError::Key { source, .. } => source.fmt(f),
-            RingError::UnknownAttribute { .. } => f.write_str(
-                "after the key come primary-from=INSTANT and open-until=INSTANT, and nothing else",
-            ),
+            RingError::UnknownAttribute { .. } => {
+                f.write_str("only primary-from=INSTANT and open-until=INSTANT may follow the key")
+            }
             RingError::Instant { attribute, .. } => write!(
                 f,
                 "{attribute} takes an instant like 2026-12-01T00:00:00Z (UTC, whole seconds)"
             ),
             RingError::RepeatedAttribute { attribute, .. } => {
-                write!(f, "{attribute} stands here twice")
+                write!(f, "{attribute} is given twice")
             }
             RingError::TooManyKeys { .. } => {
-                write!(f, "one key too many: a ring holds at most {MAX_KEYS}")
+                write!(f, "too many keys: a ring has at most {MAX_KEYS}")
             }
             RingError::DuplicateKey { key_id, .. } => {
-                write!(f, "a key with the id {key_id} stands on an earlier line; remove one")
+                write!(f, "an earlier line has the same key id, {key_id}; remove one of them")
             }
             RingError::NeverPrimary { .. } => f.write_str(
                 "open-until must be after primary-from, or the key would retire before it is used",

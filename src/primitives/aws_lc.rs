@@ -1,4 +1,4 @@
-//! The backend of the feature `aws-lc-rs`: ChaCha20-Poly1305 in assembly.
+//! The backend of the feature `aws-lc-rs`, with ChaCha20-Poly1305 in assembly.
 
 use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use chacha20::{R20, hchacha};
@@ -6,11 +6,11 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{BadTag, NONCE_LEN, Secret, TAG_LEN};
 
-/// XChaCha20-Poly1305 under one sealing key; wiped on drop.
+/// XChaCha20-Poly1305 with one sealing key. The key is wiped on drop.
 ///
-/// XChaCha20-Poly1305 is ChaCha20-Poly1305 under a subkey of the first 16 bytes
-/// of the nonce (draft-irtf-cfrg-xchacha, section 2.3), so a context is made for
-/// each token. It lies in memory that AWS-LC allocates, and wipes when it frees it.
+/// XChaCha20-Poly1305 is ChaCha20-Poly1305 with a subkey that is derived from the first 16 bytes
+/// of the nonce (draft-irtf-cfrg-xchacha, section 2.3). Therefore each token needs a new context.
+/// AWS-LC allocates its memory, and wipes it when it frees it.
 pub(crate) struct SealingKey(Secret);
 
 impl SealingKey {
@@ -32,7 +32,7 @@ impl SealingKey {
         tag.as_ref().try_into().expect("its tags have 16 bytes")
     }
 
-    /// Decrypts `body` in place if its tag holds. It holds nothing of the plaintext otherwise.
+    /// Decrypts `body` in place if the tag is right, and wipes it otherwise.
     pub(crate) fn decrypt(
         &self,
         nonce: &[u8; NONCE_LEN],
@@ -41,8 +41,8 @@ impl SealingKey {
         tag: &[u8; TAG_LEN],
     ) -> Result<(), BadTag> {
         let (key, nonce) = self.of_token(nonce);
-        // Deciphering and authenticating are one pass: on a bad tag the body may have
-        // been overwritten already.
+        // AWS-LC decrypts and authenticates in one pass, so the body may contain plaintext when
+        // the tag turns out to be wrong.
         match key.open_in_place_separate_tag(nonce, Aad::from(associated_data), tag, body) {
             Ok(_) => Ok(()),
             Err(_) => {
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_backends_write_and_read_the_same_bytes() {
+    fn both_backends_encrypt_to_and_decrypt_the_same_bytes() {
         let (key, nonce) = (Zeroizing::new([0x61; 32]), std::array::from_fn(|n| n as u8 * 11));
         let (ours, theirs) = (SealingKey::new(&key), rustcrypto::SealingKey::new(&key));
         for len in (0..300).chain([1024, 6100]) {
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_a_forgery_is_left_in_plain() {
+    fn a_body_with_a_wrong_tag_is_wiped() {
         let (key, nonce) = (Zeroizing::new([1; 32]), [2; NONCE_LEN]);
         let key = SealingKey::new(&key);
         let mut body = *b"what only the server reads";

@@ -1,6 +1,7 @@
-//! Which cipher, hash and generator: the only folder that names any.
+//! Cryptography: the cipher, the MAC, the hash, key derivation and the random generator.
 //!
-//! A feature swaps who computes, never what: every backend passes the same vectors.
+//! No other folder names an algorithm. A feature selects the backend of the cipher, but never the
+//! algorithm: all backends pass the same vectors.
 
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc;
@@ -32,7 +33,7 @@ pub(crate) const MAC_LEN: usize = 32;
 
 pub(crate) type Secret = Zeroizing<[u8; 32]>;
 
-/// HKDF-SHA256 without salt (spec section 2). `info` is joined without separators.
+/// HKDF-SHA256 without salt (spec section 2). The parts of `info` are joined without separators.
 pub(crate) fn derive<const N: usize>(key: &[u8; 32], info: &[&[u8]]) -> Zeroizing<[u8; N]> {
     let mut out = Zeroizing::new([0; N]);
     Hkdf::<Sha256>::new(None, key)
@@ -41,10 +42,11 @@ pub(crate) fn derive<const N: usize>(key: &[u8; 32], info: &[&[u8]]) -> Zeroizin
     out
 }
 
-/// HMAC-SHA256 under one signing key, its key state prepared once; wiped on drop.
+/// HMAC-SHA256 with one signing key. The key is wiped on drop.
 ///
-/// RustCrypto's with either backend: with SHA extensions it takes 190 ns for a small
-/// token and 1.35 µs for 2.4 kB, and that of aws-lc-rs 255 ns and 1.41 µs.
+/// The key's state is computed once. Both backends use RustCrypto's HMAC because it is faster:
+/// with SHA extensions it takes 190 ns for a small token and 1.35 µs for 2.4 kB, and the HMAC of
+/// aws-lc-rs takes 255 ns and 1.41 µs.
 pub(crate) struct SigningKey(Hmac<Sha256>);
 
 impl SigningKey {
@@ -56,17 +58,17 @@ impl SigningKey {
         self.0.clone().chain_update(message).finalize().into_bytes().into()
     }
 
-    /// Compares in constant time.
+    /// Checks `mac` in constant time.
     pub(crate) fn check(&self, message: &[u8], mac: &[u8]) -> Result<(), BadTag> {
         self.0.clone().chain_update(message).verify_slice(mac).map_err(|_| BadTag)
     }
 }
 
-/// A tag or mac does not hold.
+/// A tag or MAC is wrong.
 #[derive(Debug)]
 pub(crate) struct BadTag;
 
-/// SHA-256.
+/// SHA-256 of the joined parts.
 pub(crate) fn digest(parts: &[&[u8]]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in parts {
@@ -75,14 +77,14 @@ pub(crate) fn digest(parts: &[&[u8]]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// `N` bytes from the operating system.
+/// `N` random bytes from the operating system.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], RandomError> {
     let mut bytes = [0; N];
     fill(&mut bytes).map_err(|_| RandomError)?;
     Ok(bytes)
 }
 
-/// The operating system's random generator failed; nothing was made.
+/// The operating system's random generator failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RandomError;
 

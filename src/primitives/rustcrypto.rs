@@ -1,11 +1,11 @@
-//! The default backend: Rust throughout.
+//! The default backend, RustCrypto, in pure Rust.
 
 use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305};
 
 use super::{BadTag, NONCE_LEN, Secret, TAG_LEN};
 
-/// XChaCha20-Poly1305 under one sealing key; wiped on drop.
+/// XChaCha20-Poly1305 with one sealing key. The key is wiped on drop.
 pub(crate) struct SealingKey(XChaCha20Poly1305);
 
 impl SealingKey {
@@ -26,7 +26,7 @@ impl SealingKey {
             .into()
     }
 
-    /// Decrypts `body` in place if its tag holds, and leaves it alone otherwise.
+    /// Decrypts `body` in place if the tag is right, and does not change it otherwise.
     pub(crate) fn decrypt(
         &self,
         nonce: &[u8; NONCE_LEN],

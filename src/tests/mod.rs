@@ -1,5 +1,5 @@
-//! Tests that need to see inside the crate: chosen nonces, example keys, and a random
-//! generator that fails.
+//! Tests that need private items: chosen nonces, example keys, and a random generator that can
+//! be made to fail.
 
 mod randomless;
 mod vectors;

@@ -1,6 +1,7 @@
-//! What is left when the operating system has no randomness. Here and not in tests/it,
-//! because the generator can be made to fail only inside the crate;
-//! `tests/no_randomness.sh` does it from outside.
+//! The behaviour when the operating system's random generator fails.
+//!
+//! These tests are not in tests/it, because only code inside the crate can make the generator
+//! fail. `tests/no_randomness.sh` makes it fail from outside the process.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -55,7 +56,7 @@ fn after(seconds: u64) -> UnixTime {
 }
 
 #[test]
-fn no_key_and_no_ring_is_made() {
+fn keys_and_rings_cannot_be_made_without_randomness() {
     without_randomness(|| {
         assert_eq!(Key::generate().unwrap_err(), RandomError);
         assert_eq!(KeyRing::generate().unwrap_err(), RandomError);
@@ -63,7 +64,7 @@ fn no_key_and_no_ring_is_made() {
 }
 
 #[test]
-fn nothing_is_sealed_and_everything_else_goes_on() {
+fn without_randomness_only_sealing_fails() {
     let ring = KeyRing::generate().unwrap();
     let sealer = Sealer::<Account>::new(&ring, LIFETIME);
     let signer = Signer::<Account>::new(&ring, LIFETIME);
@@ -73,16 +74,16 @@ fn nothing_is_sealed_and_everything_else_goes_on() {
         assert_eq!(sealer.open_at(&sealed, T0).unwrap().payload, ADA);
         let signed = signer.sign_at(&ADA, T0).unwrap();
         assert_eq!(signer.verify_at(signed, T0).unwrap().payload, ADA);
-        // Another ring with its subkeys needs none either.
+        // Parsing a ring and deriving subkeys need no randomness either.
         let again: KeyRing = ring.expose_text().parse().unwrap();
         assert!(Sealer::<Account>::new(again, LIFETIME).open_at(&sealed, T0).is_ok());
     });
-    assert!(sealer.seal_at(&ADA, T0).is_ok(), "once it works again, so does sealing");
+    assert!(sealer.seal_at(&ADA, T0).is_ok(), "sealing works again when the generator does");
 }
 
-/// Who overlooks the error must not send the token of whoever came before.
+/// A caller that ignores the error must not send the token of another user.
 #[test]
-fn a_failed_sealing_leaves_no_older_token_in_the_buffer() {
+fn the_buffer_is_empty_after_sealing_has_failed() {
     let sealer = Sealer::<Account>::new(KeyRing::generate().unwrap(), LIFETIME);
     let mut token = String::new();
     sealer.seal_into(&ADA, T0, &mut token).unwrap();
@@ -91,7 +92,7 @@ fn a_failed_sealing_leaves_no_older_token_in_the_buffer() {
     assert_eq!(token, "");
 }
 
-/// One browser or one mobile client, and what its sessions have to say.
+/// The sessions of one application, with the events that they emit.
 struct World {
     sessions: Sessions<Account>,
     events: Arc<Mutex<Vec<Event>>>,
@@ -145,10 +146,11 @@ impl World {
 
 type Act = fn(&Session<Account>) -> Result<(), SessionError>;
 
-/// What writes a session needs randomness, and how many draws. Whichever of them fails,
-/// the session stays as it was, no token leaves, and nobody is revoked.
+/// A change to a session calls the random generator several times. The table has the number of
+/// calls, for cookies and for bearer tokens. Whichever call fails, the session stays as it was, the
+/// response has no token, and nothing is revoked.
 #[test]
-fn a_change_that_lacks_randomness_anywhere_changes_nothing() {
+fn a_change_that_fails_for_lack_of_randomness_changes_nothing() {
     let ring = KeyRing::generate().unwrap().expose_text().to_string();
     let table: [(&str, Act, [u32; 2]); 5] = [
         ("start", |session| session.start(Account { id: 1 }), [2, 3]),
@@ -180,7 +182,7 @@ fn a_change_that_lacks_randomness_anywhere_changes_nothing() {
 }
 
 #[test]
-fn a_guest_who_cannot_be_signed_in_gets_no_cookie() {
+fn a_failed_sign_in_sets_no_cookie() {
     let world = World::new(&KeyRing::generate().unwrap().expose_text());
     for works in 0..2 {
         let session = world.load(&[], T0);
@@ -200,16 +202,16 @@ fn signing_out_needs_no_randomness() {
             without_randomness(|| {
                 let session = world.load(&headers, T0);
                 end(&session).unwrap();
-                assert!(world.tokens_out(&session) > 0, "the tokens are removed");
-                assert!(world.load(&headers, T0).get().is_none(), "and their copies revoked");
+                assert!(world.tokens_out(&session) > 0, "the tokens are deleted");
+                assert!(world.load(&headers, T0).get().is_none(), "copies are revoked");
             });
         }
     }
 }
 
-/// By activity, by a new key, and by both; and along with a change.
+/// A renewal because of activity, of a new primary key, and of both.
 #[test]
-fn a_renewal_that_lacks_randomness_is_an_event_and_the_session_goes_on() {
+fn a_renewal_that_fails_for_lack_of_randomness_emits_an_event_and_the_session_continues() {
     let old = KeyRing::generate().unwrap().expose_text().to_string();
     let new = format!("{}{old}", KeyRing::generate().unwrap().expose_text().as_str());
     for channel in [Channel::Cookie, Channel::Bearer] {
@@ -222,20 +224,20 @@ fn a_renewal_that_lacks_randomness_is_an_event_and_the_session_goes_on() {
                 assert_eq!(session.get().as_deref(), Some(&ADA));
                 session.commit().into_iter().collect::<Vec<_>>()
             });
-            assert!(lines.iter().all(|line| !line.sensitive), "no token leaves");
-            assert!(lines.iter().any(|line| line.name == "vary"), "it was read all the same");
+            assert!(lines.iter().all(|line| !line.sensitive), "the response has no token");
+            assert!(lines.iter().any(|line| line.name == "vary"), "the session was read");
             let events = std::mem::take(&mut *world.events.lock().unwrap());
             assert_eq!(events.last(), Some(&Event::NotRenewed(SealError::Random)));
 
             let session = world.load(&headers, after(at + 60));
-            assert_eq!(session.get().as_deref(), Some(&ADA), "it goes on");
-            assert_eq!(world.tokens_out(&session), 1, "and is renewed by the next");
+            assert_eq!(session.get().as_deref(), Some(&ADA), "the session continues");
+            assert_eq!(world.tokens_out(&session), 1, "the next request renews it");
         }
     }
 }
 
 #[test]
-fn a_change_is_sent_without_the_renewal_that_lacks_randomness() {
+fn a_change_is_sent_even_if_its_renewal_lacks_randomness() {
     let old = KeyRing::generate().unwrap().expose_text().to_string();
     let new = format!("{}{old}", KeyRing::generate().unwrap().expose_text().as_str());
     let headers = World::new(&old).signed_in(Channel::Bearer);
@@ -250,13 +252,13 @@ fn a_change_is_sent_without_the_renewal_that_lacks_randomness() {
 }
 
 #[test]
-fn an_old_session_that_cannot_be_sealed_anew_stays_the_old_library_s() {
+fn a_session_that_cannot_be_migrated_keeps_the_cookie_of_the_old_library() {
     let world = World::new(&KeyRing::generate().unwrap().expose_text());
     let headers = [("cookie".to_owned(), "id=old".to_owned())];
     for works in 0..2 {
         let session = world.load(&headers, T0);
         with_randomness_for(works, || assert!(session.get().is_none()));
-        assert_eq!(world.tokens_out(&session), 0, "the old cookie is not removed");
+        assert_eq!(world.tokens_out(&session), 0, "the old cookie is not deleted");
         let events = std::mem::take(&mut *world.events.lock().unwrap());
         let error = SessionError::Seal(SealError::Random);
         assert!(events.contains(&Event::NotAdopted(error)), "{events:?}");

@@ -1,5 +1,7 @@
-//! The vectors of spec/vectors against this implementation. Here and not in
-//! tests/it, because example keys and chosen nonces exist only inside the crate.
+//! Checks this implementation against the vectors in spec/vectors.
+//!
+//! These tests are not in tests/it, because only code inside the crate can use example keys and
+//! choose nonces.
 
 use std::fs;
 use std::path::Path;
@@ -20,7 +22,7 @@ use crate::token::wire::{self, Authentic, Body, Claims, MAX_TOKEN_LEN};
 use crate::transport::cookie::MAX_COOKIE_LEN;
 use crate::transport::pieces::{HEADER_LEN, join, split};
 
-/// Runs `check` on every vector of a file, which has at least `least` of them.
+/// Runs `check` on every vector of a file, which must have at least `least` vectors.
 #[track_caller]
 fn each(file: &str, least: usize, check: impl Fn(&Vector<'_>)) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec/vectors").join(file);
@@ -37,11 +39,11 @@ struct Vector<'a>(&'a Value);
 
 impl<'a> Vector<'a> {
     fn text(&self, field: &str) -> &'a str {
-        self.0[field].as_str().unwrap_or_else(|| panic!("{field} is no text"))
+        self.0[field].as_str().unwrap_or_else(|| panic!("{field} is not a string"))
     }
 
     fn number(&self, field: &str) -> u64 {
-        self.0[field].as_u64().unwrap_or_else(|| panic!("{field} is no number"))
+        self.0[field].as_u64().unwrap_or_else(|| panic!("{field} is not a number"))
     }
 
     fn time(&self, field: &str) -> UnixTime {
@@ -60,7 +62,7 @@ impl<'a> Vector<'a> {
         self.0[field].as_array().unwrap().iter().map(Vector)
     }
 
-    /// A ring of the vector's one key.
+    /// A ring with only the vector's key.
     fn ring(&self) -> KeyRing {
         KeyRing::new([RingEntry::new(Key::unchecked(&self.array("key")))]).unwrap()
     }
@@ -75,7 +77,7 @@ impl<'a> Vector<'a> {
     }
 }
 
-/// The vectors' keys are example keys, which are refused everywhere else.
+/// Accepts example keys, because the vectors use them. All other code rejects them.
 fn fit_or_example(key: &Key) -> Result<(), KeyError> {
     match key.refuse_unfit() {
         Err(KeyError::Example) => Ok(()),
@@ -189,7 +191,7 @@ fn signing() {
     });
 }
 
-/// Steps 1 to 13 for raw payloads, as the typed verbs take them.
+/// Steps 1 to 13 of opening, for a payload of bytes.
 fn open(
     vector: &Vector<'_>,
     buf: &mut Vec<u8>,
@@ -243,7 +245,7 @@ fn opening() {
     });
 }
 
-/// The names of spec section 7.
+/// The name of an error in spec section 7.
 fn name(error: &OpenError) -> &'static str {
     match error {
         OpenError::TooLong { .. } => "too-long",
@@ -430,14 +432,14 @@ impl Stream {
 }
 
 #[test]
-fn a_sealing_key_gives_nothing_of_a_body_whose_tag_does_not_hold() {
+fn decrypting_with_a_wrong_tag_reveals_no_plaintext() {
     let key = SealingKey::new(&Key::unchecked(&[7; 32]).derive("bulla/1/seal", b"p"));
     let (nonce, mut body) = ([1; 24], *b"body");
     let mut tag = key.encrypt(&nonce, b"ad", &mut body);
     let encrypted = body;
     tag[0] ^= 1;
     assert!(key.decrypt(&nonce, b"ad", &mut body, &tag).is_err());
-    // RustCrypto looks at the tag first; AWS-LC deciphers on the way, and then wipes.
+    // RustCrypto checks the tag before it decrypts. AWS-LC does both in one pass and then wipes.
     let expected = if cfg!(feature = "aws-lc-rs") { [0; 4] } else { encrypted };
-    assert_eq!(body, expected, "nothing of the plaintext is left");
+    assert_eq!(body, expected, "the body contains no plaintext");
 }

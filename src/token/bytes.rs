@@ -1,5 +1,6 @@
-//! Tokens of bytes under one purpose. The steps of making and opening a token stand here
-//! once, for both modes (spec sections 5 to 7).
+//! Tokens of bytes with one purpose.
+//!
+//! This file has the steps of making and opening a token, for both modes (spec sections 5 to 7).
 
 use std::time::Duration;
 
@@ -13,8 +14,10 @@ use crate::token::subkeys::{Subkeys, Timeless};
 use crate::token::wipe::Buffer;
 use crate::token::wire::{self, Authentic, Body, Claims, MAX_TOKEN_LEN, Mode};
 
-/// How a mode protects a token's bytes. A token is its head (prefix and key id), a nonce,
-/// the body and a tag; in the signed mode the nonce has no bytes.
+/// The cryptography of a mode.
+///
+/// A token consists of its head (prefix and key id), a nonce, the body and a tag. In the signed
+/// mode the nonce is empty.
 pub(crate) trait Scheme {
     const MODE: Mode;
     /// The label under which subkeys are derived (spec section 3).
@@ -26,11 +29,11 @@ pub(crate) trait Scheme {
 
     fn nonce() -> Result<Self::Nonce, RandomError>;
 
-    /// Protects `raw`, which is all of a token but the tag, and appends the tag.
+    /// Protects `raw`, which is a token without its tag, and appends the tag.
     fn protect(key: &Self::Key, nonce: &Self::Nonce, raw: &mut Vec<u8>);
 
-    /// Step 6 of opening: checks the tag and returns the body in the clear. `None` if
-    /// `raw` is too short.
+    /// Step 6 of opening: checks the tag and returns the decrypted body. `None` if `raw` is too
+    /// short.
     fn check<'b>(key: &Self::Key, raw: &'b mut [u8]) -> Option<Result<&'b [u8], BadTag>>;
 }
 
@@ -48,7 +51,7 @@ impl<S: Scheme> Tokens<S> {
         Tokens { keys, bucket, limit: MAX_TOKEN_LEN }
     }
 
-    /// The key under which a token is made at `now`.
+    /// The id of the primary key at `now`.
     pub(crate) fn primary_at(&self, now: UnixTime) -> Result<KeyId, SealError> {
         self.keys.now().primary_at(now).map(|key| key.id)
     }
@@ -70,7 +73,7 @@ impl<S: Scheme> Tokens<S> {
         self.make_with(now, claims, &S::nonce()?, token, encode)
     }
 
-    /// Makes a token with a given nonce. Only the vectors choose one.
+    /// Makes a token with a given nonce. Outside of tests, only `make` calls this.
     pub(crate) fn make_with(
         &self,
         now: UnixTime,
@@ -92,7 +95,7 @@ impl<S: Scheme> Tokens<S> {
         }
         S::protect(&key.key, nonce, &mut raw);
         wire::encode(&raw, token);
-        raw.clear(); // this is what the client gets: nothing to wipe
+        raw.clear(); // these bytes are sent to the client, so they need not be wiped
         Ok(key.id)
     }
 

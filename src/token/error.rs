@@ -1,7 +1,7 @@
-//! Why sealing and opening fail, in the order in which they can.
+//! The errors of sealing and opening.
 //!
-//! These errors are for the programmer and the log. A client must learn no
-//! more than that there is no valid token: answer every variant alike.
+//! They are for programmers and logs. Do not show them to clients: a client must learn only that
+//! it has no valid token, so answer all variants in the same way.
 
 use std::fmt;
 
@@ -10,21 +10,21 @@ use crate::primitives::RandomError;
 use crate::time::UnixTime;
 use crate::token::payload::PayloadError;
 
-/// Why a token could not be sealed or signed. Nothing was made.
+/// Why a token could not be sealed or signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SealError {
-    /// No key of the ring is primary now: its schedule begins later or has ended.
+    /// The ring has no primary key at this time: every key is primary later or has been retired.
     NoPrimaryKey,
     /// The operating system's random generator failed.
     Random,
     /// The payload could not be encoded.
     Payload(PayloadError),
-    /// The token would be too long.
+    /// The token would be longer than the limit.
     TooLong {
-        /// Characters that the token would have.
+        /// The length of the token in characters.
         len: usize,
-        /// Characters that it may have.
+        /// The limit in characters.
         limit: usize,
     },
 }
@@ -32,7 +32,7 @@ pub enum SealError {
 impl fmt::Display for SealError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SealError::NoPrimaryKey => f.write_str("no key of the ring is primary at this time"),
+            SealError::NoPrimaryKey => f.write_str("the ring has no primary key at this time"),
             SealError::Random => RandomError.fmt(f),
             SealError::Payload(error) => write!(f, "the payload could not be encoded: {error}"),
             SealError::TooLong { len, limit } => {
@@ -56,7 +56,9 @@ impl From<PayloadError> for SealError {
     }
 }
 
-/// Why a token was refused: the first failing step of spec section 7.
+/// Why a token was refused: the first step of spec section 7 that failed.
+///
+/// Tell the client only that it has no valid token.
 ///
 /// ```
 /// use std::time::Duration;
@@ -74,60 +76,65 @@ impl From<PayloadError> for SealError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// Step 1: longer than the limit; no other work was done.
+    /// Step 1: the token is longer than the limit. No other check was made.
     TooLong {
-        /// Characters that the token has.
+        /// The length of the token in characters.
         len: usize,
-        /// Characters that it may have.
+        /// The limit in characters.
         limit: usize,
     },
-    /// Step 2: not a token of this mode and version.
+    /// Step 2: the token does not begin with the prefix of this mode and version.
     Prefix,
-    /// Step 3: not base64url in its one spelling.
+    /// Step 3: the token is not canonical base64url.
     Encoding,
-    /// Step 4: too short to be a token.
+    /// Step 4: the text is too short to be a token.
     TooShort,
-    /// Step 5: the ring has no such key: another server's, or dropped from the ring.
+    /// Step 5: the ring has no key with this id. Another server may have it, or it was removed.
     UnknownKey(KeyId),
-    /// Step 6: forged, altered, or made for another purpose.
+    /// Step 6: the token was forged, altered, or made for another purpose.
     BadTag(KeyId),
-    /// Step 7: authentic, but not laid out as the format says.
+    /// Step 7: the token is authentic, but its body is malformed.
     MalformedBody,
     /// Step 8: the key's `open-until` has passed.
     RetiredKey(KeyId),
-    /// Step 9: issued more than 60 seconds in the future.
+    /// Step 9: the token was issued more than 60 seconds in the future.
     NotYetValid {
-        /// When the token says that it was issued.
+        /// The time at which the token was issued, by the clock of the server that made it.
         issued_at: UnixTime,
     },
-    /// Step 10: at or past its deadline.
+    /// Step 10: the token has expired.
     Expired {
-        /// The deadline.
+        /// The deadline. A token is refused from this second on.
         expires_at: UnixTime,
     },
-    /// Step 11: made by a server that knows a newer shape of the payload.
+    /// Step 11: a server that knows a newer schema version of the payload made the token.
     NewerSchema {
         /// The token's schema version.
         version: u32,
-        /// The newest schema version known here.
+        /// The newest schema version that this server knows.
         newest: u32,
     },
-    /// Step 12: of a shape that this server no longer reads.
+    /// Step 12: this server no longer reads the token's schema version.
     RetiredSchema {
         /// The token's schema version.
         version: u32,
     },
-    /// Step 13: padding is not zero.
+    /// Step 13: the padding is not zero.
     Padding,
-    /// Step 14: the payload does not decode as its type. Was its shape changed
-    /// without raising its schema version?
+    /// Step 14: the payload does not decode as its type. The usual cause is a type that was
+    /// changed without raising its schema version.
     Payload(PayloadError),
 }
 
 impl OpenError {
-    /// Whether another server might accept the token, so that the client must
-    /// be left to keep it (spec section 9): a key, schema or format that is
-    /// not known here, or a clock that differs. The others are dead for good.
+    /// Whether another server might accept the token (spec section 9).
+    ///
+    /// That is possible if this server does not know the token's key, schema version or format,
+    /// or if the servers differ in their length limits, payload types or clocks.
+    ///
+    /// Sessions *leave such a token alone*: it counts as absent, and the client's copy is neither
+    /// deleted nor overwritten, except by a new sign-in or a sign-out. A token with any other
+    /// error is invalid on every server, and sessions delete it.
     #[must_use]
     pub fn may_be_valid_elsewhere(&self) -> bool {
         match self {
@@ -156,30 +163,31 @@ impl fmt::Display for OpenError {
                 write!(f, "the token has {len} characters; the limit is {limit}")
             }
             OpenError::Prefix => f.write_str("not a token of this mode and version"),
-            OpenError::Encoding => f.write_str("not base64url in its one spelling"),
+            OpenError::Encoding => f.write_str("not canonical base64url"),
             OpenError::TooShort => f.write_str("too short to be a token"),
             OpenError::UnknownKey(id) => write!(f, "the key ring has no key {id}"),
             OpenError::BadTag(id) => write!(
                 f,
                 "not authentic under key {id}: forged, altered, or made for another purpose"
             ),
-            OpenError::MalformedBody => f.write_str("authentic, but its layout is broken"),
+            OpenError::MalformedBody => f.write_str("authentic, but the body is malformed"),
             OpenError::RetiredKey(id) => write!(f, "key {id} is past its open-until"),
             OpenError::NotYetValid { issued_at } => {
                 write!(f, "issued at {issued_at}, in the future: compare the servers' clocks")
             }
             OpenError::Expired { expires_at } => write!(f, "expired at {expires_at}"),
-            OpenError::NewerSchema { version, newest } => {
-                write!(f, "schema version {version} is newer than {newest}, the newest known here")
-            }
+            OpenError::NewerSchema { version, newest } => write!(
+                f,
+                "schema version {version} is newer than {newest}, the newest that this server knows"
+            ),
             OpenError::RetiredSchema { version } => {
                 write!(f, "schema version {version} is no longer read here")
             }
-            OpenError::Padding => f.write_str("padding is not zero"),
+            OpenError::Padding => f.write_str("the padding is not zero"),
             OpenError::Payload(error) => write!(
                 f,
-                "the payload does not decode ({error}): was its shape changed without raising \
-                 its schema version?"
+                "the payload does not decode ({error}): was the type changed without raising its \
+                 schema version?"
             ),
         }
     }

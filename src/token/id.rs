@@ -1,4 +1,4 @@
-//! What tells sessions and tokens apart: ids, marks and fingerprints.
+//! Session ids, the marks of revocations, and the fingerprints of tokens.
 
 use std::fmt;
 
@@ -7,14 +7,18 @@ use crate::primitives::{self, RandomError};
 pub(crate) const ID_LEN: usize = 16;
 pub(crate) const FINGERPRINT_LEN: usize = 16;
 
-/// Random bytes that a session gets when it ends the others of its subject.
+/// Random bytes that a session gets when it ends the other sessions of its subject.
 pub(crate) type Mark = [u8; 8];
 
 /// A session's id: 16 random bytes, written as 32 hexadecimal digits.
 ///
-/// It is unique and cannot be guessed, and knowing it opens nothing: it is the
-/// handle for audit logs, for revocation, and for data kept on the server.
-/// Signing in and raising privilege give a session a new one.
+/// A session id is unique and cannot be guessed. It is not a credential: a client that sends it
+/// gets no session. Use it in audit logs, to revoke a session, and to find data that the server
+/// stores for a session.
+///
+/// A session gets a new id when the user signs in or reauthenticates, and when it ends the other
+/// sessions of its subject. [`Info::origin`](crate::session::Info::origin) is the id that does
+/// not change.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId([u8; ID_LEN]);
 
@@ -23,7 +27,7 @@ impl SessionId {
         primitives::random().map(SessionId)
     }
 
-    /// An id that was written down, such as in a log.
+    /// Makes an id from its 16 bytes, for example from a log or a database.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; ID_LEN]) -> SessionId {
         SessionId(bytes)
@@ -50,7 +54,7 @@ impl fmt::Debug for SessionId {
 
 pub(crate) type Fingerprint = [u8; FINGERPRINT_LEN];
 
-/// Says which state token a copy is of.
+/// Identifies a token by the first 16 bytes of the SHA-256 of its text.
 pub(crate) fn fingerprint(token: &[u8]) -> Fingerprint {
     let mut fingerprint = [0; FINGERPRINT_LEN];
     fingerprint.copy_from_slice(&primitives::digest(&[token])[..FINGERPRINT_LEN]);

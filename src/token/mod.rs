@@ -1,22 +1,24 @@
-//! Tokens: a value, sealed or signed, as text.
+//! Tokens: values of one type, sealed or signed, as text.
 //!
-//! [`Sealer`] makes tokens that the client cannot read, [`Signer`] tokens that it may
-//! read and cannot change. [`Payload`] is implemented by the types that they hold.
+//! A [`Sealer`] makes tokens that the client can neither read nor change. A [`Signer`] makes
+//! tokens that the client can read but not change. A type whose values tokens hold implements
+//! [`Payload`].
 //!
 //! | question | file |
 //! |---|---|
-//! | How is a token laid out? (No cryptography.) | `wire`, and `text` for base64url |
-//! | What can a token hold, and how does a type change its shape? | `payload`, `skips` |
-//! | How are keys derived for one purpose? | `subkeys` |
-//! | In which steps are tokens made and opened? | `bytes`, with `sealed` and `signed` for each mode |
-//! | How are values of one type sealed, opened, signed, verified? | `sealer`, `signer`, which share `values` |
-//! | How do tools make and open tokens of any type? | `raw` |
+//! | What is the layout of a token? (No cryptography.) | `wire`, and `text` for base64url |
+//! | What can a token hold, and how does its type change? | `payload`, `skips` |
+//! | How are keys derived for a purpose? | `subkeys` |
+//! | In which steps are tokens made and opened? | `bytes`; `sealed` and `signed` for each mode |
+//! | How are values of one type sealed and opened? | `sealer` and `values` |
+//! | How are values of one type signed and verified? | `signer` and `values` |
+//! | How do tools make and open tokens of bytes? | `raw` |
 //! | Has a token been used before? | `once` |
-//! | What identifies a session or a token's text? | `id` |
+//! | What identifies a session or a token? | `id` |
 //! | How is plaintext wiped? | `wipe` |
-//! | Why does it fail? | `error` |
+//! | Why do sealing and opening fail? | `error` |
 //!
-//! This folder uses `primitives`, `time` and `keys` only.
+//! This folder uses only `primitives`, `time` and `keys`.
 
 pub(crate) mod bytes;
 pub(crate) mod error;

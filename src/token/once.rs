@@ -1,4 +1,4 @@
-//! Tokens that open once: reset links, invitations.
+//! Tokens that open only once, for reset links and invitations.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,27 +12,30 @@ use crate::token::sealer::Sealer;
 use crate::token::values::Opened;
 use crate::token::wire::CLOCK_SKEW;
 
-/// What [`UsedTokens::claim`] fails with. Its text goes to the log.
+/// The error of [`UsedTokens::claim`]. Its text goes to the log.
 pub type ClaimError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Where it is kept which tokens have been used: `bulla-redis` has one for a
-/// fleet, [`UsedHere`] is for one process.
+/// A store of the tokens that have been used.
+///
+/// `bulla-redis` has one for a fleet. [`UsedHere`] is for one process.
 pub trait UsedTokens {
-    /// Claims a token, by 16 bytes that say which: whether nobody has before.
-    /// Of several who claim it at the same instant, one is told so. After
-    /// `until` it may be forgotten.
+    /// Records that a token is used. Returns `true` if it was not used before.
+    ///
+    /// `token` is a fingerprint of the token. If several callers claim the same token at the same
+    /// time, exactly one of them must get `true`. The entry may be deleted after `until`.
     ///
     /// # Errors
-    /// When nobody can tell. The token is not opened then.
+    /// [`ClaimError`] if the store cannot be used. The token is then not opened.
     fn claim(&self, token: &[u8; 16], until: UnixTime) -> Result<bool, ClaimError>;
 }
 
 impl<P: Payload> Sealer<P> {
-    /// Opens a token that nobody has opened before, now. Following a link
-    /// twice, or a copy of it, opens nothing.
+    /// Opens a token that has not been opened with this method before.
     ///
-    /// A mail scanner follows links, too: show a page with a button, and open
-    /// the token when it is pressed.
+    /// A second use of the link, or of a copy of it, is refused.
+    ///
+    /// Mail scanners follow links too. Therefore show a page with a button, and open the token when
+    /// the user presses the button.
     ///
     /// ```
     /// use std::time::Duration;
@@ -53,7 +56,7 @@ impl<P: Payload> Sealer<P> {
     /// ```
     ///
     /// # Errors
-    /// [`OnceError`]. Tell the client only that the link is not valid.
+    /// Any [`OnceError`]. Tell the client only that the link is not valid.
     pub fn open_once(
         &self,
         token: impl AsRef<[u8]>,
@@ -62,10 +65,10 @@ impl<P: Payload> Sealer<P> {
         self.open_once_at(token, used, UnixTime::now())
     }
 
-    /// Opens as of `now`. See [`open_once`](Sealer::open_once).
+    /// Like [`open_once`](Sealer::open_once), with `now` as the current time.
     ///
     /// # Errors
-    /// [`OnceError`].
+    /// Any [`OnceError`].
     pub fn open_once_at(
         &self,
         token: impl AsRef<[u8]>,
@@ -74,7 +77,8 @@ impl<P: Payload> Sealer<P> {
     ) -> Result<Opened<P>, OnceError> {
         let token = token.as_ref();
         let opened = self.open_at(token, now).map_err(OnceError::Open)?;
-        // A token has one spelling (spec section 4), and its nonce makes it unique.
+        // The fingerprint identifies the token: its text has one form (spec section 4), and its
+        // nonce is unique.
         let until = opened.expires_at + CLOCK_SKEW;
         match used.claim(&fingerprint(token), until) {
             Ok(true) => Ok(opened),
@@ -88,11 +92,11 @@ impl<P: Payload> Sealer<P> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum OnceError {
-    /// It does not open at all.
+    /// The token does not open.
     Open(OpenError),
-    /// It has been opened before.
+    /// The token has been used before.
     Used,
-    /// Nobody can tell whether it has.
+    /// The store of used tokens failed.
     Claim(ClaimError),
 }
 
@@ -102,7 +106,7 @@ impl fmt::Display for OnceError {
             OnceError::Open(error) => error.fmt(f),
             OnceError::Used => f.write_str("the token has been used"),
             OnceError::Claim(error) => {
-                write!(f, "whether the token has been used is not known: {error}")
+                write!(f, "cannot tell whether the token has been used: {error}")
             }
         }
     }
@@ -110,19 +114,20 @@ impl fmt::Display for OnceError {
 
 impl std::error::Error for OnceError {}
 
-/// The tokens that were used in this process. Another process, and this one
-/// after a restart, does not know them: best effort, for one server.
+/// A store in memory of the tokens that were used in this process.
+///
+/// Other processes do not share it, and a server restart empties it.
 #[derive(Debug, Default)]
 pub struct UsedHere {
-    /// By the time after which they are forgotten.
+    /// Fingerprints, with the time after which each may be deleted.
     claimed: Mutex<BTreeMap<[u8; 16], UnixTime>>,
 }
 
-/// From this many on, what is over is forgotten.
+/// Expired entries are deleted when there are this many entries, or a larger power of two.
 const MAX_KEPT: usize = 1024;
 
 impl UsedHere {
-    /// None yet.
+    /// Makes an empty store.
     #[must_use]
     pub fn new() -> UsedHere {
         UsedHere::default()

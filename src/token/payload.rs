@@ -1,4 +1,4 @@
-//! What travels: the trait of a payload type, its encodings and its history.
+//! Payload types: the trait, its encodings, and the chain of schema versions.
 
 use std::fmt;
 
@@ -8,9 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::token::skips::{Unwritten, write_whole};
 use crate::token::wipe::append_wiped;
 
-/// A type that travels in tokens: what it is for, and which shape it has.
+/// A type whose values tokens hold, with its purpose and schema version.
 ///
-/// Usually derived (feature `derive`, on by default):
+/// Derive it with the feature `derive`, which is on by default:
 ///
 /// ```
 /// use bulla::Payload;
@@ -31,14 +31,19 @@ use crate::token::wipe::append_wiped;
 /// }
 /// ```
 ///
-/// **Raise `VERSION` with every change of shape.** The default encoding does
-/// not name fields, so two shapes under one version may be mistaken for each
-/// other. Keep the old shape as `Previous` for as long as its tokens live; it is
-/// upgraded on opening, through as many steps as the chain has. A server that
-/// does not know a newer version refuses the token and leaves it alone.
+/// # Schema versions
 ///
-/// The compiler holds a chain to its rules: a version that does not rise, or a
-/// previous shape of another purpose, does not compile.
+/// **Raise `VERSION` whenever the fields of the type change.** The default encoding does not
+/// write field names, so a value of the old type could be read as a different value of the new
+/// one.
+///
+/// Keep the old type as `Previous` as long as its tokens live. An old value is upgraded when its
+/// token is opened, step by step along the chain of previous types. A server that does not know
+/// the newer version refuses the token, and a session's token is then
+/// [left alone](crate::OpenError::may_be_valid_elsewhere).
+///
+/// A chain does not compile if a version is not higher than the previous one, or if the previous
+/// type has another purpose:
 ///
 /// ```compile_fail
 /// # use bulla::Payload;
@@ -52,12 +57,15 @@ use crate::token::wipe::append_wiped;
 /// struct Account { id: u64 }
 /// ```
 ///
-/// Postcard writes values one after another and no names, so every field must
-/// be written every time: `skip_serializing_if`, `skip_serializing` and
-/// `skip_deserializing` (without the other), `flatten`, `untagged` and `tag` do
-/// not go with it. The derive refuses them in the type itself; in types within
-/// it, a field left out is a [`PayloadError`] when the value is written, and
-/// debug builds read back what they write.
+/// # Serde attributes
+///
+/// Postcard writes the values of the fields one after another, so every field must always be
+/// written. It cannot be used with `skip_serializing_if`, `flatten`, `untagged` or `tag`, nor with
+/// only one of `skip_serializing` and `skip_deserializing`.
+///
+/// The derive rejects these attributes in the type itself. In a nested type, a field that
+/// `skip_serializing_if` leaves out causes a [`PayloadError`] when the value is written. Debug
+/// builds also read back every value that they write, and return a `PayloadError` if that fails.
 ///
 /// ```compile_fail
 /// # use bulla::Payload;
@@ -71,48 +79,49 @@ use crate::token::wipe::append_wiped;
 /// }
 /// ```
 ///
-/// Values are compared by their encoding. Prefer `BTreeMap` over `HashMap`,
-/// whose order changes from one encoding to the next.
+/// Values are compared by their encoding. Use `BTreeMap` instead of `HashMap`, because the order
+/// of a `HashMap` can differ between two encodings of the same value.
 pub trait Payload: Serialize + DeserializeOwned {
-    /// What tokens of this type are for: 1 to 255 visible ASCII characters.
-    /// A token opens only for the purpose it was made for (spec section 3).
+    /// The purpose of the type's tokens: 1 to 255 visible ASCII characters, without spaces.
+    ///
+    /// A token opens only for the purpose for which it was made (spec section 3).
     const PURPOSE: &'static str;
 
-    /// The version of this shape, from 1, higher than that of `Previous`.
+    /// The schema version: at least 1, and higher than the version of `Previous`.
     const VERSION: u32 = 1;
 
-    /// How values are written.
+    /// The encoding of values.
     const ENCODING: Encoding = Encoding::Postcard;
 
-    /// The shape before this one; [`NoPrevious`] for the first.
+    /// The type of the previous schema version; [`NoPrevious`] for the first version.
     type Previous: Payload;
 
-    /// Turns a value of the shape before into this one.
+    /// Converts a value of the previous type.
     fn upgrade(previous: Self::Previous) -> Self;
 }
 
 /// A borrowed form of a payload, for reading without copying strings.
 ///
-/// Its fields must be those of [`Of`](View::Of), in the same order, with
-/// borrowed types in place of owned ones: `&'a str` for `String`, `&'a [u8]`
-/// with `serde_bytes` for bytes. See [`Sealer::open_in`](crate::Sealer::open_in).
+/// It must have the fields of [`Of`](View::Of) in the same order, with borrowed types in place of
+/// owned ones: `&'a str` for `String`, and `&'a [u8]` with `serde_bytes` for bytes. See
+/// [`Sealer::open_in`](crate::Sealer::open_in).
 pub trait View<'a>: Deserialize<'a> {
-    /// The payload type that this is a view of.
+    /// The payload type.
     type Of: Payload;
 }
 
-/// How a payload's values are written.
+/// The encoding of a payload's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Encoding {
-    /// [postcard](https://docs.rs/postcard): the shortest, and the default.
+    /// [postcard](https://docs.rs/postcard): compact binary, the default.
     Postcard,
     /// JSON, for signed tokens that a front end reads.
     #[cfg(feature = "json")]
     Json,
 }
 
-/// The shape before the first: no token has it.
+/// The `Previous` type of a first schema version. It has no values.
 #[derive(Debug)]
 pub enum NoPrevious {}
 
@@ -138,19 +147,19 @@ impl Payload for NoPrevious {
     }
 }
 
-/// Holds `P` to what [`Payload`] asks of its constants, at compile time.
+/// Checks the constants of `P` at compile time against the rules of [`Payload`].
 #[doc(hidden)]
 pub const fn check<P: Payload>() {
     assert!(is_purpose(P::PURPOSE), "a purpose is 1 to 255 visible ASCII characters");
     assert!(P::VERSION >= 1, "schema versions count from 1");
     assert!(
         P::VERSION > <P::Previous as Payload>::VERSION,
-        "the schema version must be higher than that of the previous shape"
+        "the schema version must be higher than that of the previous type"
     );
     assert!(
         <P::Previous as Payload>::VERSION == 0
             || same(P::PURPOSE, <P::Previous as Payload>::PURPOSE),
-        "the previous shape must have the same purpose"
+        "the previous type must have the same purpose"
     );
 }
 
@@ -190,8 +199,8 @@ const fn same(a: &str, b: &str) -> bool {
 
 /// Appends the encoding of `payload` to `out`.
 ///
-/// In debug builds, and so in an application's tests, a value that could not
-/// be read back is refused here instead of at its first use.
+/// In debug builds, and so usually in an application's tests, it also decodes the value. A value
+/// that cannot be read back then fails here and not when its token is opened.
 #[expect(clippy::indexing_slicing, reason = "writing appends, so start is within out")]
 pub(crate) fn encode<P: Payload>(payload: &P, out: &mut Vec<u8>) -> Result<(), PayloadError> {
     let start = out.len();
@@ -209,8 +218,8 @@ fn write<P: Payload>(payload: &P, out: &mut Vec<u8>) -> Result<(), PayloadError>
             write_whole(payload, &mut serializer).map_err(|unwritten| {
                 PayloadError(match unwritten {
                     Unwritten::Skips => {
-                        "a field was left out (skip_serializing_if): postcard could not read the \
-                         rest back"
+                        "a field was left out (skip_serializing_if), so postcard could not read \
+                         the value back"
                     }
                     Unwritten::Other(error) => postcard_reason(&error),
                 })
@@ -242,7 +251,7 @@ fn in_chain<P: Payload>(version: u32) -> bool {
     P::VERSION != 0 && (version == P::VERSION || in_chain::<P::Previous>(version))
 }
 
-/// Reads a value of any shape of the chain and upgrades it to `P` (step 14).
+/// Reads a value of any version in the chain and upgrades it to `P` (step 14).
 pub(crate) fn decode<P: Payload>(version: u32, bytes: &[u8]) -> Result<P, PayloadError> {
     if version == P::VERSION {
         return decode_as(P::ENCODING, bytes);
@@ -253,7 +262,7 @@ pub(crate) fn decode<P: Payload>(version: u32, bytes: &[u8]) -> Result<P, Payloa
     decode::<P::Previous>(version, bytes).map(P::upgrade)
 }
 
-/// Reads a value, which may borrow from `bytes`, and leaves no byte over.
+/// Reads a value, which may borrow from `bytes`. Fails if it does not use all bytes.
 pub(crate) fn decode_as<'a, V: Deserialize<'a>>(
     encoding: Encoding,
     bytes: &'a [u8],
@@ -275,21 +284,21 @@ pub(crate) fn decode_as<'a, V: Deserialize<'a>>(
     }
 }
 
-/// Only fixed text: what serde says of a value may repeat it.
+/// The reason of an error, as fixed text: serde's own messages may repeat the value.
 fn postcard_reason(error: &postcard::Error) -> &'static str {
     match error {
         postcard::Error::DeserializeUnexpectedEnd => "the bytes end too early",
         postcard::Error::WontImplement | postcard::Error::NotYetImplemented => {
-            "postcard cannot hold this type: it is not self-describing (untagged or flattened enums)"
+            "postcard is not self-describing and cannot encode this type (untagged or flattened)"
         }
-        postcard::Error::SerializeSeqLengthUnknown => "a sequence does not know its length",
+        postcard::Error::SerializeSeqLengthUnknown => "the length of a sequence is not known",
         postcard::Error::SerdeSerCustom => "a Serialize implementation reported an error",
-        postcard::Error::SerdeDeCustom => "a Deserialize implementation refused the value",
+        postcard::Error::SerdeDeCustom => "a Deserialize implementation rejected the value",
         _ => "the bytes do not fit the type",
     }
 }
 
-/// A payload could not be written or read. It never repeats the value.
+/// Why a payload could not be encoded or decoded. It never repeats the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PayloadError(pub(crate) &'static str);
 
@@ -301,7 +310,7 @@ impl fmt::Display for PayloadError {
 
 impl std::error::Error for PayloadError {}
 
-/// Writes to a buffer that wipes what it leaves.
+/// A writer to a buffer that is wiped when it grows into new memory.
 struct Wiped<'a>(&'a mut Vec<u8>);
 
 impl Wiped<'_> {
@@ -368,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn purposes_are_the_same_to_the_last_byte() {
+    fn purposes_are_equal_only_if_every_byte_is() {
         for (a, b, are) in [
             ("abc", "abc", true),
             ("abc", "xbc", false),
@@ -380,7 +389,7 @@ mod tests {
         }
     }
 
-    /// A shape of version `N`, for one of three purposes.
+    /// A payload type of version `N`, for one of three purposes.
     #[derive(Serialize, Deserialize)]
     struct Shape<const FOR: usize, const N: u32, Previous>(PhantomData<Previous>);
 
@@ -394,9 +403,9 @@ mod tests {
         }
     }
 
-    /// The compiler asks the same of every type that has a sealer or a signer.
+    /// The same check runs at compile time for every type that has a sealer or a signer.
     #[test]
-    fn a_chain_rises_from_version_1_under_one_purpose() {
+    fn versions_in_a_chain_rise_from_at_least_1_and_share_one_purpose() {
         type First<const FOR: usize, const N: u32> = Shape<FOR, N, NoPrevious>;
         let table: [(fn(), bool); 8] = [
             (check::<First<0, 1>>, true),
@@ -414,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_says_why_in_words_of_our_own() {
+    fn decoding_errors_give_the_reason_and_do_not_repeat_the_value() {
         #[track_caller]
         fn says<'a, V: Deserialize<'a>>(encoding: Encoding, bytes: &'a [u8], reason: &str) {
             assert_eq!(decode_as::<V>(encoding, bytes).err().map(|error| error.0), Some(reason));
@@ -422,7 +431,7 @@ mod tests {
         says::<(u8, u8)>(Encoding::Postcard, &[1], "the bytes end too early");
         says::<u8>(Encoding::Postcard, &[1, 2], "bytes are left over");
         says::<bool>(Encoding::Postcard, &[2], "the bytes do not fit the type");
-        let refused = "a Deserialize implementation refused the value";
+        let refused = "a Deserialize implementation rejected the value";
         says::<NonZeroU8>(Encoding::Postcard, &[0], refused);
         let not_held = postcard_reason(&postcard::Error::WontImplement);
         assert!(not_held.contains("untagged"), "{not_held}");
@@ -438,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_says_why_in_words_of_our_own() {
+    fn encoding_errors_give_the_reason_and_do_not_repeat_the_value() {
         struct Refuses;
         impl Serialize for Refuses {
             fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
@@ -456,6 +465,7 @@ mod tests {
             reason(postcard::to_allocvec(&Refuses)),
             "a Serialize implementation reported an error"
         );
-        assert_eq!(reason(postcard::to_allocvec(&Endless)), "a sequence does not know its length");
+        let unknown_length = reason(postcard::to_allocvec(&Endless));
+        assert_eq!(unknown_length, "the length of a sequence is not known");
     }
 }

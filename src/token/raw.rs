@@ -1,4 +1,4 @@
-//! Tokens whose purpose is known only when the program runs: for tools.
+//! Tokens of bytes with a purpose chosen at run time, for tools.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,9 +15,10 @@ use crate::token::signed::{Signing, unverified};
 use crate::token::subkeys::Timeless;
 use crate::token::wire::{self, Claims, MAX_TOKEN_LEN, Mode};
 
-/// Makes and opens tokens of bytes, with a purpose given at run time: for
-/// tools that look into tokens. Applications have types: [`Sealer`](crate::Sealer)
-/// and [`Signer`](crate::Signer), whose tokens these are.
+/// Makes and opens tokens of bytes with a purpose chosen at run time, for tools.
+///
+/// The tokens are the same as those of [`Sealer`](crate::Sealer) and [`Signer`](crate::Signer),
+/// which applications use.
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,8 +43,10 @@ enum EitherMode {
 }
 
 impl RawTokens {
-    /// Tokens of one mode and purpose. A session's two tokens have purposes of
-    /// several parts, joined by zero bytes (spec section 9).
+    /// Makes and opens tokens of one mode and purpose.
+    ///
+    /// The purposes of a session's two tokens have several parts, joined by zero bytes (spec
+    /// section 9).
     #[must_use]
     pub fn new(ring: impl Into<RingHandle>, mode: Mode, purpose: impl AsRef<[u8]>) -> RawTokens {
         let (ring, purpose) = (ring.into(), purpose.as_ref());
@@ -54,11 +57,10 @@ impl RawTokens {
         RawTokens { tokens }
     }
 
-    /// Seals or signs `payload` as of `now`, to live for `lifetime`. Schema
-    /// versions begin with 1.
+    /// Seals or signs `payload`, with `now` as the current time.
     ///
     /// # Errors
-    /// Every [`SealError`]; `Payload` for the schema version 0.
+    /// Any [`SealError`]. `Payload` if `schema` is 0, because schema versions begin at 1.
     pub fn make(
         &self,
         payload: &[u8],
@@ -67,7 +69,7 @@ impl RawTokens {
         now: UnixTime,
     ) -> Result<String, SealError> {
         if schema == 0 {
-            return Err(PayloadError("schema versions begin with 1").into());
+            return Err(PayloadError("schema versions begin at 1").into());
         }
         let mut token = String::new();
         let claims = Claims::new(now, lifetime, schema);
@@ -82,11 +84,12 @@ impl RawTokens {
         Ok(token)
     }
 
-    /// Opens or verifies a token without asking what time it is: it is
-    /// authentic, and may be long expired.
+    /// Opens or verifies a token without checking the time.
+    ///
+    /// The token is authentic, but it may have expired. [`RawToken::check_at`] checks the time.
     ///
     /// # Errors
-    /// Steps 1 to 7 and 13 of spec section 7.
+    /// [`OpenError`] if one of the steps 1 to 7 and 13 of spec section 7 fails.
     pub fn authenticate(&self, token: impl AsRef<[u8]>) -> Result<RawToken, OpenError> {
         let mut buf = Zeroizing::new(Vec::new());
         let timeless = match &self.tokens {
@@ -113,14 +116,14 @@ impl fmt::Debug for RawTokens {
     }
 }
 
-/// What an authentic token holds. Its `Debug` leaves the payload out.
+/// The content of a token of bytes. `Debug` does not show the payload.
 #[non_exhaustive]
 pub struct RawToken {
-    /// The key that made it.
+    /// The key with which the token was made.
     pub key_id: KeyId,
-    /// When it was made.
+    /// When the token was issued.
     pub issued_at: UnixTime,
-    /// Its deadline: it opens before, and not at it.
+    /// The deadline. The token is refused from this second on.
     pub expires_at: UnixTime,
     /// The schema version of the payload.
     pub schema: u32,
@@ -130,11 +133,10 @@ pub struct RawToken {
 }
 
 impl RawToken {
-    /// Whether it opens at a time.
+    /// Checks that the token is valid at `now`: steps 8 to 10 of spec section 7.
     ///
     /// # Errors
-    /// Steps 8 to 10 of spec section 7: [`OpenError::RetiredKey`],
-    /// [`OpenError::NotYetValid`], [`OpenError::Expired`].
+    /// [`OpenError::RetiredKey`], [`OpenError::NotYetValid`] or [`OpenError::Expired`].
     pub fn check_at(&self, now: UnixTime) -> Result<(), OpenError> {
         if self.open_until.is_some_and(|until| now >= until) {
             return Err(OpenError::RetiredKey(self.key_id));
@@ -160,24 +162,23 @@ impl fmt::Debug for RawToken {
     }
 }
 
-/// What anybody can see of a token: no key is needed, and nothing is checked
-/// but its layout.
+/// The parts of a token that can be read without a key. Only the layout was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Visible {
-    /// Sealed or signed.
+    /// Whether the token is sealed or signed.
     pub mode: Mode,
-    /// The key that it names.
+    /// The key with which the token claims to have been made.
     pub unverified_key_id: KeyId,
-    /// Bytes of the body, padding included.
+    /// The length of the body in bytes, with padding.
     pub body_len: usize,
 }
 
 impl Visible {
-    /// What can be seen of a token.
+    /// Reads the visible parts of a token.
     ///
     /// # Errors
-    /// Steps 1 to 4 of spec section 7.
+    /// [`OpenError`] if one of the steps 1 to 4 of spec section 7 fails.
     pub fn of(token: impl AsRef<[u8]>) -> Result<Visible, OpenError> {
         let token = token.as_ref();
         let signed = token.starts_with(Mode::Signed.prefix());
@@ -189,10 +190,12 @@ impl Visible {
     }
 }
 
-/// Reads a signed token without a key: what anybody could have written.
+/// Reads a signed token without a key and without verifying it.
+///
+/// Anyone could have written the content.
 ///
 /// # Errors
-/// Steps 1 to 4, 7 and 13 of spec section 7.
+/// [`OpenError`] if one of the steps 1 to 4, 7 and 13 of spec section 7 fails.
 pub fn read_unverified_raw(token: impl AsRef<[u8]>) -> Result<RawToken, OpenError> {
     let mut buf = Vec::new();
     let read = unverified(token.as_ref(), &mut buf)?;

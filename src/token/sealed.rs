@@ -22,7 +22,7 @@ impl Scheme for Sealed {
         primitives::random()
     }
 
-    /// The head is the associated data.
+    /// Encrypts the body with the head as associated data.
     #[expect(clippy::indexing_slicing, reason = "sealing: the lengths are our own")]
     fn protect(key: &SealingKey, nonce: &[u8; NONCE_LEN], raw: &mut Vec<u8>) {
         let (head, body) = raw.split_at_mut(HEAD_LEN + NONCE_LEN);

@@ -1,4 +1,4 @@
-//! Typed tokens that the client cannot read: seal and open.
+//! Sealing and opening values of one type.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,9 @@ use crate::token::payload::{Payload, View};
 use crate::token::sealed::Sealed;
 use crate::token::values::{Opened, Values};
 
-/// Seals values of one type into tokens and opens them again (spec sections 5 and 7).
+/// Seals values of one type into tokens and opens these tokens (spec sections 5 and 7).
+///
+/// The client can neither read nor change a sealed token.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,59 +32,64 @@ use crate::token::values::{Opened, Values};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Building one derives a subkey for each key of the ring; build it once and
-/// share it. A token has 60 characters and 4/3 of its body: about 5 + 3 bytes
-/// for the times, 1 for the schema version, 1 or 2 for the length, then the
-/// payload and padding.
+/// `new` derives a subkey from each key of the ring, so make a sealer once and share it.
+///
+/// The length of a token is 62 characters plus 4/3 of its body in bytes. The body has about 5
+/// bytes for the time of issue, 3 for the lifetime, 1 for the schema version, and 1 or 2 for the
+/// length of the payload, followed by the payload and the padding.
 pub struct Sealer<P> {
     values: Values<Sealed, P>,
 }
 
 impl<P: Payload> Sealer<P> {
-    /// Tokens live for `lifetime`, in whole seconds, rounded down.
+    /// Makes a sealer whose tokens live for `lifetime`, rounded down to whole seconds.
     ///
-    /// Opening enforces the smaller of this and the token's own lifetime, so a
-    /// shorter setting takes effect at once and a longer one only on new tokens.
+    /// Opening enforces the smaller of `lifetime` and the lifetime in the token. A shorter setting
+    /// therefore takes effect at once, and a longer one only for new tokens.
     #[must_use]
     pub fn new(ring: impl Into<RingHandle>, lifetime: Duration) -> Sealer<P> {
         Sealer { values: Values::new(ring.into(), lifetime) }
     }
 
-    /// Pads bodies to a multiple of `bucket` bytes, so that lengths tell less
-    /// of the content. 0 and 1, the default, pad nothing; sessions use 32.
+    /// Pads bodies to a multiple of `bucket` bytes, so that the length of a token reveals less
+    /// about its content.
+    ///
+    /// The default of 1 adds no padding, and neither does 0. Sessions use 32.
     #[must_use]
     pub fn padded_to(self, bucket: u8) -> Sealer<P> {
         Sealer { values: self.values.padded_to(bucket) }
     }
 
-    /// Makes and accepts tokens of at most `len` characters, and never more
-    /// than [`MAX_TOKEN_LEN`](crate::token::MAX_TOKEN_LEN).
+    /// Limits tokens that are made or accepted to `len` characters.
+    ///
+    /// The limit is never above [`MAX_TOKEN_LEN`](crate::token::MAX_TOKEN_LEN), the default.
     #[must_use]
     pub fn limited_to(self, len: usize) -> Sealer<P> {
         Sealer { values: self.values.limited_to(len) }
     }
 
-    /// Seals `payload` now, under the primary key.
+    /// Seals `payload` under the primary key.
     ///
     /// # Errors
-    /// Every [`SealError`]; nothing is made then.
+    /// Any [`SealError`].
     pub fn seal(&self, payload: &P) -> Result<String, SealError> {
         self.seal_at(payload, UnixTime::now())
     }
 
-    /// Seals as of `now`. See [`seal`](Sealer::seal).
+    /// Like [`seal`](Sealer::seal), with `now` as the current time.
     ///
     /// # Errors
-    /// Every [`SealError`].
+    /// Any [`SealError`].
     pub fn seal_at(&self, payload: &P, now: UnixTime) -> Result<String, SealError> {
         self.values.make(payload, now)
     }
 
-    /// Seals as of `now` into `token`, whose content is replaced. A buffer that
-    /// has grown once is enough: sealing then allocates nothing.
+    /// Like [`seal_at`](Sealer::seal_at), but replaces the content of `token`.
+    ///
+    /// Once `token` has enough capacity, sealing allocates no memory.
     ///
     /// # Errors
-    /// Every [`SealError`]; `token` is empty then.
+    /// Any [`SealError`]. `token` is then empty.
     pub fn seal_into(
         &self,
         payload: &P,
@@ -92,31 +99,31 @@ impl<P: Payload> Sealer<P> {
         self.values.make_into(payload, now, token)
     }
 
-    /// Opens a token now.
+    /// Opens a token.
     ///
     /// # Errors
-    /// The first failing step of spec section 7, as an [`OpenError`]. Tell the
-    /// client only that there is no valid token.
+    /// [`OpenError`] for the first step of spec section 7 that fails. Tell the client only that it
+    /// has no valid token.
     pub fn open(&self, token: impl AsRef<[u8]>) -> Result<Opened<P>, OpenError> {
         self.values.open(token.as_ref(), UnixTime::now)
     }
 
-    /// Opens as of `now`. See [`open`](Sealer::open).
+    /// Like [`open`](Sealer::open), with `now` as the current time.
     ///
     /// # Errors
-    /// Every [`OpenError`].
+    /// Any [`OpenError`].
     pub fn open_at(&self, token: impl AsRef<[u8]>, now: UnixTime) -> Result<Opened<P>, OpenError> {
         self.values.open(token.as_ref(), || now)
     }
 
-    /// Opens as of `now` in a buffer of the caller, from which the payload may
-    /// borrow: no string is copied and, once the buffer has grown, nothing is
-    /// allocated.
+    /// Opens a token in a buffer, from which the payload can borrow.
     ///
-    /// A token of an older shape is refused as [`OpenError::RetiredSchema`]:
-    /// there is nothing to borrow an upgraded value from. Use
-    /// [`open_at`](Sealer::open_at) then. The buffer holds plaintext
-    /// afterwards; give a `Zeroizing<Vec<u8>>` when that matters.
+    /// No strings are copied, and once the buffer has enough capacity, opening allocates no memory.
+    ///
+    /// A token of an older schema version is refused with [`OpenError::RetiredSchema`], because an
+    /// upgraded value cannot borrow from the buffer. Use [`open_at`](Sealer::open_at) for such
+    /// tokens. The buffer contains plaintext afterwards; pass a `Zeroizing<Vec<u8>>` if it must be
+    /// wiped.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -143,7 +150,7 @@ impl<P: Payload> Sealer<P> {
     /// ```
     ///
     /// # Errors
-    /// Every [`OpenError`].
+    /// Any [`OpenError`].
     pub fn open_in<'b, V: View<'b, Of = P>>(
         &self,
         token: impl AsRef<[u8]>,

@@ -36,7 +36,7 @@ impl Scheme for Signed {
     }
 }
 
-/// Reads a token without a key: steps 1 to 4 and 7. Nothing shows that it is genuine.
+/// Reads a token without verifying it: steps 1 to 4 and 7.
 pub(crate) fn unverified<'b>(
     token: &[u8],
     buf: &'b mut Vec<u8>,
@@ -51,7 +51,8 @@ pub(crate) fn unverified<'b>(
 
 type Split<'a> = (&'a [u8], &'a [u8], &'a [u8; MAC_LEN]);
 
-/// The signed message (prefix, key id and body), its body, and its MAC.
+/// The signed message (prefix, key id and body), its body, and its MAC. `None` if `raw` is too
+/// short.
 fn split(raw: &[u8]) -> Option<Split<'_>> {
     let (message, mac) = raw.split_last_chunk()?;
     Some((message, message.get(HEAD_LEN..)?, mac))

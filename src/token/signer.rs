@@ -1,4 +1,4 @@
-//! Typed tokens that the client may read: sign, verify, and read unverified.
+//! Signing, verifying and reading values of one type.
 
 use std::fmt;
 use std::time::Duration;
@@ -20,8 +20,8 @@ use crate::token::values::{Opened, Values};
 
 /// Signs values of one type into tokens and verifies them (spec sections 6 and 7).
 ///
-/// Anybody can read a signed token; only holders of the key can make one. It
-/// is for what a front end shows; the payload is usually JSON.
+/// Anyone can read a signed token, but only a server that has the key ring can make one. Use it
+/// for values that a front end shows, usually with the encoding JSON.
 ///
 /// ```
 /// use std::time::Duration;
@@ -37,53 +37,60 @@ use crate::token::values::{Opened, Values};
 /// let token = profiles.sign(&Profile { name: "Ada".into() })?;    // "s1.n6fA…"
 /// assert_eq!(profiles.verify(&token)?.payload.name, "Ada");
 ///
-/// // On the client, which has no key and cannot know whether it is genuine:
+/// // On the client, which has no key and cannot verify the token:
 /// let shown = read_unverified::<Profile>(&token)?;
 /// assert_eq!(shown.unverified_payload.name, "Ada");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Signing is deterministic: the same value in the same second gives the same
-/// token. A token has 51 characters and 4/3 of its body.
+/// Signing is deterministic: the same value gives the same token if the second and the primary
+/// key are the same.
+///
+/// The length of a token is 51 characters plus 4/3 of its body in bytes. [`Sealer`] has the
+/// layout of a body.
+///
+/// [`Sealer`]: crate::Sealer
 pub struct Signer<P> {
     values: Values<Signed, P>,
 }
 
 impl<P: Payload> Signer<P> {
-    /// Tokens live for `lifetime`, in whole seconds, rounded down. Verifying
-    /// enforces the smaller of this and the token's own lifetime.
+    /// Makes a signer whose tokens live for `lifetime`, rounded down to whole seconds.
+    ///
+    /// Verifying enforces the smaller of `lifetime` and the lifetime in the token.
     #[must_use]
     pub fn new(ring: impl Into<RingHandle>, lifetime: Duration) -> Signer<P> {
         Signer { values: Values::new(ring.into(), lifetime) }
     }
 
-    /// Makes and accepts tokens of at most `len` characters, and never more
-    /// than [`MAX_TOKEN_LEN`](crate::token::MAX_TOKEN_LEN).
+    /// Limits tokens that are made or accepted to `len` characters.
+    ///
+    /// The limit is never above [`MAX_TOKEN_LEN`](crate::token::MAX_TOKEN_LEN), the default.
     #[must_use]
     pub fn limited_to(self, len: usize) -> Signer<P> {
         Signer { values: self.values.limited_to(len) }
     }
 
-    /// Signs `payload` now, under the primary key.
+    /// Signs `payload` under the primary key.
     ///
     /// # Errors
-    /// Every [`SealError`] but `Random`.
+    /// Any [`SealError`] except `Random`.
     pub fn sign(&self, payload: &P) -> Result<String, SealError> {
         self.sign_at(payload, UnixTime::now())
     }
 
-    /// Signs as of `now`. See [`sign`](Signer::sign).
+    /// Like [`sign`](Signer::sign), with `now` as the current time.
     ///
     /// # Errors
-    /// Every [`SealError`] but `Random`.
+    /// Any [`SealError`] except `Random`.
     pub fn sign_at(&self, payload: &P, now: UnixTime) -> Result<String, SealError> {
         self.values.make(payload, now)
     }
 
-    /// Signs as of `now` into `token`, whose content is replaced.
+    /// Like [`sign_at`](Signer::sign_at), but replaces the content of `token`.
     ///
     /// # Errors
-    /// Every [`SealError`] but `Random`; `token` is empty then.
+    /// Any [`SealError`] except `Random`. `token` is then empty.
     pub fn sign_into(
         &self,
         payload: &P,
@@ -93,19 +100,19 @@ impl<P: Payload> Signer<P> {
         self.values.make_into(payload, now, token)
     }
 
-    /// Verifies a token now.
+    /// Verifies a token.
     ///
     /// # Errors
-    /// The first failing step of spec section 7, as an [`OpenError`]. Tell the
-    /// client only that there is no valid token.
+    /// [`OpenError`] for the first step of spec section 7 that fails. Tell the client only that it
+    /// has no valid token.
     pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Opened<P>, OpenError> {
         self.values.open(token.as_ref(), UnixTime::now)
     }
 
-    /// Verifies as of `now`. See [`verify`](Signer::verify).
+    /// Like [`verify`](Signer::verify), with `now` as the current time.
     ///
     /// # Errors
-    /// Every [`OpenError`].
+    /// Any [`OpenError`].
     pub fn verify_at(
         &self,
         token: impl AsRef<[u8]>,
@@ -114,11 +121,12 @@ impl<P: Payload> Signer<P> {
         self.values.open(token.as_ref(), || now)
     }
 
-    /// Verifies as of `now` in a buffer of the caller, from which the payload
-    /// may borrow. See [`Sealer::open_in`](crate::Sealer::open_in).
+    /// Verifies a token in a buffer, from which the payload can borrow.
+    ///
+    /// See [`Sealer::open_in`](crate::Sealer::open_in).
     ///
     /// # Errors
-    /// Every [`OpenError`].
+    /// Any [`OpenError`].
     pub fn verify_in<'b, V: View<'b, Of = P>>(
         &self,
         token: impl AsRef<[u8]>,
@@ -135,35 +143,35 @@ impl<P: Payload> fmt::Debug for Signer<P> {
     }
 }
 
-/// What a signed token claims, **as anybody could have written it**.
+/// The content of a signed token that **was not verified**.
 ///
-/// Good for showing something to the client's own user, and for nothing that
-/// matters: not the mac, not the deadline, not even the purpose was checked.
+/// Anyone could have written it. The MAC, the deadline and the purpose were not checked. Use it
+/// only to show values to the client's own user.
 #[cfg(feature = "json")]
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Unverified<P> {
     /// The payload that the token claims to hold.
     pub unverified_payload: P,
-    /// When the token claims to have been made.
+    /// The time at which the token claims to have been issued.
     pub unverified_issued_at: UnixTime,
-    /// When the token claims to expire.
+    /// The time at which the token claims to expire.
     pub unverified_expires_at: UnixTime,
-    /// The key that the token claims to be made with.
+    /// The key with which the token claims to have been made.
     pub unverified_key_id: KeyId,
 }
 
-/// Reads a signed token without a key and without verifying anything.
+/// Reads a signed token without a key and without verifying it.
 ///
-/// The payload's encoding must be JSON, or it does not compile: anybody can
-/// write what is read here, and JSON alone has a limit to how deep it nests.
+/// The encoding of the payload must be JSON, or the call does not compile. The input may come from
+/// an attacker, and only the JSON decoder limits how deep values nest.
 ///
 /// # Errors
-/// [`OpenError`] for what is not laid out as a signed token (steps 1 to 4, 7
-/// and 11 to 14 of spec section 7).
+/// [`OpenError`] if the text does not have the layout of a signed token with this payload (steps 1
+/// to 4, 7 and 11 to 14 of spec section 7).
 #[cfg(feature = "json")]
 pub fn read_unverified<P: Payload>(token: impl AsRef<[u8]>) -> Result<Unverified<P>, OpenError> {
-    const { assert!(all_json::<P>(), "only JSON is read unverified: encoding = \"json\"") };
+    const { assert!(all_json::<P>(), "only JSON can be read unverified: encoding = \"json\"") };
     let mut buf = Vec::new();
     let read = owned(unverified(token.as_ref(), &mut buf)?)?;
     Ok(Unverified {
@@ -174,7 +182,7 @@ pub fn read_unverified<P: Payload>(token: impl AsRef<[u8]>) -> Result<Unverified
     })
 }
 
-/// Whether every shape of the chain is written as JSON.
+/// Whether every version in the chain is encoded as JSON.
 #[cfg(feature = "json")]
 const fn all_json<P: Payload>() -> bool {
     P::VERSION == 0 || (matches!(P::ENCODING, Encoding::Json) && all_json::<P::Previous>())
@@ -190,7 +198,7 @@ mod tests {
     use super::*;
     use crate::token::payload::NoPrevious;
 
-    /// A shape of version `N`, as JSON or as postcard.
+    /// A payload type of version `N`, encoded as JSON or postcard.
     #[derive(Serialize, Deserialize)]
     struct Shape<const N: u32, const JSON: bool, Previous>(PhantomData<Previous>);
 
@@ -205,9 +213,9 @@ mod tests {
         }
     }
 
-    /// The compiler asks it of every type that is read unverified.
+    /// The same check runs at compile time for every type that is read unverified.
     #[test]
-    fn a_chain_is_json_when_each_of_its_shapes_is() {
+    fn a_chain_is_json_only_if_every_version_is() {
         type First<const JSON: bool> = Shape<1, JSON, NoPrevious>;
         let table = [
             (all_json::<First<true>>(), true),

@@ -1,9 +1,7 @@
-//! Writes a value and refuses one that leaves a field out, which postcard could not
-//! read back.
+//! A serializer that rejects values with a field left out.
 //!
-//! Postcard writes no field names. A field that is left out
-//! (`skip_serializing_if`) moves the ones after it up, and a string that a user
-//! has chosen could then be read as another field.
+//! Postcard writes no field names. If a field is left out (`skip_serializing_if`), the fields
+//! after it move up, and a string that a user has chosen could be read as another field.
 
 use std::cell::Cell;
 use std::fmt;
@@ -12,34 +10,35 @@ use serde::ser::{self, Error as _, Serialize, Serializer};
 
 /// Why a value was not written.
 pub(crate) enum Unwritten<E> {
-    /// It leaves a field out.
+    /// The value leaves a field out.
     Skips,
-    /// The serializer's own reason.
+    /// An error of the serializer.
     Other(E),
 }
 
-/// Writes `value` to `serializer`, on which every call is passed on but one.
+/// Writes `value` to `serializer`. Fails if the value leaves a field out.
 pub(crate) fn write_whole<S: Serializer>(
     value: &impl Serialize,
     serializer: S,
 ) -> Result<S::Ok, Unwritten<S::Error>> {
     let skips = Cell::new(false);
     let written = value.serialize(Whole { inner: serializer, skips: &skips });
-    // Asked also of what was written: a type may have swallowed the error.
+    // Checked even if writing succeeded: a type may have ignored the error of `skip_field`.
     if skips.get() {
         return Err(Unwritten::Skips);
     }
     written.map_err(Unwritten::Other)
 }
 
-/// A serializer, or what one gives for a sequence, a map or a struct.
+/// Wraps a serializer, or its serializer of a sequence, a map or a struct. Passes on every call
+/// except `skip_field`.
 struct Whole<'a, S> {
     inner: S,
     skips: &'a Cell<bool>,
 }
 
 impl<'a, S> Whole<'a, S> {
-    /// `value` within this one.
+    /// Wraps a value that is nested in this one.
     fn within<'t, T: ?Sized>(&self, value: &'t T) -> Within<'t, 'a, T> {
         Within { value, skips: self.skips }
     }
@@ -56,7 +55,7 @@ impl<T: Serialize + ?Sized> Serialize for Within<'_, '_, T> {
     }
 }
 
-/// Calls that have no value within.
+/// Methods whose value has no nested values.
 macro_rules! leaves {
     ($($name:ident($($argument:ident: $type:ty),*));+ $(;)?) => {
         $(#[inline]
@@ -66,7 +65,7 @@ macro_rules! leaves {
     };
 }
 
-/// Calls that begin something which holds values.
+/// Methods that begin a compound, which has nested values.
 macro_rules! compounds {
     ($($name:ident($($argument:ident: $type:ty),*): $compound:ident);+ $(;)?) => {
         $(#[inline]
@@ -206,9 +205,9 @@ macro_rules! structs {
                 self.inner.serialize_field(name, &value)
             }
 
-            /// What derived code calls for a field that it leaves out. (One with
-            /// `skip` or `skip_serializing` it does not mention at all: the
-            /// derive of `Payload` refuses the latter.)
+            /// Derived code calls this for a field that `skip_serializing_if` leaves out. It makes
+            /// no call for a field with `skip` or `skip_serializing`; the derive of `Payload`
+            /// rejects the latter.
             fn skip_field(&mut self, _: Name) -> Result<(), C::Error> {
                 self.skips.set(true);
                 Err(C::Error::custom("a field was left out"))
@@ -254,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_whole_is_written_as_without_the_check() {
+    fn the_check_does_not_change_the_encoding_of_a_value_with_all_fields() {
         #[track_caller]
         fn same(value: &impl Serialize) {
             let whole = written(value).ok();
@@ -272,12 +271,12 @@ mod tests {
             Shape::Struct { some: Some(-4), wide: (u128::MAX, i128::MIN) },
         ]);
         same(&format_args!("collected {}", 1));
-        same(&Ipv4Addr::LOCALHOST); // text where people read it, and here four bytes
+        same(&Ipv4Addr::LOCALHOST); // text in human-readable formats, here four bytes
     }
 
     #[cfg(feature = "json")]
     #[test]
-    fn a_value_learns_from_the_serializer_whether_people_read_it() {
+    fn the_check_passes_on_whether_the_format_is_human_readable() {
         let mut json = Vec::new();
         let written =
             write_whole(&Ipv4Addr::LOCALHOST, &mut serde_json::Serializer::new(&mut json));
@@ -286,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_left_out_is_found_however_deep_it_lies() {
+    fn a_field_that_is_left_out_is_found_at_any_depth() {
         let [whole, skipping] =
             [Some("a".into()), None].map(|nick| Skipping { nick, name: "b".into() });
         assert!(written(&whole).is_ok());

@@ -1,4 +1,4 @@
-//! A ring's keys, derived once for one purpose and mode.
+//! The subkeys of a ring for one purpose and mode.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub(crate) struct Subkeys<K> {
     derived: Arc<Derived<K>>,
 }
 
-/// The keys of the ring that is in use, and how to make those of another.
+/// The subkeys of the ring in use, and what is needed to derive those of a new ring.
 struct Derived<K> {
     keys: ArcSwap<Keys<K>>,
     label: &'static str,
@@ -26,7 +26,7 @@ struct Derived<K> {
     make: fn(&Secret) -> K,
 }
 
-/// The keys of one ring. Each use takes them once, so that it sees one ring.
+/// The subkeys of one ring. An operation loads them once, so that it uses one ring throughout.
 pub(crate) struct Keys<K> {
     keys: Vec<Subkey<K>>,
     places: Places,
@@ -39,7 +39,7 @@ pub(crate) struct Subkey<K> {
 }
 
 impl<K: Send + Sync + 'static> Subkeys<K> {
-    /// `label` is that of spec section 3; `make` prepares the primitive.
+    /// `label` is a label of spec section 3. `make` prepares the cipher or MAC with a subkey.
     pub(crate) fn new(
         handle: RingHandle,
         label: &'static str,
@@ -56,7 +56,7 @@ impl<K: Send + Sync + 'static> Subkeys<K> {
         self.derived.keys.load()
     }
 
-    /// Step 5 of opening: exactly one key, and no other is ever tried.
+    /// Step 5 of opening: finds the key with this id. No other key is ever tried.
     pub(crate) fn get<'k>(&self, keys: &'k Keys<K>, id: KeyId) -> Result<&'k Subkey<K>, OpenError> {
         keys.get(id).ok_or_else(|| {
             self.handle.miss();
@@ -78,7 +78,7 @@ impl<K> Keys<K> {
         self.places.candidates(id).filter_map(|at| self.keys.get(at)).find(|key| key.id == id)
     }
 
-    /// Step 1 of sealing and signing.
+    /// The primary key, which is step 1 of sealing and signing.
     pub(crate) fn primary_at(&self, now: UnixTime) -> Result<&Subkey<K>, SealError> {
         primary_at(&self.keys, |key| key.schedule, now).ok_or(SealError::NoPrimaryKey)
     }
@@ -95,7 +95,7 @@ impl<K: Send + Sync> Follower for Derived<K> {
     }
 }
 
-/// A body that is authentic, steps 1 to 7, at whatever time.
+/// A token that has passed steps 1 to 7 of opening, but whose times were not checked.
 pub(crate) struct Timeless<'b> {
     pub(crate) key_id: KeyId,
     pub(crate) schedule: Schedule,
@@ -114,9 +114,11 @@ impl<'b> Timeless<'b> {
     }
 }
 
-/// Where the key of an id lies, found in the same time in a ring of 1 key and of 64: a
-/// table twice as large as the largest ring, with what collides in the next free place.
-/// Ids are the output of a hash already, so a byte of theirs serves for one.
+/// A hash table from key ids to positions in a ring.
+///
+/// Finding a key takes the same time in a ring of 1 key and of 64. The table has twice as many
+/// places as the largest ring has keys, and a collision is put into the next free place. A key id
+/// is the output of a hash, so its last byte is used as the hash.
 struct Places([u8; 2 * MAX_KEYS]);
 
 #[expect(
@@ -161,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_ring_finds_each_of_its_keys_and_no_other_however_they_collide() {
+    fn a_full_ring_finds_exactly_its_own_keys_despite_collisions() {
         let mut ids: Vec<KeyId> = (0..MAX_KEYS as u8).map(|n| KeyId([n, 1, 2, n % 3])).collect();
         ids[0] = KeyId([9, 9, 9, 255]);
         let keys = keys(&ids);

@@ -1,4 +1,4 @@
-//! Tokens of values of one type: what [`Sealer`](crate::Sealer) and
+//! Tokens of values of one type: the code that [`Sealer`](crate::Sealer) and
 //! [`Signer`](crate::Signer) share.
 
 use std::fmt;
@@ -80,18 +80,18 @@ impl<S: Scheme, P: Payload> Values<S, P> {
     }
 }
 
-/// The content of an authentic token that was opened before its deadline.
+/// The content of a token that was opened or verified.
 ///
 /// `Debug` does not show the payload.
 #[non_exhaustive]
 pub struct Opened<P> {
-    /// The value that was sealed or signed, upgraded if its shape was older.
+    /// The value, upgraded if the token has an older schema version.
     pub payload: P,
-    /// When the token was made.
+    /// When the token was issued.
     pub issued_at: UnixTime,
-    /// The deadline: the token opens before this second, and not in it.
+    /// The deadline. The token is refused from this second on.
     pub expires_at: UnixTime,
-    /// The key that made the token.
+    /// The key with which the token was made.
     pub key_id: KeyId,
 }
 

@@ -1,5 +1,6 @@
-//! How a token is laid out: prefix, base64url, body, padding (spec sections 2 and 4).
-//! No cryptography here.
+//! The layout of tokens: prefix, base64url, body and padding (spec sections 2 and 4).
+//!
+//! This file contains no cryptography.
 
 use std::time::Duration;
 
@@ -13,28 +14,28 @@ use crate::token::payload::PayloadError;
 use crate::token::text;
 use crate::token::wipe::{SMALL, reserve_wiped};
 
-/// The longest token in characters, prefix included: 8 KiB (spec section 4).
+/// The maximum length of a token in characters, with its prefix: 8192 (spec section 4).
 pub const MAX_TOKEN_LEN: usize = 8192;
 
-/// How far in the future a token may be issued, for clocks that differ.
+/// How far in the future a token may have been issued, because servers' clocks differ: 60 seconds.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 const PREFIX_LEN: usize = 3;
 
 const KEY_ID_LEN: usize = 4;
 
-/// Prefix and key id: what every token has in the clear, and authenticates.
+/// The length of a token's head: the prefix and the key id, which are readable and authenticated.
 pub(crate) const HEAD_LEN: usize = PREFIX_LEN + KEY_ID_LEN;
 
-/// The shortest body: four varints of one byte.
+/// The length of the shortest body: four varints of one byte.
 const MIN_BODY_LEN: usize = 4;
 
-/// Whether a token is encrypted or can be read by anybody.
+/// Whether a token is sealed or signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Encrypted (spec section 5): `b1.`.
+    /// Encrypted and authenticated (spec section 5). The prefix is `b1.`.
     Sealed,
-    /// Readable, and only holders of the key can make one (spec section 6): `s1.`.
+    /// Authenticated and readable by anyone (spec section 6). The prefix is `s1.`.
     Signed,
 }
 
@@ -50,7 +51,7 @@ impl Mode {
         self.overhead().saturating_add(PREFIX_LEN + MIN_BODY_LEN)
     }
 
-    /// Bytes of a token beside its body and its prefix.
+    /// The bytes of a token outside its prefix and its body.
     pub(crate) fn overhead(self) -> usize {
         match self {
             Mode::Sealed => KEY_ID_LEN + NONCE_LEN + TAG_LEN,
@@ -58,19 +59,19 @@ impl Mode {
         }
     }
 
-    /// Characters of a token whose body has `len` bytes, padding included.
+    /// The characters of a token whose body has `len` bytes, with padding.
     pub(crate) fn text_len(self, len: usize) -> usize {
         text::encoded_len(len.saturating_add(self.overhead())).saturating_add(PREFIX_LEN)
     }
 
-    /// Bytes of the body, padding included, of a token of `len` characters.
+    /// The bytes of the body, with padding, of a token of `len` characters.
     pub(crate) fn body_len(self, len: usize) -> usize {
         (len.saturating_sub(PREFIX_LEN).saturating_mul(3) / 4).saturating_sub(self.overhead())
     }
 }
 
-/// Steps 1 to 4 of opening: the token's bytes in `buf`, behind its prefix, since what is
-/// authenticated begins with it.
+/// Steps 1 to 4 of opening. Replaces the content of `buf` by the prefix and the decoded bytes.
+/// The prefix is kept because it is authenticated too.
 pub(crate) fn decode(
     mode: Mode,
     token: &[u8],
@@ -90,13 +91,13 @@ pub(crate) fn decode(
     Ok(())
 }
 
-/// The key id of a token that [`decode`] has let pass.
+/// The key id of a token that [`decode`] has decoded.
 pub(crate) fn key_id(raw: &[u8]) -> KeyId {
     let id = raw.get(PREFIX_LEN..).and_then(<[u8]>::first_chunk);
     id.map_or(KeyId([0; KEY_ID_LEN]), |id| KeyId(*id))
 }
 
-/// Replaces `buf` by what a token begins with.
+/// Replaces the content of `buf` by the head of a token.
 pub(crate) fn begin(mode: Mode, id: KeyId, buf: &mut Vec<u8>) {
     buf.clear();
     reserve_wiped(buf, SMALL);
@@ -104,7 +105,7 @@ pub(crate) fn begin(mode: Mode, id: KeyId, buf: &mut Vec<u8>) {
     buf.extend_from_slice(&id.0);
 }
 
-/// Replaces `token` by the text of `raw`, which begins with its prefix.
+/// Replaces the content of `token` by the text of `raw`, which begins with the prefix.
 #[expect(clippy::expect_used, clippy::indexing_slicing, reason = "sealing: the text is our own")]
 pub(crate) fn encode(raw: &[u8], token: &mut String) {
     let (prefix, raw) = raw.split_at(PREFIX_LEN);
@@ -118,7 +119,7 @@ pub(crate) fn encode(raw: &[u8], token: &mut String) {
     *token = String::from_utf8(text).expect("a token is ASCII");
 }
 
-/// What a body says before its payload.
+/// The fields of a body before its payload.
 #[derive(Clone, Copy)]
 pub(crate) struct Claims {
     pub(crate) issued_at: UnixTime,
@@ -128,17 +129,17 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
-    /// Shortens a lifetime that would go past the last second.
+    /// Shortens a lifetime that would end after [`UnixTime::MAX`].
     pub(crate) fn new(issued_at: UnixTime, lifetime: Duration, schema: u32) -> Claims {
         let lifetime = (issued_at + lifetime).since(issued_at).as_secs();
         Claims { issued_at, lifetime, schema }
     }
 }
 
-/// Bytes kept free for a payload's length.
+/// The bytes reserved for a payload's length.
 const ROOM: usize = 2;
 
-/// Appends a body. `encode` appends the payload; its length goes before it.
+/// Appends a body. `encode` appends the payload; its length is written before it.
 #[expect(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
@@ -156,8 +157,8 @@ pub(crate) fn write_body(
     write_varint(buf, claims.lifetime);
     write_varint(buf, claims.schema.into());
 
-    // The length is known after encoding. Two bytes are kept free for it, which fit
-    // payloads of 128 bytes to 16 kB; a shorter one moves down, which is soon done.
+    // The length is known only after encoding. Two bytes are reserved for it, which are right for
+    // payloads of 128 bytes to 16 KiB. A shorter payload is moved by one byte, which is cheap.
     let at = buf.len();
     buf.extend([0; ROOM]);
     encode(buf)?;
@@ -167,7 +168,7 @@ pub(crate) fn write_body(
         reserve_wiped(buf, len);
         buf.resize(at + payload_len + len.max(ROOM), 0);
         buf.copy_within(at + ROOM..at + ROOM + payload_len, at + len);
-        // What is taken off may be plaintext, and is not wiped with the buffer.
+        // The bytes that are cut off may be plaintext, and the buffer wipes only up to its length.
         buf[at + len + payload_len..].zeroize();
         buf.truncate(at + len + payload_len);
     }
@@ -179,14 +180,14 @@ pub(crate) fn write_body(
     Ok(())
 }
 
-/// What opening and verifying of bytes give: steps 1 to 10 have passed.
+/// A token that has passed steps 1 to 10 of opening.
 pub(crate) struct Authentic<'b> {
     pub(crate) key_id: KeyId,
     pub(crate) body: Body<'b>,
     pub(crate) expires_at: UnixTime,
 }
 
-/// An authentic body, taken apart.
+/// A parsed body.
 pub(crate) struct Body<'a> {
     pub(crate) claims: Claims,
     pub(crate) payload: &'a [u8],
@@ -216,7 +217,7 @@ impl<'a> Body<'a> {
         Some(Body { claims, payload, unpadded, padding })
     }
 
-    /// Steps 9 and 10: the deadline, which `longest` may bring forward.
+    /// Steps 9 and 10. Returns the deadline, for the smaller of `longest` and the token's lifetime.
     pub(crate) fn deadline(&self, now: UnixTime, longest: Duration) -> Result<UnixTime, OpenError> {
         let issued_at = self.claims.issued_at;
         if issued_at > now + CLOCK_SKEW {
@@ -244,7 +245,7 @@ pub(crate) fn write_varint(buf: &mut Vec<u8>, value: u64) {
     buf.extend_from_slice(&bytes[..len]);
 }
 
-/// A varint's bytes, and how many of the ten they are.
+/// The bytes of a varint, and how many of the ten are used.
 #[expect(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
@@ -262,7 +263,7 @@ fn varint(mut value: u64) -> ([u8; 10], usize) {
     (bytes, len + 1)
 }
 
-/// Takes a varint off the front; `None` when it is cut, overlong or above 64 bits.
+/// Takes a varint off the front. `None` if it is cut, overlong or above 64 bits.
 pub(crate) fn take_varint(rest: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
@@ -286,7 +287,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_varint_has_one_spelling() {
+    fn each_number_has_one_varint() {
         for value in [0, 1, 0x7f, 0x80, 0x3fff, 0x4000, u64::from(u32::MAX), u64::MAX] {
             let mut bytes = Vec::new();
             write_varint(&mut bytes, value);
