@@ -1,4 +1,4 @@
-//! One revocation, and its text.
+//! One revocation and its text form.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,27 +12,26 @@ use crate::token::wire::CLOCK_SKEW;
 
 const SUBJECT_LEN: usize = 16;
 
-/// A revocation reaches this far past the clock of the server that makes it, so that it
-/// revokes sessions that started at a server whose clock is ahead.
+/// How far the instant of a revocation lies after the clock of the server that makes it, so that
+/// it also revokes sessions from a server whose clock is ahead.
 pub(crate) const REACH: Duration = Duration::from_secs(CLOCK_SKEW.as_secs() + 1);
 
 /// The mark of an [`Exception`] that spares no token of the same second.
 pub(crate) const NO_MARK: Mark = [0; 8];
 
-/// One revocation. Its text form is a line, such as
-/// `session 6f0c…e1 until=2026-12-01T12:00:00Z`.
+/// A revocation. Its text form is one line, such as `session 6f0c…e1 until=2026-12-01T12:00:00Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Revocation {
-    /// One session.
+    /// Revokes one session.
     Session {
-        /// The id under which the session started, or a later one: then only tokens with
-        /// that id are revoked.
+        /// The id under which the session started. If it is a later id of the session, only tokens
+        /// with that id are revoked.
         id: SessionId,
-        /// When the session would have ended in any case.
+        /// When the session would have ended anyway.
         until: UnixTime,
     },
-    /// The sessions of one subject that started before an instant.
+    /// Revokes the sessions of one subject that started before an instant.
     Subject {
         /// The subject.
         subject: Subject,
@@ -40,58 +39,61 @@ pub enum Revocation {
         before: UnixTime,
         /// The tokens that are spared.
         except: Option<Exception>,
-        /// When the last of the revoked sessions would have ended in any case.
+        /// When the last of the revoked sessions would have ended anyway.
         until: UnixTime,
     },
-    /// The state tokens under one key that were issued before an instant.
+    /// Revokes the state tokens under one key that were issued before an instant.
     Key {
         /// The key.
         id: KeyId,
         /// Tokens that were issued before this are revoked.
         before: UnixTime,
-        /// When the last of the revoked tokens would have expired in any case.
+        /// When the last of the revoked tokens would have expired anyway.
         until: UnixTime,
     },
-    /// All sessions that started before an instant.
+    /// Revokes all sessions that started before an instant.
     All {
         /// Sessions that started before this are revoked.
         before: UnixTime,
         /// The tokens that are spared.
         except: Option<Exception>,
-        /// When the last of the revoked sessions would have ended in any case.
+        /// When the last of the revoked sessions would have ended anyway.
         until: UnixTime,
     },
 }
 
-/// The tokens that a revocation spares although their session started before its instant:
-/// the token of the session that made it
-/// ([`Session::end_others`](crate::Session::end_others)), and the tokens of sessions that
-/// started where it was known already. Those tokens carry the same 24 bytes.
+/// The tokens that a revocation spares although their session started before its instant.
+///
+/// These are the token of the session that made the revocation
+/// ([`Session::end_others`](crate::Session::end_others)) and the tokens of sessions that started
+/// on a server that already knew it. They carry the same 24 bytes.
 ///
 /// The text form is `ORIGIN.MARK`, 32 and 16 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Exception {
-    /// The id under which the session started that made the revocation; 16 random bytes if
-    /// no session made it.
+    /// The id under which the session that made the revocation started. If no session made it, 16
+    /// random bytes.
     pub origin: SessionId,
-    /// 8 random bytes. They tell the token of the session from copies that were made before.
+    /// 8 random bytes, which tell the session's new token from copies that were made before.
     pub mark: [u8; 8],
 }
 
 impl Exception {
-    /// For a revocation that no session makes.
+    /// An exception for a revocation that no session makes.
     pub(crate) fn of_nobody() -> Result<Exception, RandomError> {
         Ok(Exception { origin: SessionId::new()?, mark: primitives::random()? })
     }
 }
 
-/// Whose sessions: a digest of 16 bytes of the purpose and the subject's name.
-/// It keeps names out of lists and logs, but not from whoever tries them all.
+/// Whose sessions are meant: a 16-byte digest of the purpose and the subject's name.
+///
+/// It keeps names out of lists and logs. It does not hide them from an attacker who hashes all
+/// possible names.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Subject([u8; SUBJECT_LEN]);
 
 impl Subject {
-    /// The subject of sessions of one purpose.
+    /// The subject with this name, of sessions with this purpose.
     #[must_use]
     pub fn of(purpose: &str, name: &str) -> Subject {
         let digest =
@@ -105,10 +107,12 @@ impl Subject {
 impl Revocation {
     /// Revokes the sessions of `subject` that exist at `now`.
     ///
-    /// The instant `before` is 61 seconds later, because a session may have started at a
-    /// server whose clock is ahead by up to [`CLOCK_SKEW`](crate::token::CLOCK_SKEW). A
-    /// session that starts later, at a server that knows the revocation, is spared. `until`
-    /// is when the last session will have ended: `now`, the absolute timeout, and 60 seconds.
+    /// The instant `before` is 61 seconds after `now`, because a session may have started on a
+    /// server whose clock is ahead by up to [`CLOCK_SKEW`](crate::token::CLOCK_SKEW). A session
+    /// that starts later, on a server that knows the revocation, is spared.
+    ///
+    /// `until` is the time at which the last revoked session would have ended: `now`, plus the
+    /// absolute timeout, plus 60 seconds.
     ///
     /// ```
     /// use std::time::Duration;
@@ -124,7 +128,7 @@ impl Revocation {
     /// ```
     ///
     /// # Errors
-    /// [`RandomError`]: there are no random bytes for the [`Exception`].
+    /// [`RandomError`] if there are no random bytes for the [`Exception`].
     pub fn of_subject(
         subject: Subject,
         now: UnixTime,
@@ -137,7 +141,7 @@ impl Revocation {
     /// Revokes all sessions that exist at `now`. See [`of_subject`](Revocation::of_subject).
     ///
     /// # Errors
-    /// [`RandomError`]: there are no random bytes for the [`Exception`].
+    /// [`RandomError`] if there are no random bytes for the [`Exception`].
     pub fn of_all(now: UnixTime, until: UnixTime) -> Result<Revocation, RandomError> {
         let except = Some(Exception::of_nobody()?);
         Ok(Revocation::All { before: now + REACH, except, until })
@@ -150,7 +154,7 @@ impl Revocation {
         Revocation::Key { id, before: now + REACH, until }
     }
 
-    /// After this it is about nothing that could be alive.
+    /// The time after which nothing that it revokes can be alive.
     #[must_use]
     pub fn until(&self) -> UnixTime {
         match *self {
@@ -216,7 +220,7 @@ impl FromStr for Revocation {
     }
 }
 
-/// A line is no revocation.
+/// A line is not a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RevocationError;
 
@@ -259,7 +263,7 @@ impl FromStr for Exception {
     }
 }
 
-/// The rest of a line.
+/// Parses the last, optional part of a line.
 fn exception(words: &[&str]) -> Result<Option<Exception>, RevocationError> {
     match words {
         [] => Ok(None),
@@ -272,7 +276,7 @@ fn session_id(text: &str) -> Result<SessionId, RevocationError> {
     Ok(SessionId::from_bytes(hex::<16>(text)?.to_be_bytes()))
 }
 
-/// The number that `BYTES` bytes of hexadecimal digits spell, in lower case.
+/// Parses `BYTES` bytes in lower-case hexadecimal.
 fn hex<const BYTES: usize>(text: &str) -> Result<u128, RevocationError> {
     let lower = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     if text.len() != BYTES.saturating_mul(2) || !text.bytes().all(lower) {

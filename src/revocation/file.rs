@@ -1,4 +1,4 @@
-//! Revocations that a file keeps.
+//! Revocations that are stored in a file.
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
@@ -11,22 +11,21 @@ use crate::revocation::entry::Revocation;
 use crate::revocation::list::{Revocations, WeakRevocations};
 use crate::time::UnixTime;
 
-/// How often the file is looked at.
+/// How often the follower reads new lines.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How often what is over is dropped.
+/// How often the follower drops revocations that are over.
 const PRUNE: Duration = Duration::from_secs(60);
 
-/// The file is written anew when it has so many lines more than twice those
+/// The file is rewritten when it has this many lines more than twice the number of revocations
 /// that still count.
 const SLACK: usize = 1024;
 
-/// A list of revocations in a file: one line for each, in the text form of
-/// [`Revocation`], appended as they come.
+/// A list of revocations in a file: one line for each, in the text form of [`Revocation`].
 ///
-/// For one server, which knows after a restart what it had revoked; and for
-/// several on one machine. (`bulla-redis` is for a fleet.) The tool changes it,
-/// too: `bulla revoke session … --file PATH`.
+/// It serves one server, which then keeps its revocations over a restart, or several processes on
+/// the same host. For a fleet, use the crate `bulla-redis`. The tool also writes to the file:
+/// `bulla revoke session … --file PATH`.
 ///
 /// ```no_run
 /// use bulla::{KeyRing, Payload, Policy, Sessions};
@@ -50,48 +49,50 @@ pub struct RevocationFile {
 }
 
 impl RevocationFile {
-    /// The file at `path`. Its folder must be writable: the file is replaced
-    /// when most of its lines are over.
+    /// The file at `path`. Its directory must be writable, because the file is replaced when most
+    /// of its lines are over.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> RevocationFile {
         RevocationFile { path: path.into() }
     }
 
-    /// What the file says. A line that is no revocation is skipped, and said
-    /// to be in the log: one of a newer release is no reason to forget the others.
+    /// Reads all revocations in the file.
+    ///
+    /// Empty lines and lines that begin with `#` are ignored. A line that cannot be parsed is
+    /// skipped with a warning in the log, because a newer release may have written it.
     ///
     /// # Errors
-    /// When it cannot be read, or is not there.
+    /// If the file does not exist or cannot be read.
     pub fn read(&self) -> io::Result<Vec<Revocation>> {
         let mut revocations = Vec::new();
         self.reader().take(&mut revocations)?;
         Ok(revocations)
     }
 
-    /// Appends a line, and makes the file (mode 0600) if there is none.
+    /// Appends a revocation. Creates the file with mode 0600 if it does not exist.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// If the file cannot be written.
     pub fn append(&self, revocation: &Revocation) -> io::Result<()> {
         self.locked(|file| {
-            // The end of a line that a crash has cut off stays a line of its own.
+            // A crash may have cut off the last line. Then the new line begins after a line break.
             let mut last = *b"\n";
             if file.seek(SeekFrom::End(-1)).is_ok() {
                 file.read_exact(&mut last)?;
-            } // else it is empty
+            } // otherwise the file is empty
             let cut = last != *b"\n";
             let line = format!("{}{revocation}\n", if cut { "\n" } else { "" });
             file.write_all(line.as_bytes())
         })
     }
 
-    /// Writes the file anew, without what is over at `now`. A list that
-    /// [follows](RevocationFile::follow) does it by itself.
+    /// Rewrites the file without the revocations that are over at `now`. A list that
+    /// [follows](RevocationFile::follow) the file calls this itself.
     ///
     /// # Errors
-    /// When the file, or the one that is to replace it, cannot be written.
+    /// If the file or its replacement cannot be written.
     pub fn prune(&self, now: UnixTime) -> io::Result<()> {
-        // The file that a link leads to is replaced, and not the link.
+        // If the path is a symbolic link, its target is replaced.
         let path = self.path.canonicalize()?;
         self.locked(|file| {
             let mut text = Vec::new();
@@ -105,16 +106,17 @@ impl RevocationFile {
         })
     }
 
-    /// Loads the list, and keeps up with the file in a thread that ends when
-    /// nobody has the list any more: what others append holds here within a
-    /// second, and what is revoked here is in the file before
-    /// [`add`](Revocations::add) returns, and on the disk a second later.
-    /// When the file cannot be read for a while, the list stays, and
-    /// [`Revocations::confirmed_at`] says since when.
+    /// Loads the list and follows the file in a background thread.
+    ///
+    /// Lines that others append take effect here within about a second. A revocation made here is
+    /// in the file before [`add`](Revocations::add) returns, and is synced to the disk about a
+    /// second later. If the file cannot be read, the list stays as it is, and
+    /// [`Revocations::confirmed_at`] tells when it was last read. The thread ends when the list is
+    /// no longer used.
     ///
     /// # Errors
-    /// When the file cannot be read, or made if there is none: a server that
-    /// began without its list would accept what was revoked.
+    /// If the file cannot be read, or created if it does not exist: without the list, the server
+    /// would accept revoked sessions.
     pub fn follow(self) -> io::Result<Revocations> {
         self.locked(|_| Ok(()))?;
         let list = Revocations::new();
@@ -131,8 +133,8 @@ impl RevocationFile {
             if let Err(error) = self.append(revocation) {
                 tracing::error!(
                     target: "bulla",
-                    "a revocation could not be written to {} ({error}); it holds until this \
-                     process ends",
+                    "a revocation could not be written to {} ({error}); it is in effect until \
+                     this process ends",
                     self.path.display()
                 );
             }
@@ -145,7 +147,7 @@ impl RevocationFile {
         Reader { path: self.path.clone(), held: None, offset: 0, lines: 0 }
     }
 
-    /// The file, while nobody else appends to it or replaces it.
+    /// Runs `change` while no other process appends to the file or replaces it.
     fn locked<R>(&self, change: impl FnOnce(&mut File) -> io::Result<R>) -> io::Result<R> {
         for _ in 0..10_000 {
             let mut options = OpenOptions::new();
@@ -155,24 +157,24 @@ impl RevocationFile {
             let mut file = lock.write()?;
             if inode(&file.metadata()?) == inode(&self.path.metadata()?) {
                 return change(&mut file);
-            } // else it was replaced while this waited for its lock
+            } // otherwise the file was replaced while this process waited for the lock
         }
-        Err(io::Error::other("others replace it all the time"))
+        Err(io::Error::other("the file is replaced too often"))
     }
 }
 
-/// What is no revocation to this release may be one to a newer.
+/// A line that this release cannot parse is kept, because a newer release may understand it.
 fn is_kept(line: &[u8], now: UnixTime) -> bool {
     let revocation =
         std::str::from_utf8(line).ok().and_then(|line| line.parse::<Revocation>().ok());
     !line.is_empty() && revocation.is_none_or(|revocation| revocation.until() > now)
 }
 
-/// All of it or nothing, for the same owner.
+/// Replaces the file atomically and keeps its owner and permissions.
 fn replace(path: &Path, old: &File, text: &[u8]) -> io::Result<()> {
     let mut beside = path.to_owned().into_os_string();
     beside.push(".new");
-    // One that a crash has left. A link is not followed, but refused.
+    // A crash may have left this file. `create_new` does not follow a symbolic link.
     let _ = fs::remove_file(&beside);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -186,17 +188,17 @@ fn replace(path: &Path, old: &File, text: &[u8]) -> io::Result<()> {
     sync_folder(path)
 }
 
-/// How far the file has been read.
+/// The position up to which the file has been read.
 struct Reader {
     path: PathBuf,
-    /// Held open, so that none that replaces it can have its number.
+    /// Kept open, so that a replacement cannot get the same inode number.
     held: Option<File>,
     offset: u64,
     lines: usize,
 }
 
 impl Reader {
-    /// Adds what the file says that it did not say before.
+    /// Reads the lines that were added since the last call.
     fn take(&mut self, revocations: &mut Vec<Revocation>) -> io::Result<()> {
         let mut file = File::open(&self.path)?;
         let metadata = file.metadata()?;
@@ -217,7 +219,7 @@ impl Reader {
             line.clear();
             let len = file.read_until(b'\n', &mut line)?;
             if line.last() != Some(&b'\n') {
-                return Ok(()); // the end, or a line that is being written
+                return Ok(()); // the end, or a line that is still being written
             }
             self.offset += len as u64;
             self.lines += 1;
@@ -227,7 +229,7 @@ impl Reader {
                 Err(_) if text.is_empty() || text.starts_with('#') => {}
                 Err(_) => tracing::warn!(
                     target: "bulla",
-                    "line {} of {} is no revocation, and is skipped",
+                    "line {} of {} is not a revocation and is skipped",
                     self.lines,
                     self.path.display()
                 ),
@@ -240,7 +242,7 @@ impl Reader {
         let mut news = Vec::new();
         let taken = self.take(&mut news);
         if !news.is_empty() {
-            list.learn(news); // also what was read before it failed
+            list.learn(news); // also the lines read before an error
         }
         taken?;
         list.confirm(now);
@@ -256,7 +258,7 @@ struct Follower {
     said: Said,
 }
 
-/// What the log says of the file.
+/// What the log last reported about the file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Said {
     Reads,
@@ -272,21 +274,21 @@ impl Follower {
         }
     }
 
-    /// Looks, and says so when that has begun to fail or to go well.
+    /// Reads the file, and logs when reading starts to fail or works again.
     fn round(&mut self, list: &Revocations, now: Instant) {
         let looked = self.look(list, now);
         let path = self.file.path.display();
         match looked {
             Ok(()) if self.said == Said::Fails => {
                 self.said = Said::Reads;
-                tracing::info!(target: "bulla", "the revocations {path} are read again");
+                tracing::info!(target: "bulla", "the revocations in {path} can be read again");
             }
             Err(error) if self.said == Said::Reads => {
                 self.said = Said::Fails;
                 tracing::warn!(
                     target: "bulla",
-                    "the revocations {path} cannot be followed ({error}); what is known \
-                     stays refused"
+                    "the revocations in {path} cannot be read ({error}); the known ones stay \
+                     in effect"
                 );
             }
             _ => {}
@@ -309,7 +311,7 @@ impl Follower {
             && let Err(error) = self.file.prune(now)
         {
             let path = self.file.path.display();
-            tracing::warn!(target: "bulla", "{path} could not be written anew: {error}");
+            tracing::warn!(target: "bulla", "{path} could not be rewritten: {error}");
         }
         Ok(())
     }
@@ -324,7 +326,7 @@ fn private(options: &mut OpenOptions) {
 #[cfg(not(unix))]
 fn private(_: &mut OpenOptions) {}
 
-/// A file that its server could no longer read would be worse than a long one.
+/// Keeps the owner. Otherwise the server might no longer be able to read the file.
 #[cfg(unix)]
 fn keep_owner(new: &File, old: &File) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt as _, fchown};
@@ -340,7 +342,7 @@ fn keep_owner(_: &File, _: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// So that the new name is there after a power cut.
+/// Makes the rename survive a power failure.
 fn sync_folder(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     if let Some(folder) = path.parent() {
@@ -351,8 +353,8 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Which file it is that has this name. Where that cannot be told, one that replaces
-/// another is shorter, and is read anew for that.
+/// The file's identity. Where the system does not have one, a replacement is recognized because it
+/// is shorter.
 fn inode(metadata: &fs::Metadata) -> (u64, u64) {
     #[cfg(unix)]
     {
@@ -374,7 +376,7 @@ mod tests {
     use super::*;
     use crate::token::id::SessionId;
 
-    /// A file of a test's own, removed at its end.
+    /// A file for one test, which removes it when it ends.
     struct OfTest(RevocationFile);
 
     impl OfTest {
@@ -414,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_new_is_read_once_and_a_file_that_is_another_from_its_beginning() {
+    fn new_lines_are_read_once_and_a_replaced_file_is_read_from_the_start() {
         let file = OfTest::new("reader");
         let mut reader = file.0.reader();
         let mut read = || {
@@ -427,16 +429,16 @@ mod tests {
         assert_eq!(read(), (vec![], 3));
         living(3..4).for_each(|line| file.0.append(&line).unwrap());
         assert_eq!(read(), (living(3..4).collect(), 4));
-        file.write(living(10..12)); // in place, and shorter
+        file.write(living(10..12)); // the same file, now shorter
         assert_eq!(read(), (living(10..12).collect(), 2));
         let other = OfTest::new("other");
-        other.write(living(20..30)); // in its place, and longer
+        other.write(living(20..30)); // another file with the same name, longer
         fs::rename(&other.0.path, &file.0.path).unwrap();
         assert_eq!(read(), (living(20..30).collect(), 10));
     }
 
     #[test]
-    fn empty_lines_and_comments_are_read_in_silence() {
+    fn empty_lines_and_comments_are_ignored_without_a_warning() {
         let file = OfTest::new("comments");
         for (text, said) in [("\n  \n# all of March\n", ""), ("all of March\n", "line 1 of")] {
             fs::write(&file.0.path, text).unwrap();
@@ -447,17 +449,17 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_followed_is_said_so_once_and_once_that_it_is_again() {
+    fn the_log_reports_once_that_the_file_cannot_be_read_and_once_that_it_can_again() {
         let (file, list, now) = (OfTest::new("said"), Revocations::new(), Instant::now());
         let mut follower = file.follower(&list, now);
         for (is_there, says) in [
             (true, ""),
-            (false, "cannot be followed"),
+            (false, "cannot be read"),
             (false, ""),
             (false, ""),
-            (true, "are read again"),
+            (true, "can be read again"),
             (true, ""),
-            (false, "cannot be followed"),
+            (false, "cannot be read"),
         ] {
             match is_there {
                 true => file.write(living(0..1)),
@@ -466,11 +468,11 @@ mod tests {
             let ((), log) = logged(Level::INFO, || follower.round(&list, now));
             assert!(log.contains(says) && log.is_empty() == says.is_empty(), "{log}");
         }
-        assert_eq!(list.len(), 1, "what is known stays refused");
+        assert_eq!(list.len(), 1, "the known revocations stay in effect");
     }
 
     #[test]
-    fn a_file_is_written_anew_every_minute_when_most_of_its_lines_are_over() {
+    fn a_file_is_rewritten_once_a_minute_if_most_of_its_lines_are_over() {
         let slack = SLACK as u128;
         for (over, after, left) in [
             (slack + 4, PRUNE - Duration::from_secs(1), slack + 7),

@@ -1,8 +1,8 @@
-//! What a server knows of the revocations of one subject, or of everybody: a value that
-//! merges.
+//! The known revocations of one subject, or of all sessions, as a value that can be merged.
 //!
-//! Merging takes the later cutoff for every token, so revocations may arrive in any order,
-//! repeatedly, or merged by another server: the result is the same (DESIGN.md).
+//! A merge takes the later cutoff for each token. The result does not depend on the order in which
+//! revocations arrive, on repetitions, or on whether another server merged some of them before
+//! (DESIGN.md).
 
 use std::time::Duration;
 
@@ -10,39 +10,39 @@ use crate::revocation::entry::{Exception, NO_MARK, REACH};
 use crate::time::UnixTime;
 use crate::token::wire::CLOCK_SKEW;
 
-/// How far past the clock a revocation may lie for a session that starts now to follow it:
-/// the clock of the server that made it may be ahead. If it lies further ahead, nobody
-/// signs in until then.
+/// How far after the clock a revocation may lie for a new session to follow it, because the clock
+/// of the server that made it may be ahead. If it lies further in the future, new sign-ins are
+/// refused until then.
 const WINDOW: Duration = Duration::from_secs(CLOCK_SKEW.as_secs() + REACH.as_secs());
 
-/// The most revocations that a session follows, 29 bytes each in its state token.
+/// The most revocations that a session follows. Each takes 29 bytes of its state token.
 pub(crate) const MAX_FOLLOWS: usize = 8;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Known {
-    /// Sessions that started before this are over.
+    /// Sessions that started before this are revoked.
     hard: UnixTime,
-    /// Sessions that started before one of these are over, unless they follow it. Each has
-    /// another origin; the latest comes first.
+    /// Sessions that started before one of these are revoked unless they follow it. Each has a
+    /// different origin; the latest is first.
     except: Vec<Followed>,
-    /// From then on, none of these sessions can be alive.
+    /// From this time on, none of these sessions can be alive.
     pub(crate) until: UnixTime,
 }
 
-/// A revocation that tokens may follow: they were made by the session that revoked the
-/// others, or by a sign-in that knew of it.
+/// A revocation that a token may follow: the session that made it, or a sign-in that knew of it,
+/// issued the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Followed {
     pub(crate) before: UnixTime,
     pub(crate) except: Exception,
 }
 
-/// What a token says of the revocations that it follows.
+/// The revocations that a token follows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Follows<'a> {
-    /// The last one by which its session ended the others.
+    /// The last revocation by which the session itself ended the others.
     pub(crate) own: Option<Followed>,
-    /// Those that were known when the session started.
+    /// The revocations that were known when the session started.
     pub(crate) earlier: &'a [Followed],
 }
 
@@ -53,7 +53,7 @@ impl Known {
         Known { hard, except: except.into_iter().collect(), until }
     }
 
-    /// A session with this token is over if it started before this.
+    /// A session with this token is revoked if it started before the returned time.
     pub(crate) fn cutoff(&self, follows: Follows<'_>) -> UnixTime {
         let unfollowed = self.except.iter().find(|of| !follows.follows(of));
         unfollowed.map_or(self.hard, |of| of.before.max(self.hard))
@@ -72,8 +72,8 @@ impl Known {
             match held {
                 None => self.except.push(*new),
                 Some(held) if held.before < new.before => *held = *new,
-                // One session twice in a second: neither of the two tokens is spared, but
-                // those that follow from them are.
+                // The session ended the others twice in one second. Neither of the two tokens is
+                // spared, but tokens that follow from them are.
                 Some(held) if held.before == new.before && held.except != new.except => {
                     held.except.mark = NO_MARK;
                 }
@@ -84,7 +84,7 @@ impl Known {
         self
     }
 
-    /// The instants and exceptions that lead to this value.
+    /// The instants and exceptions whose merge is this value.
     pub(crate) fn parts(&self) -> impl Iterator<Item = (UnixTime, Option<Exception>)> {
         let hard =
             (self.hard > UnixTime::EPOCH || self.except.is_empty()).then_some((self.hard, None));
@@ -99,7 +99,7 @@ impl Follows<'_> {
 }
 
 impl Followed {
-    /// Whether this is the same revocation, or a later one by the same session.
+    /// Whether this is `of` itself or a later revocation by the same session.
     fn is_or_follows(&self, of: &Followed) -> bool {
         let same = self.except.mark == of.except.mark && of.except.mark != NO_MARK;
         self.except.origin == of.except.origin
@@ -125,14 +125,14 @@ mod tests {
         Exception { origin: SessionId::from_bytes([origin; 16]), mark: [mark; 8] }
     }
 
-    /// Few sessions, marks and seconds, so that they often meet.
+    /// Few sessions, marks and seconds, so that collisions are frequent.
     fn values() -> impl Strategy<Value = Known> {
         let except = (0..3_u8, 1..3_u8).prop_map(|(origin, mark)| Some(exception(origin, mark)));
         let except = prop_oneof![3 => Just(None), 7 => except];
         (1..7_u64, except).prop_map(|(before, except)| Known::new(at(before), except, ENDS))
     }
 
-    /// Tokens that follow nothing, one revocation, or two.
+    /// The cutoffs of tokens that follow nothing, one revocation, or two.
     fn cutoffs(cutoff: impl Fn(Follows<'_>) -> UnixTime) -> Vec<UnixTime> {
         let followed = |origin| {
             (1..7).flat_map(move |before| {
@@ -147,7 +147,7 @@ mod tests {
         let mut found = Vec::new();
         for own in own() {
             for earlier in all.iter().map(std::slice::from_ref).chain([&[][..]]) {
-                // What a session follows from its start is of others.
+                // A session follows only other sessions' revocations from its start.
                 if own.map(|of| of.except.origin) != earlier.first().map(|of| of.except.origin) {
                     found.push(cutoff(Follows { own, earlier }));
                 }
@@ -161,7 +161,7 @@ mod tests {
             std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(500),
         ))]
 
-        /// `PROPTEST_CASES=100000` for more.
+        /// Set `PROPTEST_CASES=100000` for more cases.
         #[test]
         fn merging_takes_the_latest_cutoff_of_each_token(
             a in values(), b in values(), c in values(),

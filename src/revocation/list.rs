@@ -14,16 +14,16 @@ use crate::revocation::set::{Asked, Set};
 use crate::time::UnixTime;
 use crate::token::wire::CLOCK_SKEW;
 
-/// The recent revocations are copied with each new one. When there are more than this,
-/// they join the settled ones.
+/// The recent revocations are copied each time one is added. When there are more than this, they
+/// are merged into the settled ones.
 const MAX_RECENT: usize = 1024;
 
-/// Revoked sessions: a list in memory that a server consults each time it opens a session.
+/// A list of revoked sessions in memory, which a server consults each time it opens a session.
 /// Clones share one list.
 ///
-/// Each revocation says when the last session that it revokes would have ended in any case.
-/// Then it is dropped, so the list is as long as there were recent revocations. A look-up
-/// takes the same time however long the list is, and takes no lock.
+/// Each revocation has a time at which the last session that it revokes would have ended anyway.
+/// It is dropped after that time, so only recent revocations take memory. A look-up takes no lock,
+/// and its time does not depend on the length of the list.
 ///
 /// ```
 /// use bulla::{KeyRing, Payload, Policy, Revocations, Sessions};
@@ -51,8 +51,8 @@ const MAX_RECENT: usize = 1024;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// The list belongs to one process. A [`RevocationFile`](crate::revocation::RevocationFile)
-/// keeps it, and the crate `bulla-redis` spreads it over a fleet.
+/// The list belongs to one process. A [`RevocationFile`](crate::revocation::RevocationFile) stores
+/// it, and the crate `bulla-redis` shares it within a fleet.
 #[derive(Clone)]
 pub struct Revocations {
     inner: Arc<Inner>,
@@ -73,7 +73,7 @@ struct Inner {
     adopts_until: AtomicU64,
 }
 
-/// Whether revocations that are taken in are passed on to other servers.
+/// Whether new revocations are passed on to other servers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pass {
     On,
@@ -82,7 +82,7 @@ enum Pass {
 
 type Spread = Box<dyn Fn(&Revocation) + Send + Sync>;
 
-/// Two parts, so that adding a revocation does not copy a million others.
+/// In two parts, so that adding a revocation does not copy a million others.
 struct List {
     settled: Arc<Set>,
     recent: Set,
@@ -105,30 +105,30 @@ impl Revocations {
         Revocations { inner: Arc::new(inner) }
     }
 
-    /// Adds a revocation. It holds on this server at once, and is passed on to the function
-    /// that [`on_add`](Revocations::on_add) was given. Returns `true` if the list did not
-    /// have it yet.
+    /// Adds a revocation. It takes effect on this server at once and is passed to the function
+    /// that was set by [`on_add`](Revocations::on_add). Returns `true` if the list did not have it
+    /// yet.
     pub fn add(&self, revocation: Revocation) -> bool {
         self.take_in([revocation], Pass::On)
     }
 
-    /// Adds a revocation at a known time, so that a list that nothing
-    /// [prunes](Revocations::prune) drops what is over too.
+    /// Adds a revocation at a known time, so that a list that is never
+    /// [pruned](Revocations::prune) drops revocations that are over.
     pub(crate) fn add_at(&self, now: UnixTime, revocation: Revocation) {
-        // Not the latest of all: if a clock was ahead for a moment, every later
-        // revocation would be dropped at once.
+        // This stores the last time and not the latest: if a clock was ahead for a moment, the
+        // latest time would drop every later revocation at once.
         self.inner.latest.store(now.as_secs(), Ordering::Relaxed);
         self.add(revocation);
     }
 
-    /// Records that the list is used by sessions that live this long, and that sessions of
-    /// another library are adopted until then.
+    /// Records that sessions with this absolute timeout use the list, and that sessions of another
+    /// library are adopted until `adopts_until`.
     pub(crate) fn used_by(&self, absolute: Duration, adopts_until: UnixTime) {
         self.inner.longest.fetch_max(absolute.as_secs(), Ordering::Relaxed);
         self.inner.adopts_until.fetch_max(adopts_until.as_secs(), Ordering::Relaxed);
     }
 
-    /// When the last of the sessions that exist now, of every type, will have ended.
+    /// The time at which all sessions that exist now, of every type, will have ended.
     pub(crate) fn last(&self, now: UnixTime) -> UnixTime {
         let longest = Duration::from_secs(self.inner.longest.load(Ordering::Relaxed));
         let adopts_until = self.inner.adopts_until.load(Ordering::Relaxed);
@@ -138,7 +138,7 @@ impl Revocations {
     /// Revokes the sessions of a subject that exist at `now`.
     pub(crate) fn revoke_subject(&self, subject: Subject, now: UnixTime) {
         let until = self.last(now);
-        // Without randomness nobody signs in for a minute, but everybody is signed out.
+        // Without randomness there is no exception, so new sign-ins are also refused for a minute.
         let alone = Revocation::Subject { subject, before: now + REACH, except: None, until };
         self.add_at(now, Revocation::of_subject(subject, now, until).unwrap_or(alone));
     }
@@ -149,8 +149,8 @@ impl Revocations {
         self.add_at(now, Revocation::of_all(now, until).unwrap_or(alone));
     }
 
-    /// Adds revocations that came from another server or from a file, and passes none of
-    /// them on. Returns `true` if the list did not have at least one of them.
+    /// Adds revocations that came from another server or from a file. They are not passed on.
+    /// Returns `true` if at least one was new.
     pub fn learn(&self, revocations: impl IntoIterator<Item = Revocation>) -> bool {
         self.take_in(revocations, Pass::Not)
     }
@@ -184,9 +184,10 @@ impl Revocations {
         true
     }
 
-    /// Drops the revocations that revoke nothing that could be alive at `now`. Code that
-    /// spreads a list calls it from time to time; the list of a single process does it by
-    /// itself after every thousand revocations.
+    /// Drops revocations whose sessions cannot be alive at `now`.
+    ///
+    /// Code that shares a list with other servers should call it from time to time. The list of a
+    /// single process prunes itself after every 1,024 revocations.
     pub fn prune(&self, now: UnixTime) {
         let _writing = self.writing();
         let list = self.inner.list.load();
@@ -215,21 +216,23 @@ impl Revocations {
         list.settled.revocations().chain(list.recent.revocations()).collect()
     }
 
-    /// Sets the function that passes revocations on: it is called once with each revocation
-    /// that is [added](Revocations::add) and that the list did not have. Only the first call
-    /// of `on_add` counts. The function runs within the request that revokes, so it should
-    /// queue the revocation and return.
+    /// Sets the function that passes revocations on. Only the first call of `on_add` has an
+    /// effect.
+    ///
+    /// The function is called once for each revocation that is [added](Revocations::add) and that
+    /// the list did not have. It runs within the request that revokes, so it should queue the
+    /// revocation and return.
     pub fn on_add(&self, spread: impl Fn(&Revocation) + Send + Sync + 'static) {
         self.inner.spread.get_or_init(|| Box::new(spread));
     }
 
-    /// Records that this list was complete at `at`. Call it each time the shared store was
-    /// read successfully.
+    /// Records that this list was complete at `at`. Call it each time the shared store was read
+    /// successfully.
     pub fn confirm(&self, at: UnixTime) {
         self.inner.confirmed_at.store(at.as_secs(), Ordering::Relaxed);
     }
 
-    /// When the list was last [known](Revocations::confirm) to be complete. `None` if
+    /// The last time at which the list was [known](Revocations::confirm) to be complete. `None` if
     /// `confirm` was never called: the list of a single process is always complete.
     #[must_use]
     pub fn confirmed_at(&self) -> Option<UnixTime> {
@@ -237,8 +240,8 @@ impl Revocations {
         Some(UnixTime::from_secs(secs)).filter(|at| *at > UnixTime::EPOCH)
     }
 
-    /// A reference that does not keep the list alive, for threads that end when nothing
-    /// else uses the list.
+    /// A reference that does not keep the list alive, for threads that should end when the list is
+    /// no longer used.
     #[must_use]
     pub fn downgrade(&self) -> WeakRevocations {
         WeakRevocations { inner: Arc::downgrade(&self.inner) }
@@ -249,14 +252,14 @@ impl Revocations {
         list.recent.revokes(asked) || list.settled.revokes(asked)
     }
 
-    /// Whether the list is known to have been complete within `age` of `now`. The list of
-    /// a single process always is.
+    /// Whether the list was known to be complete within `age` before `now`. The list of a single
+    /// process always is.
     pub(crate) fn is_current(&self, now: UnixTime, age: Duration) -> bool {
         self.confirmed_at().is_none_or(|at| at <= now + CLOCK_SKEW && now.since(at) <= age)
     }
 
-    /// The revocations that a session of `subject` follows if it starts at `now`: the latest,
-    /// at most [`MAX_FOLLOWS`].
+    /// The latest revocations, at most [`MAX_FOLLOWS`], that a session of `subject` follows if it
+    /// starts at `now`.
     pub(crate) fn followed(&self, subject: Option<Subject>, now: UnixTime) -> Vec<Followed> {
         let list = self.inner.list.load();
         let recent = list.recent.followed(subject, now);

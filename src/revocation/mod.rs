@@ -1,4 +1,4 @@
-//! Revocation: sessions that end before their deadline, on every server.
+//! Revocation: ending sessions before their deadline, on every server.
 //!
 //! | question | file |
 //! |---|---|
@@ -6,9 +6,9 @@
 //! | What is known of one subject, and how do two revocations of it merge? | `known` |
 //! | What does a set of revocations revoke? | `set` |
 //! | Which list does a server have, and how does it change while others read it? | `list` |
-//! | How does a file keep revocations, and share them between processes? | `file` |
+//! | How does a file store revocations, and share them between processes? | `file` |
 //!
-//! This folder uses `primitives`, `time`, `keys` and `token` only.
+//! This folder uses only `primitives`, `time`, `keys` and `token`.
 
 pub(crate) mod entry;
 #[cfg(feature = "reload")]

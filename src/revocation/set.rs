@@ -1,4 +1,4 @@
-//! Revocations, merged and indexed: what does a set of them revoke?
+//! A merged and indexed set of revocations, and what it revokes.
 
 use std::collections::HashMap;
 
@@ -16,8 +16,7 @@ pub(crate) struct Set {
     all: Option<Known>,
 }
 
-/// Everything that began before an instant is revoked; none of it can be alive from
-/// `until` on.
+/// Tokens issued before an instant are revoked. None of them can be alive from `until` on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Span {
     before: UnixTime,
@@ -29,12 +28,12 @@ pub(crate) struct Asked<'a> {
     pub(crate) id: SessionId,
     /// The id under which the session started.
     pub(crate) origin: SessionId,
-    /// Costs a hash, so it is called only if the set has a revocation of any subject.
+    /// Costs a hash, so it is called only if the set has a revocation of some subject.
     pub(crate) subject: &'a dyn Fn() -> Option<Subject>,
     pub(crate) started_at: UnixTime,
     pub(crate) follows: Follows<'a>,
-    /// The key that the state token names, the key that opened it or its copy, and when
-    /// the token was issued.
+    /// The key that the state token names, the key that opened it or its copy, and when the token
+    /// was issued.
     pub(crate) keys: Option<([KeyId; 2], UnixTime)>,
 }
 
@@ -73,7 +72,7 @@ impl Set {
         subject.into_iter().chain(&self.all).flat_map(move |known| known.followed(now))
     }
 
-    /// Whether the set revokes all that `revocation` revokes, and for as long.
+    /// Whether the set already revokes everything that `revocation` revokes, for as long.
     pub(crate) fn has(&self, revocation: &Revocation) -> bool {
         match *revocation {
             Revocation::Session { id, until } => {
@@ -141,7 +140,7 @@ impl Set {
         sessions.chain(subjects).chain(keys).chain(all)
     }
 
-    /// This set and another, without the revocations that revoke nothing alive at `now`.
+    /// Merges two sets, without revocations whose sessions cannot be alive at `now`.
     pub(crate) fn merged(&self, other: &Set, now: UnixTime) -> Set {
         let mut kept = Set::default();
         for revocation in self.revocations().chain(other.revocations()) {

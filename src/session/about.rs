@@ -1,17 +1,17 @@
-//! What does the application say of its sessions?
+//! Functions by which an application describes its sessions: subject and check.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// How often the application is asked, when it does not say.
+/// The default of [`revalidate_after`](crate::session::SessionsBuilder::revalidate_after).
 const REVALIDATE_AFTER: Duration = Duration::from_secs(5 * 60);
 
 pub(crate) struct About<T> {
-    /// Whose a session is.
+    /// Returns whose a session is.
     pub(crate) subject: Option<Box<Subject<T>>>,
-    /// Whether it still holds.
+    /// Returns whether a session is still valid.
     pub(crate) check: Option<Box<Check<T>>>,
     pub(crate) revalidate_after: Duration,
 }
@@ -22,21 +22,21 @@ type Check<T> = dyn Fn(Arc<T>) -> Checking + Send + Sync;
 
 type Checking = Pin<Box<dyn Future<Output = Validity> + Send>>;
 
-/// Whether a session still holds: the answer of a check of the application's,
-/// which [`SessionsBuilder::revalidate`](crate::session::SessionsBuilder::revalidate) takes.
+/// The answer of the application's check, which
+/// [`SessionsBuilder::revalidate`](crate::session::SessionsBuilder::revalidate) sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Validity {
-    /// It goes on, and is not asked about for some minutes.
+    /// The session is still valid, and is not checked for some minutes.
     Holds,
-    /// It is over: the account is closed, the password was changed.
+    /// The session is over, because for example the account is closed or the password was changed.
     Over,
-    /// That could not be found out. This request has no session, a guard
-    /// answers 503, and the next request asks again.
+    /// The check could not decide. This request has no session, a guard answers 503, and the next
+    /// request runs the check again.
     Unknown,
 }
 
-/// What the check has said in one request.
+/// The answer of the check in one request.
 pub(crate) type Checked = OnceLock<Validity>;
 
 impl<T> Default for About<T> {

@@ -1,4 +1,4 @@
-//! How a request takes over a session that another library made.
+//! Adopting a session of an old library in a request.
 
 use std::sync::Arc;
 
@@ -18,17 +18,16 @@ use crate::token::id::SessionId;
 use crate::token::payload::Payload;
 
 impl<T: Payload> Session<T> {
-    /// The same, if the application's check says that it holds.
+    /// The adopted session, if the application's check allows it.
     pub(crate) fn adopted_and_holds(&self) -> Option<Arc<Written<T>>> {
         self.adopted().filter(|_| self.verdict().is_ok())
     }
 
-    /// The session of the library before, if the request carries none of ours,
-    /// be it alive or not.
+    /// The old library's session, if the request carries no token of ours, alive or not.
     pub(crate) fn adopted(&self) -> Option<Arc<Written<T>>> {
         let old = self.inner.old.as_ref()?;
         let adopt = || {
-            self.judged(); // it is looked at, and what is refused is said to be
+            self.judged(); // emits `Event::Refused` if the tokens are refused
             if self.inner.carried.has_ours() {
                 return None;
             }
@@ -52,8 +51,8 @@ impl<T: Payload> Session<T> {
         self.inner.adopted.get_or_init(adopt).clone()
     }
 
-    /// Whoever was signed out everywhere was so with the old library's tokens,
-    /// too; one that does not say how old it is counts as old.
+    /// Whether the old session was revoked. Signing out everywhere also revokes sessions of the
+    /// old library. A session without a known start counts as old.
     fn is_revoked_before(&self, adopted: &Adopted<T>) -> bool {
         let Some(revocations) = &self.inner.shared.revocations else { return false };
         revocations.has(&Asked {

@@ -1,4 +1,5 @@
-//! What a response carries for a session: the closing half of its state machine.
+//! The tokens that a response carries for a session: the second half of its state machine. `judge`
+//! is the first.
 
 use std::time::Duration;
 
@@ -14,22 +15,22 @@ use crate::transport::cookie::Role;
 pub(crate) struct NewTokens {
     pub(crate) channel: Channel,
     pub(crate) state: String,
-    /// Goes with the state token of a new id over the bearer channel.
+    /// Only over the bearer channel, and only if the session gets a new id.
     pub(crate) renewal: Option<String>,
-    /// To the absolute deadline.
+    /// The time to the absolute deadline.
     pub(crate) age: Duration,
 }
 
-/// What is done with the renewal token that came with the request.
+/// What happens to the renewal token that came with the request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Beside {
-    /// It stays, or there is none.
+    /// It is kept, or there is none.
     Stays,
-    /// It is of a session that is no more.
+    /// It is deleted, because its session has ended or was replaced.
     Goes,
 }
 
-/// Writes a state token that is new.
+/// Writes a new state token.
 pub(crate) fn write(shared: &Shared, tokens: &NewTokens, beside: Beside, bundle: &mut Bundle) {
     match (tokens.channel, &shared.cookie, &shared.bearer) {
         (Channel::Cookie, Some((cookie, _)), _) => {
@@ -48,8 +49,8 @@ pub(crate) fn write(shared: &Shared, tokens: &NewTokens, beside: Beside, bundle:
     }
 }
 
-/// Removes the tokens. The state token goes last: of several cookies removed
-/// at once, curl up to 8 keeps all but the last in its jar (curl's pull request 10685).
+/// Deletes the tokens. The state token is last: if several cookies are deleted at once, curl up to
+/// version 8 deletes only the last from its jar (curl's pull request 10685).
 pub(crate) fn remove(shared: &Shared, channel: Channel, beside: Beside, bundle: &mut Bundle) {
     match (channel, &shared.cookie, &shared.bearer) {
         (Channel::Cookie, Some((cookie, _)), _) => {
@@ -66,10 +67,12 @@ pub(crate) fn remove(shared: &Shared, channel: Channel, beside: Beside, bundle: 
     }
 }
 
-/// Issues the renewal token anew beside a changed state, when it is dead or under
-/// another key than the primary. It would stay behind else, be judged nowhere once that
-/// key has retired, and keep any other from being written. So it is when the session was
-/// validated. The state is new, so it needs no copy.
+/// Issues the renewal token again together with a changed state, if it is dead, is under another
+/// key than the primary, or the application's check has just succeeded.
+///
+/// Otherwise the old one would stay in the client. After its key has retired, no server could
+/// judge it and no other could be written. The new one needs no copy, because the state token is
+/// new, too.
 pub(crate) fn follow<T>(
     shared: &Shared,
     tokens: &NewTokens,
@@ -102,11 +105,12 @@ pub(crate) fn follow<T>(
     Ok(())
 }
 
-/// Records the activity of a request, that the session was validated, and the
-/// move to a new primary key, when one is due, in the renewal token: an
-/// overlapping request may be changing the state. `leaves` is asked for the time
-/// at which the response leaves, so that a slow one does not put an older time
-/// over a newer.
+/// Writes a renewal token if activity, a successful check or the move to a new primary key must be
+/// recorded.
+///
+/// It does not write the state token, because a concurrent request may be changing the state.
+/// `leaves` returns the time at which the response is sent, so that a slow response does not
+/// overwrite a newer time with an older one.
 pub(crate) fn renew<T>(
     shared: &Shared,
     channel: Channel,
@@ -162,8 +166,8 @@ pub(crate) fn renew<T>(
     Ok(())
 }
 
-/// Whether the client sends a renewal token back: a bearer client that sends
-/// none knows only of the state token.
+/// Whether the client sends renewal tokens back. A bearer client that sends none keeps only the
+/// state token.
 fn keeps_renewals<T>(channel: Channel, alive: &Alive<T>) -> bool {
     (channel, alive.renewal) != (Channel::Bearer, Renewal::Absent)
 }
@@ -171,15 +175,17 @@ fn keeps_renewals<T>(channel: Channel, alive: &Alive<T>) -> bool {
 /// Why a renewal token is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Due {
-    /// To record activity, and perhaps the move.
+    /// To record activity and, if due, the move to the primary key.
     Touch,
-    /// Only to move to the primary key.
+    /// Only to record the move to the primary key.
     Move,
 }
 
-/// A renewal token that fits its cookie. A copy may not when the cookie's
-/// settings have changed since the state was set: activity is recorded without
-/// it then, for as long as the state token opens by itself.
+/// A renewal token that fits its cookie.
+///
+/// With a copy of the state it may not fit, if the cookie's settings have changed since the state
+/// was set. Then activity is recorded without the copy, as long as the state token can be opened
+/// itself.
 fn fitting_renewal<T>(
     shared: &Shared,
     keys: &ChannelKeys,

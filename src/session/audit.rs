@@ -1,4 +1,4 @@
-//! Does a configuration meet what standards ask of sessions?
+//! Auditing a configuration against OWASP ASVS, OWASP's cheat sheet and NIST SP 800-63B.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,28 +15,28 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A key seals for so long at most before the audit finds fault: three times
-/// the month that docs/operations.md recommends.
+/// A key that seals for longer than this fails the audit. It is three times the month that
+/// docs/operations.md recommends.
 const LONGEST_PRIMARY: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
-/// What an audit of a configuration came to, requirement by requirement:
-/// [`Sessions::audit`]. As text it is a table.
+/// The result of an audit, one row for each requirement. Its text form is a table. See
+/// [`Sessions::audit`].
 #[derive(Clone, Debug)]
 pub struct Audit {
     rows: Vec<AuditRow>,
 }
 
-/// One requirement of a standard.
+/// The result for one requirement of a standard.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AuditRow {
-    /// The standard, and where in it.
+    /// The standard and the requirement's number.
     pub requirement: &'static str,
-    /// What it asks.
+    /// What the requirement asks for.
     pub asks: &'static str,
     /// Whether the configuration meets it.
     pub verdict: Verdict,
-    /// Why; for a failure, what to do.
+    /// The reason. For a failure, what to change.
     pub because: String,
 }
 
@@ -44,19 +44,20 @@ pub struct AuditRow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// It does.
+    /// The configuration meets it.
     Pass,
-    /// It does not.
+    /// The configuration does not meet it.
     Fail,
-    /// The library cannot tell: it is the application's duty.
+    /// The library cannot tell; the application must meet it.
     Application,
 }
 
 impl<T> Sessions<T> {
-    /// Holds the settings of these sessions, and their key ring as of `now`,
-    /// against OWASP ASVS 5.0, OWASP's cheat sheet on session management, and
-    /// NIST SP 800-63B-4. What the library does whatever the settings are is in
-    /// docs/standards.md, with its tests.
+    /// Checks the settings of these sessions, and their key ring at `now`, against OWASP ASVS 5.0,
+    /// OWASP's session management cheat sheet and NIST SP 800-63B-4.
+    ///
+    /// Requirements that the library meets with any settings are not in the audit.
+    /// docs/standards.md lists them with their tests.
     ///
     /// ```
     /// use bulla::{KeyRing, Payload, Policy, Sessions, UnixTime};
@@ -87,7 +88,7 @@ impl<T> Sessions<T> {
 }
 
 impl Policy {
-    /// The rows about the timeouts alone: for a tool that knows no more. See
+    /// Checks only the timeouts, for tools that do not know the other settings. See
     /// [`Sessions::audit`].
     #[must_use]
     pub fn audit(&self) -> Audit {
@@ -98,7 +99,7 @@ impl Policy {
 }
 
 impl KeyRing {
-    /// The rows about the keys as of `now` alone. See [`Sessions::audit`].
+    /// Checks only the keys, at `now`. See [`Sessions::audit`].
     #[must_use]
     pub fn audit(&self, now: UnixTime) -> Audit {
         let mut audit = Audit { rows: Vec::new() };
@@ -108,13 +109,13 @@ impl KeyRing {
 }
 
 impl Audit {
-    /// All requirements that were looked at.
+    /// All rows.
     #[must_use]
     pub fn rows(&self) -> &[AuditRow] {
         &self.rows
     }
 
-    /// Those that the configuration does not meet.
+    /// The rows of requirements that the configuration does not meet.
     pub fn failures(&self) -> impl Iterator<Item = &AuditRow> {
         self.rows.iter().filter(|row| row.verdict == Verdict::Fail)
     }
@@ -128,11 +129,11 @@ impl Audit {
             "inactivity ends a session",
             idle < absolute,
             &limits,
-            "the idle timeout is not below the absolute one: Policy::with_idle_timeout",
+            "the idle timeout is not below the absolute timeout: Policy::with_idle_timeout",
         );
         self.check(
             "ASVS 5.0 7.3.2",
-            "a session ends whatever happens, within 30 days",
+            "an absolute timeout of at most 30 days",
             absolute <= 30 * DAY,
             &limits,
             "the absolute timeout is above 30 days: Policy::with_absolute_timeout",
@@ -148,12 +149,12 @@ impl Audit {
             "timeouts fit an authenticator assurance level",
             level != "none",
             level,
-            "they fit none: AAL1 asks for an absolute timeout of 30 days at most",
+            "they fit no level: AAL1 requires an absolute timeout of at most 30 days",
         );
         let value = if idle <= 5 * MINUTE { "fits high value" } else { "fits low risk" };
         self.check(
             "OWASP cheat sheet",
-            "an idle timeout of 30 minutes at most, 5 of high value",
+            "an idle timeout of at most 30 minutes, or 5 for high value",
             idle <= 30 * MINUTE,
             value,
             "the idle timeout is above 30 minutes: Policy::with_idle_timeout",
@@ -166,8 +167,8 @@ impl Audit {
             "ASVS 5.0 7.4.1",
             "a session that was ended is not used again",
             list,
-            "revocations end the copies",
-            "a copy of a token lives to its deadline: SessionsBuilder::revocations",
+            "copied tokens are revoked",
+            "copied tokens stay valid until their deadline: SessionsBuilder::revocations",
         );
         let asked = about.check.is_some();
         let soon = about.revalidate_after <= 5 * MINUTE;
@@ -175,12 +176,12 @@ impl Audit {
             "ASVS 5.0 7.4.2",
             "sessions end when an account is disabled",
             (list && subject) || (asked && soon),
-            if asked { "the application is asked" } else { "Sessions::revoke_subject" },
+            if asked { "SessionsBuilder::revalidate" } else { "Sessions::revoke_subject" },
             "SessionsBuilder::revocations and subject, or revalidate every 5 minutes",
         );
         for (requirement, asks) in [
-            ("ASVS 5.0 7.4.3", "the others can be ended when a password changes"),
-            ("ASVS 5.0 7.4.5", "an administrator can end one user's, or all"),
+            ("ASVS 5.0 7.4.3", "other sessions can be ended when the password changes"),
+            ("ASVS 5.0 7.4.5", "an administrator can end one user's sessions, or all"),
         ] {
             let how = "Session::end_others, Sessions::revoke_subject, Sessions::revoke_all";
             let todo = "SessionsBuilder::revocations and subject";
@@ -191,18 +192,24 @@ impl Audit {
     fn cookie(&mut self, cookie: &Cookie) {
         let facts = cookie.facts();
         let name = cookie.name();
-        let todo = "only for development: leave out Cookie::over_plain_http";
+        let todo = "remove Cookie::over_plain_http, which is for development only";
         self.check("ASVS 5.0 3.3.1", "Secure, with a prefix", facts.secure, name, todo);
         let strict = "SameSite=Lax or Strict";
-        let todo = "SameSite=None needs a defence of its own against request forgery";
+        let todo = "SameSite=None needs another protection against request forgery";
         self.check("ASVS 5.0 3.3.2", "SameSite fits its purpose", facts.same_site, strict, todo);
-        let todo = "leave out Cookie::shared_with_domain and below_path";
-        self.check("ASVS 5.0 3.3.3", "__Host- unless hosts share it", facts.one_host, name, todo);
-        let todo = "leave out Cookie::readable_by_scripts";
-        self.check("ASVS 5.0 3.3.4", "no script reads it", facts.http_only, "HttpOnly", todo);
-        let todo = "Cookie::persistent is for applications of low value: leave it out";
+        let todo = "remove Cookie::shared_with_domain and below_path";
+        self.check(
+            "ASVS 5.0 3.3.3",
+            "__Host-, unless hosts share the cookie",
+            facts.one_host,
+            name,
+            todo,
+        );
+        let todo = "remove Cookie::readable_by_scripts";
+        self.check("ASVS 5.0 3.3.4", "scripts cannot read it", facts.http_only, "HttpOnly", todo);
+        let todo = "remove Cookie::persistent, which is for low-value applications";
         let how = "no Max-Age";
-        let asks = "it does not outlive the browser";
+        let asks = "the cookie ends with the browser";
         self.check("NIST 800-63B-4 5.1", asks, facts.ends_with_browser, how, todo);
     }
 
@@ -212,7 +219,7 @@ impl Audit {
         let (fine, how) = match sealing_for {
             None => (false, "no key is primary now: bulla ring publish --spread 0s".to_owned()),
             Some((id, _)) if primary.is_some_and(|e| e.primary_from() == UnixTime::EPOCH) => {
-                (false, format!("key {id} has no date: bulla ring publish dates its successor"))
+                (false, format!("key {id} has no primary-from: bulla ring publish"))
             }
             Some((id, span)) if span > LONGEST_PRIMARY => {
                 let days = span.as_secs() / 86_400;
@@ -229,20 +236,20 @@ impl Audit {
         let old = undated.next();
         self.check(
             "ASVS 5.0 11.1.1",
-            "a key that was replaced retires",
+            "a replaced key retires",
             old.is_none(),
-            "every key but the newest has an open-until",
+            "every key except the newest has an open-until",
             &format!("key {} never retires: bulla ring retire", old.clone().unwrap_or_default()),
         );
     }
 
     fn duties(&mut self, shared: &Shared) {
         let fresh = match (&shared.step_up_page, &shared.sign_in_page) {
-            (Some(page), _) => format!("take Fresh<T, SECONDS>; it leads to {page}"),
-            (None, _) => "take Fresh<T, SECONDS>, or call require_fresh".to_owned(),
+            (Some(page), _) => format!("use Fresh<T, SECONDS>, which redirects to {page}"),
+            (None, _) => "use Fresh<T, SECONDS> or Session::require_fresh".to_owned(),
         };
         for (requirement, asks, because) in [
-            ("ASVS 5.0 7.5.1", "sensitive actions ask for the user again", fresh),
+            ("ASVS 5.0 7.5.1", "sensitive actions require reauthentication", fresh),
             (
                 "ASVS 5.0 7.5.2",
                 "users see and end their sessions",
@@ -250,13 +257,13 @@ impl Audit {
             ),
             (
                 "ASVS 5.0 3.5.1",
-                "requests of other sites change nothing",
+                "requests from other sites change nothing",
                 "SameSite helps; check Sec-Fetch-Site or a token".to_owned(),
             ),
             (
                 "ASVS 5.0 13.3.1",
                 "keys are kept in a secret store and not in the source",
-                "the ring's file or its RingSource".to_owned(),
+                "protect the ring's file, or what its RingSource reads".to_owned(),
             ),
         ] {
             self.push(requirement, asks, Verdict::Application, because);
@@ -309,7 +316,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// `12 h`, `30 min`: whole units, the largest that fits.
+/// A duration in the largest unit that gives a whole number: `12 h`, `30 min`.
 fn span(span: Duration) -> String {
     let secs = span.as_secs();
     for (unit, name) in [(86_400, "d"), (3_600, "h"), (60, "min")] {

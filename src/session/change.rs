@@ -1,5 +1,7 @@
-//! How a request starts and changes its session. Each change is sealed on the line that
-//! makes it, so that whatever can fail fails there.
+//! Starting and changing a session.
+//!
+//! Each change is sealed on the line that makes it, so that errors occur there and not when the
+//! response is written.
 
 use std::sync::Arc;
 
@@ -19,12 +21,12 @@ use crate::token::wipe::{Buffer, append_wiped};
 use crate::token::wire::Claims;
 
 impl<T: Payload> Session<T> {
-    /// Starts a new session with a new id: the user has signed in. What the
-    /// client had before is replaced.
+    /// Starts a new session with a new id, because the user has signed in. It replaces the session
+    /// that the client had.
     ///
     /// # Errors
-    /// [`SessionError::TooLarge`], with the old session kept; and when the
-    /// response has left, no key is primary, or there is no randomness.
+    /// [`SessionError::TooLarge`], [`SessionError::ResponseSent`], or [`SessionError::Seal`] if no
+    /// key is primary or the random generator fails. The old session is then kept.
     pub fn start(&self, state: T) -> Result<(), SessionError> {
         self.start_with(state, Start::new())
     }
@@ -32,7 +34,8 @@ impl<T: Payload> Session<T> {
     /// Starts a new session with options. See [`start`](Session::start).
     ///
     /// # Errors
-    /// As [`start`](Session::start), and [`SessionError::NoChannel`].
+    /// As [`start`](Session::start). Also [`SessionError::NoChannel`], and
+    /// [`SessionError::CeilingPassed`] if the ceiling is not in the future.
     pub fn start_with(&self, state: T, options: Start) -> Result<(), SessionError> {
         let revision = self.revision()?;
         let now = self.now();
@@ -53,21 +56,22 @@ impl<T: Payload> Session<T> {
         self.write(Draft { record, state, encoded: None, channel, kind: Kind::Started }, revision)
     }
 
-    /// Replaces the state. A state that encodes equal writes nothing.
+    /// Replaces the state. If the new state has the same encoding, nothing is written.
     ///
     /// # Errors
-    /// [`SessionError::NoSession`]; [`SessionError::TooLarge`], with the old
-    /// state kept; and as for [`start`](Session::start).
+    /// [`SessionError::NoSession`] if there is no session, [`SessionError::NotNow`] if the
+    /// application's check is due and did not decide, and the errors of [`start`](Session::start).
+    /// The old state is then kept.
     pub fn set(&self, state: T) -> Result<(), SessionError> {
         self.change(|_| Ok((state, ())))
     }
 
-    /// Changes the state in place: a copy of it, which takes its place if it
-    /// encodes differently afterwards. The closure may use the session.
+    /// Changes a copy of the state and stores it, if its encoding differs. The closure may use the
+    /// session.
     ///
     /// # Errors
-    /// As [`set`](Session::set), and [`SessionError::Conflict`] when the
-    /// session was changed while the closure ran.
+    /// As [`set`](Session::set). Also [`SessionError::Conflict`] if the session was changed while
+    /// the closure ran.
     pub fn update<R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<R, SessionError> {
         self.change(|encoded| {
             let mut state = payload::decode(T::VERSION, encoded)?;
@@ -76,8 +80,9 @@ impl<T: Payload> Session<T> {
         })
     }
 
-    /// The user has proved again who they are, or was given more rights: the
-    /// session gets a new id and counts as fresh. Its clocks go on.
+    /// Records that the user has proved again who they are, or got more rights.
+    ///
+    /// The session gets a new id and counts as fresh. Its absolute timeout does not start again.
     ///
     /// # Errors
     /// As [`set`](Session::set).
@@ -90,15 +95,15 @@ impl<T: Payload> Session<T> {
         self.write(Draft { record, state, encoded: None, channel, kind }, revision)
     }
 
-    /// The revocations that a session follows if it starts now: they were made before, though
-    /// they reach a minute past the clock, and must not end it.
+    /// The revocations that a session follows if it starts now. They reach up to a minute past the
+    /// clock, but were made before the session and must not end it.
     fn followed(&self, state: &T) -> Vec<Followed> {
         let revocations = self.inner.shared.revocations.as_ref();
         revocations.map_or_else(Vec::new, |list| list.followed(self.subject_of(state), self.now()))
     }
 
-    /// As what a session under a new id is written: one that this request has
-    /// started stays one that was started.
+    /// The channel and kind of a change that gives the session a new id. A session that this
+    /// request has started stays [`Kind::Started`].
     pub(crate) fn renaming(&self) -> (Channel, Kind) {
         match self.writing() {
             (channel, Kind::Started) => (channel, Kind::Started),
@@ -106,8 +111,8 @@ impl<T: Payload> Session<T> {
         }
     }
 
-    /// Where a change is written to, and as what: a session that this request
-    /// has started or adopted stays one.
+    /// The channel and kind of a change. A session that this request has started or adopted keeps
+    /// its kind.
     pub(crate) fn writing(&self) -> (Channel, Kind) {
         match self.changed() {
             Change::Written(written) => match written.kind {
@@ -136,7 +141,7 @@ impl<T: Payload> Session<T> {
         Ok(result)
     }
 
-    /// Seals a draft and puts it in place, unless another change came between.
+    /// Seals a draft and stores it, unless another change was stored in between.
     pub(crate) fn write(&self, draft: Draft<T>, revision: u64) -> Result<(), SessionError> {
         let written = self.seal(draft)?;
         let mut pending = self.pending();
@@ -165,7 +170,7 @@ impl<T: Payload> Session<T> {
         });
         let (key_id, text) = match sealed {
             Err(error @ SealError::TooLong { len, .. }) => {
-                shared.check_fit(channel, len)?; // names the cookie's limit, not the format's
+                shared.check_fit(channel, len)?; // this error has the cookie's limit
                 return Err(error.into());
             }
             sealed => sealed?,
@@ -196,7 +201,7 @@ impl<T: Payload> Session<T> {
 pub(crate) struct Draft<T> {
     pub(crate) record: Record,
     pub(crate) state: Arc<T>,
-    /// The state as it goes into the token, if it was encoded already.
+    /// The encoded state, if it was already encoded.
     pub(crate) encoded: Option<Buffer>,
     pub(crate) channel: Channel,
     pub(crate) kind: Kind,

@@ -1,4 +1,4 @@
-//! What of a session leaves with the response.
+//! Building the response headers of a session.
 
 use crate::session::answer::{self, Beside};
 use crate::session::event::Event;
@@ -13,9 +13,10 @@ use crate::token::payload::Payload;
 use crate::transport::bundle::Bundle;
 
 impl<T: Payload> Session<T> {
-    /// Forgets the changes of this request, but not that it ended the
-    /// session. Adapters call it when the response is a server error: a
-    /// handler that fails has changed nothing.
+    /// Discards the changes of this request, except that it ended the session.
+    ///
+    /// Adapters call this if the response is a server error, so that a handler that fails changes
+    /// nothing.
     pub fn discard_changes(&self) {
         let mut pending = self.pending();
         if matches!(pending.change, Change::Written(_)) {
@@ -23,10 +24,10 @@ impl<T: Payload> Session<T> {
         }
     }
 
-    /// What the response carries. From here on, changes are refused.
+    /// Returns the header lines for the response. After this call, changes are refused.
     ///
-    /// Renewals that cannot be sealed are left for a later request, and are
-    /// an [`Event::NotRenewed`].
+    /// If a renewal cannot be sealed, the response has none and [`Event::NotRenewed`] is emitted.
+    /// A later request tries again.
     #[must_use]
     pub fn commit(&self) -> Bundle {
         let mut bundle = Bundle::default();
@@ -70,9 +71,9 @@ impl<T: Payload> Session<T> {
         if tokens.channel != self.inner.channel && !carried.is_empty() {
             self.remove(bundle);
         }
-        // A change leaves the session its last activity, which may be later
-        // than this request, but not under a key that is to retire. A copy in
-        // it stands for the old state only.
+        // A change keeps the renewal token, because a concurrent request may have recorded later
+        // activity in it. `follow` issues it again if its key is about to retire. A copy in it
+        // only stands for the old state token.
         let beside = match kind {
             Kind::Changed => Beside::Stays,
             _ => self.beside(),
@@ -92,8 +93,8 @@ impl<T: Payload> Session<T> {
         let fate = match judged {
             Judged::Alive(alive) => match self.validity(alive) {
                 Err(refusal) if !self.could_not_tell() => refusal.fate(),
-                // Also when the application could not tell: the user is there,
-                // and that must not let the idle timeout run.
+                // If the check could not decide, activity is still recorded, because the user is
+                // active and must not run into the idle timeout.
                 _ => return self.send_alive(alive, activity, bundle),
             },
             Judged::Refused(refused) => refused.fate,
@@ -102,8 +103,8 @@ impl<T: Payload> Session<T> {
         match fate {
             Fate::Cleared => {
                 self.remove_old(Moment::Ended, bundle);
-                // As long as there is an old cookie, ours stays to say that the
-                // session is over: without it, the old one would be adopted.
+                // As long as the client has an old cookie, ours is kept to show that the session
+                // is over. Without it, the old cookie would be adopted.
                 if self.inner.old.is_none() {
                     self.remove(bundle);
                 }
@@ -117,8 +118,8 @@ impl<T: Payload> Session<T> {
     }
 
     fn send_alive(&self, alive: &Alive<T>, activity: Activity, bundle: &mut Bundle) {
-        // A request in the background could put an older time, or an older
-        // copy, over that of one which does count.
+        // A background request records nothing: it could overwrite a newer time or copy that a
+        // concurrent request has written.
         if activity == Activity::Counts {
             let (shared, channel) = (&self.inner.shared, self.inner.channel);
             let seen = Seen { at: self.now(), validated_at: self.validated_at(alive) };
@@ -135,12 +136,12 @@ impl<T: Payload> Session<T> {
         answer::remove(&self.inner.shared, self.inner.channel, self.beside(), bundle);
     }
 
-    /// A renewal token goes with its session, and with the beginning of another.
+    /// A renewal token is deleted if its session ends or is replaced.
     fn beside(&self) -> Beside {
         if self.inner.carried.renewals.is_empty() { Beside::Stays } else { Beside::Goes }
     }
 
-    /// The time now, and not when the request was looked at first.
+    /// The time at which the response is built, which may be after [`Session::now`].
     fn later(&self) -> UnixTime {
         match self.inner.clock {
             Clock::Runs => (self.inner.shared.clock)().max(self.now()),

@@ -1,4 +1,4 @@
-//! How a session ends, alone or with the others of its subject.
+//! Ending a session, alone or with the other sessions of its subject.
 
 use std::time::Duration;
 
@@ -16,14 +16,14 @@ use crate::token::payload::Payload;
 use crate::token::wire::CLOCK_SKEW;
 
 impl<T: Payload> Session<T> {
-    /// Ends the session: its tokens are removed from the client. What was
-    /// copied before is revoked, if there are
-    /// [`revocations`](crate::session::SessionsBuilder::revocations); otherwise it stays
-    /// valid until its deadline (SECURITY.md).
+    /// Ends the session: its tokens are deleted from the client.
+    ///
+    /// With [`revocations`](crate::session::SessionsBuilder::revocations), copies of the tokens
+    /// are revoked. Without them, copies stay valid until their deadline (SECURITY.md).
     ///
     /// # Errors
-    /// [`SessionError::ResponseSent`]: the client keeps its tokens. Copies are
-    /// revoked all the same.
+    /// [`SessionError::ResponseSent`]: the client keeps its tokens, but copies are revoked
+    /// nevertheless.
     pub fn end(&self) -> Result<(), SessionError> {
         if let Some(revocations) = &self.inner.shared.revocations {
             self.revoke_copies(revocations);
@@ -36,8 +36,8 @@ impl<T: Payload> Session<T> {
 
     fn revoke_copies(&self, revocations: &Revocations) {
         let now = self.now();
-        // Copies from before a change of id have the same origin. A server with
-        // longer timeouts may accept one for longer than this one would.
+        // Copies from before the session got a new id have the same origin. A server with longer
+        // timeouts may accept a copy for longer than this server would.
         let known = match self.judged() {
             Judged::Alive(Alive { record, token, .. }) => {
                 let lifetime = Duration::from_secs(token.claims.lifetime);
@@ -56,10 +56,10 @@ impl<T: Payload> Session<T> {
     /// Ends this session and all others of its subject, on every server.
     ///
     /// # Errors
-    /// As [`end`](Session::end); [`SessionError::NoSession`];
+    /// As [`end`](Session::end). Also [`SessionError::NoSession`], and
     /// [`SessionError::NoRevocations`] if the sessions were built without
     /// [`revocations`](crate::session::SessionsBuilder::revocations) or
-    /// [`subject`](crate::session::SessionsBuilder::subject). Then nothing has ended.
+    /// [`subject`](crate::session::SessionsBuilder::subject). Then no session has ended.
     pub fn end_everywhere(&self) -> Result<(), SessionError> {
         self.revision()?;
         let (_, state) = self.there()?;
@@ -69,23 +69,23 @@ impl<T: Payload> Session<T> {
     }
 
     /// Ends all other sessions of this session's subject, on every server: "sign out my other
-    /// devices". This session gets a new id, and its clocks go on.
+    /// devices". This session gets a new id. Its absolute timeout does not start again.
     ///
-    /// If the handler fails afterwards, or the response is lost, this session has ended too,
-    /// because only the new token is spared. If two sessions of the subject end the others in
-    /// the same second, neither is spared.
+    /// Only the new token is spared. So if the handler fails afterwards or the response is lost,
+    /// this session has ended too. If two sessions of the subject end the others in the same
+    /// second, neither is spared.
     ///
     /// # Errors
-    /// As [`set`](Session::set), and [`SessionError::NoRevocations`].
-    /// [`SessionError::NotNow`] if this session has ended the others within this second; if it
-    /// did so at a server whose clock is ahead, until this server's clock has caught up.
-    /// Then nothing has ended.
+    /// As [`set`](Session::set), and [`SessionError::NoRevocations`]. [`SessionError::NotNow`] if
+    /// this session has already ended the others in this second. If it did so on a server whose
+    /// clock is ahead, the error lasts until this server's clock has caught up. With an error, no
+    /// session has ended.
     pub fn end_others(&self) -> Result<(), SessionError> {
         let revision = self.revision()?;
         let (record, state) = self.there()?;
         let (revocations, subject) = self.revocable(&state)?;
         if self.is_revoked(&record, &state, None) {
-            return Err(SessionError::NoSession); // it was revoked since this request read it
+            return Err(SessionError::NoSession); // revoked since this request read it
         }
         let now = self.now();
         let before = now + REACH;

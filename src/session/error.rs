@@ -1,45 +1,43 @@
-//! Why changing a session fails.
+//! Errors of changing a session.
 
 use std::fmt;
 
 use crate::token::error::SealError;
 use crate::token::payload::PayloadError;
 
-/// Why a session could not be changed. It is as it was before.
+/// Why a session could not be changed. It stays as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SessionError {
-    /// The head of the response has left: nothing can reach the client any more.
+    /// The headers of the response were already sent, so a change cannot reach the client.
     ResponseSent,
-    /// There is no session to change; `start` one. As a response it is a 401,
-    /// as for everybody who is not signed in; the others are a 500 and a log line.
+    /// There is no session to change; use `start`. An adapter answers 401, as for any request that
+    /// needs a session. It answers `NotNow` with 503, and logs all other errors and answers 500.
     NoSession,
-    /// The transport asked for is switched off, or it is the cookie of a
-    /// request with a bearer token.
+    /// The transport is not configured, or a cookie was asked for in a request with a bearer
+    /// token.
     NoChannel,
-    /// The sessions know no revocations, or not whose they are.
+    /// The sessions were built without revocations or without a subject.
     NoRevocations,
-    /// The session would be past its ceiling at once.
+    /// The ceiling has passed, so the session would end at once.
     CeilingPassed,
     /// The state could not be encoded or sealed.
     Seal(SealError),
-    /// The state is too large for its cookie. Counted is the larger of the
-    /// state token and the renewal token that may have to carry a copy of it.
+    /// The state is too large for its cookie. `size` is the larger of the state token and of the
+    /// renewal token that may have to carry a copy of it.
     TooLarge {
-        /// Octets of name and value.
+        /// Octets of the cookie's name and value together.
         size: usize,
-        /// Octets that they may have.
+        /// The most octets that a browser keeps.
         limit: usize,
     },
-    /// Another task changed the session in between.
+    /// Another task changed the session at the same time.
     Conflict,
-    /// This server cannot tell now whether it may: the application's check is
-    /// due and has not said, the list of revocations is not complete, or sessions
-    /// have [ended the others](crate::Session::end_others) many times. As a response
-    /// it is a 503.
+    /// This server cannot decide now. Either the application's check is due and did not decide, or
+    /// this session has [ended the others](crate::Session::end_others) in this second. An adapter
+    /// answers 503.
     NotNow,
-    /// What the server keeps of the session (`bulla-half`) could not be read or
-    /// written.
+    /// The server half of the session (crate `bulla-half`) could not be read or written.
     Half,
 }
 
@@ -47,31 +45,31 @@ impl fmt::Display for SessionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SessionError::ResponseSent => {
-                f.write_str("the response has left; a session changes only before that")
+                f.write_str("the response was already sent; a session can only change before that")
             }
             SessionError::NoSession => f.write_str("there is no session to change; start one"),
             SessionError::NoChannel => {
                 f.write_str("this request cannot carry a session over that channel")
             }
-            SessionError::NoRevocations => f.write_str(
-                "these sessions were built without revocations, or without saying whose they are",
-            ),
+            SessionError::NoRevocations => {
+                f.write_str("these sessions were built without revocations or without a subject")
+            }
             SessionError::CeilingPassed => f.write_str("the session's ceiling has passed"),
             SessionError::Seal(error) => error.fmt(f),
             SessionError::TooLarge { size, limit } => write!(
                 f,
-                "the session's cookie would have {size} octets and browsers keep {limit}: keep \
-                 less in it, or split it over several cookies"
+                "the session's cookie would have {size} octets, but browsers keep only {limit}: \
+                 store less in it or split it over several cookies"
             ),
             SessionError::Conflict => {
-                f.write_str("another task of this request changed the session in between")
+                f.write_str("another task of this request changed the session at the same time")
             }
             SessionError::NotNow => f.write_str(
-                "this server cannot tell now: a check is due, the list of revocations is old, or \
-                 sessions of this subject have ended each other many times just now",
+                "this server cannot tell now: the application's check is due, or this session has \
+                 ended the others in the same second",
             ),
             SessionError::Half => {
-                f.write_str("what the server keeps of the session could not be read or written")
+                f.write_str("the server half of the session could not be read or written")
             }
         }
     }

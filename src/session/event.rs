@@ -1,4 +1,4 @@
-//! What happens to sessions, for logs and metrics.
+//! Events of sessions, for logs and metrics.
 
 use std::fmt;
 
@@ -8,31 +8,29 @@ use crate::session::judge::Refusal;
 use crate::token::error::SealError;
 use crate::token::id::SessionId;
 
-/// What became of the session of one request. None of it is secret: no token,
-/// no key, no state.
+/// An event of the session of one request. It has no secrets: no token, no key, no state.
 ///
-/// A hook gets them: [`SessionsBuilder::on_event`](crate::session::SessionsBuilder::on_event).
-/// With the feature `tracing`, which every adapter brings, each is also an
-/// event of the target `bulla` at the level `debug`: a scanner that sends
-/// forged tokens fills no disk.
+/// [`SessionsBuilder::on_event`](crate::session::SessionsBuilder::on_event) sets a hook for
+/// events. With the feature `tracing`, which every adapter switches on, each event is also logged
+/// with target `bulla` and level `debug`, so that forged tokens of a scanner do not fill the log.
+/// `NotRenewed` has level `error`.
 ///
-/// A request gives at most one of `Opened` and `Refused` (both, if its tokens
-/// open and the application's check says no), perhaps `NotAdopted`, and at most
-/// one of the others.
+/// A request emits at most one of `Opened` and `Refused` (both if its tokens open and the
+/// application's check refuses them), possibly `NotAdopted`, and at most one of the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A session was opened. Counted by key id, it tells when an old key is no
-    /// longer used.
+    /// A session was opened. Counted by key id, these events show when an old key is no longer
+    /// used.
     Opened {
         /// The session.
         id: SessionId,
-        /// The key of the token that held the state.
+        /// The key of the token that had the state.
         key_id: KeyId,
     },
-    /// The request carried tokens that made no session.
+    /// The request carried tokens, but its session was refused.
     Refused(Refusal),
-    /// A session was started, or got a new id.
+    /// A session was started or got a new id.
     Started {
         /// The session.
         id: SessionId,
@@ -47,18 +45,17 @@ pub enum Event {
         /// The session.
         id: SessionId,
     },
-    /// The session was ended by the application.
+    /// The application ended the session.
     Ended,
-    /// A session of the library before goes on. When none does any more, the
-    /// migration is over.
+    /// A session of the old library was adopted. When these events no longer occur, the migration
+    /// is complete.
     Adopted {
         /// The session.
         id: SessionId,
     },
-    /// One could not be sealed: it is past its end, or too large.
+    /// A session of the old library could not be adopted: it is past its ceiling or too large.
     NotAdopted(SessionError),
-    /// Activity could not be recorded: what is wrong is the ring or the
-    /// cookie's settings. It is logged as an error.
+    /// Activity could not be recorded, because of the key ring or the cookie's settings.
     NotRenewed(SealError),
 }
 
@@ -78,7 +75,7 @@ impl fmt::Display for Event {
     }
 }
 
-/// Receives events; cheap, since it runs within the request.
+/// The application's function that receives events, within the request.
 pub(crate) type Hook = Box<dyn Fn(&Event) + Send + Sync>;
 
 pub(crate) fn emit(hook: Option<&Hook>, event: Event) {

@@ -1,4 +1,4 @@
-//! What a guard asks of a session, and what it answers when that is not so.
+//! The checks of guards, and the responses if a check fails.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use crate::session::shared::Channel;
 use crate::token::payload::Payload;
 
 impl<T: Payload> Session<T> {
-    /// The state, or what a guard answers when there is none.
+    /// Returns the state, if there is a session.
     ///
     /// # Errors
-    /// [`Denied`], which becomes a response.
+    /// [`Denied`], the response for a request without a session.
     pub fn require(&self) -> Result<Arc<T>, Denied> {
         if let Some(state) = self.get() {
             return Ok(state);
@@ -27,15 +27,16 @@ impl<T: Payload> Session<T> {
         })
     }
 
-    /// The state, if the list of revocations was complete within `age`: for
-    /// what must not be done with a session that was ended elsewhere while this
-    /// server was cut off from the others. See
+    /// Returns the state, if the revocation list was complete within `age`.
+    ///
+    /// Use it for actions that must not be possible with a session that was ended on another
+    /// server while this server was cut off from the others. See
     /// [`Revocations::confirmed_at`](crate::Revocations::confirmed_at). Without
-    /// [`revocations`](crate::session::SessionsBuilder::revocations), or with a list that
-    /// nobody spreads, it is [`require`](Session::require).
+    /// [`revocations`](crate::session::SessionsBuilder::revocations), or if the list is never
+    /// confirmed, it does the same as [`require`](Session::require).
     ///
     /// # Errors
-    /// [`Denied`], which becomes a response.
+    /// [`Denied`], the response if there is no session or the list is too old.
     pub fn require_current(&self, age: Duration) -> Result<Arc<T>, Denied> {
         let state = self.require()?;
         let list = self.shared().revocations.as_ref();
@@ -45,10 +46,10 @@ impl<T: Payload> Session<T> {
         Ok(state)
     }
 
-    /// The state, if the user has proved who they are within `age`.
+    /// Returns the state, if the user signed in or reauthenticated within `age`.
     ///
     /// # Errors
-    /// [`Denied`], which becomes a response.
+    /// [`Denied`], the response if there is no session or it is not fresh.
     pub fn require_fresh(&self, age: Duration) -> Result<Arc<T>, Denied> {
         let state = self.require()?;
         let proved_at = self.info().map(|info| info.reauthenticated_at);
@@ -60,20 +61,20 @@ impl<T: Payload> Session<T> {
     }
 }
 
-/// The answer of [`Session::require`], [`require_fresh`](Session::require_fresh)
-/// and [`require_current`](Session::require_current): the same for every reason,
-/// so that a client cannot tell a forged token from an expired one.
+/// The response if [`Session::require`], [`require_fresh`](Session::require_fresh) or
+/// [`require_current`](Session::require_current) fails. It is the same for every reason, so that a
+/// client cannot tell a forged token from an expired one.
 ///
-/// | asked for | browser, page configured | browser | bearer |
+/// | required | browser, page configured | browser | bearer |
 /// |---|---|---|---|
 /// | a session | 303 to the sign-in page | 401 | 401, `WWW-Authenticate: Bearer` |
-/// | a fresh one | 303 to the step-up page | 401 | 401, `Bearer error="insufficient_user_authentication", max_age=…` (RFC 9470) |
+/// | a fresh session | 303 to the step-up page | 401 | 401, `Bearer error="insufficient_user_authentication", max_age=…` (RFC 9470) |
 ///
-/// What this server cannot tell now (the list of revocations is too old, or
-/// [`Validity::Unknown`](crate::session::Validity::Unknown)) is a 503 with `Retry-After`,
-/// and costs nobody a session.
+/// If this server cannot decide now, the status is 503 with `Retry-After`, and the client keeps
+/// its session. That is so if the revocation list is too old, or if the application's check is due
+/// and has not run or returned [`Validity::Unknown`](crate::session::Validity::Unknown).
 ///
-/// As an error, its text is the response's body.
+/// The text of the error is the body of the response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denied {
     status: u16,
@@ -92,7 +93,7 @@ impl Denied {
         Denied::new(channel, page, challenge, "Sign in again to do this.")
     }
 
-    /// The client may be in the right: this server cannot tell.
+    /// The client may have a valid session, but this server cannot decide.
     fn not_now() -> Denied {
         let header = Some(("retry-after", "5".to_owned()));
         Denied { status: 503, header, body: "Try again in a moment." }
@@ -116,7 +117,7 @@ impl Denied {
         self.status
     }
 
-    /// A header of the response: its name in lower case, and its value.
+    /// A header of the response: its lower-case name and its value.
     #[must_use]
     pub fn header(&self) -> Option<(&'static str, &str)> {
         self.header.as_ref().map(|(name, value)| (*name, value.as_str()))
@@ -124,14 +125,13 @@ impl Denied {
 }
 
 impl SessionError {
-    /// The answer to a client that has no session to change, or to whom this
-    /// server cannot tell now; `None` for what is an opaque 500. Adapters answer
-    /// so by themselves.
+    /// The response to a client: 401 for `NoSession`, 503 for `NotNow`. `None` for all other
+    /// errors, which are an opaque 500. Adapters call this themselves.
     #[must_use]
     pub fn denied(&self) -> Option<Denied> {
         match self {
-            // Which channel it came over is not known here. A browser shows
-            // nothing for the challenge.
+            // The channel is not known here, so the response has the bearer challenge. A browser
+            // shows nothing for it.
             SessionError::NoSession => Some(Denied::sign_in(Channel::Bearer, None)),
             SessionError::NotNow => Some(Denied::not_now()),
             _ => None,

@@ -1,4 +1,4 @@
-//! What a session tells about itself.
+//! Facts about a session.
 
 use crate::keys::key::KeyId;
 use crate::session::judge::Refusal;
@@ -9,27 +9,27 @@ use crate::token::id::SessionId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Info {
-    /// The session's id.
+    /// The session's id, which changes when the user reauthenticates.
     pub id: SessionId,
-    /// The id under which it started: it stays when the session gets another.
-    /// What a server keeps of a session is looked up by it, be it data or a
-    /// line in a list of devices.
+    /// The id under which the session started. It does not change, so use it to look up data that
+    /// a server stores for the session, such as an entry in a list of devices.
     pub origin: SessionId,
-    /// It is another library's, read from its own token in each request
-    /// ([`while_old_servers_run`](crate::session::OldCookie::while_old_servers_run)): its ids are this request's.
+    /// The session is read from another library's token in each request
+    /// ([`while_old_servers_run`](crate::session::OldCookie::while_old_servers_run)). Its ids are
+    /// valid only in this request.
     pub borrowed: bool,
-    /// When the user signed in. After a revocation, or after ending the others, it is
-    /// later than that, and up to a few minutes ahead.
+    /// When the user signed in.
     pub started_at: UnixTime,
-    /// When the user last proved who they are.
+    /// When the user last signed in or reauthenticated. 1970 for a session that was adopted without
+    /// the time of its sign-in.
     pub reauthenticated_at: UnixTime,
-    /// The last activity on record, before this request.
+    /// The last activity that was recorded before this request.
     pub last_seen: UnixTime,
-    /// When the session ends if nothing more is seen of it.
+    /// When the session ends without further activity.
     pub idle_expires_at: UnixTime,
-    /// When the session ends whatever happens.
+    /// When the session ends even with activity.
     pub expires_at: UnixTime,
-    /// The key of the token that holds the state.
+    /// The key of the token that has the state.
     pub key_id: KeyId,
     /// Characters of that token.
     pub token_len: usize,
@@ -39,12 +39,12 @@ pub struct Info {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Status {
-    /// It carries no token.
+    /// The request carries no token.
     Absent,
-    /// It carries tokens that make no session here.
+    /// The request carries tokens, but its session is refused.
     Refused(Refusal),
-    /// It has a living session, or started one.
+    /// The request has a living session, or started one.
     Alive,
-    /// It ended its session.
+    /// The request ended its session.
     Ended,
 }

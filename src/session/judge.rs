@@ -1,5 +1,6 @@
-//! What became of the tokens that a request carries (spec section 9): the
-//! opening half of the session's state machine.
+//! Judges the tokens of a request: is its session absent, refused or alive (spec section 9)?
+//!
+//! This is the first half of a session's state machine; `answer` is the second.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,14 +22,14 @@ use crate::transport::pieces::is_piece;
 
 const BUCKET: u8 = 32;
 
-/// The keys of one channel's two tokens.
+/// The keys for the state tokens and the renewal tokens of one channel.
 pub(crate) struct ChannelKeys {
     pub(crate) state: Sealing,
     pub(crate) renewal: Sealing,
 }
 
 impl ChannelKeys {
-    /// `channel` is that of spec section 9.
+    /// `channel` is the channel string of spec section 9.
     pub(crate) fn new(ring: &RingHandle, purpose: &str, channel: &[u8]) -> ChannelKeys {
         let sealing = |role: &[u8]| {
             let purpose = [purpose.as_bytes(), role, channel].join(&0);
@@ -38,7 +39,7 @@ impl ChannelKeys {
     }
 }
 
-/// The tokens of a request, as they came.
+/// The tokens of a request, not opened yet.
 #[derive(Default)]
 pub(crate) struct Carried {
     pub(crate) states: Vec<Vec<u8>>,
@@ -46,7 +47,7 @@ pub(crate) struct Carried {
 }
 
 impl Carried {
-    /// Whether something of it looks like ours, in one cookie or in pieces.
+    /// Whether a state token looks like one of bulla's, whole or in pieces.
     pub(crate) fn has_ours(&self) -> bool {
         let ours = |token: &Vec<u8>| token.starts_with(Mode::Sealed.prefix()) || is_piece(token);
         self.states.iter().any(ours)
@@ -63,13 +64,13 @@ pub(crate) enum Judged<T> {
     Alive(Alive<T>),
 }
 
-/// Tokens that make no session here.
+/// The tokens of a request whose session is refused.
 #[derive(Clone, Copy)]
 pub(crate) struct Refused {
     pub(crate) refusal: Refusal,
     pub(crate) fate: Fate,
-    /// The first id of the session, if its state token is authentic: it may be
-    /// alive on another server, and be ended here.
+    /// The id under which the session started, if its state token is authentic. If the handler
+    /// ends the session, it is revoked by this id, because another server may still accept it.
     pub(crate) origin: Option<SessionId>,
 }
 
@@ -79,38 +80,38 @@ impl From<(Refusal, Fate)> for Refused {
     }
 }
 
-/// What becomes of tokens that make no session here.
+/// What happens to the tokens of a refused session.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// They are dead, on every server.
+    /// They are deleted, because no server accepts them.
     Cleared,
-    /// They may be alive on another.
+    /// They are kept, because another server may accept them.
     LeftAlone,
 }
 
-/// A session that is alive, as its tokens say.
+/// A session that is alive.
 pub(crate) struct Alive<T> {
     pub(crate) record: Record,
     pub(crate) state: Arc<T>,
     pub(crate) token: StateToken,
     pub(crate) renewal: Renewal,
     pub(crate) last_seen: UnixTime,
-    /// When the application last said that the session holds; 1970 if never.
+    /// When the application's check last returned `Holds`; 1970 if never.
     pub(crate) validated_at: UnixTime,
-    /// The absolute deadline.
+    /// The end of the absolute timeout, the ceiling or the token's lifetime, whichever is first.
     pub(crate) expires_at: UnixTime,
 }
 
-/// The state token, or the copy that stands for it.
+/// The state token, or its copy in the renewal token.
 pub(crate) struct StateToken {
-    /// The key that opened it, or its copy.
+    /// The key that opened the token or its copy.
     pub(crate) key_id: KeyId,
-    /// The key that its text names.
+    /// The key that the token's text names.
     pub(crate) named: KeyId,
     pub(crate) source: Source,
     pub(crate) text: Vec<u8>,
     pub(crate) claims: Claims,
-    /// Without padding.
+    /// The body without padding.
     pub(crate) body: Buffer,
 }
 
@@ -121,16 +122,16 @@ pub(crate) enum Source {
     Copy,
 }
 
-/// The renewal token that came with a session.
+/// The renewal token that came with a living session.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Renewal {
-    /// There was none.
+    /// The request had none.
     Absent,
-    /// It is dead, or another session's: a new one may be written over it.
+    /// It is not valid on any server, or belongs to another session. A new one may overwrite it.
     Dead,
-    /// It counts; and whether it holds a copy of this state token.
+    /// It is valid. `copy` says whether it has a copy of this state token.
     Counts { key_id: KeyId, copy: Copied },
-    /// It cannot be judged here: none may be written over it.
+    /// Only another server can judge it, so no new one may overwrite it.
     LeftAlone,
 }
 
@@ -140,36 +141,43 @@ pub(crate) enum Copied {
     Yes,
 }
 
-/// Why a request that carries a session's tokens has no session.
+/// Why a session is refused although the request carries tokens.
 ///
-/// For logs and metrics. The client must not learn which it is.
+/// For logs and metrics. Do not tell the client which reason it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The state token does not open.
+    /// The state token could not be opened.
     Token(OpenError),
-    /// It was revoked: see [`Revocations`](crate::Revocations).
+    /// The session was revoked: see [`Revocations`](crate::Revocations).
     Revoked,
     /// The absolute timeout or the ceiling has passed.
     AbsoluteTimeout,
-    /// Nothing was seen of the session for the idle timeout.
+    /// There was no activity for the idle timeout.
     IdleTimeout,
-    /// The state token alone is past the idle timeout, and the renewal token,
-    /// which may say otherwise, cannot be judged here.
+    /// The state token is past the idle timeout, and this server cannot open the renewal token,
+    /// which may record later activity.
     UnknownActivity,
     /// The application's check ([`revalidate`](crate::session::SessionsBuilder::revalidate))
-    /// said that it is over.
+    /// returned [`Over`](crate::session::Validity::Over).
     Invalidated,
-    /// That check is due, and has not been made in this request or could not
-    /// tell: see [`Session::revalidate`](crate::Session::revalidate).
+    /// The application's check is due, but did not run in this request or returned
+    /// [`Unknown`](crate::session::Validity::Unknown). See
+    /// [`Session::revalidate`](crate::Session::revalidate).
     NotRevalidated,
 }
 
 impl Refusal {
-    /// Whether another server might accept the session, so that its tokens are
-    /// left alone; the others are cleared. (After a timeout they are cleared
-    /// once it is past by more than [`CLOCK_SKEW`]: another
-    /// server's clock, or a renewal on its way, may say otherwise until then.)
+    /// Whether another server might accept the session. Examples: this server does not know the
+    /// token's key or schema, or the application's check could not decide.
+    ///
+    /// bulla leaves such tokens alone: it neither uses them nor deletes them from the client.
+    /// Otherwise a rolling deploy, in which some servers have a newer ring or schema, would sign
+    /// users out.
+    ///
+    /// Tokens that no server can accept are deleted with the response. After a timeout they are
+    /// kept for another 60 seconds ([`CLOCK_SKEW`]), because another server's clock may be behind
+    /// or a concurrent response may be renewing the session.
     #[must_use]
     pub fn may_be_valid_elsewhere(&self) -> bool {
         match self {
@@ -195,20 +203,23 @@ impl fmt::Display for Refusal {
             Refusal::AbsoluteTimeout => f.write_str("the absolute timeout has passed"),
             Refusal::IdleTimeout => f.write_str("the idle timeout has passed"),
             Refusal::UnknownActivity => {
-                f.write_str("the renewal token, which tells the last activity, cannot be judged")
+                f.write_str("this server cannot open the renewal token that has the last activity")
             }
-            Refusal::Invalidated => f.write_str("the application's check says that it is over"),
+            Refusal::Invalidated => {
+                f.write_str("the application's check says that the session is over")
+            }
             Refusal::NotRevalidated => {
-                f.write_str("the application's check is due and was not made, or could not tell")
+                f.write_str("the application's check is due, but did not run or could not decide")
             }
         }
     }
 }
 
-/// Opens the tokens of a request. The first state token that makes a living
-/// session counts; if none does, one that may live elsewhere outweighs the dead.
+/// Opens the tokens of a request.
 ///
-/// `is_revoked` is asked of what is authentic, before its timeouts.
+/// The first state token of a living session is used. If there is none, a token that may be valid
+/// elsewhere takes precedence over dead ones, so that the request deletes nothing. `is_revoked` is
+/// called for each authentic token before its timeouts are checked.
 pub(crate) fn judge<T: Payload>(
     keys: &ChannelKeys,
     policy: &Policy,
@@ -246,7 +257,7 @@ fn open_session<T: Payload>(
         return Err(refused(*error, now).into());
     }
 
-    // Only now: a forged state token costs no second decryption.
+    // Only after the state token was checked, so that a forged state token causes one decryption.
     let renewals = open_renewals(keys, policy, renewal_texts, now);
     let named = match &opened {
         Ok(unsealed) => Some(unsealed.key_id),
@@ -286,7 +297,7 @@ fn open_session<T: Payload>(
     let idle_since = last_seen + policy.idle_timeout();
     if now() >= idle_since {
         return refuse(match renewals.unjudged {
-            // The last activity may be that of a renewal token that has just expired.
+            // A renewal token that has just expired may record the last activity.
             0 => over(Refusal::IdleTimeout, idle_since.max(renewals.expired), now),
             _ => (Refusal::UnknownActivity, Fate::LeftAlone),
         });
@@ -304,7 +315,7 @@ fn open_session<T: Payload>(
     Ok(Alive { record, state, token, renewal, last_seen, validated_at, expires_at })
 }
 
-/// Steps 11 to 14 for a state token.
+/// Steps 11 to 14 of opening (spec section 7), for a state token.
 fn open_payload<T: Payload>(body: &Body<'_>) -> Result<(Record, T), OpenError> {
     check_schema::<T>(body.claims.schema)?;
     body.check_padding()?;
@@ -322,19 +333,21 @@ fn refused(error: OpenError, now: &impl Fn() -> UnixTime) -> (Refusal, Fate) {
     }
 }
 
-/// A session that was over at `end`. An overlapping request may have renewed it
-/// just before, or another server's clock be behind: its tokens stay for as long.
+/// A session that was over at `end`.
+///
+/// Its tokens are kept for another 60 seconds, because a concurrent request may have renewed it
+/// just before, or another server's clock may be behind.
 fn over(refusal: Refusal, end: UnixTime, now: &impl Fn() -> UnixTime) -> (Refusal, Fate) {
     let fate = if now() >= end + CLOCK_SKEW { Fate::Cleared } else { Fate::LeftAlone };
     (refusal, fate)
 }
 
-/// The renewal tokens of a request that open, and how many may be valid elsewhere.
+/// The valid renewal tokens of a request, and the number of those that another server may accept.
 struct Renewals {
     found: Vec<FoundRenewal>,
     unjudged: usize,
-    /// When the latest of those ended that are over: an idle timeout after it was issued.
-    /// Whose it was is not asked, since it only lets dead tokens stay a minute longer.
+    /// The latest expiry of an expired renewal token. Which session it belongs to does not matter,
+    /// because it only keeps dead tokens for at most a minute longer.
     expired: UnixTime,
 }
 
@@ -358,7 +371,7 @@ impl Renewals {
 }
 
 impl FoundRenewal {
-    /// Most renewals hold none: the token is hashed for those that do.
+    /// Hashes the token only if there is a copy, which most renewal tokens do not have.
     fn copy_of(&self, token: &[u8]) -> Option<&[u8]> {
         let (of, body) = self.copy.as_ref()?;
         (*of == fingerprint(token)).then_some(&body[..])
@@ -401,7 +414,7 @@ fn open_renewal(
     }
     unsealed.body.check_padding()?;
     let record = RenewalRecord::read(unsealed.body.payload)
-        .ok_or(PayloadError("the renewal record is cut"))?;
+        .ok_or(PayloadError("the renewal record is too short"))?;
     Ok(FoundRenewal {
         id: record.id,
         issued_at: unsealed.body.claims.issued_at,
@@ -418,7 +431,7 @@ mod tests {
     use crate::session::tokens::first_renewal;
 
     #[test]
-    fn only_a_renewal_that_may_be_alive_elsewhere_leaves_a_session_unjudged() {
+    fn only_a_renewal_token_that_another_server_may_accept_counts_as_unjudged() {
         let keys = || ChannelKeys::new(&KeyRing::generate().unwrap().into(), "a", b"");
         let (here, elsewhere) = (keys(), keys());
         let (policy, now) = (Policy::default(), UnixTime::from_secs(1_796_126_400));

@@ -1,4 +1,4 @@
-//! How the sessions of another library go on as ours.
+//! Migrating the sessions of an old library.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,8 +9,7 @@ use crate::token::wire::Mode;
 use crate::transport::bundle::Bundle;
 use crate::transport::cookie::{self, CookieError, checked_domain, checked_name, checked_path};
 
-/// A cookie of the library that kept sessions before, so that it can be found
-/// and, once its session has been adopted, removed. See
+/// A cookie of the old library, which is read and, after its session was adopted, deleted. See
 /// [`SessionsBuilder::adopt_cookie`](crate::session::SessionsBuilder::adopt_cookie).
 ///
 /// ```
@@ -27,7 +26,7 @@ pub struct OldCookie {
     servers: OldServers,
 }
 
-/// Whether servers that know only the old cookie still answer.
+/// Whether servers that know only the old cookie still run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OldServers {
     Gone,
@@ -35,39 +34,43 @@ pub(crate) enum OldServers {
 }
 
 impl OldCookie {
-    /// The cookie's whole name. It is taken to have been set with `Path=/` and
-    /// without `Domain`: a cookie is removed only by its own path and domain.
+    /// A cookie with this full name, which the old library sets with `Path=/` and without
+    /// `Domain`.
+    ///
+    /// If it sets others, call [`with_path`](OldCookie::with_path) or
+    /// [`with_domain`](OldCookie::with_domain), because a browser deletes a cookie only if path
+    /// and domain match.
     ///
     /// # Errors
-    /// [`CookieError::Name`] unless it is a token (RFC 9110 section 5.6.2).
+    /// [`CookieError::Name`] unless `name` is a token (RFC 9110 section 5.6.2).
     pub fn new(name: &str) -> Result<OldCookie, CookieError> {
         let name = checked_name(name)?.to_owned();
         Ok(OldCookie { name, path: "/".to_owned(), domain: None, servers: OldServers::Gone })
     }
 
-    /// The path that it was set with.
+    /// The `Path` with which the old library sets the cookie.
     ///
     /// # Errors
-    /// [`CookieError::Path`] unless a cookie can have it.
+    /// [`CookieError::Path`] unless it is a valid path of a cookie.
     pub fn with_path(mut self, path: &str) -> Result<OldCookie, CookieError> {
         self.path = checked_path(path)?.to_owned();
         Ok(self)
     }
 
-    /// The domain that it was set with.
+    /// The `Domain` with which the old library sets the cookie.
     ///
     /// # Errors
-    /// [`CookieError::Domain`] unless it is a host name.
+    /// [`CookieError::Domain`] unless it is a host name with at least one dot.
     pub fn with_domain(mut self, domain: &str) -> Result<OldCookie, CookieError> {
         self.domain = Some(checked_domain(domain)?.to_owned());
         Ok(self)
     }
 
-    /// Leaves the cookie where it is for as long as a rolling deploy also has
-    /// servers that know nothing else: a session is adopted for each request
-    /// anew, and becomes one of ours when its state changes. A sign-out on
-    /// either side counts on both until then; signing in or out here removes
-    /// the cookie. Take this out in the next release.
+    /// Keeps the old cookie while a rolling deploy still has servers that know nothing else.
+    ///
+    /// Each request adopts its session again, and the session becomes a bulla session when its
+    /// state changes. Until then, signing out on old or new servers ends it on both. Signing in or
+    /// out here deletes the old cookie. Remove this call in the next release.
     #[must_use]
     pub fn while_old_servers_run(mut self) -> OldCookie {
         self.servers = OldServers::Running;
@@ -86,11 +89,11 @@ impl OldCookie {
     }
 }
 
-/// What the old library knew of a session, to go on as ours.
+/// The state and times of an old library's session, from which a bulla session is made.
 ///
-/// It gets an id of its own, and its timeouts begin with the request, unless
-/// [`started_at`](Adopted::started_at) says since when it runs. It is never
-/// fresh: whoever carries an old token has not proved now who they are.
+/// The session gets a new id. Its timeouts start with the request, unless
+/// [`started_at`](Adopted::started_at) is called. It counts as fresh only if `started_at` is
+/// recent enough, because an old token does not prove who sent it now.
 ///
 /// ```
 /// # use bulla::UnixTime;
@@ -98,7 +101,7 @@ impl OldCookie {
 /// # struct Account { id: u64 }
 /// # struct Claims { sub: u64, iat: u64, exp: u64 }
 /// # let claims = Claims { sub: 7, iat: 1_790_000_000, exp: 1_790_003_600 };
-/// // Of a JWT's claims:
+/// // From a JWT's claims:
 /// let adopted = Adopted::new(Account { id: claims.sub })
 ///     .started_at(UnixTime::from_secs(claims.iat))
 ///     .with_ceiling(UnixTime::from_secs(claims.exp));
@@ -110,21 +113,21 @@ pub struct Adopted<T> {
 }
 
 impl<T> Adopted<T> {
-    /// A session with this state, taken to have started with the request.
+    /// A session with this state that starts with the request.
     #[must_use]
     pub fn new(state: T) -> Adopted<T> {
         Adopted { state, started_at: None, ceiling: None }
     }
 
-    /// When the user signed in: the absolute timeout counts from there, and
-    /// so does freshness. A time in the future counts as now.
+    /// When the user signed in. The absolute timeout and freshness count from this time. A future
+    /// time counts as now.
     #[must_use]
     pub fn started_at(mut self, at: UnixTime) -> Adopted<T> {
         self.started_at = Some(at);
         self
     }
 
-    /// The session never lives past `at`, such as the old token's own end.
+    /// The session never lives past `at`, such as the expiry of the old token.
     #[must_use]
     pub fn with_ceiling(mut self, at: UnixTime) -> Adopted<T> {
         self.ceiling = Some(at);
@@ -132,7 +135,7 @@ impl<T> Adopted<T> {
     }
 }
 
-/// The state is left out.
+/// Omits the state.
 impl<T> fmt::Debug for Adopted<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Adopted")
@@ -144,7 +147,7 @@ impl<T> fmt::Debug for Adopted<T> {
 
 type Adopt<T> = Box<dyn Fn(&str) -> Option<Adopted<T>> + Send + Sync>;
 
-/// One kind of credential of the old library.
+/// One source of old credentials: a cookie or the bearer header.
 pub(crate) struct Migration<T> {
     source: Source,
     until: UnixTime,
@@ -176,8 +179,8 @@ impl<T> Migration<T> {
         }
     }
 
-    /// What a request carries of this kind. `bearers` are the tokens that the
-    /// bearer channel found.
+    /// The credentials of this source in a request. `bearers` are the tokens of the bearer
+    /// channel.
     fn values<'h, I>(
         &self,
         channel: Channel,
@@ -187,7 +190,7 @@ impl<T> Migration<T> {
     where
         I: IntoIterator<Item = &'h [u8]>,
     {
-        // A cookie of ours may have taken over the name of the old one.
+        // If the new cookie has the old cookie's name, its value is skipped.
         let text = |value: &[u8]| match value.starts_with(Mode::Sealed.prefix()) {
             true => None,
             false => String::from_utf8(value.to_vec()).ok(),
@@ -206,19 +209,19 @@ impl<T> Migration<T> {
     }
 }
 
-/// What a request carries of the old library's.
+/// The old library's credentials in a request.
 pub(crate) struct Old<T> {
     migrations: Arc<[Migration<T>]>,
-    /// With the index of their migration.
+    /// Each with the index of its migration.
     values: Vec<(usize, String)>,
 }
 
-/// When an old cookie goes.
+/// When an old cookie is deleted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moment {
-    /// The session goes on as ours.
+    /// The session was adopted.
     Adopted,
-    /// It is over, or another one begins.
+    /// The session has ended, or a new one starts.
     Ended,
 }
 
@@ -243,8 +246,8 @@ impl<T> Old<T> {
         Some(Old { migrations: Arc::clone(migrations), values })
     }
 
-    /// The first session that the application recognizes, and whether servers
-    /// that know only the old credential still answer.
+    /// The first session that the application recognizes, and whether servers that know only the
+    /// old credential still run.
     pub(crate) fn adopt(&self, now: UnixTime) -> Option<(Adopted<T>, OldServers)> {
         self.values.iter().find_map(|(index, value)| {
             let migration = self.migrations.get(*index)?;
@@ -259,8 +262,7 @@ impl<T> Old<T> {
         })
     }
 
-    /// Removes the old cookies that the request carries; but not when a cookie of
-    /// ours has taken over the name.
+    /// Deletes the old cookies that the request carries, unless the new cookie has the same name.
     pub(crate) fn remove(&self, shared: &Shared, moment: Moment, bundle: &mut Bundle) {
         let Some((ours, _)) = &shared.cookie else { return };
         let secure = if ours.is_secure() { Secure::Yes } else { Secure::No };

@@ -1,23 +1,23 @@
-//! Sessions: policy, state, renewal, and what a request does to them.
+//! Sessions: policy, state, renewal, and how a request reads and changes its session.
 //!
 //! | question | file |
 //! |---|---|
 //! | How long do sessions live? | `policy` |
 //! | What do all sessions of an application share? | `sessions` (public settings), `shared` (inside) |
-//! | What do a session's tokens hold beside the state? | `record` |
+//! | What do a session's tokens have beside the state? | `record` |
 //! | How are its two tokens sealed? | `tokens` |
 //! | Is the session of this request absent, refused or alive? | `judge` |
-//! | How does a handler read and change its session? | `session` |
-//! | How does a session start, and end? | `start`, `ending` |
+//! | How does a handler read its session? | `session` |
+//! | How does a session start, change and end? | `start`, `change`, `ending` |
 //! | What has this request done so far? | `pending` |
-//! | Which tokens leave with the response, in which header lines? | `answer`, `closing` |
-//! | Does the application still agree that the session holds? | `revalidation`, `about` |
-//! | How does a session of another library go on? | `migration` |
-//! | What do guards ask, and answer? | `guard` |
+//! | Which tokens does the response carry, in which header lines? | `answer`, `closing` |
+//! | Does the application still accept the session? | `revalidation`, `about` |
+//! | How is a session of another library adopted? | `migration`, `adoption` |
+//! | What does a guard check, and what does it answer? | `guard` |
 //! | What can an application, a log and an auditor learn? | `info`, `event`, `audit` |
 //! | Why does a change fail? | `error` |
 //!
-//! This folder uses every other folder but `adapters`.
+//! This folder uses every other folder except `adapters`.
 
 pub(crate) mod about;
 pub(crate) mod adoption;
@@ -37,7 +37,7 @@ pub(crate) mod pending;
 pub(crate) mod policy;
 pub(crate) mod record;
 pub(crate) mod revalidation;
-#[expect(clippy::module_inception, reason = "a session is what sessions are about")]
+#[expect(clippy::module_inception, reason = "the file has the type `Session`")]
 pub(crate) mod session;
 pub(crate) mod sessions;
 pub(crate) mod shared;

@@ -8,12 +8,12 @@ use crate::session::error::SessionError;
 use crate::session::record::Record;
 use crate::time::UnixTime;
 
-/// What this request did to the session.
+/// The changes of this request.
 pub(crate) struct Pending<T> {
     pub(crate) change: Change<T>,
-    /// It ended the session that it came with, whatever it did afterwards.
+    /// Whether the request ended the session with which it came, even if it started another.
     pub(crate) ended: bool,
-    /// Counts changes, so that an update can tell that another came between.
+    /// Counts changes, so that an update can tell whether another came in between.
     pub(crate) revision: u64,
     pub(crate) activity: Activity,
     pub(crate) response: Response,
@@ -38,12 +38,12 @@ pub(crate) struct Written<T> {
 pub(crate) enum Kind {
     /// A new session.
     Started,
-    /// The same under a new id.
+    /// The same session with a new id.
     Renamed,
     Changed,
-    /// One of another library.
+    /// A session of the old library.
     Adopted,
-    /// One of another library that stays there until it changes.
+    /// A session of the old library, which stays in its cookie until the state changes.
     Borrowed,
 }
 
@@ -80,7 +80,7 @@ impl<T> Pending<T> {
     }
 }
 
-// Derived, it would ask for T: Clone.
+// A derive would require `T: Clone`.
 impl<T> Clone for Change<T> {
     fn clone(&self) -> Change<T> {
         match self {

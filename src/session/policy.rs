@@ -1,4 +1,4 @@
-//! How long a session lives.
+//! How long sessions live.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// Timeouts of a session. The server enforces them on every request; what a
-/// browser does with its cookies is never relied on.
+/// The timeouts of a session. The server enforces them on every request and does not rely on the
+/// browser's cookie expiry.
 ///
-/// | preset | idle | absolute | after |
+/// | preset | idle timeout | absolute timeout | source |
 /// |---|--:|--:|---|
 /// | `default()` | 30 min | 12 h | idle: OWASP session management (15 to 30 min); absolute: within NIST's 24 h (OWASP: 4 to 8 h for office work) |
 /// | `high_value()` | 5 min | 4 h | OWASP, for high-value applications |
@@ -34,37 +34,37 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The idle and the absolute timeout, in this order, in whole seconds,
-    /// rounded down. For no idle timeout, give the absolute one twice.
+    /// A policy with an idle timeout and an absolute timeout, in whole seconds, rounded down. For
+    /// no idle timeout, pass the absolute timeout twice.
     ///
     /// # Panics
-    /// When one is below a second: no session could begin.
+    /// If a timeout is below one second.
     #[must_use]
     pub const fn new(idle: Duration, absolute: Duration) -> Policy {
-        assert!(idle.as_secs() > 0, "the idle timeout is at least a second");
-        assert!(absolute.as_secs() > 0, "the absolute timeout is at least a second");
+        assert!(idle.as_secs() > 0, "the idle timeout must be at least one second");
+        assert!(absolute.as_secs() > 0, "the absolute timeout must be at least one second");
         Policy { idle, absolute, touch: None }
     }
 
-    /// For high-value applications: 5 minutes idle, 4 hours in all.
+    /// For high-value applications: idle timeout 5 minutes, absolute timeout 4 hours.
     #[must_use]
     pub const fn high_value() -> Policy {
         Policy::of_secs(5 * MINUTE, 4 * HOUR)
     }
 
-    /// Authenticator assurance level 1: 30 days in all, no idle timeout of its own.
+    /// Authenticator assurance level 1: absolute timeout 30 days, no idle timeout.
     #[must_use]
     pub const fn aal1() -> Policy {
         Policy::of_secs(30 * DAY, 30 * DAY)
     }
 
-    /// Authenticator assurance level 2: 1 hour idle, 24 hours in all.
+    /// Authenticator assurance level 2: idle timeout 1 hour, absolute timeout 24 hours.
     #[must_use]
     pub const fn aal2() -> Policy {
         Policy::of_secs(HOUR, DAY)
     }
 
-    /// Authenticator assurance level 3: 15 minutes idle, 12 hours in all.
+    /// Authenticator assurance level 3: idle timeout 15 minutes, absolute timeout 12 hours.
     #[must_use]
     pub const fn aal3() -> Policy {
         Policy::of_secs(15 * MINUTE, 12 * HOUR)
@@ -74,50 +74,53 @@ impl Policy {
         Policy::new(Duration::from_secs(idle), Duration::from_secs(absolute))
     }
 
-    /// A session ends when nothing was seen of it for this long, to within
-    /// [`touch_threshold`](Policy::touch_threshold): activity that soon after
-    /// the last on record is not recorded.
+    /// Sets the idle timeout: a session ends after this time without activity.
+    ///
+    /// Activity within [`touch_threshold`](Policy::touch_threshold) of the last recorded activity
+    /// is not recorded, so a session can end that much earlier.
     ///
     /// # Panics
-    /// When it is below a second.
+    /// If `idle` is below one second.
     #[must_use]
     pub const fn with_idle_timeout(self, idle: Duration) -> Policy {
         let touch = self.touch;
         Policy { touch, ..Policy::new(idle, self.absolute) }
     }
 
-    /// A session ends this long after sign-in, whatever happens.
+    /// Sets the absolute timeout: a session ends this long after sign-in.
     ///
     /// # Panics
-    /// When it is below a second.
+    /// If `absolute` is below one second.
     #[must_use]
     pub const fn with_absolute_timeout(self, absolute: Duration) -> Policy {
         let touch = self.touch;
         Policy { touch, ..Policy::new(self.idle, absolute) }
     }
 
-    /// Activity is recorded when the last record is at least this old, so that
-    /// not every response carries a token. Without this call: 5 % of the idle
-    /// timeout, at least a minute, at most half the idle timeout.
+    /// Sets how old the last recorded activity must be for activity to be recorded again, so that
+    /// not every response carries a token.
+    ///
+    /// The default is 5 % of the idle timeout, at least one minute. Values above half the idle
+    /// timeout count as half.
     #[must_use]
     pub const fn with_touch_threshold(mut self, threshold: Duration) -> Policy {
         self.touch = Some(threshold);
         self
     }
 
-    /// See [`with_idle_timeout`](Policy::with_idle_timeout).
+    /// The idle timeout. See [`with_idle_timeout`](Policy::with_idle_timeout).
     #[must_use]
     pub const fn idle_timeout(&self) -> Duration {
         self.idle
     }
 
-    /// See [`with_absolute_timeout`](Policy::with_absolute_timeout).
+    /// The absolute timeout. See [`with_absolute_timeout`](Policy::with_absolute_timeout).
     #[must_use]
     pub const fn absolute_timeout(&self) -> Duration {
         self.absolute
     }
 
-    /// See [`with_touch_threshold`](Policy::with_touch_threshold).
+    /// The touch threshold. See [`with_touch_threshold`](Policy::with_touch_threshold).
     #[must_use]
     #[expect(clippy::arithmetic_side_effects, reason = "divides by constants")]
     pub fn touch_threshold(&self) -> Duration {
@@ -131,7 +134,7 @@ impl Policy {
     }
 }
 
-/// 30 minutes idle, 12 hours in all.
+/// Idle timeout 30 minutes, absolute timeout 12 hours.
 impl Default for Policy {
     fn default() -> Policy {
         Policy::of_secs(30 * MINUTE, 12 * HOUR)

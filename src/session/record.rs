@@ -1,4 +1,4 @@
-//! What a session's tokens hold beside the state (spec section 9).
+//! The record of a session in its tokens, beside the state (spec section 9).
 
 use crate::primitives::RandomError;
 use crate::revocation::entry::Exception;
@@ -8,29 +8,29 @@ use crate::token::id::{FINGERPRINT_LEN, Fingerprint, ID_LEN, Mark, SessionId};
 use crate::token::payload::PayloadError;
 use crate::token::wire::{take_varint, write_varint};
 
-/// A time's varint, at most: the year 9999 is below 2^42.
+/// The most bytes of a time as a varint: the year 9999 is below 2^42.
 const TIME_LEN: usize = 6;
 
-/// The schema version of a renewal token: the version of its layout.
+/// The schema version of a renewal token, which is the version of its layout.
 pub(crate) const RENEWAL_SCHEMA: u32 = 1;
 
-/// The part of a state token's payload that goes before the state.
+/// The part of a state token's payload that precedes the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) id: SessionId,
     pub(crate) started_at: UnixTime,
     pub(crate) reauthenticated_at: UnixTime,
     pub(crate) ceiling: Option<UnixTime>,
-    /// The id under which it started, if it has another now.
+    /// The id under which the session started, if it has a different id now.
     pub(crate) origin: Option<SessionId>,
-    /// The last revocation by which it ended the others: instant and mark.
+    /// The last revocation by which the session ended the others: instant and mark.
     pub(crate) ended_others: Option<(UnixTime, Mark)>,
-    /// Revocations that were known when it started.
+    /// The revocations that were known when the session started.
     pub(crate) follows: Vec<Followed>,
 }
 
-/// The optional fields of a record, in the order in which they follow. The bit of a field
-/// says whether it is there. Bits 16 and 32 are kept for fields to come.
+/// Bits for the optional fields of a record, in the order of the fields. A set bit means that the
+/// field is present. Bits 16 and 32 are reserved for future fields.
 const CEILING: u64 = 1;
 const ORIGIN: u64 = 2;
 const ENDED_OTHERS: u64 = 4;
@@ -72,7 +72,7 @@ impl Record {
         self.origin.unwrap_or(self.id)
     }
 
-    /// What its tokens say of the revocations that they follow.
+    /// The revocations that the session's tokens follow.
     pub(crate) fn follows(&self) -> Follows<'_> {
         let origin = self.first_id();
         let own = self
@@ -81,20 +81,20 @@ impl Record {
         Follows { own, earlier: &self.follows }
     }
 
-    /// The same session under a new id.
+    /// The same session with a new id.
     pub(crate) fn renamed(self) -> Result<Record, RandomError> {
         Ok(Record { id: SessionId::new()?, origin: Some(self.first_id()), ..self })
     }
 
     /// Takes a record off the front of a payload.
     pub(crate) fn take(rest: &mut &[u8]) -> Result<Record, PayloadError> {
-        let cut = || PayloadError("the session's record is cut");
+        let cut = || PayloadError("the session's record is too short");
         let id = take_id(rest).ok_or_else(cut)?;
         let started_at = take_time(rest).ok_or_else(cut)?;
         let reauthenticated_at = take_time(rest).ok_or_else(cut)?;
         let fields = take_varint(rest).ok_or_else(cut)?;
         if fields > (CEILING | ORIGIN | ENDED_OTHERS | FOLLOWS) {
-            return Err(PayloadError("the session has a field that this release does not know"));
+            return Err(PayloadError("the session has a field that this version does not know"));
         }
         let has = |field| fields & field != 0;
         let mut record = Record {
@@ -119,7 +119,7 @@ impl Record {
         let follows = if has(FOLLOWS) { take_varint(rest).ok_or_else(cut)? } else { 0 };
         let most = u64::try_from(MAX_FOLLOWS).unwrap_or(u64::MAX);
         if has(FOLLOWS) && !(1..=most).contains(&follows) {
-            return Err(PayloadError("the session follows no revocation, or too many"));
+            return Err(PayloadError("the session follows no revocation or too many"));
         }
         for _ in 0..follows {
             let origin = take_id(rest).ok_or_else(cut)?;
@@ -134,16 +134,16 @@ impl Record {
 /// The payload of a renewal token.
 pub(crate) struct RenewalRecord<'a> {
     pub(crate) id: SessionId,
-    /// When the application last said that the session holds; 1970 if never.
+    /// When the application's check last returned `Holds`; 1970 if never.
     pub(crate) validated_at: UnixTime,
     pub(crate) copy: Option<StateCopy<'a>>,
 }
 
-/// The content of a state token whose key is no longer primary.
+/// A copy of a state token whose key is no longer primary.
 #[derive(Clone, Copy)]
 pub(crate) struct StateCopy<'a> {
     pub(crate) fingerprint: Fingerprint,
-    /// The body, without padding.
+    /// The body without padding.
     pub(crate) body: &'a [u8],
 }
 
@@ -171,13 +171,13 @@ impl<'a> RenewalRecord<'a> {
         Some(RenewalRecord { id, validated_at, copy })
     }
 
-    /// Bytes of the payload, at most.
+    /// The most bytes of the payload.
     pub(crate) fn max_len(&self) -> usize {
         self.copy
             .map_or(ID_LEN + TIME_LEN, |copy| RenewalRecord::max_len_with_copy(copy.body.len()))
     }
 
-    /// Bytes of a payload with a copy of a body of `len` bytes, at most.
+    /// The most bytes of a payload with a copy of a body of `len` bytes.
     pub(crate) fn max_len_with_copy(len: usize) -> usize {
         len.saturating_add(ID_LEN + TIME_LEN + FINGERPRINT_LEN)
     }
@@ -203,9 +203,9 @@ fn take_id(rest: &mut &[u8]) -> Option<SessionId> {
 mod tests {
     use super::*;
 
-    /// Memory that is too small would be freed with plaintext in it.
+    /// A buffer that is too small would be reallocated and freed with plaintext in it.
     #[test]
-    fn a_renewal_record_never_outgrows_the_room_that_is_made_for_it() {
+    fn a_renewal_record_fills_exactly_the_capacity_reserved_for_it() {
         let id = SessionId::from_bytes([7; ID_LEN]);
         let fingerprint = [9; FINGERPRINT_LEN];
         for len in [0, 1, 100, 3000] {

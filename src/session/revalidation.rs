@@ -1,4 +1,4 @@
-//! Does a session still hold, by what the application knows of its user?
+//! Asking the application's check whether a session is still valid.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use crate::time::UnixTime;
 use crate::token::payload::Payload;
 
 impl<T: Payload> Session<T> {
-    /// Asks the application's [check](crate::session::SessionsBuilder::revalidate)
-    /// whether the session still holds, if that is due and this request has not
-    /// asked yet. The extractors of the adapters call it; code that takes its
-    /// sessions from elsewhere calls it before it looks at them, since a session
-    /// whose check is due and not made is none
-    /// ([`Refusal::NotRevalidated`]). Without a check there is nothing to do.
+    /// Runs the application's [check](crate::session::SessionsBuilder::revalidate), if it is due
+    /// and has not run in this request.
+    ///
+    /// The extractors of the adapters call it. Other code must call it before it reads the
+    /// session: if the check is due and has not run, the request has no session
+    /// ([`Refusal::NotRevalidated`]). Without a check, it does nothing.
     pub async fn revalidate(&self) {
         let Some(check) = &self.inner.about.check else { return };
         if self.inner.checked.get().is_some() {
@@ -39,8 +39,8 @@ impl<T: Payload> Session<T> {
         }
     }
 
-    /// What the check has said in this request. Of a session whose age nobody
-    /// knows, such as one of the library before, it is asked in each.
+    /// The answer of the check in this request. If the age of the last answer is not known, as for
+    /// an adopted session, the check is asked in every request.
     pub(crate) fn verdict(&self) -> Result<(), Refusal> {
         match (&self.inner.about.check, self.inner.checked.get()) {
             (None, _) | (_, Some(Validity::Holds)) => Ok(()),
@@ -49,23 +49,23 @@ impl<T: Payload> Session<T> {
         }
     }
 
-    /// What the application says of a session whose tokens are alive.
+    /// The application's answer for a session whose tokens are alive.
     pub(crate) fn validity(&self, alive: &Alive<T>) -> Result<(), Refusal> {
         if self.inner.about.check.is_none() {
             return Ok(());
         }
-        // Whoever proved who they are was known then.
+        // A sign-in or reauthentication counts as a check.
         let known_at = alive.validated_at.max(alive.record.reauthenticated_at);
         let due = self.now().since(known_at) >= self.inner.about.revalidate_after;
         if due || self.inner.checked.get().is_some() { self.verdict() } else { Ok(()) }
     }
 
-    /// Whether the check was asked in this request and knew no answer.
+    /// Whether the check was asked in this request and could not decide.
     pub(crate) fn could_not_tell(&self) -> bool {
         self.inner.checked.get() == Some(&Validity::Unknown)
     }
 
-    /// When the check last said that the session holds; now, if it was this request.
+    /// When the check last returned `Holds`; now, if it did so in this request.
     pub(crate) fn validated_at(&self, alive: &Alive<T>) -> UnixTime {
         match self.inner.checked.get() {
             Some(Validity::Holds) => self.now().max(alive.validated_at),

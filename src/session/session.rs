@@ -1,5 +1,7 @@
-//! The session of one request: read it, start it, change it. With `judge`,
-//! `ending` and `closing` the whole state machine of a session; adapters only plumb.
+//! The session of one request, as a handler uses it.
+//!
+//! This file reads a session. `change` and `ending` change it, `judge` opens its tokens and
+//! `closing` builds the response headers.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -19,24 +21,26 @@ use crate::session::shared::{Channel, Shared};
 use crate::time::UnixTime;
 use crate::token::payload::Payload;
 
-/// The session of one request, whose state is a `T`.
+/// The session of one request, with state of type `T`.
 ///
-/// A handle: clones are the same session. It opens the tokens when it is first
-/// looked at, and the response takes what has changed with it. Once the head
-/// of the response has left, changes are refused with
+/// Clones share one session. The tokens are opened when the handler first reads the session, and
+/// changes leave with the response. After the headers of the response were sent, changes fail with
 /// [`SessionError::ResponseSent`].
 ///
-/// | what | when there is a session | when there is none |
+/// | method | if there is a session | if there is none |
 /// |---|---|---|
 /// | [`get`](Session::get), [`with`](Session::with) | the state | `None` |
-/// | [`start`](Session::start) | a new session in its place | a new session |
-/// | [`set`](Session::set), [`update`](Session::update) | the state changes | `SessionError::NoSession` |
-/// | [`end`](Session::end) | removed from the client | removed from the client |
+/// | [`start`](Session::start) | replaces it with a new session | starts a new session |
+/// | [`set`](Session::set), [`update`](Session::update) | changes the state | `NoSession` error |
+/// | [`end`](Session::end) | deletes it from the client | deletes it from the client |
 ///
-/// A session that cannot be judged here (an unknown key, a newer schema) is
-/// none, and stays in the client untouched unless `start` or `end` is called.
-/// So do not start sessions for guests without a look at why there is none: in
-/// a rolling deploy that would replace what a newer server has made.
+/// If this server cannot judge the tokens, for example because it does not know the key or the
+/// schema is newer, the request has no session. The tokens are
+/// [left alone](crate::session::Refusal::may_be_valid_elsewhere) unless the handler calls `start`
+/// or `end`.
+///
+/// So before you start a session for a guest, check why there is none. Otherwise a rolling deploy
+/// would replace sessions of newer servers:
 ///
 /// ```
 /// # use bulla::{Payload, Session, SessionError};
@@ -71,22 +75,22 @@ pub(crate) struct Inner<T> {
     pub(crate) pending: Mutex<Pending<T>>,
 }
 
-/// Where the time comes from.
+/// Where the time of a request comes from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Clock {
     Runs,
-    /// The caller has said what time it is.
+    /// The caller set the time.
     StandsStill,
 }
 
 impl<T: Payload> Session<T> {
-    /// The state, if there is a session.
+    /// Returns the state, if there is a session.
     #[must_use]
     pub fn get(&self) -> Option<Arc<T>> {
         self.current().map(|(_, state)| state)
     }
 
-    /// Reads the state, if there is a session.
+    /// Calls `read` with the state, if there is a session.
     pub fn with<R>(&self, read: impl FnOnce(Option<&T>) -> R) -> R {
         read(self.get().as_deref())
     }
@@ -96,7 +100,7 @@ impl<T: Payload> Session<T> {
         Some(Subject::of(T::PURPOSE, &subject(state)))
     }
 
-    /// Whether the list of revocations has this session. `keys` are those of its state token.
+    /// Whether the revocation list revokes this session. `keys` are the keys of its state token.
     pub(crate) fn is_revoked(
         &self,
         record: &Record,
@@ -114,8 +118,8 @@ impl<T: Payload> Session<T> {
         })
     }
 
-    /// This request is no activity of the user: a poll in the background does
-    /// not keep a session alive. One that changes the state does, all the same.
+    /// Marks this request as background activity, such as a poll. It does not extend the idle
+    /// timeout, unless it changes the state.
     pub fn ignore_activity(&self) {
         self.pending().activity = Activity::Ignored;
     }
@@ -141,7 +145,7 @@ impl<T: Payload> Session<T> {
         }
     }
 
-    /// Facts about the session, if there is one.
+    /// Returns facts about the session, if there is one.
     #[must_use]
     pub fn info(&self) -> Option<Info> {
         let mut borrowed = false;
@@ -178,13 +182,13 @@ impl<T: Payload> Session<T> {
         })
     }
 
-    /// The time of this request: the clock is read once.
+    /// The time of this request. It is the same at every call.
     #[must_use]
     pub fn now(&self) -> UnixTime {
         *self.inner.now.get_or_init(|| (self.inner.shared.clock)())
     }
 
-    /// How this request's session travels.
+    /// How the session of this request travels.
     #[must_use]
     pub fn channel(&self) -> Channel {
         self.inner.channel
@@ -217,13 +221,13 @@ impl<T: Payload> Session<T> {
         }
     }
 
-    /// What this request has done so far.
+    /// The change that this request has made so far.
     pub(crate) fn changed(&self) -> Change<T> {
         let change = self.pending().change.clone();
         self.or_adopted(change)
     }
 
-    /// A request that has done nothing may have had a session adopted.
+    /// If the request has changed nothing, a session may have been adopted from another library.
     fn or_adopted(&self, change: Change<T>) -> Change<T> {
         match change {
             Change::Untouched => {
@@ -233,7 +237,7 @@ impl<T: Payload> Session<T> {
         }
     }
 
-    /// The session as this request has left it.
+    /// The session after the changes of this request.
     pub(crate) fn current(&self) -> Option<(Record, Arc<T>)> {
         match self.changed() {
             Change::Written(written) => Some((written.record.clone(), Arc::clone(&written.state))),
@@ -244,7 +248,7 @@ impl<T: Payload> Session<T> {
         }
     }
 
-    /// The same, or why there is none to change.
+    /// The current session, or why there is none to change.
     pub(crate) fn there(&self) -> Result<(Record, Arc<T>), SessionError> {
         self.current().ok_or_else(|| match self.status() {
             Status::Refused(Refusal::NotRevalidated) => SessionError::NotNow,
@@ -282,7 +286,7 @@ impl<T> Session<T> {
         &self.inner.shared
     }
 
-    /// No code of the application runs while this is held.
+    /// Locks the changes. No code of the application runs while the lock is held.
     pub(crate) fn pending(&self) -> MutexGuard<'_, Pending<T>> {
         self.inner.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -294,7 +298,7 @@ impl<T> Clone for Session<T> {
     }
 }
 
-/// The state is left out.
+/// Omits the state.
 impl<T> fmt::Debug for Session<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").field("channel", &self.inner.channel).finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! What all sessions of one application share: ring, policy, transports.
+//! Sessions of an application and their settings: key ring, policy, transports.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,8 +20,10 @@ use crate::token::payload::{self, Payload};
 use crate::transport::bearer::{self, Bearer};
 use crate::transport::cookie::{Cookie, Role};
 
-/// The sessions of an application, whose state is a `T`: made once, shared by
-/// all requests. Framework adapters wrap it; without one, it is used like this:
+/// The sessions of an application with state of type `T`.
+///
+/// Build one value at startup; all requests share it, and clones are cheap. A framework adapter
+/// wraps it. Without an adapter:
 ///
 /// ```
 /// use bulla::{KeyRing, Payload, Policy, Sessions};
@@ -33,14 +35,14 @@ use crate::transport::cookie::{Cookie, Role};
 ///
 /// let sessions = Sessions::<Account>::new(KeyRing::generate()?, Policy::default());
 ///
-/// // A request signs in; its header lines are looked up by lower-case name.
+/// // In this request the user signs in. `load` looks headers up by lower-case name.
 /// let session = sessions.load(|_| Vec::<&[u8]>::new());
 /// session.start(Account { id: 7 })?;
 /// let lines: Vec<_> = session.commit().into_iter().collect();
 /// assert_eq!(lines[0].name, "set-cookie");
 /// assert!(lines[0].value.starts_with("__Host-session=b1."));
 ///
-/// // The next one has the cookie.
+/// // The next request carries the cookie.
 /// let cookie = lines[0].value.split(';').next().unwrap().to_owned();
 /// let session = sessions.load(|name| (name == "cookie").then_some(cookie.as_bytes()));
 /// assert_eq!(session.get().unwrap().id, 7);
@@ -53,8 +55,10 @@ pub struct Sessions<T> {
 }
 
 impl<T: Payload> Sessions<T> {
-    /// Sessions in the default [`Cookie`]. The state's purpose is that of its
-    /// [`Payload`]; two kinds of session in one application need two cookie names.
+    /// Sessions in the default [`Cookie`].
+    ///
+    /// The purpose of the tokens is that of `T`'s [`Payload`]. If an application has two kinds of
+    /// session, give each its own cookie name.
     #[must_use]
     pub fn new(ring: impl Into<RingHandle>, policy: Policy) -> Sessions<T> {
         SessionsBuilder::new(ring, policy).build()
@@ -66,14 +70,14 @@ impl<T: Payload> Sessions<T> {
         SessionsBuilder::new(ring, policy)
     }
 
-    /// The session of a request, by the system clock.
+    /// Loads the session of a request at the time of the system clock.
     ///
-    /// `values` gives the request's values of a header, by its name in lower
-    /// case. Nothing is decrypted until the session is looked at.
+    /// `values` returns the request's values of the header with the given lower-case name. Nothing
+    /// is decrypted until the handler reads the session.
     ///
-    /// A request with `Authorization: Bearer` is of the [`Channel::Bearer`]
-    /// (when that is on), whatever cookies it has, and every other one of
-    /// [`Channel::Cookie`].
+    /// If [`Bearer`] is on and the request has an `Authorization: Bearer` header, the session is
+    /// read from headers ([`Channel::Bearer`]) and cookies are ignored. Otherwise it is read from
+    /// cookies ([`Channel::Cookie`]), if a cookie is configured.
     pub fn load<'h, I>(&self, values: impl Fn(&str) -> I) -> Session<T>
     where
         I: IntoIterator<Item = &'h [u8]>,
@@ -81,7 +85,7 @@ impl<T: Payload> Sessions<T> {
         self.session(None, values)
     }
 
-    /// The session of a request as of `now`. See [`load`](Sessions::load).
+    /// Loads the session of a request at `now`. See [`load`](Sessions::load).
     pub fn load_at<'h, I>(&self, now: UnixTime, values: impl Fn(&str) -> I) -> Session<T>
     where
         I: IntoIterator<Item = &'h [u8]>,
@@ -99,25 +103,30 @@ impl<T: Payload> Sessions<T> {
         Session::new(shared, channel, carried, old, about, now)
     }
 
-    /// Revokes all sessions of a subject that exist now, on every server: after a change of
-    /// password, or when an account is closed. `name` is what
+    /// Revokes all sessions of a subject that exist now, on every server.
+    ///
+    /// Call it when the user changes the password or closes the account. `name` is what
     /// [`subject`](SessionsBuilder::subject) returns for these sessions. Without
-    /// [`revocations`](SessionsBuilder::revocations), nothing happens.
+    /// [`revocations`](SessionsBuilder::revocations), it does nothing.
     pub fn revoke_subject(&self, name: &str) {
         if let Some((revocations, now)) = self.revocations() {
             revocations.revoke_subject(Subject::of(T::PURPOSE, name), now);
         }
     }
 
-    /// Revokes one session, on every server. `id` is its
-    /// [`Info::origin`](crate::session::Info::origin), for example from a list of devices.
+    /// Revokes one session on every server.
+    ///
+    /// `id` is the session's [`Info::origin`](crate::session::Info::origin), for example from a
+    /// list of the user's devices. Without [`revocations`](SessionsBuilder::revocations), it does
+    /// nothing.
     pub fn revoke_session(&self, id: SessionId) {
         if let Some((revocations, now)) = self.revocations() {
             revocations.add_at(now, Revocation::Session { id, until: revocations.last(now) });
         }
     }
 
-    /// Revokes every session that exists now, on every server.
+    /// Revokes every session that exists now, on every server. Without
+    /// [`revocations`](SessionsBuilder::revocations), it does nothing.
     pub fn revoke_all(&self) {
         if let Some((revocations, now)) = self.revocations() {
             revocations.revoke_all(now);
@@ -135,7 +144,7 @@ impl<T: Payload> Sessions<T> {
         if let Some((bearer, _)) = &self.shared.bearer {
             let mut tokens = values("authorization").into_iter().filter_map(bearer::credentials);
             if let Some(token) = tokens.next() {
-                // Two credentials in one request: neither can be believed.
+                // If a request has two bearer credentials, neither is trusted.
                 let states = if tokens.next().is_none() { vec![token.to_vec()] } else { vec![] };
                 let renewals = values(bearer.renewal_header()).into_iter().take(1);
                 let renewals = renewals.filter(|value| !value.is_empty()).map(<[u8]>::to_vec);
@@ -146,8 +155,8 @@ impl<T: Payload> Sessions<T> {
             return (Channel::Bearer, Carried::default());
         };
         let states = cookie.find(values("cookie").into_iter(), Role::State);
-        // Also without a state token: one that a late response has left behind
-        // goes with the next sign-in, or it would stand in the way of renewals.
+        // Renewal tokens are also read without a state token: if a late response left one in the
+        // client, the next sign-in deletes it. Otherwise it would prevent renewals.
         let renewals = cookie.find(values("cookie").into_iter(), Role::Renewal);
         (Channel::Cookie, Carried { states, renewals })
     }
@@ -216,8 +225,8 @@ impl<T: Payload> SessionsBuilder<T> {
         SessionsBuilder { shared, migrations: Vec::new(), about }
     }
 
-    /// Carries sessions in this cookie. It is the default when nothing is said
-    /// of transports.
+    /// Carries sessions in this cookie. The default if no transport is configured is
+    /// [`Cookie::default`].
     #[must_use]
     pub fn cookie(mut self, cookie: Cookie) -> SessionsBuilder<T> {
         let channel = [b"cookie", cookie.name().as_bytes()].join(&0);
@@ -226,7 +235,7 @@ impl<T: Payload> SessionsBuilder<T> {
         self
     }
 
-    /// Carries sessions in headers: alone, or beside [`cookie`](SessionsBuilder::cookie).
+    /// Carries sessions in headers, alone or together with a [`cookie`](SessionsBuilder::cookie).
     #[must_use]
     pub fn bearer(mut self, bearer: Bearer) -> SessionsBuilder<T> {
         let keys = ChannelKeys::new(&self.shared.ring, T::PURPOSE, b"bearer");
@@ -234,47 +243,52 @@ impl<T: Payload> SessionsBuilder<T> {
         self
     }
 
-    /// Where a guard sends a browser that has no session, instead of 401.
+    /// The page to which a guard redirects a browser without a session. Without it, the guard
+    /// answers 401.
     ///
     /// # Panics
-    /// When it has a character that the header `Location` cannot hold: visible
-    /// ASCII can be.
+    /// If `path` is empty or has a character that is not visible ASCII. The header `Location`
+    /// cannot hold those.
     #[must_use]
     pub fn sign_in_page(mut self, path: impl Into<String>) -> SessionsBuilder<T> {
         self.shared.sign_in_page = Some(page(path.into()));
         self
     }
 
-    /// Where a guard sends a browser whose sign-in is not fresh enough, instead of 401.
+    /// The page to which a guard redirects a browser whose sign-in is not fresh enough. Without
+    /// it, the guard answers 401.
     ///
     /// # Panics
-    /// As for [`sign_in_page`](SessionsBuilder::sign_in_page).
+    /// As [`sign_in_page`](SessionsBuilder::sign_in_page).
     #[must_use]
     pub fn step_up_page(mut self, path: impl Into<String>) -> SessionsBuilder<T> {
         self.shared.step_up_page = Some(page(path.into()));
         self
     }
 
-    /// Calls `hook` with what becomes of the session of each request, for
-    /// metrics. It runs within the request: count, and return.
+    /// Calls `hook` with each [`Event`] of a session, for metrics.
+    ///
+    /// The hook runs within the request, so it should only count and return.
     #[must_use]
     pub fn on_event(mut self, hook: impl Fn(&Event) + Send + Sync + 'static) -> SessionsBuilder<T> {
         self.shared.hook = Some(Box::new(hook));
         self
     }
 
-    /// Asks this list whether a session is over before its time. Signing out
-    /// then ends the copies of a session, too. One list may serve several kinds
-    /// of session.
+    /// Refuses sessions that this list revokes.
+    ///
+    /// With a list, signing out also revokes copies of the session's tokens. Several kinds of
+    /// session may share one list.
     #[must_use]
     pub fn revocations(mut self, revocations: &Revocations) -> SessionsBuilder<T> {
         self.shared.revocations = Some(revocations.clone());
         self
     }
 
-    /// Says whose a session is, such as the account's number, so that all of
-    /// one subject can be ended: [`Sessions::revoke_subject`],
-    /// [`Session::end_everywhere`], [`Session::end_others`].
+    /// Sets the function that returns whose a session is, such as the account's number.
+    ///
+    /// [`Sessions::revoke_subject`], [`Session::end_everywhere`] and [`Session::end_others`] need
+    /// it to end all sessions of one subject.
     #[must_use]
     pub fn subject(
         mut self,
@@ -284,16 +298,18 @@ impl<T: Payload> SessionsBuilder<T> {
         self
     }
 
-    /// Asks the application, every few minutes of a session's life, whether it
-    /// still holds: is the account open, is the password the one that it signed
-    /// in with? That ends sessions without any list of revocations, within
-    /// [`revalidate_after`](SessionsBuilder::revalidate_after).
+    /// Sets a check by which the application decides whether a session is still valid: for
+    /// example, whether the account is open and the password has not changed since the sign-in.
     ///
-    /// The extractors of the adapters wait for the answer; see
-    /// [`Session::revalidate`] for code without them. When it was last given is
-    /// in the session's renewal token, so a client that sends none (a bearer
-    /// client that keeps one token) is asked about with every request, and so
-    /// are [background polls](Session::ignore_activity), once it is due.
+    /// The check runs again when its last answer is older than
+    /// [`revalidate_after`](SessionsBuilder::revalidate_after), so it ends sessions within that
+    /// time without a list of revocations. The extractors of the adapters wait for the answer.
+    /// Other code calls [`Session::revalidate`].
+    ///
+    /// The renewal token stores when the check last succeeded. A bearer client that sends no
+    /// renewal token is therefore checked with every request once the check is due. So is a client
+    /// that only sends [background requests](Session::ignore_activity), because these store
+    /// nothing.
     ///
     /// ```
     /// # use bulla::{KeyRing, Payload, Policy, Sessions};
@@ -327,24 +343,25 @@ impl<T: Payload> SessionsBuilder<T> {
         self
     }
 
-    /// How long an answer of [`revalidate`](SessionsBuilder::revalidate) counts,
-    /// and a sign-in: 5 minutes without this call.
+    /// How long a successful [`revalidate`](SessionsBuilder::revalidate) check, a sign-in or a
+    /// reauthentication counts. The default is 5 minutes.
     #[must_use]
     pub fn revalidate_after(mut self, after: Duration) -> SessionsBuilder<T> {
         self.about.revalidate_after = after;
         self
     }
 
-    /// Lets who is signed in with the library before go on, until `until`: when
-    /// a request has no session of ours, `adopt` is given the value of the old
-    /// cookie as it came, and opens it with the old library. What it returns
-    /// goes on as a session of ours, and the response removes the old cookie.
-    /// A [`Cookie`] is on then.
+    /// Lets users who are signed in with an old library keep their session, until the time
+    /// `until`.
     ///
-    /// `adopt` must refuse what is expired or forged. `until` ends what it
-    /// cannot: most old libraries know no logout for a copied cookie, so each
-    /// can be exchanged for a new session as long as it is accepted here. Take
-    /// the time in which most users come back, such as a few weeks.
+    /// If a request has no bulla session, `adopt` gets the value of the old cookie as it came and
+    /// opens it with the old library. The session that `adopt` returns goes on as a bulla session,
+    /// and the response deletes the old cookie. This switches the default [`Cookie`] on if none is
+    /// configured.
+    ///
+    /// `adopt` must reject expired and forged cookies. Most old libraries cannot revoke a copied
+    /// cookie, so until `until` each copy can be exchanged for a new session. Choose a time by
+    /// which most users have come back, such as a few weeks.
     ///
     /// ```
     /// # use bulla::{KeyRing, Payload, Policy, Sessions, UnixTime};
@@ -380,10 +397,12 @@ impl<T: Payload> SessionsBuilder<T> {
         self
     }
 
-    /// The same for a token that comes as `Authorization: Bearer`, such as a
-    /// JWT. The response carries the new tokens (see [`Bearer`], which is on
-    /// then); a client that does not know them goes on with its old one,
-    /// and each of its requests is a session of its own, until `until`.
+    /// Like [`adopt_cookie`](SessionsBuilder::adopt_cookie), for a token in
+    /// `Authorization: Bearer`, such as a JWT.
+    ///
+    /// The response carries the new tokens. This switches [`Bearer`] on if it is off. A client
+    /// that does not know the new headers keeps sending its old token: until `until`, each of its
+    /// requests is a new session.
     #[must_use]
     pub fn adopt_bearer(
         mut self,
@@ -394,7 +413,8 @@ impl<T: Payload> SessionsBuilder<T> {
         self
     }
 
-    /// Another clock than the system's, for tests. It is read at most once per request.
+    /// Replaces the system clock, for tests. A request reads it when the session is first read or
+    /// changed, and again when it commits a renewal.
     #[must_use]
     pub fn clock(
         mut self,
@@ -404,7 +424,8 @@ impl<T: Payload> SessionsBuilder<T> {
         self
     }
 
-    /// The sessions. Derives four subkeys for each key of the ring and transport.
+    /// Builds the sessions. For each transport, every key of the ring gets two subkeys: one for
+    /// state tokens and one for renewal tokens.
     #[must_use]
     pub fn build(self) -> Sessions<T> {
         let (cookie, bearer) = (self.shared.cookie.is_some(), self.shared.bearer.is_some());
@@ -429,10 +450,10 @@ impl<T: Payload> SessionsBuilder<T> {
     }
 }
 
-/// Refused now rather than to each guest.
+/// Panics at startup instead of failing in each request.
 fn page(path: String) -> String {
     let fits = !path.is_empty() && path.bytes().all(|byte| byte.is_ascii_graphic());
-    assert!(fits, "the address of a page is visible ASCII, without spaces");
+    assert!(fits, "the path of a page must be visible ASCII and not empty");
     path
 }
 

@@ -1,4 +1,4 @@
-//! What all sessions of one application share, and how sessions travel.
+//! What all sessions of an application share, and the channels.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use crate::token::wire::MAX_TOKEN_LEN;
 use crate::transport::bearer::Bearer;
 use crate::transport::cookie::{Cookie, Role};
 
-/// How a session travels.
+/// The transport of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channel {
-    /// In the cookies of a browser.
+    /// In a browser's cookies: see [`Cookie`].
     Cookie,
     /// In headers: see [`Bearer`].
     Bearer,
@@ -47,7 +47,7 @@ impl Shared {
         event::emit(self.hook.as_ref(), event);
     }
 
-    /// What a response that depends on a session depends on.
+    /// The `Vary` header of a response that depends on a session.
     pub(crate) fn vary(&self) -> &'static str {
         match (&self.cookie, &self.bearer) {
             (_, None) => "Cookie",
@@ -56,8 +56,8 @@ impl Shared {
         }
     }
 
-    /// Whether a state token of `len` characters can travel over `channel`, and
-    /// the renewal token that may have to carry a copy of it, too.
+    /// Checks that a state token of `len` characters fits the channel, and that the renewal token
+    /// fits that may have to carry a copy of it.
     pub(crate) fn check_fit(&self, channel: Channel, len: usize) -> Result<(), SessionError> {
         let Some(keys) = self.keys(channel) else { return Err(SessionError::NoChannel) };
         for (role, len) in [(Role::State, len), (Role::Renewal, tokens::renewal_len(keys, len))] {
@@ -72,7 +72,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Octets of the cookie's name, and characters of the longest token beside it.
+    /// Octets of the cookie's name, and characters of the longest token in it.
     pub(crate) fn room(&self, channel: Channel, role: Role) -> (usize, usize) {
         match (channel, &self.cookie) {
             (Channel::Cookie, Some((cookie, _))) => (cookie.name_len(role), cookie.capacity(role)),

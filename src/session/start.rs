@@ -1,9 +1,9 @@
-//! How a session starts.
+//! Options for starting a session.
 
 use crate::session::shared::Channel;
 use crate::time::UnixTime;
 
-/// How a session starts, when not simply by [`Session::start`](crate::Session::start).
+/// Options for [`Session::start_with`](crate::Session::start_with).
 ///
 /// ```
 /// use bulla::UnixTime;
@@ -20,22 +20,22 @@ pub struct Start {
 }
 
 impl Start {
-    /// As [`Session::start`](crate::Session::start) does.
+    /// The options of [`Session::start`](crate::Session::start).
     #[must_use]
     pub fn new() -> Start {
         Start::default()
     }
 
-    /// The session never lives past `at`, such as the end of the session at
-    /// an identity provider.
+    /// Sets the ceiling: the session never lives past `at`, such as the end of the session at an
+    /// identity provider.
     #[must_use]
     pub fn with_ceiling(mut self, at: UnixTime) -> Start {
         self.ceiling = Some(at);
         self
     }
 
-    /// The session travels over `channel` instead of the request's, such as
-    /// when a mobile client signs in without a token.
+    /// Sends the session over `channel` instead of the request's channel, for example when a
+    /// mobile client signs in without a token.
     #[must_use]
     pub fn over(mut self, channel: Channel) -> Start {
         self.channel = Some(channel);

@@ -1,4 +1,4 @@
-//! The two tokens of a session, sealed (spec section 9).
+//! Sealing a session's state token and renewal token (spec section 9).
 
 use crate::keys::key::KeyId;
 use crate::session::judge::{Alive, ChannelKeys, Copied};
@@ -11,11 +11,11 @@ use crate::token::payload::PayloadError;
 use crate::token::wipe::{append_wiped, reserve_wiped};
 use crate::token::wire::{Body, Claims, Mode};
 
-/// What a renewal token's body has before its payload, at most: times of
-/// 6 bytes each, a schema version of 1 and a length of 2.
+/// The most bytes before the payload in a renewal token's body: two times of 6 bytes, a schema
+/// version of 1 and a length of 2.
 const MAX_CLAIMS_LEN: usize = 15;
 
-/// A state token, issued now.
+/// Seals a state token that is issued now.
 pub(crate) fn state(
     keys: &ChannelKeys,
     record: &Record,
@@ -30,7 +30,7 @@ pub(crate) fn state(
     Ok((key_id, token))
 }
 
-/// The same state token once more, under the primary key, issued at `seen`.
+/// Seals the same state again under the primary key, issued at `seen`.
 pub(crate) fn state_again<T>(
     keys: &ChannelKeys,
     alive: &Alive<T>,
@@ -46,16 +46,15 @@ pub(crate) fn state_again<T>(
     Ok(token)
 }
 
-/// What a renewal token records.
+/// The times that a renewal token records.
 #[derive(Clone, Copy)]
 pub(crate) struct Seen {
     pub(crate) at: UnixTime,
-    /// When the application last said that the session holds.
+    /// When the application's check last returned `Holds`.
     pub(crate) validated_at: UnixTime,
 }
 
-/// A renewal token that records what was seen, and carries a copy of the state
-/// token if one is wanted.
+/// Seals a renewal token, with a copy of the state token if `copy` says so.
 pub(crate) fn renewal<T>(
     keys: &ChannelKeys,
     policy: &Policy,
@@ -71,7 +70,7 @@ pub(crate) fn renewal<T>(
     seal_renewal(keys, policy, &record, seen.at)
 }
 
-/// The renewal token that goes with a new state token over the bearer channel.
+/// Seals the renewal token for a new state token over the bearer channel.
 pub(crate) fn first_renewal(
     keys: &ChannelKeys,
     policy: &Policy,
@@ -98,8 +97,8 @@ fn seal_renewal(
     Ok(token)
 }
 
-/// Characters of the renewal token that carries a copy of a state token of
-/// `len` characters, at most.
+/// The most characters of a renewal token that carries a copy of a state token of `len`
+/// characters.
 pub(crate) fn renewal_len(keys: &ChannelKeys, len: usize) -> usize {
     let copy = RenewalRecord::max_len_with_copy(Mode::Sealed.body_len(len));
     keys.renewal.text_len(copy.saturating_add(MAX_CLAIMS_LEN))

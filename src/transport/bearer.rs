@@ -1,11 +1,12 @@
-//! The header transport, for clients that keep no cookies.
+//! The header transport, for clients without cookies.
 
 use std::fmt;
 
-/// Carries a session in headers (spec section 9.3): in with
-/// `Authorization: Bearer` and `Session-Renewal`, out with `Session-Token` and
-/// `Session-Renewal`. The client keeps the latest value of each response
-/// header, forgets it when the value is empty, and sends it back:
+/// The headers that carry a session (spec section 9.3).
+///
+/// A response has `Session-Token` and `Session-Renewal`. The client stores the latest value of
+/// each, deletes it if the value is empty, and sends it back with `Authorization: Bearer` and
+/// `Session-Renewal`:
 ///
 /// ```text
 /// < Session-Token: b1.n6fA…          > Authorization: Bearer b1.n6fA…
@@ -28,8 +29,8 @@ impl Bearer {
     /// Other names for the two headers, in lower case.
     ///
     /// # Errors
-    /// [`BearerError`] unless they are two different names of 1 to 64 lower-case
-    /// letters, digits and hyphens, and neither has a meaning of its own here.
+    /// [`BearerError`] unless the names are different, have 1 to 64 lower-case letters, digits and
+    /// hyphens, and are not `authorization`, `cookie`, `set-cookie`, `vary` or `cache-control`.
     pub fn named(token: &str, renewal: &str) -> Result<Bearer, BearerError> {
         let known = ["authorization", "cookie", "set-cookie", "vary", "cache-control"];
         let fits = |name: &str| {
@@ -42,13 +43,13 @@ impl Bearer {
         Ok(Bearer { token: token.to_owned(), renewal: renewal.to_owned() })
     }
 
-    /// The response header of the state token.
+    /// The response header with the state token.
     #[must_use]
     pub fn token_header(&self) -> &str {
         &self.token
     }
 
-    /// The header, in both directions, of the renewal token.
+    /// The request and response header with the renewal token.
     #[must_use]
     pub fn renewal_header(&self) -> &str {
         &self.renewal
@@ -62,7 +63,7 @@ impl Default for Bearer {
     }
 }
 
-/// The credentials of an `Authorization: Bearer` header; `None` for another scheme.
+/// The credentials in an `Authorization: Bearer` header; `None` for another scheme.
 pub(crate) fn credentials(authorization: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = authorization.split_at_checked(6)?;
     if !scheme.eq_ignore_ascii_case(b"bearer") {
@@ -75,7 +76,7 @@ pub(crate) fn credentials(authorization: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The two names do not do as header names of the transport.
+/// The two names cannot be used for the session headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BearerError;
 
@@ -83,7 +84,7 @@ impl fmt::Display for BearerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
             "the two headers need different names of 1 to 64 lower-case letters, digits and \
-             hyphens that have no other meaning to sessions",
+             hyphens, and cannot be names that sessions use for another purpose",
         )
     }
 }

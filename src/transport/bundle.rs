@@ -1,9 +1,11 @@
-//! Everything that leaves with a response, in one bundle.
+//! The header lines that a session adds to a response.
 
 use std::borrow::Cow;
 
-/// The header lines that a session adds to a response: tokens, and what keeps
-/// caches from giving them to somebody else.
+/// The header lines that a session adds to a response: the tokens, and lines that keep caches from
+/// sending them to other users.
+///
+/// An adapter adds each line by its [`Rule`]:
 ///
 /// ```
 /// # use bulla::transport::{Bundle, Rule};
@@ -28,29 +30,29 @@ pub struct Bundle {
 /// One header line.
 #[non_exhaustive]
 pub struct Line {
-    /// The header's name in lower case.
+    /// The header's lower-case name.
     pub name: Cow<'static, str>,
-    /// Its value: visible ASCII and spaces.
+    /// The value, in visible ASCII and spaces.
     pub value: String,
-    /// How it meets what the application set.
+    /// How to combine the line with lines of the application.
     pub rule: Rule,
     /// Whether the value is a token, which must not be logged.
     pub sensitive: bool,
 }
 
-/// How a line meets lines of the same name that the application set.
+/// How to combine a line with lines of the same name that the application has set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// It stands beside them.
+    /// Add the line; the others stay.
     Append,
-    /// It takes their place.
+    /// Replace the others.
     Replace,
-    /// It is left out when there are any.
+    /// Add the line only if there are no others.
     IfAbsent,
 }
 
 impl Bundle {
-    /// Whether nothing is to be added.
+    /// Whether the response needs no header lines.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
@@ -70,7 +72,7 @@ impl Bundle {
         self.push("cache-control".into(), "no-store".to_owned(), Rule::IfAbsent, false);
     }
 
-    /// A second `Vary` line adds to the first (RFC 9110 section 5.3).
+    /// Adds to `Vary`, whose lines combine (RFC 9110 section 5.3).
     pub(crate) fn vary(&mut self, on: &'static str) {
         self.push("vary".into(), on.to_owned(), Rule::Append, false);
     }
@@ -89,7 +91,7 @@ impl IntoIterator for Bundle {
     }
 }
 
-/// A token's value is left out.
+/// Omits the value of a token.
 impl std::fmt::Debug for Line {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let value = if self.sensitive { "…" } else { self.value.as_str() };

@@ -1,4 +1,4 @@
-//! A session's cookies: their names, attributes and limits.
+//! The session's cookies: names, attributes and size limits.
 
 use std::fmt::{self, Write as _};
 use std::mem;
@@ -9,26 +9,26 @@ use memchr::{memchr, memchr_iter};
 use crate::token::wire::MAX_TOKEN_LEN;
 use crate::transport::pieces::{self, HEADER_LEN, MAX_PIECES};
 
-/// The most octets of a cookie's name and value together that browsers keep
-/// (RFC 6265bis section 5.6).
+/// Octets of a cookie's name and value together that browsers keep (RFC 6265bis section 5.6).
 pub const MAX_COOKIE_LEN: usize = 4096;
 
-/// The longest that browsers keep a cookie: 400 days (RFC 6265bis section 5.5).
+/// The longest time that browsers keep a cookie: 400 days (RFC 6265bis section 5.5).
 pub const MAX_COOKIE_AGE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
-/// How many cookies of one name are tried (cookie tossing).
+/// How many cookies of the same name are tried. Another host of the domain may have set some of
+/// them (cookie tossing).
 const MAX_SAME_NAME: usize = 4;
 
-/// Characters of attributes that most cookies have at most.
+/// Room for the attributes, in characters. It is enough for most cookies.
 const ATTRIBUTES_LEN: usize = 128;
 
 const RENEWAL_SUFFIX: &str = "-renewal";
 
 /// The cookie that carries a session.
 ///
-/// By default it is `__Host-session`, with `Secure`, `HttpOnly`,
-/// `SameSite=Lax` and `Path=/`, without `Max-Age`, so that it ends with the
-/// browser. Leaving any of these is a call that says so.
+/// The default is `__Host-session` with `Secure`, `HttpOnly`, `SameSite=Lax` and `Path=/`. It has
+/// no `Max-Age`, so it ends when the browser closes. Each of these can be changed only by calling
+/// a method.
 ///
 /// ```
 /// use bulla::Cookie;
@@ -40,11 +40,15 @@ const RENEWAL_SUFFIX: &str = "-renewal";
 /// # Ok::<(), bulla::transport::CookieError>(())
 /// ```
 ///
-/// Over plain HTTP, browsers keep `Secure` cookies for `localhost` and
-/// 127.0.0.1, so development needs no other setting.
+/// # Development on localhost
+///
+/// Chrome and Firefox treat `http://localhost` and `http://127.0.0.1` as secure and keep `Secure`
+/// cookies there, so the default works. Safari does not: it drops `Secure` and `__Host-` cookies
+/// over plain HTTP also on localhost. For development in Safari, use
+/// [`over_plain_http`](Cookie::over_plain_http) or HTTPS.
 #[derive(Clone, Debug)]
 pub struct Cookie {
-    /// Every name that a token can take: that of the state token, then its pieces.
+    /// The names for the pieces of a token. The first is also the name for a whole token.
     state: [String; MAX_PIECES],
     renewal: [String; MAX_PIECES],
     base: String,
@@ -63,18 +67,18 @@ pub(crate) enum Role {
     Renewal,
 }
 
-/// From where requests carry the cookie (RFC 6265bis section 5.6.7).
+/// The `SameSite` attribute: which requests carry the cookie (RFC 6265bis section 5.6.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SameSite {
-    /// Only from pages of the same site.
+    /// Only requests from pages of the same site.
     Strict,
-    /// Also when a link elsewhere leads to the site: the default.
+    /// Also requests for a page that follow a link from another site. The default.
     Lax,
-    /// From anywhere. The application must defend against request forgery.
+    /// All requests. The application must then prevent cross-site request forgery.
     None,
 }
 
-/// What of a cookie is strict.
+/// Which attributes of a cookie are strict.
 pub(crate) struct CookieFacts {
     pub(crate) secure: bool,
     pub(crate) one_host: bool,
@@ -85,13 +89,13 @@ pub(crate) struct CookieFacts {
 
 #[derive(Clone, Debug)]
 enum Reach {
-    /// This host, all paths, `__Host-`.
+    /// This host, all paths. Prefix `__Host-`.
     Host,
-    /// A domain with all below it, `__Secure-`.
+    /// A domain and all hosts below it. Prefix `__Secure-`.
     Domain(String),
-    /// One path of this host, `__Secure-`.
+    /// One path of this host. Prefix `__Secure-`.
     Path(String),
-    /// This host, without Secure and without prefix.
+    /// This host, without `Secure` and without prefix.
     PlainHttp,
 }
 
@@ -120,12 +124,12 @@ enum Size {
 }
 
 impl Cookie {
-    /// A cookie with the given name after its prefix, such as `session`.
+    /// A cookie with the given name. The prefix is added: `session` becomes `__Host-session`.
     ///
     /// # Errors
-    /// [`CookieError::Name`] unless it is 1 to 64 characters of a token (RFC
-    /// 9110), does not begin with `__`, and does not end like the names of the
-    /// renewal cookie or of pieces: `-renewal`, `-1`, `-2`, `-3`.
+    /// [`CookieError::Name`] if `name` does not have 1 to 64 characters, has a character that a
+    /// token of RFC 9110 cannot have, begins with `__`, or ends with `-renewal`, `-1`, `-2` or
+    /// `-3`, as the names of the renewal cookie and of pieces do.
     pub fn new(name: &str) -> Result<Cookie, CookieError> {
         let taken = [RENEWAL_SUFFIX, "-1", "-2", "-3"].iter().any(|suffix| name.ends_with(suffix));
         if name.len() > 64 || taken || name.starts_with("__") {
@@ -167,7 +171,7 @@ impl Cookie {
         self
     }
 
-    /// What an audit looks at.
+    /// The attributes that an audit checks.
     pub(crate) fn facts(&self) -> CookieFacts {
         CookieFacts {
             secure: !matches!(self.reach, Reach::PlainHttp),
@@ -178,78 +182,87 @@ impl Cookie {
         }
     }
 
-    /// The whole name, prefix included.
+    /// The full name, with prefix.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.state[0]
     }
 
-    /// From where requests carry the cookie.
+    /// Sets the `SameSite` attribute. The default is [`SameSite::Lax`].
     #[must_use]
     pub fn with_same_site(mut self, same_site: SameSite) -> Cookie {
         self.same_site = same_site;
         self
     }
 
-    /// Keeps the cookie when the browser closes: `Max-Age` is the time to the
-    /// absolute deadline, at most 400 days.
+    /// Keeps the cookie when the browser closes. `Max-Age` is then the time to the absolute
+    /// deadline, at most 400 days.
     #[must_use]
     pub fn persistent(mut self) -> Cookie {
         self.keep = Keep::UntilDeadline;
         self
     }
 
-    /// Sends the cookie to `domain` and every host below it, each of which can
-    /// then also set it. The prefix becomes `__Secure-`. Of this, `below_path`
-    /// and `over_plain_http` the last call counts. Changing it later leaves the
-    /// cookies that browsers have under the old one: change the name as well.
+    /// Sends the cookie to `domain` and every host below it. The prefix becomes `__Secure-`.
+    ///
+    /// Each of these hosts can then also set the cookie. If you change this setting later, also
+    /// change the cookie's name, because browsers keep the cookies of the old setting.
+    ///
+    /// `shared_with_domain`, [`below_path`](Cookie::below_path) and
+    /// [`over_plain_http`](Cookie::over_plain_http) exclude each other; the last call wins.
     ///
     /// # Errors
-    /// [`CookieError::Domain`] unless it is a host name.
+    /// [`CookieError::Domain`] unless `domain` is a host name with at least one dot.
     pub fn shared_with_domain(self, domain: &str) -> Result<Cookie, CookieError> {
         Ok(self.reaching(Reach::Domain(checked_domain(domain)?.to_owned())))
     }
 
-    /// Sends the cookie only to paths below `path`. The prefix becomes
-    /// `__Secure-`. This is no boundary: pages of other paths on the host can
-    /// still act with it. Of this, `shared_with_domain` and `over_plain_http` the
-    /// last call counts.
+    /// Sends the cookie only to paths below `path`. The prefix becomes `__Secure-`.
+    ///
+    /// This does not protect the session from other paths of the host: their pages can still send
+    /// requests with the cookie.
+    ///
+    /// `below_path`, [`shared_with_domain`](Cookie::shared_with_domain) and
+    /// [`over_plain_http`](Cookie::over_plain_http) exclude each other; the last call wins.
     ///
     /// # Errors
-    /// [`CookieError::Path`] unless it begins with `/`, has at most 1,024
-    /// characters, and holds neither control characters nor `;`.
+    /// [`CookieError::Path`] unless `path` begins with `/`, has at most 1,024 characters, and
+    /// consists of visible ASCII and spaces without `;`.
     pub fn below_path(self, path: &str) -> Result<Cookie, CookieError> {
         Ok(self.reaching(Reach::Path(checked_path(path)?.to_owned())))
     }
 
-    /// Drops `Secure` and the prefix, for development over plain HTTP on other
-    /// names than `localhost`. `SameSite=None` and partitioning need `Secure`:
-    /// they become `Lax` and shared. Of this, `shared_with_domain` and `below_path`
-    /// the last call counts.
+    /// Omits `Secure` and the prefix, for development over plain HTTP: in Safari, and in other
+    /// browsers on hosts other than localhost.
+    ///
+    /// `SameSite=None` becomes `Lax` and `Partitioned` is omitted, because both need `Secure`.
+    ///
+    /// `over_plain_http`, [`shared_with_domain`](Cookie::shared_with_domain) and
+    /// [`below_path`](Cookie::below_path) exclude each other; the last call wins.
     #[must_use]
     pub fn over_plain_http(self) -> Cookie {
         self.reaching(Reach::PlainHttp)
     }
 
-    /// Drops `HttpOnly`: scripts in the page can read and steal the session.
+    /// Omits `HttpOnly`, so scripts in the page can read and steal the session.
     #[must_use]
     pub fn readable_by_scripts(mut self) -> Cookie {
         self.scripts = Scripts::CanRead;
         self
     }
 
-    /// Gives each top-level site that embeds this one a cookie of its own
-    /// (`Partitioned`, CHIPS).
+    /// Gives each top-level site that embeds this one its own cookie (`Partitioned`, CHIPS).
     #[must_use]
     pub fn partitioned(mut self) -> Cookie {
         self.partition = Partition::PerTopLevelSite;
         self
     }
 
-    /// Lets a token too long for one cookie travel in up to four. They are
-    /// read all or nothing, and every write sets or removes all four. Header
-    /// lines grow by as much on every request, and many servers refuse more
-    /// than 8 KiB: prefer a smaller state.
+    /// Lets a token that is too long for one cookie travel in up to four.
+    ///
+    /// The pieces are read all or nothing, and every write sets or deletes all four cookies. Every
+    /// request carries them, and many servers reject more than 8 KiB of headers, so prefer a
+    /// smaller state.
     #[must_use]
     pub fn split(mut self) -> Cookie {
         self.size = Size::UpToFour;
@@ -279,14 +292,14 @@ impl Cookie {
         }
     }
 
-    /// Characters of the token in each piece but the last.
+    /// Characters of the token in each piece except the last.
     fn chunk(&self, role: Role) -> usize {
         let longest = self.names(role).iter().map(String::len).max().unwrap_or(0);
         MAX_COOKIE_LEN.saturating_sub(longest).saturating_sub(HEADER_LEN)
     }
 
-    /// The Set-Cookie values that store `token`, which must not exceed
-    /// [`capacity`](Cookie::capacity), and remove the rest of the range.
+    /// The `Set-Cookie` values that store `token` and delete the pieces it does not use. `token`
+    /// must not exceed [`capacity`](Cookie::capacity).
     pub(crate) fn store(&self, role: Role, token: String, age: Duration) -> Vec<String> {
         let names = self.names(role);
         let fits_one = token.len() <= MAX_COOKIE_LEN.saturating_sub(self.name_len(role));
@@ -306,7 +319,7 @@ impl Cookie {
             .collect()
     }
 
-    /// The Set-Cookie values that remove the token: same names, same attributes.
+    /// The `Set-Cookie` values that delete the token: the same names and attributes.
     pub(crate) fn remove(&self, role: Role) -> Vec<String> {
         self.names(role).iter().map(|name| self.removal(name)).collect()
     }
@@ -348,15 +361,16 @@ impl Cookie {
         if let Some(age) = max_age {
             line = line.max_age(age.try_into().unwrap_or(::cookie::time::Duration::ZERO));
         }
-        // Room for all of it, so that a large value is not moved while it grows.
+        // The buffer holds all of it, so that a large value is not moved while the line grows.
         let mut text = String::with_capacity(room);
-        write!(text, "{}", line.build()).ok(); // a string takes all that is written
+        write!(text, "{}", line.build()).ok(); // writing to a string cannot fail
         text
     }
 
-    /// The tokens that a request's `Cookie` headers carry for one role. Pieces
-    /// that do not make up a token are given as they are: no step of opening
-    /// knows them, so they are left alone.
+    /// The tokens for one role in a request's `Cookie` headers.
+    ///
+    /// Pieces that do not make up a token are returned as they are. Opening refuses them by their
+    /// prefix, so they are left alone.
     pub(crate) fn find<'h>(
         &self,
         headers: impl Iterator<Item = &'h [u8]>,
@@ -375,10 +389,11 @@ impl Cookie {
     }
 }
 
-/// The values of the cookies with these names, at most four of each name, with
-/// the index of the name. Server-side parsing is splitting at `;` and at the
-/// first `=` (RFC 6265bis section 5.8.3 writes nothing else); it is done on
-/// bytes, so that another cookie's odd bytes cost nobody a session.
+/// The values of the cookies with these names, at most four of each name, with the name's index.
+///
+/// Splits at `;` and at the first `=`, as browsers write the header (RFC 6265bis section 5.8.3).
+/// It works on bytes, so that another cookie with bytes that are not UTF-8 does not cost the
+/// session.
 pub(crate) fn values<'h>(
     headers: impl Iterator<Item = &'h [u8]>,
     names: &[String],
@@ -407,8 +422,8 @@ pub(crate) fn values<'h>(
     found
 }
 
-/// What stands between the semicolons. Found 32 bytes at a time: every request's header
-/// is looked through, also that of one which does not look at its session.
+/// The parts between semicolons, found 32 bytes at a time. Every request's header is searched,
+/// also if the handler does not read the session.
 fn pairs(header: &[u8]) -> impl Iterator<Item = &[u8]> {
     let ends = memchr_iter(b';', header).chain([header.len()]);
     let bounds = ends.scan(0, |next, end| {
@@ -418,7 +433,7 @@ fn pairs(header: &[u8]) -> impl Iterator<Item = &[u8]> {
     bounds.filter_map(|pair| header.get(pair))
 }
 
-/// A line with `Max-Age=0`, for clients that do not know `Max-Age`, too.
+/// Adds `Expires` to a line with `Max-Age=0`, for clients that do not know `Max-Age`.
 pub(crate) fn expired(line: String) -> String {
     format!("{line}; Expires=Thu, 01 Jan 1970 00:00:00 GMT")
 }
@@ -449,22 +464,22 @@ pub(crate) fn checked_path(path: &str) -> Result<&str, CookieError> {
     Ok(path)
 }
 
-/// `__Host-session`, with every default.
+/// `__Host-session` with all defaults.
 impl Default for Cookie {
     fn default() -> Cookie {
         Cookie::named("session")
     }
 }
 
-/// A cookie cannot have this name, domain or path.
+/// A name, domain or path that a cookie cannot have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CookieError {
-    /// Not a name that [`Cookie::new`] takes.
+    /// [`Cookie::new`] does not accept the name.
     Name,
     /// Not a host name.
     Domain,
-    /// Not an absolute path, or with characters that a cookie cannot hold.
+    /// Not an absolute path, too long, or with characters that a cookie cannot have.
     Path,
 }
 
@@ -472,12 +487,13 @@ impl fmt::Display for CookieError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             CookieError::Name => {
-                "a cookie's name is 1 to 64 letters, digits or !#$%&'*+-.^_`|~, begins without \
-                 __ (the prefix is added) and does not end in -renewal, -1, -2 or -3"
+                "a cookie's name must have 1 to 64 letters, digits or !#$%&'*+-.^_`|~, not begin \
+                 with __ (the prefix is added) and not end in -renewal, -1, -2 or -3"
             }
-            CookieError::Domain => "a cookie's domain is a host name such as example.com",
+            CookieError::Domain => "a cookie's domain must be a host name such as example.com",
             CookieError::Path => {
-                "a cookie's path begins with / and holds neither control characters nor ;"
+                "a cookie's path must begin with / and have at most 1024 ASCII characters, without \
+                 control characters and ;"
             }
         })
     }

@@ -1,13 +1,13 @@
-//! How a token travels: as a cookie, as several cookies, or in a header.
+//! Transport: how a token travels, in one cookie, in several cookies, or in a header.
 //!
 //! | question | file |
 //! |---|---|
 //! | Which names, attributes and sizes may a cookie have, and how is it read and written? | `cookie` |
-//! | How is a long token cut into several cookies, and joined again? | `pieces` |
+//! | How is a long token split into several cookies and joined again? | `pieces` |
 //! | Which headers carry a token without cookies? | `bearer` |
 //! | Which header lines does a response get? | `bundle` |
 //!
-//! This folder uses `primitives`, `time`, `keys` and `token` only.
+//! This folder uses only `primitives`, `time`, `keys` and `token`.
 
 pub(crate) mod bearer;
 pub(crate) mod bundle;

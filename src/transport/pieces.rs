@@ -1,20 +1,20 @@
-//! How a token too long for one cookie travels in several (spec section 9.2).
+//! Splitting a token that is too long for one cookie into several (spec section 9.2).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::primitives::digest;
 
-/// The most cookies that one token may take.
+/// The most cookies that one token may use.
 pub(crate) const MAX_PIECES: usize = 4;
 
-/// `p1.`, index, count, `.`, digest, `.`
+/// Length of the header of a piece: `p1.`, index, count, `.`, digest, `.`
 pub(crate) const HEADER_LEN: usize = 15;
 
 const DIGEST_LEN: usize = 8;
 
-/// The values of 2 to 4 cookies that together carry `token`, each with at most
-/// `chunk` characters of it; `None` when four are not enough.
+/// Splits `token` into the values of 2 to 4 cookies, each with at most `chunk` characters of it.
+/// `None` if it needs more or fewer.
 pub(crate) fn split(token: &str, chunk: usize) -> Option<Vec<String>> {
     let chunks: Vec<&[u8]> = token.as_bytes().chunks(chunk.max(1)).collect();
     let count = chunks.len();
@@ -28,7 +28,7 @@ pub(crate) fn split(token: &str, chunk: usize) -> Option<Vec<String>> {
     Some(chunks.into_iter().enumerate().map(piece).collect())
 }
 
-/// One cookie's value, taken apart.
+/// A cookie's value, parsed as a piece.
 #[derive(Clone, Copy)]
 struct Piece<'a> {
     index: usize,
@@ -37,8 +37,8 @@ struct Piece<'a> {
     chunk: &'a [u8],
 }
 
-/// The tokens that the pieces make up: each whole, and each the one that its
-/// digest names. `found` is the index of a cookie's name, and its value.
+/// The tokens that can be joined from the pieces, each complete and with the digest that its
+/// pieces name. `found` has the index of each cookie's name, and its value.
 pub(crate) fn join(found: &[(usize, &[u8])]) -> Vec<Vec<u8>> {
     let pieces: Vec<Piece<'_>> = found.iter().filter_map(|(at, value)| parse(*at, value)).collect();
     let firsts = pieces.iter().filter(|piece| piece.index == 0);
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_piece_counts_under_its_own_name_and_in_a_set_of_two_to_four() {
+    fn a_piece_is_valid_only_under_its_own_name_and_in_a_set_of_two_to_four() {
         let token = "b1.abcdefghij";
         for (chunk, count) in [(13, None), (7, Some(2)), (5, Some(3)), (4, Some(4)), (3, None)] {
             let Some(pieces) = split(token, chunk) else {
@@ -96,6 +96,6 @@ mod tests {
         }
         let digest = token_digest(token.as_bytes());
         let one = format!("p1.01.{digest}.{token}");
-        assert!(join(&[(0, one.as_bytes())]).is_empty(), "a second spelling of a token");
+        assert!(join(&[(0, one.as_bytes())]).is_empty(), "one piece is no set");
     }
 }
