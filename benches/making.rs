@@ -1,4 +1,4 @@
-//! Sealing and signing.
+//! Benchmarks of sealing and signing.
 
 use bulla::{Sealer, Signer};
 use divan::Bencher;
@@ -30,7 +30,7 @@ fn sign(bencher: Bencher<'_, '_>, size: Size) {
     bencher.bench(|| signer.sign_at(&state, NOW));
 }
 
-/// Derives the subkeys of a ring, as each [`Sealer::new`] does once.
+/// Derives the subkeys of a ring, which each [`Sealer::new`] does once.
 #[divan::bench(args = RINGS)]
 fn new_sealer_with_a_ring_of(bencher: Bencher<'_, '_>, keys: usize) {
     let text = ring(keys).expose_text();

@@ -1,4 +1,4 @@
-//! Opening and verifying.
+//! Benchmarks of opening and verifying.
 
 use bulla::token::View;
 use bulla::{Sealer, Signer};
@@ -15,7 +15,7 @@ fn open(bencher: Bencher<'_, '_>, size: Size) {
 }
 
 #[derive(Deserialize)]
-#[expect(dead_code, reason = "decoding is measured")]
+#[expect(dead_code, reason = "only decoding is measured")]
 struct StateView<'a> {
     id: u64,
     #[serde(borrow)]
@@ -44,7 +44,7 @@ fn open_with_a_ring_of(bencher: Bencher<'_, '_>, keys: usize) {
     bencher.bench(|| sealer.open_at(&token, NOW));
 }
 
-/// Reads the older shape and upgrades it.
+/// Decodes the previous type and converts it.
 #[divan::bench]
 fn open_an_older_schema(bencher: Bencher<'_, '_>) {
     let ring = ring(1);

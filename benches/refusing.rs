@@ -1,5 +1,6 @@
-//! Refusing a token, at each step of opening (spec section 7). Steps 7 and 13 are missing:
-//! only a holder of the key who breaks the format can make such a token.
+//! Benchmarks of refusing a token, one for each step of opening (spec section 7). There are none
+//! for steps 7 and 13, because only an implementation that has the key and violates the format
+//! can make such a token.
 
 use std::fmt;
 
@@ -12,7 +13,7 @@ use crate::state::{EARLIER, LIFETIME, NOW, SIZES, Size, State};
 
 type Make = fn(&Fixture) -> String;
 
-/// What is wrong with a token: the step that refuses it, and its error.
+/// A kind of invalid token. The name is the step that refuses it and the error.
 #[derive(Clone, Copy)]
 struct Case {
     name: &'static str,
@@ -26,7 +27,7 @@ impl fmt::Display for Case {
     }
 }
 
-/// What the tokens are made of.
+/// Everything that is needed to make the tokens.
 struct Fixture {
     sealer: Sealer<State>,
     retired: Sealer<State>,
@@ -50,7 +51,7 @@ impl Fixture {
         Fixture { sealer, retired: Sealer::new(&before, LIFETIME), raw, token, size }
     }
 
-    /// A token whose payload is as long as the state, and does not decode.
+    /// A token whose payload is as long as the state but does not decode.
     fn raw(&self, schema: u32) -> String {
         let payload = vec![0xff; self.size.len()];
         self.raw.make(&payload, schema, LIFETIME, NOW).expect("it fits")

@@ -1,4 +1,4 @@
-//! One request: `load`, what a handler does, `commit`.
+//! Benchmarks of one request: `load`, the handler, `commit`.
 
 use bulla::{Policy, Session, Sessions};
 use divan::Bencher;

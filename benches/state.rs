@@ -1,4 +1,4 @@
-//! The values, keys and times that all benches use.
+//! The values, keys and times that all benchmarks use.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) const LIFETIME: Duration = Duration::from_secs(3600);
 
-/// Benches do not read the clock: how long that takes depends on the machine.
+/// The time in all benchmarks. They do not read the clock, because the time that this takes
+/// depends on the computer.
 pub(crate) const NOW: UnixTime = UnixTime::from_secs(1_796_126_400);
 
-/// A token that was made then has expired [`NOW`].
+/// A token that was made at this time has expired at [`NOW`].
 pub(crate) const EARLIER: UnixTime = UnixTime::from_secs(NOW.as_secs() - LIFETIME.as_secs());
 
 #[derive(Serialize, Deserialize, Payload)]
@@ -33,7 +34,7 @@ impl From<StateV1> for State {
     }
 }
 
-/// A number of strings of 25 bytes.
+/// The size of a state: how many strings of 25 bytes it has.
 #[derive(Clone, Copy)]
 pub(crate) struct Size(u32);
 
@@ -48,7 +49,7 @@ impl fmt::Display for Size {
 }
 
 impl Size {
-    /// Bytes of the state in postcard.
+    /// The length of the state in postcard, in bytes.
     pub(crate) fn len(self) -> usize {
         postcard::to_allocvec(&self.state()).expect("a state is serializable").len()
     }
@@ -59,7 +60,7 @@ impl Size {
     }
 }
 
-/// How many keys rings have: one, as many as rotation leads to, and the limit.
+/// The sizes of rings, in keys: one, a typical number with rotation, and the limit.
 pub(crate) const RINGS: [usize; 3] = [1, 4, 64];
 
 pub(crate) fn ring(keys: usize) -> KeyRing {

@@ -1,11 +1,11 @@
-//! Sessions in actix-web, in one page.
+//! Sessions in actix-web, on one page.
 //!
 //! ```sh
 //! cargo run --example actix --features actix4
 //! curl -i -c jar -d ada http://127.0.0.1:3000/login
 //! curl -i -b jar http://127.0.0.1:3000/balance
 //! ```
-#![allow(missing_docs, clippy::print_stdout, reason = "a program")]
+#![allow(missing_docs, clippy::print_stdout, reason = "an example program")]
 
 use actix_web::{App, HttpServer, rt, web};
 use bulla::{KeyRing, Payload, Policy, Required, Session, SessionError, SessionMiddleware};
@@ -22,7 +22,7 @@ async fn login(session: Session<Account>, name: String) -> Result<String, Sessio
     Ok("welcome\n".to_owned())
 }
 
-/// Without a session: 401, or your sign-in page.
+/// Without a session, the response is a 401, or a redirect to your sign-in page.
 async fn balance(account: Required<Account>) -> String {
     format!("{} is rich\n", account.name)
 }
@@ -33,7 +33,7 @@ async fn logout(session: Session<Account>) -> Result<String, SessionError> {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // In earnest: std::env::var("BULLA_KEYS")?.parse()? or a file.
+    // In production, use std::env::var("BULLA_KEYS")?.parse()? or a file.
     let sessions = SessionMiddleware::<Account>::new(KeyRing::generate()?, Policy::default());
     let server = HttpServer::new(move || {
         App::new()

@@ -1,11 +1,11 @@
-//! Sessions in axum, in one page.
+//! Sessions in axum, on one page, with an upgrade of the state's type.
 //!
 //! ```sh
 //! cargo run --example axum --features axum08
 //! curl -i -c jar -d user=ada http://127.0.0.1:3000/login
 //! curl -i -b jar http://127.0.0.1:3000/balance
 //! ```
-#![allow(missing_docs, clippy::print_stdout, reason = "a program")]
+#![allow(missing_docs, clippy::print_stdout, reason = "an example program")]
 
 use axum::extract::Form;
 use axum::response::Redirect;
@@ -47,7 +47,8 @@ fn app(ring: KeyRing) -> Router {
         .layer(SessionLayer::<Account>::new(ring, Policy::default()))
 }
 
-/// Too large for a cookie is an error here, and no lost cookie later.
+/// If the state is too large for a cookie, `start` returns an error. A browser would drop such a
+/// cookie silently.
 async fn login(
     session: Session<Account>,
     Form(login): Form<Login>,
@@ -56,12 +57,13 @@ async fn login(
     Ok(Redirect::to("/balance"))
 }
 
-/// Without a session: 401, or your sign-in page.
+/// Without a session, the response is a 401, or a redirect to your sign-in page.
 async fn balance(account: Required<Account>) -> String {
     format!("{} is rich", account.name)
 }
 
-/// Signed in within five minutes, or asked to do it again.
+/// If the user signed in more than five minutes ago, the response is a 401, or a redirect to your
+/// step-up page.
 async fn transfer(account: Fresh<Account, 300>) -> String {
     format!("{} was rich", account.name)
 }
@@ -84,7 +86,7 @@ async fn logout(session: Session<Account>) -> Result<Redirect, SessionError> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // In earnest: std::env::var("BULLA_KEYS")?.parse()? or a file.
+    // In production, use std::env::var("BULLA_KEYS")?.parse()? or a file.
     let ring = KeyRing::generate()?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     println!("http://{}", listener.local_addr()?);

@@ -1,11 +1,11 @@
-//! Sessions in bare hyper, in one page: the tower layer over a function.
+//! Sessions in hyper without a framework, on one page: the tower layer around a function.
 //!
 //! ```sh
 //! cargo run --example hyper --features tower
 //! curl -i -c jar -d '' 'http://127.0.0.1:3000/login?ada'
 //! curl -i -b jar http://127.0.0.1:3000/balance
 //! ```
-#![allow(missing_docs, clippy::print_stdout, reason = "a program")]
+#![allow(missing_docs, clippy::print_stdout, reason = "an example program")]
 
 use bulla::{KeyRing, Payload, Policy, Session, SessionError, SessionLayer};
 use http::{Method, Request, Response, StatusCode};
@@ -52,7 +52,7 @@ fn answer(request: &Request<Incoming>) -> Result<(StatusCode, String), SessionEr
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // In earnest: std::env::var("BULLA_KEYS")?.parse()? or a file.
+    // In production, use std::env::var("BULLA_KEYS")?.parse()? or a file.
     let layer = SessionLayer::<Account>::new(KeyRing::generate()?, Policy::default());
     let service = ServiceBuilder::new().layer(layer).service(service_fn(bank));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;

@@ -1,12 +1,12 @@
-//! What `spec/check.sh` needs of the library to try it against another
-//! implementation: tokens made here, and tokens from there opened.
+//! Tests the library against another implementation of the format: makes tokens for it and opens
+//! the tokens that it made. `spec/check.sh` runs this program.
 //!
 //! ```sh
-//! interop ring                 # a new key ring
-//! interop make RING N          # N tokens of each mode, one JSON object a line
-//! interop open RING            # the same objects back with other tokens; all must open
+//! interop ring                 # prints a new key ring
+//! interop make RING N          # prints N tokens of each mode, one JSON object per line
+//! interop open RING            # reads such objects with the other tokens; all must open
 //! ```
-#![allow(missing_docs, clippy::print_stdout, reason = "a program")]
+#![allow(missing_docs, clippy::print_stdout, reason = "a test program")]
 
 use std::error::Error;
 use std::io::{BufRead as _, stdin};
@@ -77,11 +77,11 @@ fn open(ring: &str) -> Result<(), Box<dyn Error>> {
             _ => signer.verify_at(field("token")?, now)?,
         };
         if hex(&serde_json::to_vec(&token.payload)?) != field("payload")? {
-            return Err("opened, and another payload came out".into());
+            return Err("a token opened with the wrong payload".into());
         }
         opened += 1;
     }
-    println!("{opened} tokens of the other implementation open here");
+    println!("opened {opened} tokens of the other implementation");
     Ok(())
 }
 

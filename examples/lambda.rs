@@ -1,10 +1,10 @@
-//! Sessions in a function of a cloud: events of API Gateway's format 2.0 come
-//! in, answers go out, a line of JSON each, as a runtime would hand them over.
+//! Sessions in a cloud function. The program reads events in payload format 2.0 of API Gateway
+//! from standard input and prints the responses, one line of JSON each.
 //!
 //! ```sh
 //! echo '{"rawPath":"/login","body":"ada"}' | cargo run --example lambda
 //! ```
-#![allow(missing_docs, clippy::print_stdout, reason = "a program")]
+#![allow(missing_docs, clippy::print_stdout, reason = "an example program")]
 
 use std::collections::BTreeMap;
 use std::io::BufRead as _;
@@ -22,9 +22,9 @@ struct Account {
 #[serde(rename_all = "camelCase", default)]
 struct Event {
     raw_path: String,
-    /// Names in lower case.
+    /// The names are in lower case.
     headers: BTreeMap<String, String>,
-    /// `name=value` each: the gateway takes them out of the headers.
+    /// Each is `name=value`. The gateway removes the header `cookie` and puts its cookies here.
     cookies: Vec<String>,
     body: String,
 }
@@ -34,13 +34,13 @@ struct Event {
 struct Answer {
     status_code: u16,
     headers: BTreeMap<String, String>,
-    /// The values of `Set-Cookie`.
+    /// The values of the `Set-Cookie` headers.
     cookies: Vec<String>,
     body: String,
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // All instances need the same keys.
+    // All instances of the function need the same ring. A generated ring works for one instance.
     let ring = match std::env::var("BULLA_KEYS") {
         Ok(text) => text.parse()?,
         Err(_) => KeyRing::generate()?,

@@ -1,5 +1,5 @@
-//! What a list of revocations costs: its memory, the time that it adds to
-//! opening a session, and how it shrinks as revocations expire.
+//! Measures a revocation list: the memory that it needs, the time that it adds to opening a
+//! session, and how it shrinks as revocations expire.
 //!
 //! `cargo run --release --example revocations`
 #![allow(clippy::print_stdout, reason = "a report")]
@@ -17,7 +17,8 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
 
-/// Rounds take turns, so that what else the machine does falls on all alike.
+/// How many rounds are measured. Each round measures every list, so that other load on the
+/// computer affects all lists equally.
 const ROUNDS: usize = 41;
 const OPENINGS: usize = 5_000;
 
@@ -81,8 +82,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Half of them sessions, half subjects, which end one after the other within
-/// twelve hours.
+/// A list of which one half revokes sessions and the other half subjects. The revocations expire
+/// one after the other within twelve hours.
 fn filled(len: u64, now: UnixTime) -> Revocations {
     let list = Revocations::new();
     list.learn((0..len).map(|number| {
@@ -101,7 +102,7 @@ fn filled(len: u64, now: UnixTime) -> Revocations {
 fn shrinks(now: UnixTime) {
     let region = Region::new(ALLOCATOR);
     let list = filled(1_000_000, now);
-    println!("\na million revocations that expire within 12 h, by a clock that is moved");
+    println!("\none million revocations that expire within 12 h, with simulated time");
     println!("{:>7}  {:>11}  {:>9}", "after", "revocations", "MB held");
     for hours in [0, 3, 6, 9, 12] {
         list.prune(now + Duration::from_secs(hours * 3_600));
@@ -109,7 +110,7 @@ fn shrinks(now: UnixTime) {
         let held = change.bytes_allocated - change.bytes_deallocated;
         println!("{hours:>5} h  {:>11}  {:>9.2}", list.len(), held as f64 / 1e6);
     }
-    assert!(list.is_empty(), "all have expired");
+    assert!(list.is_empty(), "a revocation has not expired");
 }
 
 fn median(times: &mut [Duration]) -> Duration {

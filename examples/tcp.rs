@@ -1,12 +1,11 @@
-//! Sessions without any framework: a server on a bare TCP socket. What it does
-//! with header lines is what a function in a cloud does with its event.
+//! Sessions without a framework: a server on a TCP socket.
 //!
 //! ```sh
 //! cargo run --example tcp
 //! curl -i -c jar -d '' http://127.0.0.1:3000/login/ada
 //! curl -i -b jar http://127.0.0.1:3000/balance
 //! ```
-#![allow(missing_docs, clippy::print_stdout, reason = "a program")]
+#![allow(missing_docs, clippy::print_stdout, reason = "an example program")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -23,7 +22,7 @@ struct Account {
 type Headers = Vec<(String, String)>;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // In earnest: std::env::var("BULLA_KEYS")?.parse()? or a file.
+    // In production, use std::env::var("BULLA_KEYS")?.parse()? or a file.
     let sessions = Sessions::<Account>::new(KeyRing::generate()?, Policy::default());
     let listener = TcpListener::bind("127.0.0.1:3000")?;
     println!("http://{}", listener.local_addr()?);
@@ -41,12 +40,12 @@ fn serve(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let (path, headers) = read(&stream)?;
 
-    // 1. The session of the request, from its header lines.
+    // 1. Load the session from the header lines of the request.
     let session = sessions.load(|name| {
         let lines = headers.iter().filter(|(line, _)| line.eq_ignore_ascii_case(name));
         lines.map(|(_, value)| value.as_bytes()).collect::<Vec<_>>()
     });
-    // 2. What the application does with it.
+    // 2. Let the application use the session.
     let (status, text) = answer(&session, &path).unwrap_or_else(|error| {
         println!("{error}");
         ("500 Internal Server Error", "sorry\n".to_owned())
@@ -54,8 +53,8 @@ fn serve(
     if status.starts_with('5') {
         session.discard_changes();
     }
-    // 3. What goes back. This server sets no header of the same names, or it
-    // would have to ask each line for its `rule`.
+    // 3. Write the lines of the session to the response. A server that sets headers of the same
+    // names itself must follow the `rule` of each line.
     let mut head: Headers = vec![("content-length".to_owned(), text.len().to_string())];
     head.extend(session.commit().into_iter().map(|line| (line.name.into_owned(), line.value)));
     write!(stream, "HTTP/1.1 {status}\r\n")?;
@@ -81,7 +80,7 @@ fn answer(session: &Session<Account>, path: &str) -> Result<(&'static str, Strin
     })
 }
 
-/// The path and the header lines, of 16 KiB at most.
+/// Reads the path and the header lines, at most 16 KiB.
 fn read(stream: &TcpStream) -> Result<(String, Headers), Box<dyn std::error::Error>> {
     let mut lines = BufReader::new(stream.take(1 << 14)).lines();
     let first = lines.next().ok_or("no request")??;

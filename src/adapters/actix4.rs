@@ -20,13 +20,13 @@ use crate::{
     Current, Fresh, Payload, Policy, Required, RingHandle, Session, SessionError, Sessions,
 };
 
-/// Gives every request a [`Session`] and writes what has become of it to the
-/// response: middleware of actix-web 4. It keeps the rules of
-/// [`SessionLayer`](crate::SessionLayer).
+/// Middleware for actix-web 4 that gives every request a [`Session`] and writes the changes of
+/// the session to the response. It follows the rules of [`SessionLayer`](crate::SessionLayer).
 ///
-/// Middleware that answers with `Err` goes outside, wrapped after this one: an
-/// error that comes through here has no response to write to yet. (Errors of
-/// handlers and extractors do: actix-web has made responses of them.)
+/// Wrap middleware that returns `Err` after this one, so that it runs outside. If an error passes
+/// through this middleware, there is no response yet to which the session could be written.
+/// Errors of handlers and extractors are no problem, because actix-web has turned them into
+/// responses before.
 ///
 /// ```
 /// use actix_web::{App, HttpResponse, web};
@@ -58,8 +58,8 @@ pub struct SessionMiddleware<T> {
 }
 
 impl<T: Payload> SessionMiddleware<T> {
-    /// Sessions in the default [`Cookie`](crate::Cookie). For other transports
-    /// and settings: [`Sessions::builder`], then `SessionMiddleware::from`.
+    /// Creates middleware for sessions in the default [`Cookie`](crate::Cookie). For other
+    /// transports and settings, use [`Sessions::builder`] and `SessionMiddleware::from`.
     #[must_use]
     pub fn new(ring: impl Into<RingHandle>, policy: Policy) -> SessionMiddleware<T> {
         SessionMiddleware { sessions: Sessions::new(ring, policy) }
@@ -100,7 +100,7 @@ where
     }
 }
 
-/// The service of a [`SessionMiddleware`].
+/// The service that a [`SessionMiddleware`] makes.
 pub struct ActixSessionService<S, T> {
     inner: S,
     sessions: Sessions<T>,
@@ -132,7 +132,7 @@ where
 }
 
 pin_project! {
-    /// The future of a [`SessionMiddleware`].
+    /// The response future of an [`ActixSessionService`].
     pub struct ActixResponseFuture<F, T> {
         #[pin]
         inner: F,
@@ -166,9 +166,9 @@ where
 
 fn finish<B>(response: &mut ServiceResponse<B>, bundle: Bundle) {
     if write(response.headers_mut(), bundle).is_none() {
-        // Unreachable as far as names and paths are checked when they are
-        // configured; a token lost in silence would be the worse answer.
-        tracing::error!("a session's tokens could not be written to the response");
+        // Should be unreachable, because cookie names and paths are checked when they are
+        // configured. A 500 is better than a token that is lost silently.
+        tracing::error!("the tokens of a session could not be written to the response");
         response.headers_mut().clear();
         *response.response_mut().status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     }
@@ -190,8 +190,8 @@ fn write(headers: &mut HeaderMap, bundle: Bundle) -> Option<()> {
     Some(())
 }
 
-/// actix-web: the session, whether there is one or not; a 500 that names the
-/// [`SessionMiddleware`] when that is missing.
+/// An extractor for actix-web. It also succeeds for a request without a session. If the
+/// [`SessionMiddleware`] is missing, the response is a 500 that names it.
 impl<T: Payload + Send + Sync + 'static> FromRequest for Session<T> {
     type Error = MissingLayer;
     type Future = Extracting<Session<T>, MissingLayer>;
@@ -201,7 +201,7 @@ impl<T: Payload + Send + Sync + 'static> FromRequest for Session<T> {
     }
 }
 
-/// actix-web: an extractor.
+/// An extractor for actix-web.
 impl<T: Payload + Send + Sync + 'static> FromRequest for Required<T> {
     type Error = Rejection;
     type Future = Extracting<Required<T>, Rejection>;
@@ -212,7 +212,7 @@ impl<T: Payload + Send + Sync + 'static> FromRequest for Required<T> {
     }
 }
 
-/// actix-web: an extractor.
+/// An extractor for actix-web.
 impl<T: Payload + Send + Sync + 'static, const SECONDS: u64> FromRequest for Fresh<T, SECONDS> {
     type Error = Rejection;
     type Future = Extracting<Fresh<T, SECONDS>, Rejection>;
@@ -224,7 +224,7 @@ impl<T: Payload + Send + Sync + 'static, const SECONDS: u64> FromRequest for Fre
     }
 }
 
-/// actix-web: an extractor.
+/// An extractor for actix-web.
 impl<T: Payload + Send + Sync + 'static, const SECONDS: u64> FromRequest for Current<T, SECONDS> {
     type Error = Rejection;
     type Future = Extracting<Current<T, SECONDS>, Rejection>;
@@ -276,8 +276,8 @@ impl ResponseError for Denied {
     }
 }
 
-/// For handlers that use `?`: a 401 without a session, else an opaque 500 and
-/// one log line.
+/// The response of a handler that returns the error with `?`. [`SessionError::denied`] decides
+/// whether it is a 401 or a 503. Otherwise, it is a 500 without details, and the error is logged.
 impl ResponseError for SessionError {
     fn error_response(&self) -> HttpResponse {
         if let Some(denied) = self.denied() {

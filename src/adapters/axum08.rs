@@ -13,8 +13,8 @@ use crate::adapters::{MissingLayer, Rejection};
 use crate::session::Denied;
 use crate::{Current, Fresh, Payload, Required, Session, SessionError};
 
-/// axum: the session, whether there is one or not; a 500 that names the
-/// [`SessionLayer`](crate::SessionLayer) when that is missing.
+/// An extractor for axum. It also succeeds for a request without a session. If the
+/// [`SessionLayer`](crate::SessionLayer) is missing, the response is a 500 that names it.
 impl<S, T> FromRequestParts<S> for Session<T>
 where
     S: Sync,
@@ -30,7 +30,7 @@ where
     }
 }
 
-/// axum: an extractor.
+/// An extractor for axum.
 impl<S, T> FromRequestParts<S> for Required<T>
 where
     S: Sync,
@@ -44,7 +44,7 @@ where
     }
 }
 
-/// axum: an extractor.
+/// An extractor for axum.
 impl<S, T, const SECONDS: u64> FromRequestParts<S> for Fresh<T, SECONDS>
 where
     S: Sync,
@@ -58,7 +58,7 @@ where
     }
 }
 
-/// axum: an extractor.
+/// An extractor for axum.
 impl<S, T, const SECONDS: u64> FromRequestParts<S> for Current<T, SECONDS>
 where
     S: Sync,
@@ -98,7 +98,7 @@ impl IntoResponse for Denied {
                     response.headers_mut().insert(HeaderName::from_static(name), value);
                 }
                 Err(error) => {
-                    tracing::error!(%error, "a configured page is no header value");
+                    tracing::error!(%error, "a configured page is not a valid header value");
                     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
                 }
             }
@@ -107,8 +107,8 @@ impl IntoResponse for Denied {
     }
 }
 
-/// For handlers that use `?`: a 401 without a session, else an opaque 500 and
-/// one log line.
+/// The response of a handler that returns the error with `?`. [`SessionError::denied`] decides
+/// whether it is a 401 or a 503. Otherwise, it is a 500 without details, and the error is logged.
 impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
         if let Some(denied) = self.denied() {

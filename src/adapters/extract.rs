@@ -1,5 +1,4 @@
-//! What handlers of every framework take: the state of a session that must be
-//! there, and why it was not.
+//! The guards that handlers of all frameworks take as arguments, and their errors.
 
 use std::fmt;
 use std::ops::Deref;
@@ -7,14 +6,12 @@ use std::sync::Arc;
 
 use crate::session::Denied;
 
-/// The state of the session that the request must have: an extractor (in
-/// Rocket a request guard), which gives a `T` by reference.
+/// An extractor (in Rocket, a request guard) for a route that requires a session. It dereferences
+/// to the state, a `T`.
 ///
-/// A request without a session is answered with 401, or with 303 to the
-/// sign-in page when
-/// [`SessionsBuilder::sign_in_page`](crate::session::SessionsBuilder::sign_in_page)
-/// names one. In Rocket it is forwarded first, so that the next route can be
-/// the page for guests.
+/// A request without a session is refused with [`Denied`]: a 401, or a 303 to
+/// [`SessionsBuilder::sign_in_page`](crate::session::SessionsBuilder::sign_in_page). In Rocket,
+/// the request is first forwarded to the next route, which can be the page for guests.
 ///
 /// ```
 /// use bulla::{Payload, Required};
@@ -29,11 +26,12 @@ use crate::session::Denied;
 /// ```
 pub struct Required<T>(pub(crate) Arc<T>);
 
-/// The state of a session whose user has proved who they are within the last
-/// `SECONDS`: an extractor for what asks for a fresh sign-in (step-up).
+/// An extractor for a route that requires a fresh session: the user signed in or reauthenticated
+/// within the last `SECONDS` seconds. It dereferences to the state, a `T`.
 ///
-/// Otherwise the answer is 401, or 303 to the page that
-/// [`SessionsBuilder::step_up_page`](crate::session::SessionsBuilder::step_up_page) names.
+/// If the session is not fresh, the request is refused with [`Denied`]: a 401, or a 303 to
+/// [`SessionsBuilder::step_up_page`](crate::session::SessionsBuilder::step_up_page). Without a
+/// session, the request is refused as by [`Required`].
 ///
 /// ```
 /// use bulla::{Fresh, Payload};
@@ -48,12 +46,15 @@ pub struct Required<T>(pub(crate) Arc<T>);
 /// ```
 pub struct Fresh<T, const SECONDS: u64>(pub(crate) Arc<T>);
 
-/// The state of a session, if the list of revocations was complete within the
-/// last `SECONDS`: an extractor for what must not be done with a session that
-/// was ended elsewhere while this server was cut off from the others.
+/// An extractor for a route that requires a current revocation list: the list was complete within
+/// the last `SECONDS` seconds. It dereferences to the state, a `T`.
 ///
-/// Without a session it answers as [`Required`] does; when the list is older,
-/// with 503 and `Retry-After`.
+/// Use it for actions that must not be possible with a session that was revoked on another server
+/// while this server could not reach the others.
+///
+/// If the list is older, the request is refused with a 503 and `Retry-After`. A list that is not
+/// shared between servers is always current. Without a session, the request is refused as by
+/// [`Required`].
 ///
 /// ```
 /// use bulla::{Current, Fresh, Payload};
@@ -63,7 +64,7 @@ pub struct Fresh<T, const SECONDS: u64>(pub(crate) Arc<T>);
 /// # struct Account { id: u64 }
 ///
 /// async fn transfer(account: Fresh<Account, 300>, _: Current<Account, 10>) -> String {
-///     format!("account {}, whose session nobody ended ten seconds ago", account.id)
+///     format!("account {}, not revoked as of ten seconds ago", account.id)
 /// }
 /// ```
 pub struct Current<T, const SECONDS: u64>(pub(crate) Arc<T>);
@@ -92,28 +93,29 @@ impl<T, const SECONDS: u64> Deref for Current<T, SECONDS> {
     }
 }
 
-/// The state is left out.
+/// Does not show the state.
 impl<T> fmt::Debug for Required<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Required").finish_non_exhaustive()
     }
 }
 
-/// The state is left out.
+/// Does not show the state.
 impl<T, const SECONDS: u64> fmt::Debug for Fresh<T, SECONDS> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fresh").field("seconds", &SECONDS).finish_non_exhaustive()
     }
 }
 
-/// The state is left out.
+/// Does not show the state.
 impl<T, const SECONDS: u64> fmt::Debug for Current<T, SECONDS> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Current").field("seconds", &SECONDS).finish_non_exhaustive()
     }
 }
 
-/// The route has no layer (middleware, fairing) for sessions of this type of state.
+/// The error of an extractor if the route has no session layer (middleware, fairing) for this
+/// type of state.
 #[derive(Clone, Copy, Debug)]
 pub struct MissingLayer {
     state: &'static str,
@@ -129,7 +131,7 @@ impl fmt::Display for MissingLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "no sessions of {0} on this route: add SessionLayer::<{0}> (axum), \
+            "this route has no sessions of {0}: add SessionLayer::<{0}> (axum), \
              SessionMiddleware::<{0}> (actix-web) or SessionFairing::<{0}> (Rocket)",
             self.state
         )
@@ -138,13 +140,13 @@ impl fmt::Display for MissingLayer {
 
 impl std::error::Error for MissingLayer {}
 
-/// Why [`Required`], [`Fresh`] or [`Current`] did not extract.
+/// Why [`Required`], [`Fresh`] or [`Current`] refused a request.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// The route has no layer.
+    /// The route has no session layer.
     MissingLayer(MissingLayer),
-    /// There is no session, or none that is fresh enough, or this server cannot tell.
+    /// There is no session, it is not fresh, or this server cannot decide at the moment.
     Denied(Denied),
 }
 
@@ -171,6 +173,7 @@ impl From<Denied> for Rejection {
     }
 }
 
-/// What a client is told when a session could not be changed. (Rocket has catchers for it.)
+/// The body of the 500 that a client gets if a session could not be changed. In Rocket, the
+/// application's catcher writes that body.
 #[cfg(any(feature = "actix4", feature = "axum08"))]
 pub(crate) const OPAQUE: &str = "Internal server error";

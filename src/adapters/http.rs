@@ -1,4 +1,4 @@
-//! Requests and responses of the `http` crate, whoever serves them.
+//! Requests and responses with the types of the `http` crate, for any server.
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -7,7 +7,7 @@ use crate::{Payload, Session, Sessions};
 
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 impl<T: Payload> Sessions<T> {
-    /// The session of a request with these headers. See [`Sessions::load`].
+    /// Loads the session of a request with these headers. See [`Sessions::load`].
     ///
     /// ```
     /// use bulla::{KeyRing, Payload, Policy, Sessions};
@@ -44,12 +44,12 @@ impl<T: Payload> Sessions<T> {
 
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 impl Bundle {
-    /// Writes the lines to a response's headers, each by its [`Rule`]. Tokens
-    /// are marked sensitive, so that HTTP/2 does not index them and `Debug`
-    /// does not show them.
+    /// Writes the lines to the headers of a response, each by its [`Rule`]. Tokens are marked
+    /// sensitive, so that HTTP/2 does not index them and `Debug` does not show them.
     ///
     /// # Errors
-    /// When a line cannot be a header, which the settings of cookies rule out.
+    /// If a line is not a valid header. This does not happen with names and paths that
+    /// [`Cookie`](crate::Cookie) and [`Bearer`](crate::Bearer) accept.
     pub fn write_headers(self, headers: &mut HeaderMap) -> Result<(), http::Error> {
         for line in self {
             let name = HeaderName::from_bytes(line.name.as_bytes())?;

@@ -1,10 +1,10 @@
-//! Adapters for web frameworks. Each is one file over the public API, and one versioned,
-//! additive feature.
+//! Adapters for web frameworks. Each adapter is one file that uses only the public API, and one
+//! feature whose name has the version of the framework. Features can be combined.
 //!
 //! # tower 0.5, axum 0.8
 //!
 //! Features `tower` and `axum08`, files `tower` and `axum08`. `SessionLayer` wraps any tower
-//! service over `http` 1, such as those of hyper and tonic. With axum, handlers take
+//! service over `http` 1, such as those of hyper and tonic. In axum, handlers take
 //! [`Session`](crate::Session), `Required`, `Fresh` and `Current` as arguments.
 //!
 //! # actix-web 4
@@ -17,7 +17,8 @@
 //! Feature and file `rocket05`. `SessionFairing` is attached to the application, and routes take
 //! the same types as request guards.
 //!
-//! The file `extract` has the guards that all three share, and `http` the header types of `http` 1.
+//! The file `extract` has the guards that all frameworks share. The file `http` has the methods
+//! for the header types of `http` 1.
 
 #[cfg(feature = "actix4")]
 mod actix4;

@@ -18,13 +18,14 @@ use crate::{
     Current, Fresh, Payload, Policy, Required, RingHandle, Session, SessionError, Sessions,
 };
 
-/// Gives every request a [`Session`] and writes what has become of it to the
-/// response: a fairing of Rocket 0.5. It keeps the rules of
-/// [`SessionLayer`](crate::SessionLayer), but cannot mark header values sensitive.
+/// A fairing for Rocket 0.5 that gives every request a [`Session`] and writes the changes of the
+/// session to the response. It follows the rules of [`SessionLayer`](crate::SessionLayer), except
+/// that Rocket cannot mark header values sensitive.
 ///
-/// [`Required`] and [`Fresh`] forward with 401 when there is no session, so
-/// that the next route can be the page for guests. If none answers, the
-/// response is the 401 catcher's, or leads to the sign-in page.
+/// If there is no session, [`Required`], [`Fresh`] and [`Current`] forward the request with 401,
+/// so that the next route can be the page for guests. If no route answers, the response is that
+/// of the 401 catcher, or a 303 to the sign-in page if one is configured. A refusal with 503 is
+/// not forwarded, because the client may be signed in.
 ///
 /// ```
 /// use bulla::{KeyRing, Payload, Policy, Required, Session, SessionError, SessionFairing};
@@ -60,8 +61,8 @@ pub struct SessionFairing<T> {
 }
 
 impl<T: Payload> SessionFairing<T> {
-    /// Sessions in the default [`Cookie`](crate::Cookie). For other transports
-    /// and settings: [`Sessions::builder`], then `SessionFairing::from`.
+    /// Creates a fairing for sessions in the default [`Cookie`](crate::Cookie). For other
+    /// transports and settings, use [`Sessions::builder`] and `SessionFairing::from`.
     #[must_use]
     pub fn new(ring: impl Into<RingHandle>, policy: Policy) -> SessionFairing<T> {
         SessionFairing { sessions: Sessions::new(ring, policy) }
@@ -80,10 +81,10 @@ impl<T> fmt::Debug for SessionFairing<T> {
     }
 }
 
-/// The request's session, in its cache; none where no fairing has put one.
+/// The session in the cache of a request. `None` if no fairing is attached.
 struct Slot<T>(Option<Session<T>>);
 
-/// What a guard has answered, until another route answers better.
+/// The refusal of the first guard. It is used if no other route answers the request.
 #[derive(Default)]
 struct Answer(OnceLock<Denied>);
 
@@ -100,7 +101,7 @@ impl<T: Payload + Send + Sync + 'static> Fairing for SessionFairing<T> {
     }
 
     async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
-        // Rocket's local client keeps cookies in the jar and sends no header.
+        // Rocket's local test client keeps cookies in the jar and sends no header.
         let jar = match request.headers().contains("cookie") {
             true => String::new(),
             false => {
@@ -122,7 +123,7 @@ impl<T: Payload + Send + Sync + 'static> Fairing for SessionFairing<T> {
         let Some(session) = session::<T>(request) else { return };
         let denied = request.local_cache(Answer::default).0.get();
         let failed = response.status().code >= 500;
-        // A route that fails by itself keeps its answer.
+        // A route that failed for another reason keeps its response.
         if let Some(denied) = denied.filter(|denied| match response.status().code {
             401 => denied.status() != 503,
             503 => denied.status() == 503,
@@ -149,8 +150,8 @@ fn write(response: &mut Response<'_>, bundle: Bundle) {
     }
 }
 
-/// Gives the catcher's response what the guard had to say. The body stays the
-/// catcher's, except where the client is sent elsewhere.
+/// Writes the refusal of a guard to the response of the catcher: the status and the header. The
+/// body of the catcher stays if the status is 401.
 fn answer(denied: &Denied, response: &mut Response<'_>) {
     if denied.status() != Status::Unauthorized.code {
         response.set_status(Status::new(denied.status()));
@@ -162,8 +163,8 @@ fn answer(denied: &Denied, response: &mut Response<'_>) {
     }
 }
 
-/// Rocket: the session, whether there is one or not; a 500, and a log line that
-/// names the [`SessionFairing`], when that is missing.
+/// A request guard for Rocket. It also succeeds for a request without a session. If the
+/// [`SessionFairing`] is missing, the response is a 500, and the log names it.
 #[rocket::async_trait]
 impl<'r, T: Payload + Send + Sync + 'static> FromRequest<'r> for Session<T> {
     type Error = MissingLayer;
@@ -176,7 +177,7 @@ impl<'r, T: Payload + Send + Sync + 'static> FromRequest<'r> for Session<T> {
     }
 }
 
-/// Rocket: a request guard, which forwards when there is no session.
+/// A request guard for Rocket. It forwards the request if there is no session.
 #[rocket::async_trait]
 impl<'r, T: Payload + Send + Sync + 'static> FromRequest<'r> for Required<T> {
     type Error = Rejection;
@@ -187,7 +188,7 @@ impl<'r, T: Payload + Send + Sync + 'static> FromRequest<'r> for Required<T> {
     }
 }
 
-/// Rocket: a request guard, which forwards when there is no fresh session.
+/// A request guard for Rocket. It forwards the request if there is no fresh session.
 #[rocket::async_trait]
 impl<'r, T, const SECONDS: u64> FromRequest<'r> for Fresh<T, SECONDS>
 where
@@ -202,7 +203,7 @@ where
     }
 }
 
-/// Rocket: a request guard, which forwards when there is no session.
+/// A request guard for Rocket. It forwards the request if there is no session.
 #[rocket::async_trait]
 impl<'r, T, const SECONDS: u64> FromRequest<'r> for Current<T, SECONDS>
 where
@@ -217,7 +218,7 @@ where
     }
 }
 
-/// The session, once the application's check has been asked.
+/// The session, after the application's check ([`Session::revalidate`]) has run if it is due.
 async fn looked_at<'r, T: Payload + Send + Sync + 'static>(
     request: &'r Request<'_>,
 ) -> Option<&'r Session<T>> {
@@ -244,16 +245,16 @@ fn missing<T>() -> MissingLayer {
 }
 
 fn deny<T>(request: &Request<'_>, denied: Denied) -> Outcome<T, Rejection> {
-    // The first guard's answer counts: later routes only follow it.
+    // The first refusal wins, because later routes are only tried after it.
     let denied = request.local_cache(Answer::default).0.get_or_init(|| denied);
     match denied.status() {
-        // The client may be signed in: the page for guests is not for it.
+        // The client may be signed in, so it must not get the page for guests.
         503 => Outcome::Error((Status::ServiceUnavailable, denied.clone().into())),
         _ => Outcome::Forward(Status::Unauthorized),
     }
 }
 
-/// For handlers that ask [`Session::require`] themselves.
+/// The response of a handler that calls [`Session::require`] itself.
 impl<'r> Responder<'r, 'static> for Denied {
     fn respond_to(self, _: &'r Request<'_>) -> rocket::response::Result<'static> {
         let mut response = Response::new();
@@ -263,8 +264,9 @@ impl<'r> Responder<'r, 'static> for Denied {
     }
 }
 
-/// For handlers that use `?`: a 401 without a session, else one log line and the
-/// application's 500 catcher.
+/// The response of a handler that returns the error with `?`. [`SessionError::denied`] decides
+/// whether it is a 401 or a 503. Otherwise, the error is logged and the application's 500 catcher
+/// answers.
 impl<'r> Responder<'r, 'static> for SessionError {
     fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'static> {
         if let Some(denied) = self.denied() {

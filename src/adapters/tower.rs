@@ -1,4 +1,4 @@
-//! The layer for tower services over `http` 1: axum, hyper, tonic.
+//! The session layer for tower services over `http` 1: axum, hyper and tonic.
 
 use std::fmt;
 use std::pin::Pin;
@@ -13,8 +13,8 @@ use tower_service::Service;
 use crate::transport::Bundle;
 use crate::{Payload, Policy, RingHandle, Session, Sessions};
 
-/// Gives every request of a service a [`Session`], as an extension, and writes
-/// what has become of it to the response.
+/// A tower layer that gives every request a [`Session`], as an extension, and writes the changes
+/// of the session to the response.
 ///
 /// ```
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -44,26 +44,30 @@ use crate::{Payload, Policy, RingHandle, Session, Sessions};
 /// # futures_executor::block_on(run()).unwrap();
 /// ```
 ///
-/// 1. A service that does not look at the session costs no decryption, and its
-///    response gains no header.
-/// 2. The response's head is complete when the inner service answers: from
-///    then on, while the body streams, the session refuses changes.
-/// 3. A response with a status of 500 or above, or the like of it in gRPC, drops
-///    what the request wrote to the session, but not that it ended it.
-/// 4. Tokens are marked sensitive, so that HTTP/2 does not index them and
-///    `Debug` does not show them.
-/// 5. A response that carries tokens is `Cache-Control: no-store`, unless the
-///    application said otherwise; one that depends on the session varies with it.
-/// 6. A renewal that cannot be sealed is logged as an error
-///    ([`Event::NotRenewed`](crate::session::Event::NotRenewed)) and left for a later
-///    request. A token that cannot be written turns the response into a 500.
+/// # Rules
+///
+/// The adapters for other frameworks follow the same rules.
+///
+/// 1. If the service does not use the session, the layer decrypts nothing and adds no header.
+/// 2. The response headers are complete when the inner service returns the response. After that,
+///    while the body streams, changes to the session return
+///    [`SessionError::ResponseSent`](crate::SessionError::ResponseSent).
+/// 3. If the response is a server error (a status of 500 or above, or the equivalent in gRPC),
+///    changes to the session are discarded. A session that the request ended stays ended.
+/// 4. Tokens are marked sensitive, so that HTTP/2 does not index them and `Debug` does not show
+///    them.
+/// 5. A response that carries tokens gets `Cache-Control: no-store`, unless the application set
+///    that header. A response that depends on the session gets `Vary`.
+/// 6. If a renewal cannot be sealed, the response is sent without it, and the error is logged as
+///    [`Event::NotRenewed`](crate::session::Event::NotRenewed). If a token cannot be written to
+///    the headers, the response becomes a 500.
 pub struct SessionLayer<T> {
     sessions: Sessions<T>,
 }
 
 impl<T: Payload> SessionLayer<T> {
-    /// Sessions in the default [`Cookie`](crate::Cookie). For other transports
-    /// and settings: [`Sessions::builder`], then `SessionLayer::from`.
+    /// Creates a layer for sessions in the default [`Cookie`](crate::Cookie). For other
+    /// transports and settings, use [`Sessions::builder`] and `SessionLayer::from`.
     #[must_use]
     pub fn new(ring: impl Into<RingHandle>, policy: Policy) -> SessionLayer<T> {
         SessionLayer { sessions: Sessions::new(ring, policy) }
@@ -96,7 +100,7 @@ impl<S, T> Layer<S> for SessionLayer<T> {
     }
 }
 
-/// The service of a [`SessionLayer`].
+/// The service that a [`SessionLayer`] makes.
 pub struct SessionService<S, T> {
     inner: S,
     sessions: Sessions<T>,
@@ -135,7 +139,7 @@ where
 }
 
 pin_project! {
-    /// The future of a [`SessionService`].
+    /// The response future of a [`SessionService`].
     pub struct ResponseFuture<F, T> {
         #[pin]
         inner: F,
@@ -167,11 +171,12 @@ where
     }
 }
 
-/// gRPC's UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and
-/// DATA_LOSS: the codes that `google.rpc.Code` maps to 500 and above.
+/// The gRPC status codes that `google.rpc.Code` maps to 500 and above: UNKNOWN,
+/// DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and DATA_LOSS.
 const GRPC_SERVER_ERRORS: [&[u8]; 6] = [b"2", b"4", b"12", b"13", b"14", b"15"];
 
-/// gRPC answers 200, and a unary call that failed has a status of its own in the head.
+/// Whether the response is a server error. A failed unary gRPC call has the HTTP status 200 and
+/// the header `grpc-status`.
 fn is_server_error<B>(response: &Response<B>) -> bool {
     let grpc = response.headers().get("grpc-status").map(HeaderValue::as_bytes);
     response.status().is_server_error()
@@ -180,9 +185,9 @@ fn is_server_error<B>(response: &Response<B>) -> bool {
 
 fn finish<B>(response: &mut Response<B>, bundle: Bundle) {
     if let Err(error) = bundle.write_headers(response.headers_mut()) {
-        // Unreachable as far as names and paths are checked when they are
-        // configured; a token lost in silence would be the worse answer.
-        tracing::error!(%error, "a session's tokens could not be written to the response");
+        // Should be unreachable, because cookie names and paths are checked when they are
+        // configured. A 500 is better than a token that is lost silently.
+        tracing::error!(%error, "the tokens of a session could not be written to the response");
         response.headers_mut().clear();
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     }
