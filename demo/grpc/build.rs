@@ -1,4 +1,4 @@
-//! The bank's service, as tonic's generated code.
+//! Generates the code of the bank service with tonic.
 
 use tonic_build::manual::{Builder, Method, Service};
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Walks through both migrations with curl. Ends with status 1 at the first
-# thing that is not as promised.
+# Tests both migrations with curl. Exits with status 1 at the first result that differs from
+# what is promised.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cargo build --quiet -p migration
@@ -19,12 +19,12 @@ start() {
   before=$(sed -n 's/^before *//p' out) after=$(sed -n 's/^after *//p' out)
 }
 stop() { kill $pid; wait $pid 2>/dev/null || true; }
-# says WANT CURL-ARGS…
+# says WANT CURL-ARGS…: fails unless the body of the response is WANT.
 says() {
   local want=$1 got; shift
   got=$(curl -s "$@")
   printf '%-8s %s\n' "$got" "${*: -1}"
-  [ "$got" = "$want" ] || fail "'$want' was expected"
+  [ "$got" = "$want" ] || fail "expected '$want'"
 }
 cookies() { awk '/\t/ { print $6 }' jar | sort | tr '\n' ' '; }
 
@@ -32,9 +32,9 @@ echo "== from a PrivateCookieJar"
 start private-jar
 says '' -c jar -b jar -X POST "$before/sign-in/ada"
 says ada -c jar -b jar "$before/"
-[ "$(cookies)" = "user " ] || fail "the jar holds $(cookies)"
+[ "$(cookies)" = "user " ] || fail "the jar has $(cookies)"
 says ada -c jar -b jar "$after/"
-[ "$(cookies)" = "__Host-session " ] || fail "the jar holds $(cookies)"
+[ "$(cookies)" = "__Host-session " ] || fail "the jar has $(cookies)"
 says ada -c jar -b jar "$after/"
 says '' -c jar -b jar -X POST "$after/sign-out"
 says guest -c jar -b jar "$after/"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the mobile client against a bank. Ends with status 1 at the first thing
-# that is not as promised.
+# Tests a bank with the mobile client. Exits with status 1 at the first result that differs
+# from what is promised.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cargo build --quiet -p bank -p mobile

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Drives the shop in its three shapes with curl, over each of three stores.
-# Ends with status 1 at the first thing that is not as promised.
+# Tests the three shapes of the shop with curl, with each of three stores.
+# Exits with status 1 at the first result that differs from what is promised.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cargo build --quiet -p shop -p bulla-cli
@@ -12,12 +12,12 @@ trap 'kill $shop $redis 2>/dev/null || true; rm -rf "$dir"' EXIT
 
 fail() { printf 'NOT AS PROMISED: %s\n' "$*" >&2; exit 1; }
 start() { # start STORE
-  rm -f out # the address of the one before
+  rm -f out # it has the address of the previous shop
   "$bin/shop" --ring ring --store "$1" >out 2>log &
   shop=$!
   for _ in $(seq 200); do grep -q http out && break; sleep 0.05; done
   at=$(cat out)
-  [ -n "$at" ] || { cat log; fail "the shop does not start with $1"; }
+  [ -n "$at" ] || { cat log; fail "the shop did not start with $1"; }
 }
 stop() { kill "$shop"; wait "$shop" 2>/dev/null || true; }
 post() { curl -s -o /dev/null -w '%{http_code}' -b "$jar" -c "$jar" -X POST "$at/$1"; }
@@ -25,7 +25,7 @@ does() { [ "$(post "$1")" = 200 ] || fail "POST $1"; }
 shows() { # shows SHAPE WANT
   local got
   got=$(curl -s -b "$jar" "$at/$1/basket")
-  [ "$got" = "$2" ] || fail "the basket of $1 is '$got', and '$2' was expected"
+  [ "$got" = "$2" ] || fail "the basket of $1 is '$got', expected '$2'"
   printf '%-6s %s\n' "$1" "$got"
 }
 old() { cp "$jar" old; }
@@ -54,13 +54,13 @@ for store in memory "sqlite:$dir/shop.db" "redis+unix://$dir/redis.sock"; do
   shows part 'Some([1, 2]) of account 42'
   shows id 'Some([1, 2])'
 
-  echo "a copy of the cookies from before"
+  echo "an older copy of the cookies"
   shows_old token 'Some([1])'
   shows_old part 'Some([1, 2]) of account 42'
   shows_old id 'Some([1, 2])'
 
   if [ "$store" != memory ]; then
-    echo "the shop is started anew"
+    echo "after a restart of the shop"
     stop
     start "$store"
     shows token 'Some([1, 2])'
@@ -68,18 +68,18 @@ for store in memory "sqlite:$dir/shop.db" "redis+unix://$dir/redis.sock"; do
     shows id 'Some([1, 2])'
   fi
 
-  echo "signed out, and what the copies still show"
+  echo "signed out, then the copies again"
   for shape in token part id; do does "$shape/sign-out"; done
   for shape in token part id; do shows "$shape" None; done
   shows_old token 'Some([1])'
   shows_old part 'Some([]) of account 42'
   shows_old id None
   jar=old
-  [ "$(post id/add/3)" = 401 ] || fail "a copy of an id that is signed out adds something"
+  [ "$(post id/add/3)" = 401 ] || fail "a copied id works after the sign-out"
   stop
 done
 
-echo "== redis, which goes away"
+echo "== Redis stops"
 start "redis+unix://$dir/redis.sock"
 jar=jar
 for shape in token part id; do does "$shape/sign-in"; done
@@ -89,8 +89,8 @@ does token/add/1
 shows token 'Some([1])'
 for shape in part id; do
   code=$(curl -s -m 30 -o body -w '%{http_code}' -b jar "$at/$shape/basket")
-  [ "$code" = 500 ] || fail "$shape answers $code without its store"
+  [ "$code" = 500 ] || fail "$shape answers $code without its store, expected 500"
   grep -qi redis body && fail "$shape tells the client about the store"
 done
-echo "the token's basket is there, the others answer an opaque 500"
+echo "the basket in the token still works; the others answer 500 without details"
 echo "everything as promised"

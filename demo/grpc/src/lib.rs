@@ -1,8 +1,8 @@
-//! Sessions in a tonic service: the tower layer, and the bearer channel as metadata.
+//! Sessions in a tonic service, with the tower layer. The tokens are sent as gRPC metadata.
 
 pub mod messages;
 
-/// tonic's generated code.
+/// The code that tonic generated.
 #[allow(missing_docs, clippy::all, clippy::missing_errors_doc, reason = "generated")]
 pub mod service {
     include!(concat!(env!("OUT_DIR"), "/bank.Bank.rs"));
@@ -23,16 +23,17 @@ use crate::service::bank_server::{Bank, BankServer};
 #[derive(Serialize, Deserialize, Payload)]
 #[payload(purpose = "grpc.example/session")]
 pub struct Account {
-    /// Who is signed in.
+    /// The name of the user who is signed in.
     pub name: String,
 }
 
-/// Starts the service on a free port of 127.0.0.1. Over the bearer channel a
-/// client sends `authorization: Bearer <session-token>` as metadata, and takes
-/// new values of `session-token` and `session-renewal` from the answers'.
+/// Starts the service on a free port of 127.0.0.1 and returns its address.
+///
+/// A client sends `authorization: Bearer <session-token>` as metadata, and takes new values of
+/// `session-token` and `session-renewal` from the metadata of the responses.
 ///
 /// # Errors
-/// When there is no port, or no randomness.
+/// If the port cannot be opened, or if the operating system provides no randomness.
 pub async fn serve() -> Result<SocketAddr, Box<dyn std::error::Error>> {
     let sessions = Sessions::<Account>::builder(KeyRing::generate()?, Policy::default());
     let sessions = sessions.bearer(Bearer::default()).build();
@@ -54,7 +55,8 @@ impl Bank for Accounts {
         let name = request.into_inner().name;
         session.start(Account { name: name.clone() }).map_err(opaque)?;
         if name == "nobody" {
-            return Err(Status::internal("the database is away")); // nobody is not signed in
+            // The session that was started above is discarded.
+            return Err(Status::internal("the database does not answer"));
         }
         Ok(Response::new(Done {}))
     }
@@ -70,7 +72,7 @@ impl Bank for Accounts {
     }
 }
 
-/// tonic keeps the extensions of the HTTP request.
+/// The session of a request. tonic keeps the extensions of the HTTP request.
 fn session<M>(request: &Request<M>) -> Result<Session<Account>, Status> {
     let session = request.extensions().get::<Session<Account>>();
     session.cloned().ok_or_else(|| Status::internal("the session layer is missing"))
@@ -80,7 +82,7 @@ fn unauthenticated(denied: bulla::session::Denied) -> Status {
     Status::unauthenticated(denied.to_string())
 }
 
-/// The client learns nothing of it.
+/// Does not show the error to the client.
 fn opaque(_: SessionError) -> Status {
     Status::internal("sorry")
 }

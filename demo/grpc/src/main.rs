@@ -1,9 +1,9 @@
-//! Runs the service and a client of it, and prints what they say.
+//! Runs the service and a client, and prints the responses.
 //!
 //! ```sh
 //! cargo run -p grpc
 //! ```
-#![allow(clippy::print_stdout, reason = "a program")]
+#![allow(clippy::print_stdout, reason = "a demonstration program")]
 
 use grpc::messages::{Nothing, SignIn};
 use grpc::service::bank_client::BankClient;
@@ -16,13 +16,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("service at {address}");
     let mut bank = BankClient::connect(address.clone()).await?;
 
-    println!("balance, as a guest: {}", bank.balance(Nothing {}).await.unwrap_err().message());
+    println!("balance of a guest: {}", bank.balance(Nothing {}).await.unwrap_err().message());
 
     let signed_in = bank.sign_in(SignIn { name: "ada".to_owned() }).await?;
     let token = signed_in.metadata().get("session-token").ok_or("no token")?.to_str()?;
     println!("signed in, with a token of {} characters", token.len());
 
-    // Another connection goes on with the same session.
+    // Another connection continues the same session.
     let mut bank = BankClient::connect(address).await?;
     let mut request = Request::new(Nothing {});
     let bearer: AsciiMetadataValue = format!("Bearer {token}").parse()?;

@@ -1,30 +1,30 @@
-//! What travels in the calls.
+//! The messages of the service.
 
 use prost::Message;
 
-/// Who signs in.
+/// The request of a user to sign in.
 #[derive(Message)]
 pub struct SignIn {
-    /// Their name.
+    /// The name of the user.
     #[prost(string, tag = "1")]
     pub name: String,
 }
 
-/// An amount of money.
+/// The balance of an account.
 #[derive(Message)]
 pub struct Amount {
-    /// Whose.
+    /// The name of the user.
     #[prost(string, tag = "1")]
     pub name: String,
-    /// In cents.
+    /// The amount in cents.
     #[prost(uint64, tag = "2")]
     pub cents: u64,
 }
 
-/// A question without words.
+/// A request without fields.
 #[derive(Message)]
 pub struct Nothing {}
 
-/// An answer without words.
+/// A response without fields.
 #[derive(Message)]
 pub struct Done {}

@@ -1,4 +1,4 @@
-//! What a client of the service sees.
+//! Tests of the service through its client.
 
 use grpc::messages::{Nothing, SignIn};
 use grpc::service::bank_client::BankClient;
@@ -23,7 +23,7 @@ fn token(metadata: &MetadataMap) -> &str {
 }
 
 #[tokio::test]
-async fn a_session_goes_from_sign_in_to_sign_out_as_metadata() {
+async fn a_client_signs_in_and_out_with_tokens_in_metadata() {
     let mut bank = client().await;
     let guest = bank.balance(Nothing {}).await.unwrap_err();
     assert_eq!(guest.code(), Code::Unauthenticated);
@@ -42,7 +42,7 @@ async fn a_session_goes_from_sign_in_to_sign_out_as_metadata() {
 }
 
 #[tokio::test]
-async fn a_call_that_fails_inside_starts_no_session() {
+async fn a_call_that_fails_with_internal_starts_no_session() {
     let mut bank = client().await;
     let failed = bank.sign_in(SignIn { name: "nobody".to_owned() }).await.unwrap_err();
     assert_eq!(failed.code(), Code::Internal);

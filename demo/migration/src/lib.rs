@@ -1,4 +1,4 @@
-//! What both programs share: the state, and the two servers.
+//! What both programs share: the type of the state, and the function that runs the two servers.
 
 use axum::Router;
 use bulla::Payload;
@@ -8,17 +8,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Serialize, Deserialize, Payload)]
 #[payload(purpose = "migration.example/session")]
 pub struct Account {
-    /// Who is signed in.
+    /// The name of the user who is signed in.
     pub name: String,
 }
 
-/// Serves the application as it was at the one address and as it is at the
-/// other; the arguments, or any two free ports. Browsers send the cookies of
-/// a host to all its ports, so to them the two are one server.
+/// Serves the application before the migration at one address, and the application after it at
+/// the other. The addresses are the program's arguments; by default, two free ports.
+///
+/// A browser sends the cookies of a host to all its ports, so it treats both as one server.
 ///
 /// # Errors
-/// When an address cannot be listened on.
-#[allow(clippy::print_stdout, reason = "the addresses are the programs' output")]
+/// If the program cannot listen on an address.
+#[allow(clippy::print_stdout, reason = "the programs print their addresses")]
 pub async fn serve(before: Router, after: Router) -> std::io::Result<()> {
     let mut addresses = std::env::args().skip(1);
     let mut listen = || {

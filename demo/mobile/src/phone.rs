@@ -1,4 +1,4 @@
-//! The phone: two tokens, and whatever connection there is.
+//! The phone: it keeps two tokens and uses the network that it currently has.
 
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
@@ -10,10 +10,10 @@ use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 
-/// All that the phone keeps of its session, and where it is.
+/// The tokens of the session, and the current address of the phone.
 pub(crate) struct Phone {
     pub(crate) bank: SocketAddr,
-    /// The address that its network has given it.
+    /// The address that the network has assigned to the phone.
     pub(crate) address: IpAddr,
     token: Option<String>,
     renewal: Option<String>,
@@ -22,7 +22,7 @@ pub(crate) struct Phone {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) body: serde_json::Value,
-    /// Whether it brought new tokens.
+    /// Whether the response sets or deletes a token.
     pub(crate) renewed: bool,
 }
 
@@ -43,7 +43,7 @@ impl Phone {
         self.send("POST", path, json.to_string()).await
     }
 
-    /// Sends a request, and is in the tunnel before the answer is there.
+    /// Sends a request and closes the connection before it reads the response.
     pub(crate) async fn get_and_lose_the_answer(&self, path: &str) -> Result<(), Box<dyn Error>> {
         let mut stream = self.connect().await?;
         let mut head = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n", self.bank);
@@ -52,7 +52,7 @@ impl Phone {
         }
         head.push_str("\r\n");
         stream.write_all(head.as_bytes()).await?;
-        // The bank answers; nobody reads it.
+        // The bank has answered, but the response is not read.
         stream.readable().await?;
         stream.set_zero_linger()?; // closing resets the connection
         Ok(())
@@ -80,14 +80,14 @@ impl Phone {
         for (name, kept) in
             [("session-token", &mut self.token), ("session-renewal", &mut self.renewal)]
         {
-            // An answer without the header changes nothing; an empty value forgets.
+            // Without the header, the token stays. An empty value deletes it.
             if let Some(value) = head.headers.get(name) {
                 renewed = true;
                 *kept = Some(value.to_str()?.to_owned()).filter(|value| !value.is_empty());
             }
         }
         if head.headers.contains_key("set-cookie") {
-            return Err("the bank sends cookies to a client that has none".into());
+            return Err("the bank sends cookies to a client that uses headers".into());
         }
         let body = body.collect().await?.to_bytes();
         let body = serde_json::from_slice(&body).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The id only: all else is on the server.
+//! A shop that stores everything but the session id on the server.
 
 use axum::Router;
 use axum::extract::{Path, State};

@@ -1,4 +1,4 @@
-//! All in the token.
+//! A shop that stores everything in the token.
 
 use axum::Router;
 use axum::extract::Path;

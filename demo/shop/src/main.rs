@@ -1,5 +1,5 @@
-//! A shop in three shapes: its basket is in the token, on the server, or there
-//! with all else. `walk.sh` drives it.
+//! A shop in three shapes: everything is in the token, the basket is on the server, or
+//! everything but the session id is on the server. `walk.sh` tests it.
 
 mod id_only;
 mod in_token;
@@ -19,13 +19,13 @@ use tokio::net::TcpListener;
 
 use crate::stores::Store;
 
-/// A shop whose basket is in the token, half on the server, or there alone.
+/// A shop that stores its sessions in the token, on the server, or in both.
 #[derive(Parser)]
 struct Args {
-    /// The key ring's file (`bulla ring new FILE`).
+    /// The file of the key ring (`bulla ring new --ring FILE`).
     #[arg(long)]
     ring: PathBuf,
-    /// Where the server's half is: memory, sqlite:FILE or redis://HOST/ or redis+unix://PATH.
+    /// The store of the server: memory, sqlite:FILE, redis://HOST/ or redis+unix://PATH.
     #[arg(long, default_value = "memory")]
     store: String,
 }
@@ -44,7 +44,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(axum::serve(listener, app).await?)
 }
 
-/// Three kinds of session in one application have three cookies.
+/// Each kind of session in an application needs its own cookie name.
 fn sessions<T: Payload>(
     ring: &RingHandle,
     name: &'static str,

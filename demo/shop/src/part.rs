@@ -1,4 +1,4 @@
-//! Part in the token and part on the server.
+//! A shop that stores the account in the token and the basket on the server.
 
 use axum::Router;
 use axum::extract::{Path, State};

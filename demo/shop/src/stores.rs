@@ -1,4 +1,4 @@
-//! Stores of tower-sessions, by their address.
+//! Opens a store of tower-sessions by its address.
 
 use std::error::Error;
 use std::time::Duration;
@@ -31,7 +31,7 @@ impl Store {
             store.migrate().await?;
             return Ok(Store::Sqlite(store));
         }
-        // Without a time-out, requests would wait for a Redis that is away.
+        // Without a timeout, requests would wait for a Redis that does not answer.
         let pool = Builder::from_config(Config::from_url(address)?)
             .with_performance_config(|config| config.default_command_timeout = TIMEOUT)
             .build_pool(1)?;

@@ -1,9 +1,9 @@
-//! From HS256 tokens of jsonwebtoken to bulla: who is signed in stays so.
+//! Migration from HS256 tokens of jsonwebtoken to bulla. Users stay signed in.
 //!
 //! ```sh
 //! cargo run -p migration --bin jwt
 //! jwt=$(curl -X POST $BEFORE/sign-in/ada)
-//! curl -i -H "Authorization: Bearer $jwt" $AFTER/   # ada, and the tokens that follow it
+//! curl -i -H "Authorization: Bearer $jwt" $AFTER/   # "ada", and the tokens that replace the JWT
 //! ```
 
 use std::time::Duration;
@@ -27,7 +27,7 @@ struct Claims {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let secret = KeyRing::generate()?.expose_text(); // any bytes do
+    let secret = KeyRing::generate()?.expose_text(); // any bytes are fine
     let (encoding, decoding) = keys(secret.as_bytes());
     migration::serve(before(encoding, decoding.clone()), after(decoding)?).await?;
     Ok(())
@@ -37,7 +37,7 @@ fn keys(secret: &[u8]) -> (EncodingKey, DecodingKey) {
     (EncodingKey::from_secret(secret), DecodingKey::from_secret(secret))
 }
 
-/// The application as it was.
+/// The application before the migration.
 fn before(encoding: EncodingKey, decoding: DecodingKey) -> Router {
     type Keys = State<(EncodingKey, DecodingKey)>;
     async fn home(State((_, key)): Keys, headers: HeaderMap) -> Result<String, StatusCode> {
@@ -59,9 +59,9 @@ fn before(encoding: EncodingKey, decoding: DecodingKey) -> Router {
         .with_state((encoding, decoding))
 }
 
-/// The application as it is.
+/// The application after the migration.
 fn after(key: DecodingKey) -> Result<Router, Box<dyn std::error::Error>> {
-    let until: UnixTime = "2099-01-31T00:00:00Z".parse()?; // some weeks from the switch
+    let until: UnixTime = "2099-01-31T00:00:00Z".parse()?; // in production, a few weeks ahead
     let sessions = Sessions::builder(KeyRing::generate()?, Policy::default())
         .adopt_bearer(until, move |token| recognize(&key, token))
         .build();
@@ -76,8 +76,8 @@ fn after(key: DecodingKey) -> Result<Router, Box<dyn std::error::Error>> {
 fn recognize(key: &DecodingKey, token: &str) -> Option<Adopted<Account>> {
     let claims = verify(key, token)?;
     let adopted = Adopted::new(Account { name: claims.sub });
-    // What the old token promised stays: signed in since `iat`. `exp` was short
-    // because nothing renewed it; now the policy says how long it lives.
+    // The session counts from `iat`, when the user signed in. It may live longer than `exp`,
+    // which was short only because the old tokens were not renewed: now the policy decides.
     Some(adopted.started_at(UnixTime::from_secs(claims.iat)))
 }
 
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_was_signed_in_before_is_signed_in_after() {
+    async fn a_user_stays_signed_in() {
         let (encoding, decoding) = keys(b"a secret of the tests, 32 bytes.");
         let (before, after) = (before(encoding, decoding.clone()), after(decoding).unwrap());
         let jwt = text(send(&before, "POST", "/sign-in/ada", "").await).await;
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_expired_or_forged_jwt_is_nobodys() {
+    async fn an_expired_or_forged_jwt_is_refused() {
         let (encoding, decoding) = keys(b"a secret of the tests, 32 bytes.");
         let (others, _) = keys(b"another secret, also of 32 bytes");
         let after = after(decoding).unwrap();

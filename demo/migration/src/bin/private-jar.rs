@@ -1,9 +1,9 @@
-//! From axum-extra's `PrivateCookieJar` to bulla: who is signed in stays so.
+//! Migration from `PrivateCookieJar` of axum-extra to bulla. Users stay signed in.
 //!
 //! ```sh
 //! cargo run -p migration --bin private-jar
 //! curl -c jar -b jar -X POST $BEFORE/sign-in/ada
-//! curl -c jar -b jar $AFTER/       # ada, and the jar holds bulla's cookie only
+//! curl -c jar -b jar $AFTER/       # prints "ada"; only the cookie of bulla remains in the jar
 //! ```
 
 use axum::Router;
@@ -16,7 +16,7 @@ use bulla::session::{Adopted, OldCookie};
 use bulla::{KeyRing, Policy, Session, SessionError, SessionLayer, Sessions, UnixTime};
 use migration::Account;
 
-/// The old cookie.
+/// The name of the old cookie.
 const USER: &str = "user";
 
 #[tokio::main(flavor = "current_thread")]
@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The application as it was.
+/// The application before the migration.
 fn before(key: Key) -> Router {
     async fn home(jar: PrivateCookieJar) -> String {
         jar.get(USER).map_or("guest".to_owned(), |cookie| cookie.value().to_owned())
@@ -37,9 +37,9 @@ fn before(key: Key) -> Router {
     Router::new().route("/", get(home)).route("/sign-in/{name}", post(sign_in)).with_state(key)
 }
 
-/// The application as it is.
+/// The application after the migration.
 fn after(key: Key) -> Result<Router, Box<dyn std::error::Error>> {
-    let until: UnixTime = "2099-01-31T00:00:00Z".parse()?; // some weeks from the switch
+    let until: UnixTime = "2099-01-31T00:00:00Z".parse()?; // in production, a few weeks ahead
     let sessions = Sessions::builder(KeyRing::generate()?, Policy::default())
         .adopt_cookie(OldCookie::new(USER)?, until, move |value| recognize(&key, value))
         .build();
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_was_signed_in_before_is_signed_in_after() {
+    async fn a_user_stays_signed_in() {
         let key = Key::generate();
         let (before, after) = (before(key.clone()), after(key).unwrap());
         let signed_in = send(&before, "POST", "/sign-in/ada", "").await;
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_forged_old_cookie_is_nobodys() {
+    async fn a_forged_old_cookie_starts_no_session() {
         let after = after(Key::generate()).unwrap();
         let other = before(Key::generate());
         let signed_in = send(&other, "POST", "/sign-in/ada", "").await;
