@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs every target and prints what was done. Fails on any crash.
-#   fuzz/run.sh --short            under two minutes, once it is built
-#   fuzz/run.sh SECONDS [TARGET…]  so long for each target, one after another
-# What is found is kept in fuzz/found, and what breaks a law in fuzz/artifacts.
+# Runs the fuzz targets one after another and prints the results. Fails on any crash.
+#   fuzz/run.sh --short            every target for 8 seconds
+#   fuzz/run.sh SECONDS [TARGET…]  every target, or only the named ones, for SECONDS each
+# New inputs are stored in fuzz/found, and inputs that violate a law in fuzz/artifacts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,14 +13,15 @@ shift || true
 targets=("$@")
 [ $# -gt 0 ] || targets=(token open ring cookie pieces payload inspect differential)
 
-# On a stable toolchain. Without a sanitizer: neither the library nor the laws have
-# unsafe code, and it is three times as fast. SANITIZER=address looks at dependencies.
+# RUSTC_BOOTSTRAP makes this work on a stable toolchain. There is no sanitizer by default, because
+# neither the library nor the laws have unsafe code, and fuzzing is three times as fast without.
+# SANITIZER=address checks the dependencies.
 export RUSTC_BOOTSTRAP=1
 command -v cargo-fuzz >/dev/null || cargo install --quiet --locked --debug cargo-fuzz
 cargo fuzz build --sanitizer "${SANITIZER:-none}" >&2
 binaries=fuzz/target/$(rustc -vV | sed -n 's/^host: //p')/release
 
-# The longest input that is tried: what is longer makes every run slower.
+# The maximum length of an input, in bytes. Longer inputs make every execution slower.
 longest() {
   case $1 in
     token) echo 1024 ;;

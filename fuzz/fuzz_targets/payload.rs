@@ -1,5 +1,5 @@
 #![no_main]
-#![allow(missing_docs)] // the macro's entry point
+#![allow(missing_docs)] // of the function that the macro generates
 
 use std::alloc::System;
 
@@ -8,8 +8,9 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-// JSON is read also when it is not verified, so whoever sends it must get no more memory
-// than its length is worth. All that the law allocates is counted, many times over.
+// JSON can be decoded without being verified, so an attacker must not be able to make the decoder
+// allocate much more than the length of the JSON. The limit is generous, because it also covers
+// all other allocations of the law.
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let region = Region::new(ALLOCATOR);
     bulla_fuzz::laws::payload(data);

@@ -1,5 +1,5 @@
-//! What is the same in every run: keys, times, payload types. A crash is then a
-//! function of its input alone.
+//! Constants of every run: keys, times and payload types. Because they do not change, an input
+//! that causes a crash always causes it.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::independent::{Key, to_base64url};
 
-/// When tokens are made: 2026-12-01T12:00:00Z.
+/// The time at which tokens are made: 2026-12-01T12:00:00Z.
 pub const T0: u64 = 1_796_126_400;
 
 /// The longest lifetime that readers accept, in seconds.
@@ -18,13 +18,13 @@ pub const MAX_LIFETIME: u64 = 5_000;
 /// The purpose of typed tokens.
 pub const PURPOSE: &str = "fuzz.example/three";
 
-/// A key's bytes. Keys 1 to 3 are in [`ring`].
+/// The bytes of a key. Keys 1 to 3 are in [`ring`].
 #[must_use]
 pub fn key_bytes(number: u32) -> [u8; 32] {
     Sha256::digest(format!("bulla fuzz key {number}")).into()
 }
 
-/// A key's text (spec section 3.1).
+/// The text of a key (spec section 3.1).
 #[must_use]
 pub fn key_text(number: u32) -> String {
     let bytes = key_bytes(number);
@@ -32,7 +32,8 @@ pub fn key_text(number: u32) -> String {
     format!("bulla-key-1.{}.{id}", to_base64url(&bytes))
 }
 
-/// A key that is always there, one that retires, one that is primary later.
+/// The text of a ring with three keys: one without times, one that retires, and one that becomes
+/// the primary key later.
 #[must_use]
 pub fn ring_text() -> String {
     let [one, two, three] = [1, 2, 3].map(key_text);
@@ -43,32 +44,32 @@ pub fn ring_text() -> String {
 /// The ring of [`ring_text`].
 ///
 /// # Panics
-/// When the library does not read it.
+/// If the library rejects the text.
 #[must_use]
 pub fn ring() -> KeyRing {
-    ring_text().parse().expect("the keys are fit")
+    ring_text().parse().expect("the keys are valid")
 }
 
-/// The same keys for the independent implementation, and a fourth that readers lack.
+/// The same keys for the independent implementation, and a fourth key that is not in the ring.
 #[must_use]
 pub fn keys(purpose: &[u8]) -> [Key; 4] {
     let [one, two, three, four] = [1, 2, 3, 4].map(|number| Key::new(&key_bytes(number), purpose));
     [one, two.open_until(T0 + 2_000), three, four]
 }
 
-/// An instant of the library.
+/// A time as the library's type.
 #[must_use]
 pub fn at(secs: u64) -> UnixTime {
     UnixTime::from_secs(secs)
 }
 
-/// A span of the library.
+/// A duration as the library's type.
 #[must_use]
 pub fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// Version 1.
+/// Schema version 1.
 #[derive(Debug, PartialEq, Serialize, Deserialize, Payload)]
 #[payload(purpose = "fuzz.example/three")]
 pub struct One {
@@ -76,7 +77,8 @@ pub struct One {
     pub a: u8,
 }
 
-/// Version 3; there never was a 2. Three bytes, so that whoever counts them decodes it.
+/// Schema version 3. There is no version 2. It is three bytes long, so that the independent
+/// implementation can decide by the length whether a payload decodes.
 #[derive(Debug, PartialEq, Serialize, Deserialize, Payload)]
 #[payload(purpose = "fuzz.example/three", version = 3, previous = One)]
 pub struct Three {
@@ -94,7 +96,7 @@ impl From<One> for Three {
     }
 }
 
-/// The names of spec section 7.
+/// The name of an error in spec section 7.
 #[must_use]
 pub fn name(error: &OpenError) -> &'static str {
     match error {

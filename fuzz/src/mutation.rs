@@ -1,11 +1,11 @@
-//! What becomes of a token's text on its way.
+//! Changes to the text of a token.
 
 use arbitrary::{Arbitrary, Unstructured};
 
 use crate::fixed::key_bytes;
 use crate::independent::{Key, from_base64url, to_base64url};
 
-/// One change. Most leave a text that is still base64url.
+/// One change. After most of them, the text is still base64url.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct Mutation {
     kind: u8,
@@ -13,17 +13,17 @@ pub struct Mutation {
     value: u8,
 }
 
-/// Up to three changes, read from the input's front: their number first.
+/// Reads up to three changes from the front of the input. The first byte is their number.
 ///
 /// # Errors
-/// None: at the input's end there are zeros.
+/// Never fails: after its end, the input reads as zeros.
 pub fn mutations(input: &mut Unstructured<'_>) -> arbitrary::Result<Vec<Mutation>> {
     let count = input.arbitrary::<u8>()? % 4;
     (0..count).map(|_| input.arbitrary()).collect()
 }
 
 impl Mutation {
-    /// The text changed; `other` is a good token to take parts of.
+    /// Applies the change. Some changes take parts of `other`, which is a valid token.
     #[must_use]
     pub fn apply(self, mut text: Vec<u8>, other: &[u8]) -> Vec<u8> {
         let len = text.len().max(1);
@@ -63,7 +63,8 @@ fn letter(value: u8) -> u8 {
     to_base64url(&[value]).as_bytes()[0]
 }
 
-/// Changes the bytes under the text, if there are any.
+/// Decodes the text, changes the bytes and encodes them again. A text that does not decode, or is
+/// empty, stays the same.
 fn raw(text: &[u8], change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let bytes = text.get(3..).and_then(from_base64url).filter(|bytes| !bytes.is_empty());
     let Some(mut bytes) = bytes else { return text.to_vec() };
@@ -71,10 +72,10 @@ fn raw(text: &[u8], change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     [&text[..3], to_base64url(&bytes).as_bytes()].concat()
 }
 
-/// What is left of the input.
+/// The rest of the input.
 ///
 /// # Errors
-/// None.
+/// Never fails.
 pub fn rest<'a>(input: &mut Unstructured<'a>) -> arbitrary::Result<&'a [u8]> {
     input.bytes(input.len())
 }

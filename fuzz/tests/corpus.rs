@@ -1,4 +1,5 @@
-//! The laws over the corpus, without a fuzzer: what once broke one stays mended.
+//! Runs the laws over the corpus without a fuzzer, so that an input that once violated a law is
+//! tested again.
 
 use std::fs;
 use std::path::Path;
@@ -6,13 +7,13 @@ use std::path::Path;
 use bulla_fuzz::laws::ALL;
 
 #[test]
-fn every_law_holds_for_its_corpus_and_for_that_of_the_others() {
+fn every_law_holds_for_the_corpus_of_every_target() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let mut inputs = 0;
     for (target, _) in ALL {
         for entry in fs::read_dir(corpus.join(target)).unwrap() {
             let path = entry.unwrap().path();
-            eprintln!("{}", path.display()); // shown when a law does not hold
+            eprintln!("{}", path.display()); // shown if a law panics
             let input = fs::read(path).unwrap();
             ALL.iter().for_each(|(_, law)| law(&input));
             inputs += 1;
@@ -22,7 +23,7 @@ fn every_law_holds_for_its_corpus_and_for_that_of_the_others() {
 }
 
 #[test]
-fn what_is_kept_in_the_repository_is_small() {
+fn the_corpus_in_the_repository_is_smaller_than_200_kb() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let files =
         fs::read_dir(corpus).unwrap().flat_map(|dir| fs::read_dir(dir.unwrap().path()).unwrap());

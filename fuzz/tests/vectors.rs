@@ -1,4 +1,4 @@
-//! The independent implementation makes, opens and splits what the vectors say.
+//! Tests the independent implementation with the vectors.
 
 use std::fs;
 use std::path::Path;
@@ -20,7 +20,7 @@ fn unhex(vector: &Value, field: &str) -> Vec<u8> {
 }
 
 #[test]
-fn it_makes_and_opens_the_tokens_of_the_vectors() {
+fn the_independent_implementation_makes_and_opens_the_tokens_of_the_vectors() {
     let mut made = 0;
     for (file, mode) in [("seal.json", Mode::Sealed), ("sign.json", Mode::Signed)] {
         for vector in vectors(file) {
@@ -52,7 +52,7 @@ fn it_makes_and_opens_the_tokens_of_the_vectors() {
 }
 
 #[test]
-fn it_splits_and_joins_the_tokens_of_the_vectors() {
+fn the_independent_implementation_splits_and_joins_the_tokens_of_the_vectors() {
     let vectors = vectors("pieces.json");
     assert!(vectors.len() > 1);
     for vector in vectors {
@@ -73,7 +73,7 @@ fn it_splits_and_joins_the_tokens_of_the_vectors() {
 }
 
 #[test]
-fn base64url_is_that_of_rfc_4648() {
+fn base64url_follows_rfc_4648() {
     for (bytes, text) in
         [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
     {

@@ -1,10 +1,10 @@
-//! Spec sections 9.1 and 9.2: which tokens a Cookie header carries.
+//! Finds the tokens in a Cookie header (spec sections 9.1 and 9.2).
 
 use sha2::{Digest as _, Sha256};
 
 use super::text::to_base64url;
 
-/// The values of one name, none of them empty, at most four.
+/// The values of the cookies with this name: at most four, without empty ones.
 #[must_use]
 pub fn values(header: &[u8], name: &str) -> Vec<Vec<u8>> {
     let mut values = Vec::new();
@@ -25,11 +25,11 @@ pub fn values(header: &[u8], name: &str) -> Vec<Vec<u8>> {
     values
 }
 
-/// What of the request is tried, in this order.
+/// The tokens of a request, in the order in which they are tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found(pub Vec<Vec<u8>>);
 
-/// The whole tokens of a name that may be split: joined sets, then plain values.
+/// Finds the tokens of a cookie that may be split: first joined sets of pieces, then plain values.
 #[must_use]
 pub fn find(header: &[u8], name: &str) -> Found {
     let of = |index: usize| match index {
@@ -54,7 +54,7 @@ pub fn find(header: &[u8], name: &str) -> Found {
     Found(tokens)
 }
 
-/// The count and the digest of a piece whose cookie's name has this index.
+/// The count and the digest of a piece, if its index is the one in the name of its cookie.
 fn head(value: &[u8], at: usize) -> Option<(usize, &[u8])> {
     if value.len() < 16 || !value.starts_with(b"p1.") || value[5] != b'.' || value[14] != b'.' {
         return None;
@@ -68,8 +68,8 @@ fn digest_of(token: &[u8]) -> String {
     to_base64url(&Sha256::digest(token)[..6])
 }
 
-/// The values of two to four cookies, as one pair of name and value each; a token that
-/// fits one cookie is one.
+/// Splits a token into the names and values of two to four cookies. A token that fits into one
+/// cookie is not split. `None` if it does not fit into four.
 #[must_use]
 pub fn split(name: &str, token: &str) -> Option<Vec<(String, String)>> {
     if name.len() + token.len() <= 4096 {

@@ -1,5 +1,5 @@
-//! The format once more, written from spec/bulla-v1.md alone: it shares no code with
-//! the library, is slow where that is simpler, and names failures as section 7 does.
+//! An independent implementation of the format, written only from spec/bulla-v1.md. It shares no
+//! code with the library, prefers simple code to fast code, and names errors as section 7 does.
 
 mod cookies;
 mod ring;

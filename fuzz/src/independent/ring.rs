@@ -1,4 +1,4 @@
-//! Spec sections 3.1, 3.2 and 8: the text of a ring.
+//! Reads the text of a ring (spec sections 3.1, 3.2 and 8).
 
 use sha2::{Digest as _, Sha256};
 
@@ -8,25 +8,25 @@ use super::token::Key;
 /// A key of a ring.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Public.
+    /// The key id, which is not secret.
     pub id: [u8; 4],
-    /// None means 1970.
+    /// The time from which the key seals. `None` means 1970.
     pub primary_from: Option<u64>,
-    /// None means for ever.
+    /// The time until which the key opens. `None` means forever.
     pub open_until: Option<u64>,
 }
 
-/// A ring.
+/// A key ring.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RingText {
-    /// In their order.
+    /// The keys, in the order of the text.
     pub entries: Vec<Entry>,
-    /// Of its comment.
+    /// The serial number in a comment.
     pub serial: Option<u64>,
 }
 
 impl RingText {
-    /// The key that seals at a time.
+    /// The id of the key that seals at `now`.
     #[must_use]
     pub fn primary_at(&self, now: u64) -> Option<[u8; 4]> {
         let mut best: Option<&Entry> = None;
@@ -44,10 +44,10 @@ impl RingText {
     }
 }
 
-/// Reads a ring's text.
+/// Reads the text of a ring.
 ///
 /// # Errors
-/// The line that is refused; 0 is the text as a whole.
+/// The number of the line that is rejected, or 0 if the text as a whole is rejected.
 pub fn read_ring(bytes: &[u8]) -> Result<RingText, usize> {
     if bytes.len() > 65_536 {
         return Err(0);
@@ -134,7 +134,7 @@ fn is_unfit(bytes: &[u8; 32]) -> bool {
         || (1..=16).any(|n| Sha256::digest(format!("bulla/1 example key {n}"))[..] == bytes[..])
 }
 
-/// `2026-12-01T00:00:00Z`, 1970 to 9999.
+/// Reads a time like `2026-12-01T00:00:00Z`, of the years 1970 to 9999.
 fn instant(text: &[u8]) -> Option<u64> {
     let shape = b"dddd-dd-ddTdd:dd:ddZ";
     let fits = |(c, shape): (&u8, &u8)| match shape {

@@ -1,8 +1,8 @@
-//! Spec section 2: base64url and varints, each with one spelling.
+//! Base64url and varints (spec section 2). Each value has exactly one spelling.
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// Without padding.
+/// Encodes bytes as base64url without padding.
 #[must_use]
 pub fn to_base64url(bytes: &[u8]) -> String {
     let mut text = String::new();
@@ -16,7 +16,7 @@ pub fn to_base64url(bytes: &[u8]) -> String {
     text
 }
 
-/// `None` for whatever [`to_base64url`] does not write.
+/// Decodes base64url. Returns `None` for a text that [`to_base64url`] does not write.
 #[must_use]
 pub fn from_base64url(text: &[u8]) -> Option<Vec<u8>> {
     let (mut bytes, mut bits, mut held) = (Vec::new(), 0_u32, 0);
@@ -36,11 +36,11 @@ pub fn from_base64url(text: &[u8]) -> Option<Vec<u8>> {
             bits &= (1 << held) - 1;
         }
     }
-    // Six bits left over are a length of 1 modulo 4; others are the trailing zeros.
+    // If six bits remain, the length is 1 modulo 4. Fewer remaining bits must be zeros.
     (held < 6 && bits == 0).then_some(bytes)
 }
 
-/// Unsigned LEB128.
+/// Encodes a number as unsigned LEB128.
 #[must_use]
 pub fn varint(mut value: u64) -> Vec<u8> {
     let mut bytes = vec![];
@@ -55,7 +55,7 @@ pub fn varint(mut value: u64) -> Vec<u8> {
     }
 }
 
-/// Takes a varint off the front, if its bytes are those that [`varint`] writes.
+/// Takes a varint off the front. Returns `None` unless its bytes are those that [`varint`] writes.
 pub fn take_varint(rest: &mut &[u8]) -> Option<u64> {
     let len = rest.iter().position(|byte| *byte < 128)? + 1;
     let (bytes, tail) = rest.split_at(len);

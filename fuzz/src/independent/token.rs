@@ -1,4 +1,4 @@
-//! Spec sections 3 to 7: keys, making and opening.
+//! Derives keys, and makes and opens tokens (spec sections 3 to 7).
 
 use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305};
@@ -28,12 +28,12 @@ impl Mode {
 }
 
 fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let mut state = Hmac::<Sha256>::new_from_slice(key).expect("any length is a key");
+    let mut state = Hmac::<Sha256>::new_from_slice(key).expect("a key may have any length");
     parts.iter().for_each(|part| state.update(part));
     state.finalize().into_bytes().into()
 }
 
-/// RFC 5869 without salt, for up to 32 bytes: one block of output.
+/// HKDF (RFC 5869) without salt. The output is one block, 32 bytes.
 fn hkdf(key: &[u8; 32], info: &[&[u8]]) -> [u8; 32] {
     let pseudorandom = hmac(&[0; 32], &[key]);
     hmac(&pseudorandom, &[info.concat().as_slice(), &[1]])
@@ -42,16 +42,16 @@ fn hkdf(key: &[u8; 32], info: &[&[u8]]) -> [u8; 32] {
 /// A key with its subkeys for one purpose.
 #[derive(Clone, Debug)]
 pub struct Key {
-    /// Public.
+    /// The key id, which is not secret.
     pub id: [u8; 4],
-    /// Of the ring's text, for step 8.
+    /// The time until which the key opens, for step 8.
     pub open_until: Option<u64>,
     sealing: [u8; 32],
     signing: [u8; 32],
 }
 
 impl Key {
-    /// Derives (section 3).
+    /// Derives the key id and the subkeys (section 3).
     #[must_use]
     pub fn new(bytes: &[u8; 32], purpose: &[u8]) -> Key {
         let id = hkdf(bytes, &[b"bulla/1/key-id"]);
@@ -63,7 +63,7 @@ impl Key {
         }
     }
 
-    /// With a date of retirement.
+    /// Sets the time until which the key opens.
     #[must_use]
     pub fn open_until(mut self, at: u64) -> Key {
         self.open_until = Some(at);
@@ -71,21 +71,21 @@ impl Key {
     }
 }
 
-/// What a body says.
+/// The fields of a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fields {
-    /// Unix time.
+    /// The time of issue, in Unix time.
     pub issued_at: u64,
-    /// In seconds.
+    /// The lifetime in seconds.
     pub lifetime: u64,
-    /// From 1.
+    /// The schema version, 1 or greater.
     pub schema: u32,
-    /// The application's bytes.
+    /// The payload of the application.
     pub payload: Vec<u8>,
 }
 
 impl Fields {
-    /// The body, padded to a multiple of `bucket`.
+    /// Writes the body, padded to a multiple of `bucket` bytes.
     #[must_use]
     pub fn body(&self, bucket: usize) -> Vec<u8> {
         let mut body = varint(self.issued_at);
@@ -100,8 +100,8 @@ impl Fields {
     }
 }
 
-/// Steps 4 of sections 5 and 6, for a body that need not be well-formed. `nonce` is
-/// for sealing.
+/// Seals or signs a body, which need not be well-formed (steps 4 and 5 of section 5, or steps 3
+/// and 4 of section 6). `nonce` is used only for sealing.
 #[must_use]
 pub fn make(mode: Mode, key: &Key, nonce: &[u8; 24], body: &[u8]) -> String {
     let raw = match mode {
@@ -120,35 +120,35 @@ pub fn make(mode: Mode, key: &Key, nonce: &[u8; 24], body: &[u8]) -> String {
     format!("{}{}", mode.prefix(), to_base64url(&raw))
 }
 
-/// What the reader brings (section 7).
+/// The parameters of opening (section 7).
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
-    /// The mode that it expects.
+    /// The expected mode.
     pub mode: Mode,
-    /// The ring, derived for its purpose.
+    /// The keys of the ring, derived for the purpose.
     pub keys: &'a [Key],
-    /// Unix time.
+    /// The current time, in Unix time.
     pub now: u64,
-    /// In seconds.
+    /// The maximum lifetime in seconds.
     pub max_lifetime: u64,
-    /// In characters.
+    /// The maximum length of a token, in characters.
     pub max_length: usize,
-    /// Those it can read.
+    /// The schema versions that can be decoded.
     pub schemas: &'a [u32],
 }
 
-/// What a good token holds.
+/// The content of a valid token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opened {
-    /// Which key made it.
+    /// The id of the key that made the token.
     pub key_id: [u8; 4],
-    /// What its body says.
+    /// The fields of the body.
     pub fields: Fields,
-    /// The deadline, which the reader may have shortened.
+    /// When the token expires. The maximum lifetime of the reader may have shortened it.
     pub expires_at: u64,
 }
 
-/// Steps 1 to 7: the authentic body and its key.
+/// Steps 1 to 6: returns the authentic body and its key.
 ///
 /// # Errors
 /// The name of the first step that fails.
@@ -180,7 +180,7 @@ pub fn open_body<'a>(
     Ok((key, body))
 }
 
-/// Steps 1 to 4.
+/// Steps 1 to 4: returns the key id and the bytes after it.
 fn layout(mode: Mode, max: usize, token: &[u8]) -> Result<([u8; 4], Vec<u8>), &'static str> {
     if token.len() > max.min(8192) {
         return Err("too-long");
@@ -198,7 +198,7 @@ fn layout(mode: Mode, max: usize, token: &[u8]) -> Result<([u8; 4], Vec<u8>), &'
     Ok(([raw[0], raw[1], raw[2], raw[3]], rest))
 }
 
-/// Step 7: the fields, and the padding.
+/// Step 7: returns the fields and the padding.
 fn parse(body: &[u8]) -> Option<(Fields, &[u8])> {
     let mut rest = body;
     let (issued_at, lifetime) = (take_varint(&mut rest)?, take_varint(&mut rest)?);
@@ -212,7 +212,7 @@ fn parse(body: &[u8]) -> Option<(Fields, &[u8])> {
     Some((fields, padding))
 }
 
-/// Steps 1 to 7 and 13, whatever the time is.
+/// Steps 1 to 7 and 13, which do not depend on the time.
 ///
 /// # Errors
 /// The name of the first step that fails.
@@ -229,7 +229,7 @@ pub fn authenticate<'a>(
     Ok((key, fields))
 }
 
-/// Steps 8 to 10: the deadline.
+/// Steps 8 to 10: returns when the token expires.
 ///
 /// # Errors
 /// The name of the first step that fails.
@@ -249,7 +249,7 @@ pub fn deadline(
     if now >= expires_at { Err("expired") } else { Ok(expires_at) }
 }
 
-/// Section 7 but for step 14, which is the application's.
+/// Opens a token: section 7 without step 14, which decodes the payload.
 ///
 /// # Errors
 /// The name of the first step that fails.
@@ -257,7 +257,7 @@ pub fn open(reader: &Reader<'_>, token: &[u8]) -> Result<Opened, &'static str> {
     let (key, body) = open_body(reader.mode, reader.keys, reader.max_length, token)?;
     let (fields, padding) = parse(&body).ok_or("malformed-body")?;
     let expires_at = deadline(key, &fields, reader.max_lifetime, reader.now)?;
-    if fields.schema > *reader.schemas.iter().max().expect("a reader reads something") {
+    if fields.schema > *reader.schemas.iter().max().expect("there is at least one schema version") {
         return Err("newer-schema");
     }
     if !reader.schemas.contains(&fields.schema) {
@@ -269,7 +269,7 @@ pub fn open(reader: &Reader<'_>, token: &[u8]) -> Result<Opened, &'static str> {
     Ok(Opened { key_id: key.id, fields, expires_at })
 }
 
-/// Of a signed token, without a key: steps 1 to 4, 7 and 13.
+/// Reads a signed token without a key: steps 1 to 4, 7 and 13.
 ///
 /// # Errors
 /// The name of the first step that fails.

@@ -1,18 +1,18 @@
-//! A session's cookie is found in any header in which a plain reading of the
-//! specification finds it, and nothing else is.
+//! Law: in any `Cookie` header, the library finds the same values of a cookie as the independent
+//! implementation and the `cookie` crate, and nothing else.
 
 use std::cell::RefCell;
 use std::sync::LazyLock;
 
-use bulla::{Cookie, Policy, Sessions, UnixTime};
 use bulla::session::OldCookie;
+use bulla::{Cookie, Policy, Sessions, UnixTime};
 
 use super::sessions::{Planted, State, planted};
 use crate::fixed::{T0, at, ring};
 use crate::independent::values;
 
 const NAME: &str = "__Host-session";
-/// A cookie of which every value that is found is seen.
+/// The name of an old cookie. Its values are recorded in [`FOUND`].
 const SEEN: &str = "seen";
 
 thread_local! {
@@ -27,7 +27,7 @@ struct World {
 static WORLD: LazyLock<World> = LazyLock::new(|| World {
     sessions: Sessions::builder(ring(), Policy::default())
         .cookie(Cookie::default())
-        .adopt_cookie(OldCookie::new(SEEN).expect("a name"), UnixTime::MAX, |value| {
+        .adopt_cookie(OldCookie::new(SEEN).expect("a valid name"), UnixTime::MAX, |value| {
             FOUND.with_borrow_mut(|found| found.push(value.to_owned()));
             None
         })
@@ -38,8 +38,8 @@ static WORLD: LazyLock<World> = LazyLock::new(|| World {
 /// `data` is a `Cookie` header in which the bytes 1 to 4 stand for two tokens and two names.
 ///
 /// # Panics
-/// When another session is found than the first of the cookie's values, or other values
-/// of another cookie than `cookie` finds.
+/// If the session is not that of the first valid value, or if other values of the old cookie are
+/// found than by the independent implementation or the `cookie` crate.
 pub fn cookie(data: &[u8]) {
     let world = &*WORLD;
     let header = expand(data, world);
@@ -68,7 +68,8 @@ fn seen(header: &[u8], found: &[String]) {
         assert!(header.windows(value.len()).any(|part| part == value.as_bytes()));
         assert!(!value.contains(';'));
     }
-    // Another reader, of strings: where it takes white space and strings as we do.
+    // The `cookie` crate reads strings. It treats white space like the library only in headers of
+    // visible ASCII and spaces.
     let text = std::str::from_utf8(header).ok().filter(|text| {
         text.bytes().all(|byte| matches!(byte, b' '..=b'~')) && !text.contains("b1.")
     });

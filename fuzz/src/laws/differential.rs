@@ -1,11 +1,11 @@
-//! The library and the independent implementation accept the same tokens, refuse the
-//! others at the same step, and make the same.
+//! Law: the library and the independent implementation accept the same tokens, refuse the others
+//! at the same step, and make the same tokens.
 
 use std::sync::LazyLock;
 
 use arbitrary::Unstructured;
-use bulla::{KeyRing, SealError, Sealer, Signer};
 use bulla::token::{Opened, RawTokens};
+use bulla::{KeyRing, SealError, Sealer, Signer};
 
 use crate::fixed::{MAX_LIFETIME, PURPOSE, T0, Three, at, keys, name, ring, ring_text, secs};
 use crate::independent::{
@@ -33,14 +33,14 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     }
 });
 
-/// Of the typed readers.
+/// The maximum length of the tokens of the sealer and the signer.
 const LIMIT: usize = 4_000;
 
-/// `data` is a body, which need not be well-formed, who seals it how, what becomes of
-/// it on the way, and when it is read.
+/// `data` has a body, which need not be well-formed, the mode and the key, changes to the token,
+/// and the time at which it is opened.
 ///
 /// # Panics
-/// When the two differ.
+/// If the two implementations differ.
 pub fn differential(data: &[u8]) {
     let mut input = Unstructured::new(data);
     let Ok((mode, now, text, fields)) = token(&mut input) else { return };
@@ -51,7 +51,7 @@ pub fn differential(data: &[u8]) {
     let reader =
         Reader { mode, keys: known, now, max_lifetime: MAX_LIFETIME, max_length: LIMIT, schemas };
     let there = open(&reader, &text).and_then(|opened| {
-        let wanted = opened.fields.schema as usize; // as many bytes as its number, by choice
+        let wanted = opened.fields.schema as usize; // a type has as many bytes as its version
         if opened.fields.payload.len() == wanted { Ok(opened) } else { Err("payload") }
     });
     let here: Result<Opened<Three>, _> = match mode {
@@ -65,7 +65,7 @@ pub fn differential(data: &[u8]) {
             assert_eq!(here.key_id.to_string(), hex(&there.key_id));
             let Three { a, b, c } = here.payload;
             let mut bytes = there.fields.payload;
-            bytes.resize(3, 0); // what the upgrade adds
+            bytes.resize(3, 0); // as the upgrade does
             assert_eq!(bytes, [a, b, c]);
         }
         (Err(here), Err(there)) => assert_eq!(name(&here), there),
@@ -89,10 +89,10 @@ pub fn differential(data: &[u8]) {
     }
 }
 
-/// What the library makes is, to the byte, what the format says.
+/// Checks that the library makes the token that the format requires, byte by byte if it is signed.
 fn made_alike(mode: Mode, raw: &RawTokens, fields: &Fields, now: u64) {
     static RING: LazyLock<crate::independent::RingText> =
-        LazyLock::new(|| read_ring(ring_text().as_bytes()).expect("it is a ring"));
+        LazyLock::new(|| read_ring(ring_text().as_bytes()).expect("the text is a ring"));
     let fields = Fields { issued_at: now, ..fields.clone() };
     let made = raw.make(&fields.payload, fields.schema, secs(fields.lifetime), at(now));
     let token = match made {
@@ -111,7 +111,7 @@ fn made_alike(mode: Mode, raw: &RawTokens, fields: &Fields, now: u64) {
 
 type Case = (Mode, u64, Vec<u8>, Option<Fields>);
 
-/// A token that has been made by the independent implementation, and then changed.
+/// Makes a token with the independent implementation and changes it.
 fn token(input: &mut Unstructured<'_>) -> arbitrary::Result<Case> {
     let (flags, key): (u8, u8) = input.arbitrary()?;
     let flag = |bit: u8| flags & 1 << bit != 0;
@@ -144,7 +144,7 @@ fn token(input: &mut Unstructured<'_>) -> arbitrary::Result<Case> {
         let mut body = varint(fields.issued_at);
         body.extend(varint(fields.lifetime));
         body.extend(varint(fields.schema.into()));
-        // Most often the true length.
+        // In most cases, this is the true length.
         let length = (fields.payload.len() as u64).saturating_add_signed((more / 32).into());
         body.extend(varint(length));
         body.extend(&fields.payload);

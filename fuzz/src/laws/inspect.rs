@@ -1,5 +1,5 @@
-//! Whatever a token holds, the tool's page of it steers no terminal, and says that it
-//! opens only if it does.
+//! Law: for any token, the page of `bulla inspect` has no character that controls a terminal, and
+//! says that the token opens only if it does.
 
 use std::sync::LazyLock;
 
@@ -16,7 +16,7 @@ const PURPOSE: &str = "fuzz.example/inspect";
 
 struct World {
     ring: KeyRing,
-    /// As a plain token, as a session's state, as its renewal.
+    /// The keys for a plain token, for the state token of a session, and for its renewal token.
     keys: [Key; 3],
 }
 
@@ -26,10 +26,11 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     World { ring: ring(), keys }
 });
 
-/// `data` is a token's text, or what it is made of.
+/// `data` is the text of a token, or the parts from which a token is made.
 ///
 /// # Panics
-/// When the page has a character that is not for showing, or says what is not so.
+/// If the page has a character that controls a terminal, or is wrong about whether the token
+/// opens.
 pub fn inspect(data: &[u8]) {
     let mut input = Unstructured::new(data);
     let world = &*WORLD;

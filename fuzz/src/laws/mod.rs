@@ -1,4 +1,4 @@
-//! The laws, one a file.
+//! The laws, one per file.
 
 mod cookie;
 mod differential;
@@ -19,10 +19,10 @@ pub use pieces::pieces;
 pub use ring::ring;
 pub use token::token;
 
-/// A law.
+/// A law: a function that panics if an input violates it.
 pub type Law = fn(&[u8]);
 
-/// All of them, by the names of their targets.
+/// All laws, with the names of their fuzz targets.
 pub const ALL: [(&str, Law); 8] = [
     ("token", token),
     ("open", open),

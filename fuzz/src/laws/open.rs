@@ -1,5 +1,5 @@
-//! A token opens if and only if its text is what was made, under the key, for the
-//! purpose, in the mode and within the time that it was made for.
+//! Law: a token opens if and only if its text is unchanged and it is opened with the key, for the
+//! purpose, in the mode and within the lifetime with which it was made.
 
 use std::sync::LazyLock;
 
@@ -17,14 +17,15 @@ struct World {
     key: Key,
     right: [RawTokens; 2],
     other_purpose: [RawTokens; 2],
-    /// Every key but the one.
+    /// Rings without that key.
     other_keys: [RawTokens; 2],
 }
 
 static WORLD: LazyLock<World> = LazyLock::new(|| {
-    let others: KeyRing = [2, 3, 4].map(key_text).join("\n").parse().expect("the keys are fit");
+    let others: KeyRing = [2, 3, 4].map(key_text).join("\n").parse().expect("the keys are valid");
     let both = |ring: &KeyRing, purpose| {
-        [bulla::token::Mode::Sealed, bulla::token::Mode::Signed].map(|mode| RawTokens::new(ring, mode, purpose))
+        [bulla::token::Mode::Sealed, bulla::token::Mode::Signed]
+            .map(|mode| RawTokens::new(ring, mode, purpose))
     };
     World {
         key: Key::new(&key_bytes(1), PURPOSE.as_bytes()),
@@ -34,10 +35,10 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     }
 });
 
-/// `data` is what a token holds, when it is read, and what becomes of it on the way.
+/// `data` has the fields of a token, the time at which it is opened, and changes to its text.
 ///
 /// # Panics
-/// When a token opens that was not made, or one that was made does not.
+/// If a changed token opens, or if an unchanged token does not.
 pub fn open(data: &[u8]) {
     let _ = run(&mut Unstructured::new(data));
 }
@@ -59,7 +60,7 @@ fn run(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     };
     let body = fields.body(usize::from(bucket.max(1)));
     let made = make(mode, &world.key, &nonce, &body);
-    // Another good one, to be spliced with.
+    // Another valid token, of which changes take parts.
     let other_fields = Fields { payload: b"other".to_vec(), ..fields.clone() };
     let other_body = other_fields.body(usize::from(bucket.max(1)));
     let other = make(mode, &world.key, &[!nonce[0]; 24], &other_body);
@@ -82,7 +83,7 @@ fn run(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
         (Err(_), None) => {}
         (opened, _) => panic!("{opened:?} of {}", String::from_utf8_lossy(&text)),
     }
-    // The prefix may have been changed to the other mode's.
+    // A change may have replaced the prefix by that of the other mode.
     assert!(world.right[cross].authenticate(&text).is_err());
     for tokens in world.other_purpose.iter().chain(&world.other_keys) {
         assert!(tokens.authenticate(&text).is_err());

@@ -1,13 +1,13 @@
-//! A payload that was written is read as itself, and whatever else is read is written
-//! and read as itself.
+//! Law: a value is the same after it was encoded and decoded. This also holds for values that were
+//! decoded from arbitrary bytes.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::LazyLock;
 
 use arbitrary::{Arbitrary, Unstructured};
-use bulla::{KeyRing, Payload, Signer};
 use bulla::token::{Mode, RawTokens, read_unverified};
+use bulla::{KeyRing, Payload, Signer};
 use serde::{Deserialize, Serialize};
 
 use crate::fixed::{T0, at, ring, secs};
@@ -59,10 +59,10 @@ fn tokens<P: Payload>(ring: &KeyRing) -> (Signer<P>, RawTokens) {
     (Signer::new(ring, secs(60)), RawTokens::new(ring, Mode::Signed, P::PURPOSE))
 }
 
-/// `data` is a payload's bytes, or what a value is made of.
+/// `data` is the bytes of a payload, or the parts from which a value is made.
 ///
 /// # Panics
-/// When a value that was read back is another.
+/// If a value differs after it was encoded and decoded.
 pub fn payload(data: &[u8]) {
     let Some((kind, rest)) = data.split_first() else { return };
     let world = &*WORLD;
@@ -80,12 +80,12 @@ pub fn payload(data: &[u8]) {
 }
 
 fn comes_back<P: Payload + Debug + PartialEq>(signer: &Signer<P>, value: &P) {
-    // What is too long for a token is refused, and nothing is made.
+    // A value that is too long for a token is rejected.
     let Ok(token) = signer.sign_at(value, at(T0)) else { return };
     assert_eq!(signer.verify_at(&token, at(T0)).expect("it was signed").payload, *value);
 }
 
-/// The token around bytes that read as a value.
+/// Makes a token of these bytes. Returns it if they decode as a value.
 fn read<P: Payload + Debug + PartialEq>(
     (signer, raw): &(Signer<P>, RawTokens),
     bytes: &[u8],

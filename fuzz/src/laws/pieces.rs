@@ -1,4 +1,5 @@
-//! A token that was split is joined to itself, and pieces never to what was not split.
+//! Law: the pieces of a split token are joined to the same token, and pieces never become a token
+//! that was not split.
 
 use std::sync::LazyLock;
 
@@ -14,12 +15,12 @@ const NAME: &str = "__Host-session";
 struct World {
     sessions: Sessions<State>,
     planted: Vec<Planted>,
-    /// The cookies of each.
+    /// The cookies of each session.
     cookies: Vec<Vec<(String, String)>>,
 }
 
 static WORLD: LazyLock<World> = LazyLock::new(|| {
-    // In one cookie, in two (twice), in three.
+    // These need one cookie, two cookies (twice) and three cookies.
     let all = [(1, 10), (2, 4_000), (3, 4_000), (4, 5_800)];
     let planted: Vec<Planted> =
         all.iter().map(|(number, len)| planted(NAME, *number, *len)).collect();
@@ -33,10 +34,11 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     }
 });
 
-/// `data` says which pieces come in which order under which names, and what is changed.
+/// `data` says which pieces are sent, in which order, under which names and with which changes.
 ///
 /// # Panics
-/// When the session that is found is not the first whose pieces are all there.
+/// If the session is not the first whose pieces are complete, or if incomplete pieces are not
+/// left alone.
 pub fn pieces(data: &[u8]) {
     let mut input = Unstructured::new(data);
     let header = header(&mut input).unwrap_or_default();
@@ -49,9 +51,9 @@ pub fn pieces(data: &[u8]) {
     });
     assert_eq!(session.info().map(|info| info.id), expected.map(|planted| planted.id));
     if tokens.is_empty() {
-        // Another server may know what to do with the pieces.
+        // Another server may be able to read the pieces.
         let writes = session.commit().into_iter().any(|line| line.name == "set-cookie");
-        assert!(!writes, "without a whole set or token all is left alone");
+        assert!(!writes, "incomplete pieces must be left alone");
     }
 
     if data.len() >= 2 && data[0] == 0xff {
@@ -60,7 +62,7 @@ pub fn pieces(data: &[u8]) {
     }
 }
 
-/// What the library splits, here and there.
+/// Checks that both implementations split a token in the same way, and that both join it.
 fn splits_and_joins(len: usize) {
     let world = &*WORLD;
     let session = world.sessions.load_at(at(T0), |_| None::<&[u8]>);
@@ -97,7 +99,7 @@ fn header(input: &mut Unstructured<'_>) -> arbitrary::Result<Vec<u8>> {
         let (mut name, mut value) = (name.clone(), value.clone().into_bytes());
         match kind % 8 {
             0..=3 => {}
-            // In the head, where every byte counts.
+            // Changes a byte in the head of the piece, where every byte has a meaning.
             4 => {
                 let (at, byte): (u8, u8) = input.arbitrary()?;
                 value[usize::from(at) % 16] = byte;

@@ -1,5 +1,5 @@
-//! A ring's text is read as the specification says, written back as the same ring, and
-//! never repeated by an error.
+//! Law: the text of a ring is read as the specification says and written back as the same ring. No
+//! error repeats a part of the text.
 
 use std::sync::LazyLock;
 
@@ -9,15 +9,15 @@ use bulla::keys::RingError;
 use crate::fixed::{at, key_text};
 use crate::independent::read_ring;
 
-/// Those that the seeds are made of, without prefix and id.
+/// The keys in the seeds, as base64url without prefix and id.
 static SECRETS: LazyLock<Vec<String>> =
     LazyLock::new(|| (1..=6).map(|number| key_text(number)[12..55].to_owned()).collect());
 
-/// `data` is a ring's text.
+/// `data` is the text of a ring.
 ///
 /// # Panics
-/// When the two implementations differ, when the text that is written is another
-/// ring's, or when an error holds a part of a key.
+/// If the two implementations differ, if the text that is written is that of another ring, or if
+/// an error contains a part of a key.
 pub fn ring(data: &[u8]) {
     let (here, there) = (KeyRing::try_from(data), read_ring(data));
     let (ring, there) = match (here, there) {
@@ -43,10 +43,11 @@ pub fn ring(data: &[u8]) {
     assert_eq!(shown, expected);
 
     let text = ring.expose_text();
-    let again: KeyRing = text.parse().expect("a ring's own text is read");
+    let again: KeyRing = text.parse().expect("a ring reads its own text");
     assert_eq!(again.expose_text(), text);
     assert_eq!(format!("{again:?}"), format!("{ring:?}"));
-    // At every instant at which something changes, and just before it.
+    // Compares the primary key at each time at which a key starts or retires, and one second
+    // before.
     let changes = there.entries.iter().flat_map(|entry| [entry.primary_from, entry.open_until]);
     for change in changes.flatten() {
         for now in [change.saturating_sub(1), change] {
@@ -59,8 +60,8 @@ pub fn ring(data: &[u8]) {
     assert!(SECRETS.iter().all(|secret| !debug.contains(&secret[..8])));
 }
 
-/// An error is `Copy` and `'static`, so that no text can be in it; what it shows is held
-/// against the keys that the input may have.
+/// Checks that the messages of an error contain no part of a key. The error is `Copy` and
+/// `'static`, so it cannot contain an owned text.
 fn tells_no_secret<E: Copy + 'static + std::fmt::Display + std::fmt::Debug>(error: E) {
     let shown = format!("{error} {error:?}");
     for secret in &*SECRETS {

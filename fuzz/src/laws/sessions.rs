@@ -1,5 +1,5 @@
-//! Sessions that are the same in every run: their tokens are made by the independent
-//! implementation, whose nonces are chosen.
+//! Sessions that are the same in every run. The independent implementation makes their tokens with
+//! fixed nonces.
 
 use bulla::Payload;
 use bulla::session::SessionId;
@@ -15,13 +15,13 @@ pub(crate) struct State {
     pub(crate) text: String,
 }
 
-/// A session that began at `T0`.
+/// A session that started at `T0`.
 pub(crate) struct Planted {
     pub(crate) id: SessionId,
     pub(crate) token: String,
 }
 
-/// The session with this number, whose state is a text of `len` letters (spec section 9).
+/// Makes the session with this number. Its state is a text of `len` letters (spec section 9).
 pub(crate) fn planted(cookie: &str, number: u8, len: usize) -> Planted {
     let id = [number; 16];
     let mut payload = id.to_vec();

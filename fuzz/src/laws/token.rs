@@ -1,15 +1,15 @@
-//! Whatever is read without a key is written back as the same text.
+//! Law: what is read from a token without a key can be written back as the same text.
 
 use bulla::token::{Mode, Visible, read_unverified_raw};
 
 use crate::fixed::name;
 use crate::independent::{Fields, from_base64url, to_base64url, unverified};
 
-/// `data` is a token's text.
+/// `data` is the text of a token.
 ///
 /// # Panics
-/// When what was read is not spelled as it was, or the other implementation reads
-/// something else.
+/// If the text that is written back differs, or if the independent implementation reads something
+/// else.
 pub fn token(data: &[u8]) {
     let visible = Visible::of(data);
     if let Ok(visible) = visible {
@@ -37,7 +37,7 @@ pub fn token(data: &[u8]) {
             };
             assert_eq!(fields, there);
             let visible = visible.expect("what can be read can be seen");
-            // From its parts alone, but for the mac, which only a key could make.
+            // Writes the token from its parts. The mac is copied, because making it needs the key.
             let mut body = fields.body(1);
             assert!(body.len() <= visible.body_len);
             body.resize(visible.body_len, 0);
