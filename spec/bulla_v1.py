@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """The bulla token format, version 1: reference implementation and test vectors.
 
-Written from ``bulla-v1.md`` alone and kept in its order; every function names
-the section that it follows ("spec 7" is section 7). It is made to be read and
-to be compared with. It is not made for production: decoding keys and tokens
-takes a time that depends on their content.
+Written from ``bulla-v1.md`` alone and in the same order; every function names the
+section that it follows ("spec 7" is section 7). It is for reading and for comparison
+with other implementations, not for production: the time to decode a key or a token
+depends on its content.
 
 As a module:
 
@@ -12,7 +12,7 @@ As a module:
     token = seal(ring, b"shop.example/reset-link", b"account 4711", now=now, lifetime=900)
     opened = open_sealed(token, ring, b"shop.example/reset-link", now=now, schemas=[1])
 
-A reader that refuses a token raises ``Refused`` with the name of the failed
+If a token is refused, the reader raises ``Refused`` with the name of the failed
 step of spec 7. As a command, see ``python3 bulla_v1.py --help``.
 """
 
@@ -59,15 +59,15 @@ SHORTEST = {SEALED: 48, SIGNED: 40}
 
 
 class Malformed(ValueError):
-    """Bytes or text that are not what they should be."""
+    """Bytes or text that are malformed."""
 
 
 class CannotMake(ValueError):
-    """A token that a maker must not or cannot make (spec 4 to 6)."""
+    """The maker must not or cannot make a token (spec 4 to 6)."""
 
 
 class Refused(Exception):
-    """A token that a reader refuses; ``name`` is that of spec 7."""
+    """A reader refuses a token. ``name`` is that of the failed step (spec 7)."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -75,7 +75,7 @@ class Refused(Exception):
 
 
 class KeyRefused(Exception):
-    """A key that spec 3 refuses; ``name`` is that of ``key-text.json`` (spec 10)."""
+    """A key is refused (spec 3). ``name`` is that of ``key-text.json`` (spec 10)."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -83,7 +83,7 @@ class KeyRefused(Exception):
 
 
 class RingRefused(Exception):
-    """A ring text that spec 8 refuses, with its line; 0 is the text as a whole."""
+    """A ring text is refused at a line (spec 8). Line 0 is the text as a whole."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(f"line {line}: {reason}" if line else reason)
@@ -94,12 +94,12 @@ class RingRefused(Exception):
 
 
 def to_base64url(data: bytes) -> str:
-    """base64url without padding (spec 2)."""
+    """Encodes bytes as base64url without padding (spec 2)."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
 def from_base64url(text: str) -> bytes:
-    """The bytes of the only spelling that spec 2 admits."""
+    """Decodes base64url in the only encoding that spec 2 allows."""
     if not re.fullmatch(r"[A-Za-z0-9_-]*", text) or len(text) % 4 == 1:
         raise Malformed("not base64url without padding")
     data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
@@ -109,7 +109,7 @@ def from_base64url(text: str) -> bytes:
 
 
 def to_varint(number: int) -> bytes:
-    """varint(number), spec 2."""
+    """Encodes varint(number) (spec 2)."""
     if not 0 <= number < 2**64:
         raise CannotMake("the number does not fit 64 bits")
     groups = bytearray()
@@ -121,7 +121,7 @@ def to_varint(number: int) -> bytes:
 
 
 def take_varint(data: bytes) -> tuple[int, bytes]:
-    """The varint at the beginning of ``data``, and what follows it (spec 2)."""
+    """Returns the varint at the start of ``data`` and the bytes after it (spec 2)."""
     number = 0
     for index, byte in enumerate(data[:10]):
         number |= (byte & 0x7F) << (7 * index)
@@ -136,7 +136,7 @@ def take_varint(data: bytes) -> tuple[int, bytes]:
 
 
 def hkdf(key: bytes, info: bytes, length: int) -> bytes:
-    """HKDF(key, info, length), spec 2: RFC 5869 with SHA-256 and no salt."""
+    """HKDF(key, info, length) (spec 2): RFC 5869 with SHA-256 and no salt."""
     pseudorandom_key = hmac.digest(bytes(32), key, "sha256")
     output = block = b""
     counter = 0
@@ -152,7 +152,7 @@ def hkdf(key: bytes, info: bytes, length: int) -> bytes:
 
 @dataclass(frozen=True)
 class Key:
-    """32 uniformly random bytes and what is derived from them (spec 3)."""
+    """A key of 32 uniformly random bytes, and the values derived from it (spec 3)."""
 
     secret: bytes
 
@@ -176,7 +176,7 @@ class Key:
 
     @classmethod
     def parse(cls, text: str, *, allow_example_keys: bool = False) -> Key:
-        """The key of a key text, if neither spec 3.1 nor spec 3.2 refuses it."""
+        """Reads a key text. Raises ``KeyRefused`` as spec 3.1 and 3.2 require."""
         shape = re.fullmatch(r"bulla-key-1\.([A-Za-z0-9_-]{43})\.([0-9a-f]{8})", text)
         if not shape:
             raise KeyRefused("malformed")
@@ -194,7 +194,7 @@ class Key:
 
 
 def checked_purpose(purpose: bytes) -> bytes:
-    """The purpose, if spec 3 allows it; what an extension adds after 00 is not looked at."""
+    """Returns the purpose if spec 3 allows it. The bytes after 00 are not checked."""
     stem = purpose.split(b"\0", 1)[0]
     if not 1 <= len(stem) <= 255 or not all(0x21 <= byte <= 0x7E for byte in stem):
         raise ValueError("a purpose is 1 to 255 bytes, each from 0x21 to 0x7E")
@@ -202,7 +202,7 @@ def checked_purpose(purpose: bytes) -> bytes:
 
 
 def has_low_entropy(secret: bytes) -> bool:
-    """Whether rule 1, 2 or 3 of spec 3.2 holds."""
+    """Whether rule 1, 2 or 3 of spec 3.2 refuses the key."""
     differences = {(after - before) % 256 for before, after in zip(secret, secret[1:])}
     return (
         len(set(secret)) < 16
@@ -212,7 +212,7 @@ def has_low_entropy(secret: bytes) -> bool:
 
 
 def example_key(number: int) -> Key:
-    """One of the example keys of spec 3.2, rule 4; those are numbered from 1 to 16."""
+    """The example key with this number, 1 to 16 (spec 3.2, rule 4)."""
     return Key(hashlib.sha256(b"bulla/1 example key %d" % number).digest())
 
 
@@ -244,7 +244,7 @@ class Body:
 
     @classmethod
     def decode(cls, data: bytes) -> Body:
-        """Step 7 of spec 7."""
+        """Decodes a body: step 7 of spec 7."""
         issued_at, data = take_varint(data)
         lifetime, data = take_varint(data)
         schema, data = take_varint(data)
@@ -258,14 +258,14 @@ class Body:
         return cls(issued_at, lifetime, schema, data[:length], data[length:])
 
     def unpadded(self) -> bytes:
-        """The body without its padding, which is the copy of spec 9."""
+        """The body without its padding: the copy of spec 9."""
         return Body(self.issued_at, self.lifetime, self.schema, self.payload).encode()
 
 
 def make_body(
     payload: bytes, *, issued_at: int, lifetime: int, schema: int = 1, bucket: int = 1
 ) -> bytes:
-    """A body as a maker writes it: lifetime shortened, padded to the bucket (spec 4)."""
+    """Makes a body: shortens the lifetime if necessary, and pads to the bucket (spec 4)."""
     if not 0 <= issued_at <= LAST_SECOND:
         raise CannotMake("the time of issue is out of range")
     if lifetime < 0:
@@ -322,7 +322,7 @@ def seal(
     bucket: int = 1,
     nonce: bytes | None = None,
 ) -> str:
-    """A sealed token (spec 5). Only tests bring a nonce."""
+    """Makes a sealed token (spec 5). Only tests pass a nonce."""
     key = primary_key(ring, now)
     nonce = os.urandom(NONCE_LENGTH) if nonce is None else nonce
     body = make_body(payload, issued_at=now, lifetime=lifetime, schema=schema, bucket=bucket)
@@ -330,7 +330,7 @@ def seal(
 
 
 def primary_key(ring: Ring, now: int) -> Key:
-    """Step 1 of spec 5 and of spec 6."""
+    """The primary key: step 1 of spec 5 and of spec 6."""
     key = ring.primary_at(now)
     if key is None:
         raise CannotMake("no key of the ring is primary now")
@@ -338,7 +338,7 @@ def primary_key(ring: Ring, now: int) -> Key:
 
 
 def checked_length(token: str) -> str:
-    """The token, if it is not longer than spec 4 lets a maker make it."""
+    """Returns the token, unless it is longer than spec 4 allows."""
     if len(token) > LONGEST_TOKEN:
         raise CannotMake("the token is too long")
     return token
@@ -383,7 +383,7 @@ def sign(
     schema: int = 1,
     bucket: int = 1,
 ) -> str:
-    """A signed token (spec 6)."""
+    """Makes a signed token (spec 6)."""
     key = primary_key(ring, now)
     body = make_body(payload, issued_at=now, lifetime=lifetime, schema=schema, bucket=bucket)
     return checked_length(sign_body(key, purpose, body).text())
@@ -394,7 +394,7 @@ def sign(
 
 @dataclass(frozen=True)
 class Opened:
-    """What a token says, once every step of spec 7 has passed."""
+    """The content of a token after every step of spec 7 has passed."""
 
     key_id: bytes
     issued_at: int
@@ -414,7 +414,7 @@ def open_token(
     max_lifetime: int | None = None,
     max_length: int = LONGEST_TOKEN,
 ) -> Opened:
-    """Steps 1 to 13 of spec 7. Step 14, decoding the payload, is the caller's."""
+    """Steps 1 to 13 of spec 7. The caller decodes the payload (step 14)."""
     raw = read_text(mode, token, max_length)
     entry = find_key(ring, raw)
     body = authenticate(mode, entry.key, purpose, raw)
@@ -425,12 +425,12 @@ def open_token(
 
 
 def open_sealed(token: str, ring: Ring, purpose: bytes, **reader: Any) -> Opened:
-    """Opens a sealed token; ``reader`` is the rest of what ``open_token`` takes (spec 7)."""
+    """Opens a sealed token (spec 7). ``reader`` has the other arguments of ``open_token``."""
     return open_token(SEALED, token, ring, purpose, **reader)
 
 
 def verify(token: str, ring: Ring, purpose: bytes, **reader: Any) -> Opened:
-    """Verifies a signed token; ``reader`` is the rest of what ``open_token`` takes (spec 7)."""
+    """Verifies a signed token (spec 7). ``reader`` has the other arguments of ``open_token``."""
     return open_token(SIGNED, token, ring, purpose, **reader)
 
 
@@ -458,7 +458,7 @@ def find_key(ring: Ring, raw: bytes) -> Entry:
 
 
 def authenticate(mode: str, key: Key, purpose: bytes, raw: bytes) -> bytes:
-    """Step 6 of spec 7; answers the body."""
+    """Step 6 of spec 7. Returns the body."""
     if mode == SEALED:
         return decrypt(key, purpose, raw)
     return check_mac(key, purpose, raw)
@@ -501,7 +501,7 @@ def check_key_opens(entry: Entry, now: int) -> None:
 def check_body(
     body: Body, now: int, schemas: Sequence[int], max_lifetime: int | None = None
 ) -> int:
-    """Steps 9 to 13 of spec 7; answers when the token expires for this reader."""
+    """Steps 9 to 13 of spec 7. Returns the time at which the token expires for this reader."""
     if body.issued_at > now + SECONDS_AHEAD:
         raise Refused("not-yet-valid")
     lifetime = body.lifetime if max_lifetime is None else min(body.lifetime, max_lifetime)
@@ -525,7 +525,7 @@ MOST_KEYS = 64
 
 @dataclass(frozen=True)
 class Entry:
-    """A key of a ring, with the times that its line names (spec 8)."""
+    """A key of a ring and the times on its line (spec 8)."""
 
     key: Key
     primary_from: int | None = None
@@ -540,7 +540,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Ring:
-    """Keys in the order in which they are listed (spec 8)."""
+    """The keys of a ring, in the order of its lines (spec 8)."""
 
     entries: tuple[Entry, ...]
 
@@ -548,13 +548,13 @@ class Ring:
         return next((entry for entry in self.entries if entry.key.id == key_id), None)
 
     def primary_at(self, now: int) -> Key | None:
-        """The primary key (spec 8): of several with the same start, the one listed first."""
+        """The primary key (spec 8). If several have the same start, the first is primary."""
         able = [e for e in self.entries if e.starts_at() <= now and e.opens_at(now)]
         return max(able, key=Entry.starts_at).key if able else None
 
     @classmethod
     def parse(cls, text: bytes, *, allow_example_keys: bool = False) -> Ring:
-        """The ring of a ring text, or ``RingRefused``."""
+        """Reads a ring text. Raises ``RingRefused`` as spec 8 requires."""
         entries: dict[bytes, Entry] = {}
         for number, line in enumerate(ring_lines(text), start=1):
             if entry := parse_ring_line(number, line, allow_example_keys):
@@ -569,7 +569,7 @@ class Ring:
 
 
 def ring_lines(text: bytes) -> list[str]:
-    """The lines of a ring text (spec 8): LF, CRLF and ``;`` end one."""
+    """The lines of a ring text (spec 8). LF, CRLF and ``;`` end a line."""
     if len(text) > LONGEST_RING_TEXT:
         raise RingRefused(0, "the text is too long")
     try:
@@ -583,7 +583,7 @@ def ring_lines(text: bytes) -> list[str]:
 
 
 def parse_ring_line(number: int, line: str, allow_example_keys: bool) -> Entry | None:
-    """The entry of one line of a ring text, if it has one (spec 8)."""
+    """The entry of one line of a ring text, or None (spec 8)."""
     words = line.split("#", 1)[0].strip(" \t")
     if not words:
         return None
@@ -641,7 +641,7 @@ BEARER_CHANNEL = b"bearer"
 
 
 def cookie_channel(cookie_name: str) -> bytes:
-    """The channel of a session in cookies; the name is that of the state token (spec 9)."""
+    """The channel of a session in cookies, by the name of the state cookie (spec 9)."""
     return b"cookie\0" + cookie_name.encode()
 
 
@@ -678,7 +678,7 @@ class Followed:
 
 @dataclass(frozen=True)
 class StatePayload:
-    """The payload of a state token (spec 9). An optional field that is not there is None."""
+    """The payload of a state token (spec 9). An absent field is None."""
 
     session_id: bytes
     started_at: int
@@ -754,7 +754,7 @@ class StatePayload:
 
 
 def take_bytes(octets: bytes, length: int) -> tuple[bytes, bytes]:
-    """The first octets, and the rest."""
+    """Returns the first ``length`` octets and the rest."""
     if len(octets) < length:
         raise Malformed
     return octets[:length], octets[length:]
@@ -762,7 +762,7 @@ def take_bytes(octets: bytes, length: int) -> tuple[bytes, bytes]:
 
 @dataclass(frozen=True)
 class StateCopy:
-    """The copy in a renewal token, and the state token that it stands for (spec 9)."""
+    """The copy in a renewal token, with the fingerprint of its state token (spec 9)."""
 
     fingerprint: bytes
     body: bytes
@@ -814,17 +814,17 @@ PIECE = re.compile(r"p1\.([0-3])([2-4])\.([A-Za-z0-9_-]{8})\.([A-Za-z0-9_.-]+)")
 
 
 def piece_names(cookie_name: str) -> list[str]:
-    """The four names in which a token travels (spec 9.2)."""
+    """The names of the four cookies of a split token (spec 9.2)."""
     return [cookie_name] + [f"{cookie_name}-{index}" for index in range(1, MOST_PIECES)]
 
 
 def piece_digest(token: str) -> str:
-    """The digest that the pieces of a token name (spec 9.2)."""
+    """The digest in the pieces of a token (spec 9.2)."""
     return to_base64url(hashlib.sha256(token.encode("ascii")).digest()[:6])
 
 
 def split_token(cookie_name: str, token: str) -> dict[str, str]:
-    """The cookies of a token that does not fit one (spec 9.2)."""
+    """Splits a token that does not fit one cookie (spec 9.2)."""
     names = piece_names(cookie_name)
     digest = piece_digest(token)
     room = LONGEST_COOKIE - len(names[-1]) - len(f"p1.00.{digest}.")
@@ -838,7 +838,7 @@ def split_token(cookie_name: str, token: str) -> dict[str, str]:
 
 
 def join_pieces(cookie_name: str, cookies: dict[str, str]) -> str | None:
-    """The token of the one complete set of pieces among the cookies, if any (spec 9.2)."""
+    """Joins the complete set of pieces among the cookies, if there is one (spec 9.2)."""
     sets: dict[tuple[int, str], dict[int, str]] = {}
     for index, name in enumerate(piece_names(cookie_name)):
         piece = PIECE.fullmatch(cookies.get(name, ""))
@@ -853,8 +853,8 @@ def join_pieces(cookie_name: str, cookies: dict[str, str]) -> str | None:
 
 # --- 10. Vectors: answers -----------------------------------------------------------------
 #
-# For each file, a function answers a vector's fields from those that are its input. The
-# vectors are checked with these, and most are made with them.
+# For each file, a function computes the fields of a vector from its input fields. These
+# functions check all vectors and make most of them.
 
 Vector = dict[str, Any]
 
@@ -889,7 +889,7 @@ def answer_key_text(vector: Vector) -> Vector:
 
 
 def answer_seal(vector: Vector) -> Vector:
-    """A vector of seal.json (spec 5). ``lifetime`` is the one that the maker is asked for."""
+    """A vector of seal.json (spec 5). ``lifetime`` is the requested lifetime."""
     key, purpose, body = made_from(vector)
     token = seal_body(key, purpose, bytes.fromhex(vector["nonce"]), body)
     return {
@@ -905,7 +905,7 @@ def answer_seal(vector: Vector) -> Vector:
 
 
 def answer_sign(vector: Vector) -> Vector:
-    """A vector of sign.json (spec 6). ``lifetime`` is the one that the maker is asked for."""
+    """A vector of sign.json (spec 6). ``lifetime`` is the requested lifetime."""
     key, purpose, body = made_from(vector)
     token = sign_body(key, purpose, body)
     return {
@@ -945,7 +945,7 @@ def answer_open(vector: Vector) -> Vector:
 
 
 def open_fields(vector: Vector) -> Vector:
-    """What a reader answers to the input of a vector of open.json (spec 7)."""
+    """The result of a reader for the input of a vector of open.json (spec 7)."""
     try:
         opened = open_token(
             vector["mode"],
@@ -1135,7 +1135,7 @@ EXTENDED_PURPOSE = state_purpose(b"shop.example/session", cookie_channel("__Host
 
 
 def octets(seed: str, length: int) -> bytes:
-    """Bytes that look random and depend on nothing but the seed."""
+    """Bytes that look random and depend only on the seed."""
     blocks = range(-(-length // 32))
     return b"".join(
         hashlib.sha256(f"bulla/1 vector {seed} {block}".encode()).digest() for block in blocks
@@ -1147,7 +1147,7 @@ def nonce_of(name: str) -> bytes:
 
 
 def vector_key(seed: str) -> Key:
-    """A key that spec 3.2 does not refuse, although it is as public as the example keys."""
+    """A key that spec 3.2 accepts, although it is as public as the example keys."""
     return Key(octets(f"key {seed}", KEY_LENGTH))
 
 
@@ -1277,13 +1277,13 @@ def low_entropy_key_texts() -> Iterator[Vector]:
 
 
 def key_of_distinct_bytes(count: int) -> Key:
-    """A key with that many distinct bytes, 15 or 16, and many distinct differences."""
+    """A key with ``count`` distinct bytes (15 or 16) and many distinct differences."""
     distinct = bytes(dict.fromkeys(octets("distinct bytes", 64)))[:count]
     return Key((distinct + distinct[::-1] + distinct[::3])[:KEY_LENGTH])
 
 
 def key_of_differences(differences: Sequence[int]) -> Key:
-    """A key whose bytes are all distinct, with these differences of neighbours in turn."""
+    """A key of distinct bytes whose neighbours differ by these differences in turn."""
     secret = [0]
     while len(secret) < KEY_LENGTH:
         secret.append(secret[-1] + differences[len(secret) % len(differences)])
@@ -1295,14 +1295,14 @@ def printable_secret() -> bytes:
 
 
 def flip_bit(data: bytes, at: int, mask: int = 0x01) -> bytes:
-    """The bytes with one bit of the byte ``at`` flipped; ``at`` may count from the end."""
+    """Returns the bytes with one bit of the byte ``at`` flipped. ``at`` may be negative."""
     changed = bytearray(data)
     changed[at] ^= mask
     return bytes(changed)
 
 
 def next_character(text: str) -> str:
-    """The base64url text with its last character replaced by the one after it."""
+    """Replaces the last character of a base64url text by the next one of the alphabet."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     return text[:-1] + alphabet[alphabet.index(text[-1]) + 1]
 
@@ -1322,7 +1322,7 @@ def sign_vectors() -> Iterator[Vector]:
 
 
 def longest_body(mode: str) -> int:
-    """The length of the body of the longest token that base64url can spell: 8,191 characters."""
+    """The body length of the longest possible token, which has 8,191 characters."""
     return 6_141 - (SHORTEST[mode] - 4)
 
 
@@ -1414,16 +1414,15 @@ USUAL_TOKEN: Vector = {
 
 
 class OpenCases:
-    """Makes the vectors of open.json for one mode. Each is a variation of one usual token,
-    which has padding, and of one usual reader, which opens it."""
+    """Makes the vectors of open.json for one mode. Each varies the usual token, which has
+    padding, and the usual reader, which opens it."""
 
     def __init__(self, mode: str) -> None:
         self.mode = mode
         self.other_mode = SIGNED if mode == SEALED else SEALED
 
     def ok(self, name: str, *, make: Vector | None = None, **reader: Any) -> Vector:
-        """A token that opens: the usual one but for ``make``, for the usual reader but for
-        ``reader``."""
+        """A token that opens. ``make`` changes the usual token, ``reader`` the usual reader."""
         name = f"{self.mode}-ok-{name}"
         made = USUAL_TOKEN | (make or {})
         inputs = self.reader(self.text(self.token(name, made)), reader)
@@ -1448,15 +1447,15 @@ class OpenCases:
         write: Callable[[str], str] = str,
         **reader: Any,
     ) -> Vector:
-        """A token that is refused; ``edit`` changes its bytes and ``write`` its text. (As given,
-        they change nothing.)"""
+        """A token that is refused. ``edit`` changes its bytes and ``write`` its text. By
+        default, they change nothing."""
         name = f"{self.mode}-{expect}-{name}"
         token = edit(self.token(name, USUAL_TOKEN | (make or {})))
         inputs = self.reader(write(self.text(token)), reader)
         return named(name, **inputs, expect=expect)
 
     def token(self, name: str, made: Vector, mode: str | None = None) -> bytes:
-        """The bytes of a token, from a whole ``body`` or from its fields."""
+        """The bytes of a token, made from a ``body`` or from the fields of one."""
         body = made.get("body")
         if body is None:
             fields = ("issued_at", "lifetime", "schema", "bucket")
@@ -1494,7 +1493,7 @@ def ring_line(key: Key, primary_from: int | None = None, open_until: int | None 
 
 
 def instant(at: int) -> str:
-    """A time as spec 8 writes it."""
+    """Formats a time as spec 8 writes it."""
     return (datetime(1970, 1, 1) + timedelta(seconds=at)).isoformat() + "Z"
 
 
@@ -1579,7 +1578,7 @@ def open_ok_keys_and_schemas(cases: OpenCases) -> Iterator[Vector]:
 
 
 def token_of_body_length(cases: OpenCases, more: int) -> Vector:
-    """A token whose body is so many bytes longer than the longest that is allowed."""
+    """A token whose body is this many bytes longer than allowed."""
     length = longest_body(cases.mode) + more
     return {"payload": octets("long", length - 10), "bucket": 1}
 
@@ -1638,7 +1637,7 @@ def refused_encoding(cases: OpenCases) -> Iterator[Vector]:
 
 
 def replaced_once(text: str, character: str, by: str) -> str:
-    """The text with one occurrence of the character replaced, which it has to have."""
+    """Replaces one occurrence of a character, which the text must contain."""
     position = text.index(character)
     return text[:position] + by + text[position + 1 :]
 
@@ -1700,7 +1699,7 @@ def refused_bad_tag(cases: OpenCases) -> Iterator[Vector]:
 
 
 def field_positions(mode: str) -> dict[str, int]:
-    """First and last byte of each field after the key id (spec 4)."""
+    """The first and last byte of each field after the key id (spec 4)."""
     if mode == SIGNED:
         return {"body-first": 4, "body-last": -33, "mac-first": -32, "mac-last": -1}
     return {
@@ -1718,19 +1717,19 @@ VARINT_FIELDS = {
 
 
 def crafted_body(**parts: bytes) -> bytes:
-    """The usual body without padding, with some of its parts replaced."""
+    """The usual body without padding, with some parts replaced."""
     usual = {**VARINT_FIELDS, "payload": OPEN_PAYLOAD, "padding": b""}
     return b"".join((usual | parts).values())
 
 
 def stretched(varint: bytes) -> bytes:
-    """The varint, one byte longer than needed."""
+    """Makes a varint one byte longer than needed."""
     return varint[:-1] + bytes([varint[-1] | 0x80, 0])
 
 
 def overlong(varint: bytes, length: int) -> bytes:
-    """So many bytes that a varint of the same number could begin with. What follows them is
-    above 64 bits, so that a decoder which drops those reads the number."""
+    """The first bytes of a varint of this number. The bytes after them are above 64 bits, so
+    a decoder that drops those bits reads the number."""
     return varint[:-1] + bytes([varint[-1] | 0x80]) + b"\x80" * (length - len(varint))
 
 
@@ -1834,7 +1833,7 @@ def refused_padding(cases: OpenCases) -> Iterator[Vector]:
 
 
 def refused_in_order(cases: OpenCases) -> Iterator[Vector]:
-    """Tokens with two faults, of which the earlier step is named: steps 1 to 7."""
+    """Tokens with two faults. The refusal is that of the earlier step: steps 1 to 7."""
 
     def flip(token: bytes) -> bytes:
         return flip_bit(token, -1)
@@ -1865,7 +1864,7 @@ def refused_in_order(cases: OpenCases) -> Iterator[Vector]:
 
 
 def refused_in_order_of_times(cases: OpenCases) -> Iterator[Vector]:
-    """Tokens with two faults, of which the earlier step is named: steps 8 to 13."""
+    """Tokens with two faults. The refusal is that of the earlier step: steps 8 to 13."""
     ends, early = ISSUED_AT + LIFETIME, ISSUED_AT - 61
     padding = {"body": crafted_body(padding=b"\x01")}
     yield cases.refused(
@@ -1911,7 +1910,7 @@ def ring_vectors() -> Iterator[Vector]:
 def ring_ok(
     name: str, text: str, entries: Sequence[Entry], primary: dict[int, Any] | None = None
 ) -> Vector:
-    """A ring text and what it means; at ``YEAR_2026``, the first key is the primary one."""
+    """A ring text and its content. At ``YEAR_2026``, the first key is primary."""
     primary = {YEAR_2026: entries[0].key} if primary is None else primary
     return named(
         f"ok-{name}",
@@ -1929,7 +1928,7 @@ def ring_refused(name: str, line: int, text: str) -> Vector:
 
 
 def ring_ok_forms() -> Iterator[Vector]:
-    """How keys and lines may be written."""
+    """Ways to write keys and lines."""
     one, two = [Entry(KEY_A)], [Entry(KEY_A), Entry(KEY_B)]
     yield ring_ok("one-key", A, one)
     yield ring_ok("newline-at-the-end", f"{A}\n", one)
@@ -1958,7 +1957,7 @@ def ring_ok_forms() -> Iterator[Vector]:
 
 
 def ring_ok_comments() -> Iterator[Vector]:
-    """What comments may hold and where they may be."""
+    """Contents and places of comments."""
     one = [Entry(KEY_A)]
     starting = [Entry(KEY_A, YEAR_2025)]
     texts = {
@@ -2003,7 +2002,7 @@ def ring_ok_instants() -> Iterator[Vector]:
 
 
 def ring_primaries() -> Iterator[Vector]:
-    """Which key is primary, and when."""
+    """Rings with several keys, and which one is primary when."""
 
     def primaries(name: str, entries: Sequence[Entry], primary: dict[int, Any]) -> Vector:
         lines = [ring_line(entry.key, entry.primary_from, entry.open_until) for entry in entries]
@@ -2050,7 +2049,7 @@ def ring_primaries() -> Iterator[Vector]:
 
 
 def ring_refused_as_a_whole() -> Iterator[Vector]:
-    """Texts that are refused for what they are as a whole."""
+    """Texts that are refused as a whole."""
     yield ring_refused("empty", 0, "")
     yield ring_refused("white-space-only", 0, " \t\n;\r\n ")
     yield ring_refused("comments-only", 0, f"# {A}\n# {B}\n")
@@ -2109,7 +2108,7 @@ def ring_refused_lines() -> Iterator[Vector]:
 
 
 def ring_refused_keys() -> Iterator[Vector]:
-    """Keys that are refused, and those that are there twice."""
+    """Keys that are refused, and keys that occur twice."""
     first, second = map(ring_line, COLLIDING_KEYS)
     texts = {
         "key-twice": (2, f"{A}\n{A}"),
@@ -2291,8 +2290,8 @@ def session_vector(
     validated_after: int | None = None,
     renewal_key: Key = KEY_A,
 ) -> Vector:
-    """A session that began at ``ISSUED_AT`` under key A. The renewal token carries a copy when
-    it is under another key."""
+    """A session that began at ``ISSUED_AT`` under key A. If the renewal token is under another
+    key, it carries a copy."""
     absolute_deadline = min(ISSUED_AT + ABSOLUTE_TIMEOUT, ceiling or LAST_SECOND)
     renewal = renewed_after and {
         "key": renewal_key.secret.hex(),
@@ -2348,7 +2347,7 @@ def pieces_vectors() -> Iterator[Vector]:
 
 
 def token_of_length(name: str, length: int) -> str:
-    """A sealed token of so many characters."""
+    """A sealed token of this length in characters."""
     overhead = SHORTEST[SEALED] - 4 + 10
     payload = octets(f"pieces {name}", (length - 3) * 3 // 4 - overhead)
     body = make_body(payload, issued_at=ISSUED_AT, lifetime=LIFETIME)
@@ -2367,7 +2366,7 @@ def accumulated_vectors() -> Iterator[Vector]:
 
 @dataclass(frozen=True)
 class VectorFile:
-    """One file of vectors: what it is about, how it is made, and how a vector is answered."""
+    """A file of vectors: its description, its vectors, and the functions that check them."""
 
     about: str
     vectors: Callable[[], Iterator[Vector]]
@@ -2376,7 +2375,7 @@ class VectorFile:
 
 
 def reads_back_key(vector: Vector) -> bool:
-    """Whether the key text of a vector of keys.json is read as the key."""
+    """Whether the key text of a vector of keys.json gives the key."""
     return Key.parse(vector["text"], allow_example_keys=True).secret.hex() == vector["key"]
 
 
@@ -2389,8 +2388,8 @@ def opens_signed(vector: Vector) -> bool:
 
 
 def opens(mode: str, vector: Vector, purpose: bytes | None = None, schema: int = 0) -> bool:
-    """Whether a token opens, a second before it was issued, with its payload. (It does even
-    if its lifetime is 0: spec 7, step 10.)"""
+    """Whether a token opens with its payload one second before it was issued. It does even
+    if its lifetime is 0 (spec 7, step 10)."""
     opened = open_token(
         mode,
         vector["token"],
@@ -2403,7 +2402,7 @@ def opens(mode: str, vector: Vector, purpose: bytes | None = None, schema: int =
 
 
 def session_reads_back(vector: Vector) -> bool:
-    """Whether the tokens of a session open, and their payloads are read as what was written."""
+    """Whether the tokens of a session open and their payloads have the written fields."""
     purpose, channel = purpose_and_channel(vector)
     state = StatePayload.decode(bytes.fromhex(vector["payload"]))
     return (
@@ -2427,7 +2426,7 @@ def renewal_reads_back(vector: Vector) -> bool:
 
 
 def copy_stands_for_state(vector: Vector, copy: StateCopy) -> bool:
-    """Whether a copy, judged in place of its state token, is that state token (spec 9)."""
+    """Whether a copy is valid in place of its state token and has its content (spec 9)."""
     body = read_body(copy.body)
     check_body(body, vector["issued_at"], [vector["schema"]])
     return (
@@ -2517,7 +2516,7 @@ def write_vectors(directory: Path) -> None:
 
 
 def check_vectors(directory: Path) -> bool:
-    """Checks all files of spec 10; whether they agree with this implementation."""
+    """Checks all files of spec 10. Returns whether they agree with this implementation."""
     agreed = True
     for file_name, file in VECTOR_FILES.items():
         content = json.loads((directory / file_name).read_text(encoding="utf-8"))
@@ -2535,7 +2534,7 @@ def check_vectors(directory: Path) -> bool:
 
 
 def mismatches(file: VectorFile, vector: Vector) -> list[str]:
-    """What a vector says otherwise than this implementation answers to its input."""
+    """The fields in which a vector differs from this implementation."""
     try:
         answer = {"name": vector["name"]} | file.answer(vector)
         fields = [f for f in {**vector, **answer} if vector.get(f, ...) != answer.get(f, ...)]
@@ -2617,8 +2616,8 @@ def answer_lines(answer: Callable[[Vector], Vector]) -> int:
 
 
 def seal_line(vector: Vector) -> Vector:
-    """The token for the input of a vector of seal.json or sign.json, which may have a ``ring``
-    for its ``key``, and ``mode``."""
+    """The token for the input of a vector of seal.json or sign.json, with a ``mode``. A
+    ``ring`` may replace the ``key``."""
     make: Callable[..., str] = sign
     if vector["mode"] == SEALED:
         nonce = bytes.fromhex(vector["nonce"]) if vector.get("nonce") else None
@@ -2658,10 +2657,10 @@ examples:
     python3 bulla_v1.py open --ring RING --purpose shop.example/reset-link \\
       --mode sealed < token
 
-A ring file holds a key on each line (section 8 of bulla-v1.md):
+A ring file has one key per line (section 8 of bulla-v1.md):
     bulla-key-1.<43 characters>.<8 hexadecimal digits> primary-from=2025-01-01T00:00:00Z
 
-exit status: 0 done, 1 refused or mismatched, 2 a wrong argument, ring or input
+exit status: 0 success, 1 refused or mismatched, 2 an invalid argument, ring or input
 """
 
 
@@ -2692,14 +2691,14 @@ def add_command(
 def add_vectors_command(commands: Any) -> None:
     about = "Write all vector files; the same bytes every time."
     command = add_command(commands, "vectors", command_vectors, about)
-    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="output directory")
 
 
 def add_check_command(commands: Any) -> None:
     about = "Check that the vector files agree with this implementation."
     command = add_command(commands, "check", command_check, about)
     command.add_argument(
-        "--vectors", type=Path, required=True, metavar="DIR", help="where they are"
+        "--vectors", type=Path, required=True, metavar="DIR", help="directory of the files"
     )
 
 
@@ -2725,7 +2724,7 @@ def add_seal_command(commands: Any) -> None:
 def add_open_command(commands: Any) -> None:
     about = (
         "Open or verify the token on the first line of standard input. The payload goes to "
-        "standard output; when the token is refused, the name of the failure goes to standard "
+        "standard output. If the token is refused, the name of the failure goes to standard "
         "error."
     )
     command = add_command(commands, "open", command_open, about)
@@ -2756,7 +2755,7 @@ def add_common_arguments(command: argparse.ArgumentParser) -> None:
         type=int,
         default=int(time.time()),
         metavar="UNIX",
-        help="the time, in seconds since 1970 (default: that of the clock)",
+        help="the time, in seconds since 1970 (default: the clock's)",
     )
     command.add_argument(
         "--allow-example-keys",
@@ -2769,7 +2768,7 @@ def add_seal_lines_command(commands: Any) -> None:
     about = (
         'For each JSON object on a line of standard input, answer {"token": ...}. Fields: key '
         "(hexadecimal) or ring (text), purpose (hexadecimal), mode, issued_at, lifetime, schema, "
-        "bucket, payload (hexadecimal), and if wanted nonce (hexadecimal). What cannot be made "
+        "bucket, payload (hexadecimal), and optionally nonce (hexadecimal). An impossible token "
         'is answered with {"error": ...}. Example keys are allowed.'
     )
     add_command(commands, "seal-lines", command_seal_lines, about)

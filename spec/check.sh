@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes the vectors anew with the independent implementation and compares;
-# then opens with each implementation what the other has made.
+# Writes the vectors with the independent implementation and compares them with spec/vectors.
+# Then opens the tokens of each implementation with the other.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 dir=$(mktemp -d)
@@ -13,16 +13,16 @@ py() { "$dir/venv/bin/python" -B spec/bulla_v1.py "$@"; }
 mkdir "$dir/vectors"
 py vectors --out "$dir/vectors"
 diff -r spec/vectors "$dir/vectors"
-echo "the vectors are those that the independent implementation writes"
+echo "the independent implementation writes the same vectors"
 py check --vectors spec/vectors
 
-# With the features of the whole workspace, as its tests are built.
+# Builds with the features of the whole workspace, to reuse what its tests have built.
 cargo build --quiet --locked --workspace --bin bulla --example interop
 interop() { target/debug/examples/interop "$@"; }
 interop ring >"$dir/ring"
 interop make "$dir/ring" 250 >"$dir/made"
 
-# Library to Python: every token opens with the payload that went in.
+# Library to Python: every token opens with its payload.
 py open-lines <"$dir/made" >"$dir/opened"
 python3 - "$dir/made" "$dir/opened" <<'END'
 import json, sys
@@ -34,7 +34,7 @@ for here, there in zip(made, opened):
 print(f"{len(made)} tokens of the library open in Python")
 END
 
-# Python to library: the same contents, sealed and signed anew.
+# Python to library: the same payloads, sealed and signed by Python.
 py seal-lines <"$dir/made" >"$dir/sealed"
 python3 - "$dir/made" "$dir/sealed" <<'END' >"$dir/remade"
 import json, sys
@@ -54,9 +54,9 @@ for mode in sealed signed; do
   payload="account 4711, $mode"
   printf %s "$payload" | bulla seal --ring "$dir/tool" --purpose $purpose --mode $mode --lifetime 15m >"$dir/token"
   opened=$(py open --ring "$dir/tool" --purpose $purpose --mode $mode <"$dir/token")
-  [ "$opened" = "$payload" ] || { echo "Python does not open what the tool has $mode: $opened" >&2; exit 1; }
+  [ "$opened" = "$payload" ] || { echo "Python does not open a $mode token of the tool: $opened" >&2; exit 1; }
   printf %s "$payload" | py seal --ring "$dir/tool" --purpose $purpose --mode $mode --lifetime 900 >"$dir/token"
   opened=$(bulla open --ring "$dir/tool" --purpose $purpose <"$dir/token")
-  [ "$opened" = "$payload" ] || { echo "the tool does not open what Python has $mode: $opened" >&2; exit 1; }
+  [ "$opened" = "$payload" ] || { echo "the tool does not open a $mode token of Python: $opened" >&2; exit 1; }
 done
 echo "the tool and Python open each other's tokens, sealed and signed"
