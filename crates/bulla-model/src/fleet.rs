@@ -1,5 +1,5 @@
-//! Sessions and revocations in a fleet whose servers hear of each other late, restart, have
-//! clocks that differ and rings that change one after the other.
+//! The model of sessions and revocations in a fleet. Its servers receive revocations late, restart,
+//! have clocks that differ, and receive a new ring one after the other.
 
 use bulla::SessionError;
 use stateright::{Model, Property};
@@ -10,7 +10,7 @@ use crate::world::{
     Who, World, cookies, take,
 };
 
-/// How often each step may be taken. What is used up ends the model.
+/// How often each step may occur. The model ends when no step is left.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Budget {
     pub(crate) sign_ins: u8,
@@ -23,7 +23,7 @@ pub(crate) struct Budget {
     pub(crate) revokes: u8,
     pub(crate) restarts: u8,
     pub(crate) new_rings: u8,
-    /// Seconds that pass, in this order.
+    /// The seconds by which time advances, in this order.
     pub(crate) ticks: &'static [u64],
 }
 
@@ -44,7 +44,7 @@ const NOTHING: Budget = Budget {
 #[derive(Clone, Debug)]
 pub(crate) struct Fleet {
     pub(crate) name: &'static str,
-    /// By how many seconds each server's clock is ahead.
+    /// By how many seconds the clock of each server is fast.
     pub(crate) ahead: &'static [u64],
     pub(crate) budget: Budget,
     pub(crate) mistake: Option<Mistake>,
@@ -52,13 +52,13 @@ pub(crate) struct Fleet {
 
 pub(crate) const SMALL: &[Fleet] = &[
     Fleet {
-        name: "a thief's copy, two who end the others, and a password change",
+        name: "a stolen copy, two sessions that end the others, and a password change",
         ahead: &[0, 60],
         budget: Budget { copies: 1, end_others: 2, revokes: 1, ticks: &[1], ..NOTHING },
         mistake: None,
     },
     Fleet {
-        name: "other devices, and revocations that come late",
+        name: "a second device, and revocations that arrive late",
         ahead: &[0, 60],
         budget: Budget { sign_ins: 1, end_others: 1, revokes: 1, ticks: &[1], ..NOTHING },
         mistake: None,
@@ -70,13 +70,13 @@ pub(crate) const SMALL: &[Fleet] = &[
         mistake: None,
     },
     Fleet {
-        name: "overlapping requests while keys change",
+        name: "concurrent requests while keys change",
         ahead: &[0, 30],
         budget: Budget { looks: 1, changes: 2, new_rings: 2, ticks: &[61], ..NOTHING },
         mistake: None,
     },
     Fleet {
-        name: "overlapping requests at the idle timeout",
+        name: "concurrent requests at the idle timeout",
         ahead: &[0, 60],
         budget: Budget { looks: 1, changes: 1, ends: 1, ticks: &[1700, 200], ..NOTHING },
         mistake: None,
@@ -85,7 +85,7 @@ pub(crate) const SMALL: &[Fleet] = &[
 
 pub(crate) const LARGE: &[Fleet] = &[
     Fleet {
-        name: "a thief's copy, other devices and late revocations",
+        name: "a stolen copy, a second device, and revocations that arrive late",
         ahead: &[0, 60],
         budget: Budget {
             sign_ins: 1,
@@ -124,13 +124,13 @@ pub(crate) const LARGE: &[Fleet] = &[
         mistake: None,
     },
     Fleet {
-        name: "overlapping requests while keys change, three servers",
+        name: "concurrent requests while keys change, three servers",
         ahead: &[0, 30, 60],
         budget: Budget { looks: 2, changes: 2, new_rings: 3, ticks: &[61], ..NOTHING },
         mistake: None,
     },
     Fleet {
-        name: "overlapping requests at the idle timeout, while keys change",
+        name: "concurrent requests at the idle timeout, while keys change",
         ahead: &[0, 60],
         budget: Budget {
             looks: 2,
@@ -168,7 +168,7 @@ pub(crate) enum Step {
         server: usize,
         act: Act,
     },
-    /// A response arrives, which may not be the first that was sent.
+    /// A response arrives. Responses may arrive in any order.
     Arrives {
         client: usize,
         response: usize,
@@ -218,7 +218,7 @@ impl Model for Fleet {
 
     fn actions(&self, world: &World, steps: &mut Vec<Step>) {
         if !world.broken.is_empty() {
-            return; // the way here is what is asked for
+            return; // the checker prints the steps to this state
         }
         let left = &world.left;
         let servers = 0..world.servers.len();
@@ -244,7 +244,8 @@ impl Model for Fleet {
             if left.new_rings > 0 && world.servers[server].ring == 0 {
                 steps.push(Step::NewRing { server });
             }
-            // What it has revoked and not passed on would be lost: SECURITY.md.
+            // If a server restarts before it stores a revocation, the revocation is lost, as
+            // SECURITY.md says. The model excludes this.
             let passed_on = world.entries.iter().all(|entry| entry.by != server || entry.stored);
             if left.restarts > 0 && passed_on {
                 steps.push(Step::Restart { server });
@@ -255,7 +256,7 @@ impl Model for Fleet {
                 }
             }
             for (client, of) in world.clients.iter().enumerate() {
-                // Only the owner's requests overlap.
+                // Only the owner sends concurrent requests.
                 if of.coming.len() < 2 && (of.who == Who::Owner || of.coming.is_empty()) {
                     steps.extend(acts.iter().map(|&act| Step::Request { client, server, act }));
                 }
@@ -335,7 +336,8 @@ impl Model for Fleet {
     }
 }
 
-/// At the end of each way, all has been heard; that it is heeded is asked in each state.
+/// At the end of every path, every server has all revocations. Whether the servers obey them is
+/// checked in every state.
 fn in_the_end(_: &Fleet, world: &World) -> bool {
     let all = |server: &Server| server.knows.count_ones() as usize == world.entries.len();
     world.over && world.broken.is_empty() && world.servers.iter().all(all)
@@ -431,7 +433,7 @@ impl Fleet {
         world.clients[client].coming.push(leaves);
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all that a response depends on")]
+    #[expect(clippy::too_many_arguments, reason = "a response depends on all of them")]
     fn check_response(
         &self,
         world: &mut World,
@@ -446,7 +448,7 @@ impl Fleet {
         let Some(old) = old else { return };
         let state = leaves.iter().find(|(name, _)| name == STATE);
         let signs_out = matches!(act, Act::End | Act::EndEverywhere) && done;
-        // Its key is not in this server's ring.
+        // The ring of this server does not have the key of the token.
         let unknown = old.key > world.servers[server].ring && !jar.contains_key(RENEWAL);
         if unknown && !signs_out && !leaves.is_empty() {
             world.broken.push(laws::LEFT_ALONE);
@@ -466,7 +468,8 @@ impl Fleet {
         }
     }
 
-    /// A new state token is no renewal token, and a damaged one is nothing.
+    /// Checks that a new state token is not accepted as a renewal token or over another channel,
+    /// and that damaged tokens are refused.
     fn check_purpose(&self, world: &mut World, server: usize, token: &str) {
         let running = self.running(world, server);
         let jar = Jar::from([(RENEWAL.to_owned(), token.to_owned())]);
@@ -486,7 +489,7 @@ impl Fleet {
         }
     }
 
-    /// Holds what each server says of each client's cookies against what is known of them.
+    /// Compares what each server decides about the cookies of each client with the model's records.
     fn judge(&self, world: &mut World) {
         let mut broken = Vec::new();
         for server in 0..world.servers.len() {
@@ -537,17 +540,18 @@ fn heard_all(world: &World, server: usize) -> bool {
     world.servers[server].knows.count_ones() as usize == world.entries.len()
 }
 
-/// A revocation of sessions that had been signed in by then, and this is one.
+/// Whether a server that has this revocation must refuse the token.
 fn must_refuse(world: &World, ghost: &Ghost, entry: usize) -> bool {
     let of = &world.entries[entry];
     let signed_in_before = ghost.signed_in <= of.at && ghost.knew & 1 << entry == 0;
     match of.of {
         Of::Session(lineage) => lineage == ghost.lineage,
         Of::Everybody => signed_in_before,
-        // A copy of the session that made it made another one, which the sign-in knew.
+        // A copy of the session that made this revocation made another one, and the server of the
+        // sign-in had that one.
         Of::Others(lineage) if follows_another_of(world, ghost, lineage) => false,
         Of::Others(lineage) if lineage != ghost.lineage => signed_in_before,
-        // Another copy of the same session: see AT_MOST_ONE_COPY_STAYS.
+        // For another copy of the same session, see AT_MOST_ONE_COPY_STAYS.
         Of::Others(_) => ghost.made == 0,
     }
 }
@@ -557,14 +561,14 @@ fn follows_another_of(world: &World, ghost: &Ghost, lineage: u8) -> bool {
     (0..world.entries.len()).filter(of).any(|n| ghost.knew & 1 << n != 0)
 }
 
-/// Whether a token comes after a revocation: it was made by it, or by a sign-in where the
-/// revocation was known.
+/// Whether a revocation does not end the session of this token: it ends another session, it was
+/// made by this session, or the server of the sign-in already had it.
 fn is_spared(world: &World, ghost: &Ghost, entry: usize) -> bool {
     let another = matches!(world.entries[entry].of, Of::Session(of) if of != ghost.lineage);
     another || (ghost.knew | ghost.made) & 1 << entry != 0
 }
 
-/// Notes what the state tokens of a response are.
+/// Records the state tokens of a response.
 fn note(world: &mut World, cookies: &[(String, Option<String>)], ghost: Ghost) {
     for (name, token) in cookies {
         if let (STATE, Some(token)) = (name.as_str(), token) {
@@ -573,7 +577,7 @@ fn note(world: &mut World, cookies: &[(String, Option<String>)], ghost: Ghost) {
     }
 }
 
-/// The revocation that a server has just made, if it made one: its bit.
+/// Records the revocation that a server has just made. Returns its bit, or 0 if there is none.
 fn added(world: &mut World, server: usize, running: &Running, of: Of) -> u32 {
     let new = running.made.lock().expect("no panic").pop();
     let Some(revocation) = new else { return 0 };

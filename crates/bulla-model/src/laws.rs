@@ -1,27 +1,28 @@
-//! The laws of DESIGN.md, and what else must hold in every state.
+//! The properties that the models check: the laws of DESIGN.md, and others.
 
 pub(crate) const ONLY_ITS_OWN_KEY_AND_PURPOSE: &str =
-    "law 1: a token opens only under its key and for its purpose";
+    "law 1: a token opens only with its key and for its purpose";
 pub(crate) const NOT_PAST_A_DEADLINE: &str = "law 2: no session is accepted past a deadline";
 pub(crate) const NOTHING_IS_LOST: &str =
-    "law 3: a session is accepted by each server that has its key, until it ends";
+    "law 3: until a session ends, every server that has its key accepts it";
 pub(crate) const A_VALUE_OR_AN_ERROR: &str = "law 4: a damaged token gives no session";
 pub(crate) const NOTHING_IS_SENT_UNASKED: &str =
-    "law 5: a request that changes nothing sends nothing back, unless a renewal is due";
+    "law 5: if a request changes nothing and no renewal is due, the response has no cookies";
 pub(crate) const A_RENEWAL_UNDOES_NOTHING: &str = "law 6: a renewal undoes no change";
 pub(crate) const LEFT_ALONE: &str = "law 7: a token that cannot be judged is left alone";
 pub(crate) const THE_SAME_DECISION: &str =
-    "law 8: servers that know the same take the same decision";
+    "law 8: servers with the same ring, revocations and time make the same decision";
 pub(crate) const REVOKED_IS_REFUSED: &str =
-    "a session is refused by each server that knows that it was revoked";
+    "a server that has the revocation of a session refuses it";
 pub(crate) const AT_MOST_ONE_COPY_STAYS: &str =
-    "of two copies of a session that ended the others, at most one stays";
-pub(crate) const A_SIGN_IN_IS_LET_IN: &str = "a user who signs in is let in";
+    "if two copies of a session ended the others, at most one copy stays valid";
+pub(crate) const A_SIGN_IN_IS_LET_IN: &str =
+    "the session of a user who has just signed in is accepted";
 pub(crate) const IN_THE_END: &str =
-    "in the end all servers have heard all, and accept no revoked session";
-pub(crate) const A_KEY_IS_PRIMARY: &str = "each server has a key to seal with";
+    "in the end, all servers have all revocations and accept no revoked session";
+pub(crate) const A_KEY_IS_PRIMARY: &str = "every server has a primary key";
 pub(crate) const ONLY_A_DROPPED_KEY_LOSES: &str =
-    "law 3: a token opens until it expires, unless its key was dropped";
+    "law 3: a token opens until it expires, unless its key was removed from the ring";
 pub(crate) const COMPROMISED_IS_REFUSED: &str =
-    "a token under a compromised key is refused by each server that has the new ring";
-pub(crate) const RINGS_IN_THE_END: &str = "in the end all servers have the newest ring";
+    "every server that has the new ring refuses a token with a compromised key";
+pub(crate) const RINGS_IN_THE_END: &str = "in the end, all servers have the newest ring";

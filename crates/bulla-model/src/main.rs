@@ -1,18 +1,20 @@
 //! Checks the laws of DESIGN.md in every interleaving of small fleets.
 //!
 //! ```sh
-//! cargo run --release -p bulla-model                # in a minute
-//! cargo run --release -p bulla-model -- --large     # in some minutes
-//! cargo run --release -p bulla-model -- --mistakes  # breaks the library's rules, and must find it
+//! cargo run --release -p bulla-model                # takes about a minute
+//! cargo run --release -p bulla-model -- --large     # takes several minutes
+//! cargo run --release -p bulla-model -- --mistakes  # adds mistakes, which the checker must find
 //! ```
 //!
-//! Each step of a model calls the library: it builds the servers of the state, sends a request
-//! with the cookies of a client, and keeps what comes back. What the model knows by itself is
-//! who signed in when, and what was revoked when: from that it says who must be let in and who
-//! must not. Two models: `fleet`, sessions and revocations; `rings`, the schedule of keys.
-#![allow(clippy::print_stdout, reason = "a tool")]
+//! Each step of a model calls the library: it builds the servers of the current state, sends a
+//! request with the cookies of a client, and stores the response. The model itself only records
+//! who signed in when and what was revoked when. From these records it decides which sessions must
+//! be accepted and which must be refused.
+//!
+//! There are two models: `fleet` for sessions and revocations, and `rings` for the key schedule.
+#![allow(clippy::print_stdout, reason = "a command-line tool")]
 
-#[allow(dead_code)] // the tool's source, of which not all is asked
+#[allow(dead_code)] // source files of the tool `bulla`, of which only a part is used
 #[path = "../../bulla-cli/src/compromise.rs"]
 mod compromise;
 #[allow(dead_code)]
@@ -29,7 +31,7 @@ mod rings;
 mod timeline;
 mod world;
 
-/// The error type that the tool's source files use.
+/// The error type that the source files of the tool use.
 mod reply {
     pub(crate) type Failure = Box<dyn std::error::Error>;
 }
@@ -64,7 +66,7 @@ fn all_hold(fleets: &[fleet::Fleet], rings: &[rings::Rings]) -> bool {
     fleets.into_iter().chain(rings).all(|holds| holds)
 }
 
-/// A checker that finds nothing must be able to.
+/// Checks that the model checker can find violations: it must find each of these mistakes.
 fn mistakes_are_found() -> bool {
     let found = [Mistake::TheMarkIsDropped, Mistake::AnExceptionIsKept].map(|mistake| {
         let fleet = fleet::Fleet { mistake: Some(mistake), ..fleet::SMALL[0].clone() };
@@ -76,7 +78,7 @@ fn mistakes_are_found() -> bool {
     all
 }
 
-/// Visits all states. Returns the law that is broken, if one is.
+/// Visits all states. Returns a property that is violated, if there is one.
 fn check<M>(name: &str, model: M) -> Option<&'static str>
 where
     M: Model + Send + Sync + 'static,
@@ -91,7 +93,7 @@ where
     println!("{name}: {states} states, {depth} steps deep, {seconds:.1} s");
     let broken = checker.discoveries().into_iter().next();
     let (law, path) = broken?;
-    println!("broken: {law}");
+    println!("violated: {law}");
     println!("{:#?}", path.last_state());
     for action in path.into_actions() {
         println!("  {action:?}");

@@ -1,5 +1,5 @@
-//! The schedule of keys, over servers that receive each ring at different times. The changes
-//! are those of the tool: its source is part of this program.
+//! The model of the key schedule, with servers that receive each ring at different times. The
+//! changes to the ring are made by the source code of the tool `bulla`.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
@@ -16,9 +16,9 @@ use crate::edit::{self, Kept, Retirement};
 use crate::laws;
 use crate::world::T0;
 
-/// How long tokens live.
+/// The lifetime of tokens, in seconds.
 const LIFETIME: u64 = 300;
-/// How long until every server has a new ring.
+/// The time until every server has a new ring, in seconds.
 const SPREAD: u64 = 60;
 const KEPT: Kept = Kept { longest: Duration::from_secs(LIFETIME), skew: CLOCK_SKEW };
 
@@ -37,8 +37,9 @@ impl Payload for Link {
 #[derive(Clone, Debug)]
 pub(crate) struct Rings {
     pub(crate) name: &'static str,
+    /// By how many seconds the clock of each server is fast.
     ahead: &'static [u64],
-    /// Whether every server has a ring within [`SPREAD`], and nothing changes at once.
+    /// Whether every server receives a new ring within [`SPREAD`].
     timely: Timely,
     budget: Budget,
 }
@@ -49,7 +50,7 @@ enum Timely {
     No,
 }
 
-/// How often each step may be taken.
+/// How often each step may occur.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Budget {
     seals: u8,
@@ -73,13 +74,13 @@ const NOTHING: Budget = Budget {
 
 pub(crate) const SMALL: &[Rings] = &[
     Rings {
-        name: "rings that are published in time",
+        name: "rings that all servers receive in time",
         ahead: &[0, 60],
         timely: Timely::Yes,
         budget: Budget { seals: 2, publishes: 2, prunes: 1, ticks: &[59, 61, 299], ..NOTHING },
     },
     Rings {
-        name: "keys that are published, retired and compromised at any time",
+        name: "keys published, retired and compromised at any time",
         ahead: &[0, 60],
         timely: Timely::No,
         budget: Budget {
@@ -95,7 +96,7 @@ pub(crate) const SMALL: &[Rings] = &[
 
 pub(crate) const LARGE: &[Rings] = &[
     Rings {
-        name: "rings that are published in time, three servers",
+        name: "rings that all servers receive in time, three servers",
         ahead: &[0, 60, 30],
         timely: Timely::Yes,
         budget: Budget {
@@ -107,7 +108,7 @@ pub(crate) const LARGE: &[Rings] = &[
         },
     },
     Rings {
-        name: "keys that are promoted, retired and compromised at any time, more of them",
+        name: "keys published, promoted, retired, pruned and compromised at any time",
         ahead: &[0, 60],
         timely: Timely::No,
         budget: Budget {
@@ -125,7 +126,7 @@ pub(crate) const LARGE: &[Rings] = &[
 #[derive(Clone, Debug)]
 pub(crate) struct World {
     now: u64,
-    /// The texts of the ring, and when each was written.
+    /// The versions of the ring's text, and when each was written.
     versions: Vec<(String, u64)>,
     /// The version that each server has.
     servers: Vec<usize>,
@@ -142,10 +143,10 @@ pub(crate) struct World {
 struct Token {
     text: String,
     key: KeyId,
-    /// By the clock of the server that made it.
+    /// When the token expires, by the clock of the server that made it.
     expires_at: UnixTime,
-    /// Whether its server had the newest ring. If a key is followed at once, without a
-    /// spread, the tokens of servers that have not heard may outlive it.
+    /// Whether the server that made the token had the newest ring. If a key is replaced without a
+    /// spread, the tokens of a server that has an older ring may outlive the key.
     made_in_time: bool,
 }
 
@@ -302,7 +303,7 @@ impl Rings {
 
     fn sealer(world: &World, server: usize) -> Sealer<Link> {
         let (text, _) = &world.versions[world.servers[server]];
-        let ring: KeyRing = text.parse().expect("the tool has written it");
+        let ring: KeyRing = text.parse().expect("the tool wrote this text");
         Sealer::new(ring, Duration::from_secs(LIFETIME))
     }
 
@@ -356,10 +357,11 @@ impl Rings {
 }
 
 impl World {
-    /// Writes the ring anew, as the tool does. `None` if the tool refuses, or nothing changes.
+    /// Changes the ring as the tool does, and adds the new version. Returns `None` if the tool
+    /// rejects the change or if no key would remain.
     fn change(&mut self, change: impl FnOnce(&mut Document) -> bool) -> Option<()> {
         let (text, _) = self.versions.last()?;
-        let mut document = Document::parse(text.as_bytes()).expect("the tool has written it");
+        let mut document = Document::parse(text.as_bytes()).expect("the tool wrote this text");
         if !change(&mut document) {
             return None;
         }
@@ -376,15 +378,15 @@ impl World {
         Some(())
     }
 
-    /// The same world under other keys is the same.
+    /// Computes the digest. Worlds that differ only in the bytes of the keys are the same.
     fn settle(mut self) -> World {
         let mut out = DefaultHasher::new();
         let number = |id: KeyId| self.keys.iter().position(|key| *key == id);
         (self.now, &self.servers, &self.left, &self.broken, self.over).hash(&mut out);
-        // Versions that no server can get any more are forgotten.
+        // Versions that no server can receive any more do not matter.
         let oldest = self.servers.iter().min().copied().unwrap_or_default();
         for (text, written) in &self.versions[oldest..] {
-            let ring: KeyRing = text.parse().expect("the tool has written it");
+            let ring: KeyRing = text.parse().expect("the tool wrote this text");
             for entry in ring.entries() {
                 (number(entry.key_id()), entry.primary_from(), entry.open_until()).hash(&mut out);
             }

@@ -1,4 +1,4 @@
-//! One state of a fleet: servers, revocations on their way, clients and their cookies.
+//! A state of the fleet model: servers, revocations that spread, clients and their cookies.
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
@@ -10,12 +10,12 @@ use bulla::token::{Mode, RawTokens};
 use bulla::{KeyRing, Payload, Policy, Revocations, Session, Sessions, UnixTime};
 use serde::{Deserialize, Serialize};
 
-/// When models begin: 2026-12-01T12:00:00Z.
+/// The time at which each model starts: 2026-12-01T12:00:00Z.
 pub(crate) const T0: UnixTime = UnixTime::from_secs(1_796_126_400);
 
 pub(crate) const IDLE: u64 = 1800;
 const ABSOLUTE: u64 = 6 * 3600;
-/// Activity is recorded when the last record is this old, in seconds.
+/// A session is renewed if its last activity was recorded this many seconds ago.
 pub(crate) const TOUCH: u64 = 60;
 pub(crate) const STATE: &str = "__Host-session";
 pub(crate) const RENEWAL: &str = "__Host-session-renewal";
@@ -27,58 +27,59 @@ pub(crate) struct Account {
     pub(crate) change: u64,
 }
 
-/// A mistake that servers make on purpose when they take in revocations.
+/// A deliberate mistake that servers make when they receive revocations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Mistake {
-    /// The mark of the session that is spared gets lost on the way.
+    /// The mark of the exception is lost.
     TheMarkIsDropped,
-    /// A revocation takes over the exception of an earlier one, and so spares its tokens.
+    /// A revocation gets the exception of an earlier one, so that it spares the wrong tokens.
     AnExceptionIsKept,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Server {
-    /// Seconds by which its clock is ahead.
+    /// By how many seconds its clock is fast.
     pub(crate) ahead: u64,
-    /// Which of the world's revocations it knows: a bit for each.
+    /// The revocations that it has: one bit for each entry of the world.
     pub(crate) knows: u32,
-    /// Which ring it has: 0 or 1.
+    /// The version of its ring: 0 or 1.
     pub(crate) ring: usize,
 }
 
-/// A revocation, and what the model knows of how it was made.
+/// A revocation, and the model's record of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) revocation: Revocation,
     pub(crate) at: u64,
     pub(crate) by: usize,
     pub(crate) of: Of,
-    /// Whether the store has it, which a server reads when it starts.
+    /// Whether it is in the shared store, which a server reads when it starts.
     pub(crate) stored: bool,
 }
 
+/// The sessions that a revocation ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Of {
     Session(u8),
     Everybody,
-    /// All but one.
+    /// All sessions except this one.
     Others(u8),
 }
 
-/// What the model knows of a state token.
+/// The model's record of a state token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Ghost {
-    /// Which sign-in it comes from.
+    /// The number of the sign-in from which the token comes.
     pub(crate) lineage: u8,
     pub(crate) signed_in: u64,
-    /// The revocations that the server of the sign-in knew.
+    /// The revocations that the server had at the sign-in.
     pub(crate) knew: u32,
-    /// The revocations that this token made, or one that it was made from.
+    /// The revocations that were made with this token or with earlier tokens of its session.
     pub(crate) made: u32,
     pub(crate) change: u64,
-    /// Which key it is under: 0 or 1.
+    /// The key that sealed it: 0 or 1.
     pub(crate) key: usize,
-    /// When it was issued.
+    /// When it was issued, by the clock of its server.
     pub(crate) issued: u64,
 }
 
@@ -90,7 +91,7 @@ pub(crate) struct Client {
     pub(crate) jar: Jar,
     /// Responses that have not arrived.
     pub(crate) coming: Vec<Vec<(String, Option<String>)>>,
-    /// When a response was last made for it.
+    /// The last time at which a server accepted its session, plus the clock skew of 60 seconds.
     pub(crate) seen: u64,
 }
 
@@ -107,18 +108,18 @@ pub(crate) struct World {
     pub(crate) servers: Vec<Server>,
     pub(crate) entries: Vec<Entry>,
     pub(crate) clients: Vec<Client>,
-    /// By the text of a state token.
+    /// The records of the state tokens, by the text of the token.
     pub(crate) ghosts: BTreeMap<String, Ghost>,
     pub(crate) changes: u64,
     pub(crate) lineages: u8,
     pub(crate) left: crate::fleet::Budget,
     pub(crate) broken: Vec<&'static str>,
     pub(crate) over: bool,
-    /// What tells it from other worlds.
+    /// A hash by which worlds are compared.
     pub(crate) digest: u64,
 }
 
-/// Two worlds are the same if they differ in nothing but random bytes.
+/// Two worlds that differ only in random bytes are the same.
 impl Hash for World {
     fn hash<H: Hasher>(&self, to: &mut H) {
         self.digest.hash(to);
@@ -132,8 +133,9 @@ impl PartialEq for World {
 }
 
 impl World {
-    /// What the hash is of. Ids, marks, nonces and tags are left out: what they stand for,
-    /// which token is which and who is spared, is in the ghosts.
+    /// Computes the digest. It does not cover ids, marks, nonces and tags, which are random. The
+    /// records in `ghosts` contain their meaning: which token is which, and which session a
+    /// revocation spares.
     pub(crate) fn settle(mut self) -> World {
         let mut out = std::collections::hash_map::DefaultHasher::new();
         (self.now, &self.servers, self.changes, self.lineages, &self.left).hash(&mut out);
@@ -143,7 +145,7 @@ impl World {
             (before, until, entry.at, entry.by, entry.of, entry.stored).hash(&mut out);
         }
         let mut clients: Vec<u64> = self.clients.iter().map(|client| self.view(client)).collect();
-        // The owner is the first; thieves and others of the same kind are alike.
+        // The owner is the first client. The order of the other clients does not matter.
         clients[1..].sort_unstable();
         clients.hash(&mut out);
         self.digest = out.finish();
@@ -176,7 +178,8 @@ impl World {
         u8::MAX.hash(out);
     }
 
-    /// When a renewal was issued, for which token, and with which copy.
+    /// Hashes a renewal token: when it was issued, for which session, and with which copy of a
+    /// state token.
     fn view_renewal(&self, token: &str, out: &mut impl Hasher) {
         let purpose = ["model.example/session", "renewal", "cookie", STATE].join("\0");
         let raw = RawTokens::new(rings(1), Mode::Sealed, purpose).authenticate(token);
@@ -195,7 +198,7 @@ impl World {
         T0 + Duration::from_secs(self.now + self.servers[server].ahead)
     }
 
-    /// The server of this state, with the revocations of `knows`.
+    /// Builds a server of this state that has the revocations in `knows`.
     pub(crate) fn server(&self, server: usize, knows: u32, mistake: Option<Mistake>) -> Running {
         let list = Revocations::new();
         let known = (0..self.entries.len()).filter(|n| knows & 1 << n != 0);
@@ -216,7 +219,7 @@ impl World {
     }
 }
 
-/// A revocation as a server with a mistake takes it in.
+/// A revocation as a server receives it that makes a mistake.
 fn mistaken(revocation: Revocation, known: &[Revocation], mistake: Option<Mistake>) -> Revocation {
     let Revocation::Subject { subject, before, except, until } = revocation else {
         return revocation;
@@ -231,7 +234,7 @@ fn mistaken(revocation: Revocation, known: &[Revocation], mistake: Option<Mistak
         }),
         (_, except) => except,
     };
-    // The exception that is kept belongs to an older instant.
+    // The exception that is kept belongs to an earlier revocation.
     let kept = mistake == Some(Mistake::AnExceptionIsKept);
     let oldest = known.iter().map(|known| instants(known).0).min();
     let before = oldest.filter(|_| kept).unwrap_or(before);
@@ -240,7 +243,7 @@ fn mistaken(revocation: Revocation, known: &[Revocation], mistake: Option<Mistak
 
 pub(crate) struct Running {
     pub(crate) sessions: Sessions<Account>,
-    /// What it has revoked.
+    /// The revocations that this server has made.
     pub(crate) made: Arc<Mutex<Vec<Revocation>>>,
 }
 
@@ -253,7 +256,7 @@ impl Running {
     }
 }
 
-/// The cookies that a response sets and removes.
+/// The cookies that a response sets, and with `None` those that it deletes.
 pub(crate) fn cookies(session: &Session<Account>) -> Vec<(String, Option<String>)> {
     let lines = session.commit().into_iter().filter(|line| line.name == "set-cookie");
     let cookies = lines.map(|line| {
@@ -292,7 +295,7 @@ fn keys() -> &'static [String; 2] {
     })
 }
 
-/// The ring before, of one key, and the ring after, of which the second key seals at once.
+/// The ring in version 0, with one key, or in version 1, in which a second key is primary at once.
 pub(crate) fn rings(version: usize) -> &'static KeyRing {
     static RINGS: OnceLock<[KeyRing; 2]> = OnceLock::new();
     let rings = RINGS.get_or_init(|| {
@@ -315,7 +318,7 @@ fn id_of(token: &str) -> [u8; 16] {
     raw.payload[..16].try_into().expect("16 bytes")
 }
 
-/// Whether a renewal's copy is of this state token: its length and place tell.
+/// Whether the copy in a renewal token is that of this state token.
 fn fingerprint_matches(token: &str, renewal: &[u8]) -> bool {
     let purpose = ["model.example/session", "state", "cookie", STATE].join("\0");
     let raw = RawTokens::new(rings(1), Mode::Sealed, purpose).authenticate(token);
