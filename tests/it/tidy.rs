@@ -201,7 +201,8 @@ fn the_library_denies_what_could_panic() {
 #[test]
 fn the_documents_show_lines_of_programs_that_compile() {
     let root = source().join("..");
-    for document in ["README.md"] {
+    // Some blocks of docs/frameworks.md need frameworks that this workspace does not build.
+    for (document, unnamed) in [("README.md", 0), ("docs/frameworks.md", 1)] {
         let text = fs::read_to_string(root.join(document)).unwrap();
         let mut shown = 0;
         for block in text.split("<!-- ").skip(1) {
@@ -211,7 +212,8 @@ fn the_documents_show_lines_of_programs_that_compile() {
             assert!(program.contains(block), "{document} shows what {path} does not have: {block}");
             shown += 1;
         }
-        assert_eq!(shown, text.matches("```rust,ignore").count(), "a block names no file");
+        let blocks = text.matches("```rust,ignore").count();
+        assert_eq!(blocks - shown, unnamed, "{document}: a block names no file");
     }
 }
 
