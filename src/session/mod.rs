@@ -14,6 +14,7 @@
 //! | Does the application still accept the session? | `revalidation`, `about` |
 //! | How is a session of another library adopted? | `migration`, `adoption` |
 //! | What does a guard check, and what does it answer? | `guard` |
+//! | Why does a browser drop the cookie during development? | `hint` |
 //! | What can an application, a log and an auditor learn? | `info`, `event`, `audit` |
 //! | Why does a change fail? | `error` |
 //!
@@ -30,6 +31,7 @@ pub(crate) mod ending;
 pub(crate) mod error;
 pub(crate) mod event;
 pub(crate) mod guard;
+pub(crate) mod hint;
 pub(crate) mod info;
 pub(crate) mod judge;
 pub(crate) mod migration;

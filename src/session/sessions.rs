@@ -9,6 +9,7 @@ use crate::revocation::entry::{Revocation, Subject};
 use crate::revocation::list::Revocations;
 use crate::session::about::{About, Validity};
 use crate::session::event::Event;
+use crate::session::hint::PlainHttpHint;
 use crate::session::judge::{Carried, ChannelKeys};
 use crate::session::migration::{Adopted, Migration, Old, OldCookie};
 use crate::session::policy::Policy;
@@ -97,6 +98,9 @@ impl<T: Payload> Sessions<T> {
     where
         I: IntoIterator<Item = &'h [u8]>,
     {
+        if self.shared.cookie.as_ref().is_some_and(|(cookie, _)| cookie.facts().secure) {
+            self.shared.plain_http.check(&values);
+        }
         let (channel, carried) = self.carried(&values);
         let old = Old::of_request(&self.migrations, channel, &carried.states, values);
         let (shared, about) = (Arc::clone(&self.shared), Arc::clone(&self.about));
@@ -220,6 +224,7 @@ impl<T: Payload> SessionsBuilder<T> {
             step_up_page: None,
             hook: None,
             revocations: None,
+            plain_http: PlainHttpHint::default(),
         };
         let about = About::default();
         SessionsBuilder { shared, migrations: Vec::new(), about }

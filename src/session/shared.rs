@@ -6,6 +6,7 @@ use crate::keys::handle::RingHandle;
 use crate::revocation::list::Revocations;
 use crate::session::error::SessionError;
 use crate::session::event::{self, Event, Hook};
+use crate::session::hint::PlainHttpHint;
 use crate::session::judge::ChannelKeys;
 use crate::session::policy::Policy;
 use crate::session::tokens;
@@ -33,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) step_up_page: Option<String>,
     pub(crate) hook: Option<Hook>,
     pub(crate) revocations: Option<Revocations>,
+    pub(crate) plain_http: PlainHttpHint,
 }
 
 impl Shared {

@@ -46,6 +46,9 @@ const RENEWAL_SUFFIX: &str = "-renewal";
 /// cookies there, so the default works. Safari does not: it drops `Secure` and `__Host-` cookies
 /// over plain HTTP also on localhost. For development in Safari, use
 /// [`over_plain_http`](Cookie::over_plain_http) or HTTPS.
+///
+/// On other hosts, such as the address of your machine in the local network, every browser drops
+/// the cookie over plain HTTP. With the feature `tracing`, a debug build logs a hint once.
 #[derive(Clone, Debug)]
 pub struct Cookie {
     /// The names for the pieces of a token. The first is also the name for a whole token.

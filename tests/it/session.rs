@@ -592,6 +592,34 @@ fn a_failed_renewal_is_reported_and_the_response_still_has_vary() {
     }
 }
 
+/// Browsers drop the cookie there, and only the missing session shows it.
+#[cfg(all(feature = "tracing", debug_assertions))]
+#[test]
+fn a_debug_build_hints_once_that_a_secure_cookie_needs_https() {
+    let logged = |cookie: Cookie, headers: &[(&str, &str)]| {
+        let ring = ring(&[&key_text()]);
+        let sessions = Sessions::<Account>::builder(ring, Policy::default()).cookie(cookie).build();
+        let load = || {
+            sessions.load_at(T0, |name| {
+                let lines = headers.iter().filter(move |(line, _)| *line == name);
+                lines.map(|(_, value)| value.as_bytes()).collect::<Vec<_>>()
+            })
+        };
+        let (_, log) = bulla_conformance::logged(tracing::Level::WARN, || (load(), load()));
+        log.matches("over_plain_http()").count()
+    };
+    for (cookie, headers, lines) in [
+        (Cookie::default(), &[("host", "192.168.1.5:3000")][..], 1),
+        (Cookie::default(), &[("host", "shop.example"), ("x-forwarded-proto", "https")], 0),
+        (Cookie::default(), &[("host", "shop.example"), ("forwarded", "proto=https")], 0),
+        (Cookie::default(), &[("host", "localhost:3000")], 0),
+        (Cookie::default(), &[], 0),
+        (Cookie::default().over_plain_http(), &[("host", "192.168.1.5:3000")], 0),
+    ] {
+        assert_eq!(logged(cookie, headers), lines, "{headers:?}");
+    }
+}
+
 /// A changed configuration may allow a shorter cookie than when the state was set.
 #[test]
 fn a_copy_that_does_not_fit_is_omitted_and_activity_is_still_recorded() {

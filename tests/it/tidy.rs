@@ -152,7 +152,7 @@ fn only_the_verbs_without_at_read_the_clock() {
 
 #[test]
 fn only_adapters_know_frameworks_and_they_use_the_public_api_only() {
-    let logs = ["keys::reload", "revocation::file", "session::event"];
+    let logs = ["keys::reload", "revocation::file", "session::event", "session::hint"];
     for file in files() {
         let name = file.module.as_str();
         if file.folder() == "adapters" {

@@ -1,0 +1,69 @@
+//! A hint for development: browsers drop `Secure` cookies that come over plain HTTP.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether the hint was logged already.
+#[derive(Default)]
+pub(crate) struct PlainHttpHint(AtomicBool);
+
+impl PlainHttpHint {
+    /// Logs the hint once, if the request seems to have come over plain HTTP from another machine.
+    /// Without the feature `tracing` and in release builds, this does nothing.
+    ///
+    /// `values` returns the values of a request header. A proxy that ends TLS sets
+    /// `X-Forwarded-Proto` or `Forwarded` (RFC 7239).
+    pub(crate) fn check<'h, I>(&self, values: impl Fn(&str) -> I)
+    where
+        I: IntoIterator<Item = &'h [u8]>,
+    {
+        let logs = cfg!(all(feature = "tracing", debug_assertions));
+        if !logs || self.0.load(Ordering::Relaxed) {
+            return;
+        }
+        let forwarded = |name| values(name).into_iter().next().is_some();
+        let Some(host) = values("host").into_iter().next() else { return };
+        if is_loopback(host) || forwarded("x-forwarded-proto") || forwarded("forwarded") {
+            return;
+        }
+        if !self.0.swap(true, Ordering::Relaxed) {
+            #[cfg(feature = "tracing")]
+            tracing::warn!(
+                target: "bulla",
+                "the session's cookie is Secure, so browsers drop it unless this host is reached \
+                 over HTTPS; for development over plain HTTP, build the cookie with \
+                 over_plain_http() (this line appears once, and only in debug builds)"
+            );
+        }
+    }
+}
+
+/// Whether a `Host` header names this machine, for which most browsers keep `Secure` cookies.
+fn is_loopback(host: &[u8]) -> bool {
+    let Ok(host) = std::str::from_utf8(host) else { return false };
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name.to_ascii_lowercase().ends_with(".localhost")
+        || name.starts_with("127.")
+        || name == "[::1]"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_hosts_are_recognized_with_and_without_a_port() {
+        for host in
+            ["localhost", "LOCALHOST:80", "shop.localhost:3000", "127.0.0.1:1", "[::1]:8", "[::1]"]
+        {
+            assert!(is_loopback(host.as_bytes()), "{host}");
+        }
+        for host in ["localhost.example", "10.127.0.1:80", "[::2]", "shop.example", "", "é"] {
+            assert!(!is_loopback(host.as_bytes()), "{host}");
+        }
+        assert!(!is_loopback(b"\xff"));
+    }
+}
