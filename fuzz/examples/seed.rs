@@ -1,4 +1,4 @@
-//! Writes the corpus that runs begin with, from the vectors: `cargo run --example seed`.
+//! Writes the seeds of the corpus, from the vectors: `cargo run --example seed`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,7 @@ use bulla_fuzz::independent::{Key, Mode, from_base64url, open_body};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-/// No seed is longer: short ones are changed faster.
+/// The maximum length of a seed, in bytes. The fuzzer changes short seeds faster.
 const LONGEST: usize = 2_500;
 
 type Seeds = Vec<Vec<u8>>;
@@ -24,7 +24,7 @@ fn main() -> io::Result<()> {
     };
     let all = vectors("open.json")?;
     let opening = one_of_each(&all, |vector| format!("{} {}", vector["mode"], vector["expect"]));
-    // The body is the same in both modes; after step 6 there is no other difference.
+    // After step 6, both modes have the same body, so one mode is enough.
     let bodies = one_of_each(&all, |vector| match vector["expect"].as_str() {
         Some("malformed-body" | "padding") if vector["mode"] == "sealed" => {
             vector["name"].to_string()
@@ -45,6 +45,8 @@ fn main() -> io::Result<()> {
         ("payload", payloads()),
         ("inspect", inspected(&tokens)),
         ("differential", differing(&bodies)),
+        ("record", records()),
+        ("revocation", revocations()),
     ];
     for (target, seeds) in corpus {
         let dir = root.join("corpus").join(target);
@@ -72,7 +74,7 @@ fn bytes(vector: &Value, field: &str) -> Vec<u8> {
     digits.chunks(2).map(|pair| digit(pair[0]) * 16 + digit(pair[1])).collect()
 }
 
-/// The vectors' keys are examples, which are refused: others take their place.
+/// Replaces the keys of a vector, which are example keys that the library rejects.
 fn ring(vector: &Value) -> Vec<u8> {
     let Some(text) = vector["text"].as_str() else { return bytes(vector, "text_hex") };
     let mut text = text.to_owned();
@@ -86,7 +88,7 @@ fn ring(vector: &Value) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// What the vectors have only of keys that are replaced here.
+/// Rings that the vectors do not have with the replaced keys.
 fn own_rings() -> Seeds {
     let (one, two) = (key_text(1), key_text(2));
     let day = "2026-12-01T00:00:00Z";
@@ -103,7 +105,7 @@ fn own_rings() -> Seeds {
     own.map(String::into_bytes).to_vec()
 }
 
-/// One of every change, after `head`, of a short payload.
+/// Every kind of change of a short payload, after `head`.
 fn changes(head: &[u8]) -> Seeds {
     let none = [head, &[7, 0], b"payload"].concat();
     let one = |kind: u8| [head, &[7, 1, kind, kind.wrapping_mul(9), 0, b'x'], b"payload"].concat();
@@ -128,7 +130,7 @@ fn cookies() -> Seeds {
     .to_vec()
 }
 
-/// Number of cookies; of each: which token, which piece, what becomes of it.
+/// The number of cookies, and for each: the token, the piece and the change.
 fn pieces() -> Seeds {
     [
         &[2, 1, 0, 0, 1, 1, 0][..],
@@ -171,7 +173,7 @@ fn inspected(tokens: &Seeds) -> Seeds {
     seeds
 }
 
-/// The bodies of the vectors that can be opened at all, and every change of a good token.
+/// The bodies of the vectors that can be opened, and every kind of change of a valid token.
 fn differing(opening: &[Value]) -> Seeds {
     let mut seeds = Vec::new();
     for (vector, signed) in opening.iter().map(|vector| (vector, vector["mode"] == "signed")) {
@@ -191,11 +193,47 @@ fn differing(opening: &[Value]) -> Seeds {
         let fields = [100, 0, 200, 0, 3, 0, 5, 0];
         seeds.push([&[signed, key, 120, 0, 7, 0], &fields[..], b"abc"].concat());
     }
-    // A byte more and a byte less than the type has.
+    // One byte more and one byte less than the type has.
     for payload in [&b"abcd"[..], b"ab"] {
         seeds.push([&[0, 0, 120, 0, 7, 0, 100, 0, 200, 0, 3, 0, 5, 0], payload].concat());
     }
     seeds.extend(changes(&[0, 0, 120, 0]));
     seeds.retain(|seed| seed.len() < 300);
     seeds
+}
+
+/// Records with every combination of fields, followed by revocations of the subject, and a few
+/// changes.
+fn records() -> Seeds {
+    let followed = [1, 9, 5, 1];
+    let mut seeds = Vec::new();
+    for fields in 0..16_u8 {
+        for change in [&[0][..], &[1, 1, 33, 0, 4], &[1, 4, 40, 0, 0]] {
+            let known = [&[1, 1][..], &followed, &[9]].concat();
+            let record = [&[2, 9, 4, 9, 4][..], &[fields], &[9, 4, 1], &followed, &[2]].concat();
+            seeds.push([&known[..], &record, &followed, &followed, change].concat());
+        }
+    }
+    seeds
+}
+
+fn revocations() -> Seeds {
+    let id = "6f0c2a1d9e8b7c6d5e4f3a2b1c0d9e8f";
+    let (before, until) = ("before=2026-12-01T12:01:01Z", "until=2026-12-02T00:01:00Z");
+    [
+        format!("session {id} {until}"),
+        format!("subject {id} {before} {until}"),
+        format!("subject {id} {before} {until} except={id}.0123456789abcdef"),
+        format!("key 2e4bd9c8 {before} {until}"),
+        format!("all {before} {until}\nall {before} {until} except={id}.0000000000000000"),
+        format!("all {before} {until} except={id}\nall {before} {until} except=.01"),
+        format!("all {until} except={id}.0123456789abcdef"),
+        format!("all {before} {until} except={id}.0123456789abcdef except={id}.0123456789abcdef"),
+        format!(
+            "session {id} until=9999-12-31T23:59:59Z\nsession {id} until=10000-01-01T00:00:00Z"
+        ),
+        format!("# comment\n\nsession {} {until}", id.to_uppercase()),
+    ]
+    .map(String::into_bytes)
+    .to_vec()
 }

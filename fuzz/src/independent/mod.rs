@@ -2,11 +2,15 @@
 //! code with the library, prefers simple code to fast code, and names errors as section 7 does.
 
 mod cookies;
+mod record;
+mod revocation;
 mod ring;
 mod text;
 mod token;
 
 pub use cookies::{Found, find, split, values};
+pub use record::{Followed, Record};
+pub use revocation::{Exception, Line, read_line};
 pub use ring::{Entry, RingText, read_ring};
 pub use text::{from_base64url, take_varint, to_base64url, varint};
 pub use token::{

@@ -135,7 +135,7 @@ fn is_unfit(bytes: &[u8; 32]) -> bool {
 }
 
 /// Reads a time like `2026-12-01T00:00:00Z`, of the years 1970 to 9999.
-fn instant(text: &[u8]) -> Option<u64> {
+pub(super) fn instant(text: &[u8]) -> Option<u64> {
     let shape = b"dddd-dd-ddTdd:dd:ddZ";
     let fits = |(c, shape): (&u8, &u8)| match shape {
         b'd' => c.is_ascii_digit(),

@@ -6,6 +6,8 @@ mod inspect;
 mod open;
 mod payload;
 mod pieces;
+mod record;
+mod revocation;
 mod ring;
 mod sessions;
 mod token;
@@ -16,6 +18,8 @@ pub use inspect::inspect;
 pub use open::open;
 pub use payload::payload;
 pub use pieces::pieces;
+pub use record::record;
+pub use revocation::revocation;
 pub use ring::ring;
 pub use token::token;
 
@@ -23,7 +27,7 @@ pub use token::token;
 pub type Law = fn(&[u8]);
 
 /// All laws, with the names of their fuzz targets.
-pub const ALL: [(&str, Law); 8] = [
+pub const ALL: [(&str, Law); 10] = [
     ("token", token),
     ("open", open),
     ("ring", ring),
@@ -32,4 +36,6 @@ pub const ALL: [(&str, Law); 8] = [
     ("payload", payload),
     ("inspect", inspect),
     ("differential", differential),
+    ("record", record),
+    ("revocation", revocation),
 ];

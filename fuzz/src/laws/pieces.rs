@@ -6,11 +6,9 @@ use std::sync::LazyLock;
 use arbitrary::Unstructured;
 use bulla::{Cookie, Policy, Sessions};
 
-use super::sessions::{Planted, State, planted};
+use super::sessions::{NAME, Planted, State, planted};
 use crate::fixed::{T0, at, ring};
 use crate::independent::{Found, find, split};
-
-const NAME: &str = "__Host-session";
 
 struct World {
     sessions: Sessions<State>,

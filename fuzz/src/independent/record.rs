@@ -1,0 +1,135 @@
+//! The record of a session, which precedes its state (spec section 9), and the revocations that a
+//! session follows.
+
+use super::text::{take_varint, varint};
+
+/// The last second of the year 9999. Later times count as this one.
+const LAST_SECOND: u64 = 253_402_300_799;
+
+/// A revocation that a token names: the session id and the mark of its exception, and its instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Followed {
+    /// The id under which the session that made the revocation started.
+    pub origin: [u8; 16],
+    /// Sessions that started before this are revoked.
+    pub before: u64,
+    /// The mark.
+    pub mark: [u8; 8],
+}
+
+/// A record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The session id.
+    pub id: [u8; 16],
+    /// When the session began.
+    pub started_at: u64,
+    /// When the user last signed in or reauthenticated.
+    pub reauthenticated_at: u64,
+    /// A time after which the session is over, whatever the policy says.
+    pub ceiling: Option<u64>,
+    /// The id under which the session began, if it has another one now.
+    pub origin: Option<[u8; 16]>,
+    /// The last revocation by which the session ended the others: instant and mark.
+    pub ended_others: Option<(u64, [u8; 8])>,
+    /// The revocations that were known where the session started.
+    pub follows: Vec<Followed>,
+}
+
+impl Record {
+    /// Writes the record.
+    #[must_use]
+    pub fn write(&self) -> Vec<u8> {
+        let mut out = self.id.to_vec();
+        out.extend(varint(self.started_at));
+        out.extend(varint(self.reauthenticated_at));
+        let bits = [
+            (self.ceiling.is_some(), 1),
+            (self.origin.is_some(), 2),
+            (self.ended_others.is_some(), 4),
+            (!self.follows.is_empty(), 8),
+        ];
+        out.extend(varint(bits.iter().filter(|(is_there, _)| *is_there).map(|(_, bit)| bit).sum()));
+        out.extend(self.ceiling.into_iter().flat_map(varint));
+        out.extend(self.origin.into_iter().flatten());
+        if let Some((before, mark)) = self.ended_others {
+            out.extend(varint(before));
+            out.extend(mark);
+        }
+        if !self.follows.is_empty() {
+            out.extend(varint(self.follows.len() as u64));
+        }
+        for followed in &self.follows {
+            out.extend(followed.origin);
+            out.extend(varint(followed.before));
+            out.extend(followed.mark);
+        }
+        out
+    }
+
+    /// Takes a record off the front of a payload. Returns `None` if the payload ends within the
+    /// record, or if the record has a field that the specification does not know.
+    pub fn take(rest: &mut &[u8]) -> Option<Record> {
+        let mut record = Record {
+            id: take(rest)?,
+            started_at: take_time(rest)?,
+            reauthenticated_at: take_time(rest)?,
+            ceiling: None,
+            origin: None,
+            ended_others: None,
+            follows: Vec::new(),
+        };
+        let fields = take_varint(rest)?;
+        if fields > 15 {
+            return None;
+        }
+        if fields & 1 != 0 {
+            record.ceiling = Some(take_time(rest)?);
+        }
+        if fields & 2 != 0 {
+            record.origin = Some(take(rest)?);
+        }
+        if fields & 4 != 0 {
+            record.ended_others = Some((take_time(rest)?, take(rest)?));
+        }
+        if fields & 8 != 0 {
+            let count = take_varint(rest)?;
+            if !(1..=8).contains(&count) {
+                return None;
+            }
+            for _ in 0..count {
+                let (origin, before, mark) = (take(rest)?, take_time(rest)?, take(rest)?);
+                record.follows.push(Followed { origin, before, mark });
+            }
+        }
+        Some(record)
+    }
+
+    /// The id under which the session began.
+    #[must_use]
+    pub fn first_id(&self) -> [u8; 16] {
+        self.origin.unwrap_or(self.id)
+    }
+
+    /// Whether the session is spared by a revocation that it would otherwise be ended by: its
+    /// token names the revocation, or a later one of the same origin.
+    #[must_use]
+    pub fn follows(&self, revocation: &Followed) -> bool {
+        let origin = self.first_id();
+        let own = self.ended_others.map(|(before, mark)| Followed { origin, before, mark });
+        self.follows.iter().copied().chain(own).any(|named| {
+            named == *revocation
+                || (named.origin == revocation.origin && named.before > revocation.before)
+        })
+    }
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let taken = rest.get(..N)?.try_into().ok()?;
+    *rest = &rest[N..];
+    Some(taken)
+}
+
+fn take_time(rest: &mut &[u8]) -> Option<u64> {
+    take_varint(rest).map(|secs| secs.min(LAST_SECOND))
+}
