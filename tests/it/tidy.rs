@@ -230,8 +230,10 @@ fn every_test_that_the_documents_name_exists() {
             let place = match module {
                 "conformance" => root.join("crates/bulla-conformance/src/behaviours"),
                 "vectors" => root.join("src/tests/vectors.rs"),
-                module => root.join(format!("tests/it/{module}.rs")),
+                module => root.join(format!("tests/it/{module}")),
             };
+            // A module of tests/it is a file or a folder.
+            let place = if place.exists() { place } else { place.with_extension("rs") };
             let files = match fs::read_dir(&place) {
                 Ok(entries) => entries.map(|entry| entry.unwrap().path()).collect(),
                 Err(_) => vec![place],
