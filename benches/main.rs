@@ -6,9 +6,9 @@
 //! cargo bench --features aws-lc-rs            # with the other backend
 //! ```
 //!
-//! Times depend on the computer and on its other load. To check whether a change made the
-//! library slower, count instructions with `cargo run --release -p bulla-counts`. To compare
-//! bulla with other libraries, run `cargo peers`.
+//! Times depend on the computer and on other programs that run on it. To check whether a change
+//! made the library slower, count instructions with `cargo run --release -p bulla-counts`. To
+//! compare bulla with other libraries, run `cargo peers`.
 
 mod making;
 mod opening;

@@ -1,6 +1,6 @@
-//! Benchmarks of refusing a token, one for each step of opening (spec section 7). There are none
-//! for steps 7 and 13, because only an implementation that has the key and violates the format
-//! can make such a token.
+//! Benchmarks of refusing a token, one for each step of opening (spec section 7). There are no
+//! benchmarks for steps 7 and 13, because only an implementation that has the key and violates the
+//! format can make such a token.
 
 use std::fmt;
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) const LIFETIME: Duration = Duration::from_secs(3600);
 
-/// The time in all benchmarks. They do not read the clock, because the time that this takes
+/// The time in all benchmarks. They do not read the clock, because the duration of that call
 /// depends on the computer.
 pub(crate) const NOW: UnixTime = UnixTime::from_secs(1_796_126_400);
 

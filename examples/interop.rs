@@ -1,10 +1,11 @@
-//! Tests the library against another implementation of the format: makes tokens for it and opens
-//! the tokens that it made. `spec/check.sh` runs this program.
+//! Tests the library against another implementation of the format. It makes tokens for the other
+//! implementation, and opens tokens that the other implementation made. `spec/check.sh` runs this
+//! program.
 //!
 //! ```sh
 //! interop ring                 # prints a new key ring
 //! interop make RING N          # prints N tokens of each mode, one JSON object per line
-//! interop open RING            # reads such objects with the other tokens; all must open
+//! interop open RING            # reads such lines with the other's tokens and opens them all
 //! ```
 #![allow(missing_docs, clippy::print_stdout, reason = "a test program")]
 

@@ -24,7 +24,8 @@ struct Event {
     raw_path: String,
     /// The names are in lower case.
     headers: BTreeMap<String, String>,
-    /// Each is `name=value`. The gateway removes the header `cookie` and puts its cookies here.
+    /// Each entry is `name=value`. The gateway removes the header `cookie` and puts the cookies
+    /// here.
     cookies: Vec<String>,
     body: String,
 }

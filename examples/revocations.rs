@@ -82,8 +82,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A list of which one half revokes sessions and the other half subjects. The revocations expire
-/// one after the other within twelve hours.
+/// Makes a list. One half of its revocations revokes sessions, and the other half revokes subjects
+/// (users). The revocations expire one after the other within twelve hours.
 fn filled(len: u64, now: UnixTime) -> Revocations {
     let list = Revocations::new();
     list.learn((0..len).map(|number| {

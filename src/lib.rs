@@ -1,5 +1,5 @@
-//! Client-side sessions: the state of a session is sealed with a rotating key ring, and the client
-//! stores it in a cookie or sends it in a header.
+//! Client-side sessions. The server seals (encrypts and authenticates) the state of a session with
+//! a key from its key ring. The client stores the sealed state in a cookie or sends it in a header.
 //!
 //! Every server that has the ring can open the session. There is no session store, and servers do
 //! not talk to each other.
@@ -30,14 +30,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The module [`token`] has the errors, schema versions, decoding without copying strings, tokens
-//! that open only once, and tokens for tools.
+//! The module [`token`] has the errors and describes schema versions and decoding without copying
+//! strings. It also has tokens that open only once, and tokens for tools.
 //!
 //! # Sessions
 //!
 //! [`Sessions`] loads the [`Session`] of a request and makes the headers of the response.
-//! [`Policy`] has the timeouts of sessions. An adapter does both for each request:
-//! [`SessionLayer`](adapters#tower-05-axum-08) for axum, hyper and tonic,
+//! [`Policy`] has the timeouts of sessions. An adapter loads the session and writes the headers for
+//! each request: [`SessionLayer`](adapters#tower-05-axum-08) for axum, hyper and tonic,
 //! [`SessionMiddleware`](adapters#actix-web-4) for actix-web, and
 //! [`SessionFairing`](adapters#rocket-05) for Rocket. Without a framework:
 //!
@@ -64,29 +64,30 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The module [`session`] also has reauthentication, events, migration from another library, and
-//! an audit of the configuration. The module [`transport`] has [`Cookie`] and [`Bearer`].
+//! The module [`session`] also covers reauthentication, events, the migration from another library,
+//! and an audit of the configuration. The module [`transport`] has [`Cookie`] and [`Bearer`].
 //!
 //! # Keys
 //!
-//! A [`KeyRing`] is a list of keys, each with the time from which it seals and the time until which
-//! it opens. Its text form has one key per line. All servers that have the same text change to a
-//! new key in the same second.
+//! A [`KeyRing`] is a list of keys. For each key, it has the time from which the key seals tokens
+//! and the time until which the key opens them. The text form of a ring has one key per line. All
+//! servers that have the same text change to a new key in the same second.
 //!
-//! A [`RingHandle`] replaces the ring of a running server. With the feature `reload` it follows a
-//! file or another source. The command-line tool `bulla` makes and changes rings. The module
-//! [`keys`] has the types.
+//! A [`RingHandle`] replaces the ring of a running server. With the feature `reload`, the handle
+//! loads a new ring when a file or another source changes. The command-line tool `bulla` makes and
+//! changes rings. The module [`keys`] has the types.
 //!
 //! # Log out everywhere
 //!
 //! [`Revocations`] is a list of revoked sessions in the memory of each server. An entry revokes one
-//! session, all sessions of a user, all sessions under one key, or all sessions. A file or Redis
-//! distributes the list to all servers. See the module [`revocation`].
+//! session, all sessions of a user, all sessions whose tokens were made with one key, or all
+//! sessions. A file keeps the list over a server restart, and Redis (crate `bulla-redis`)
+//! distributes it to all servers. See the module [`revocation`].
 //!
 //! # Testing
 //!
-//! The feature `testing` adds the module `testing`, with signed-in requests in one line and a test
-//! clock.
+//! The feature `testing` adds the module `testing`. A test can make a signed-in request in one
+//! line, and can set the clock.
 //!
 //! # Time
 //!
@@ -99,10 +100,10 @@
 //! |---|---|
 //! | `derive` (default) | `#[derive(Payload)]` |
 //! | `json` (default) | `Encoding::Json`, for signed tokens that a front end reads |
-//! | `aws-lc-rs` | the same tokens, several times faster, with C and assembly; needs a C compiler |
+//! | `aws-lc-rs` | another backend, which makes the same tokens several times faster; needs a C compiler |
 //! | `testing` | signed-in requests and a test clock, for an application's tests |
-//! | `reload` | `RingHandle::watch` and `RevocationFile`, which follow files and other sources |
-//! | `tracing` | session events as events of `tracing`; every adapter enables it |
+//! | `reload` | `RingHandle::watch`, which follows a file or another source, and `RevocationFile` |
+//! | `tracing` | session events in the log, with the crate `tracing`; every adapter enables this feature |
 //! | `http` | `Sessions::load_headers` and `Bundle::write_headers`, with the types of `http` 1 |
 //! | `tower` | `SessionLayer`, for tower services over `http` 1: hyper, tonic, axum |
 //! | `axum08` | `Session`, `Required`, `Fresh` and `Current` as extractors of axum 0.8; implies `tower` |
@@ -117,7 +118,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // No input of a client may make the library panic. Every exception to these lints gives the reason
-// why it cannot panic.
+// why its code cannot panic.
 #![cfg_attr(
     not(test),
     deny(

@@ -28,8 +28,8 @@ use crate::token::payload::Payload;
 /// let sessions = Sessions::<Account>::builder(KeyRing::generate()?, Policy::default())
 ///     .test_clock(&clock)
 ///     .build();
-/// // Give sessions.clone() to SessionLayer::from, SessionMiddleware::from or
-/// // SessionFairing::from, and this header to the framework's test client.
+/// // To test a framework's routes, give sessions.clone() to SessionLayer::from,
+/// // SessionMiddleware::from or SessionFairing::from, and send this `Cookie` header.
 /// let cookie = sessions.signed_in_cookie(Account { id: 7 })?;
 ///
 /// let alive = || {
@@ -84,7 +84,7 @@ impl<T: Payload> SessionsBuilder<T> {
 }
 
 impl<T: Payload> Sessions<T> {
-    /// The `Cookie` header of a browser that has just signed in.
+    /// The `Cookie` header of a browser whose user has just signed in.
     ///
     /// If the state needs several cookies, the header has all of them.
     ///
@@ -99,7 +99,7 @@ impl<T: Payload> Sessions<T> {
         Ok(pairs.collect::<Vec<_>>().join("; "))
     }
 
-    /// The `Authorization` header of a mobile client that has just signed in.
+    /// The `Authorization` header of a mobile client whose user has just signed in.
     ///
     /// # Errors
     /// The same as for [`Session::start`](crate::Session::start).

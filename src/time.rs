@@ -12,7 +12,7 @@ use time::format_description::well_known::Rfc3339;
 /// The range is [`UnixTime::EPOCH`] to [`UnixTime::MAX`]. Conversions and additions that would
 /// leave it give the nearest end of the range.
 ///
-/// `Display` and `FromStr` use the form of key rings: RFC 3339 in UTC with whole seconds.
+/// `Display` and `FromStr` use the same form as key rings: RFC 3339 in UTC, with whole seconds.
 ///
 /// ```
 /// use std::time::Duration;
@@ -52,7 +52,7 @@ impl UnixTime {
         self.0
     }
 
-    /// The time from `earlier` to `self`. Zero if `earlier` is later.
+    /// The time from `earlier` to `self`, or zero if `earlier` is after `self`.
     #[must_use]
     pub const fn since(self, earlier: UnixTime) -> Duration {
         Duration::from_secs(self.0.saturating_sub(earlier.0))
@@ -68,7 +68,7 @@ impl std::ops::Add<Duration> for UnixTime {
     }
 }
 
-/// Rounds down to the second and limits the result to the range.
+/// Rounds down to the second and limits the result to the range of [`UnixTime`].
 impl From<SystemTime> for UnixTime {
     fn from(time: SystemTime) -> UnixTime {
         time.duration_since(SystemTime::UNIX_EPOCH)

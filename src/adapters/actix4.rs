@@ -23,10 +23,10 @@ use crate::{
 /// Middleware for actix-web 4 that gives every request a [`Session`] and writes the changes of
 /// the session to the response. It follows the rules of [`SessionLayer`](crate::SessionLayer).
 ///
-/// Wrap middleware that returns `Err` after this one, so that it runs outside. If an error passes
-/// through this middleware, there is no response yet to which the session could be written.
-/// Errors of handlers and extractors are no problem, because actix-web has turned them into
-/// responses before.
+/// If other middleware can return `Err`, add it with `wrap` after this middleware, so that it runs
+/// outside of this one. If an error passes through this middleware, there is no response yet to
+/// which the session could be written. Errors of handlers and extractors are no problem, because
+/// actix-web turns them into responses first.
 ///
 /// ```
 /// use actix_web::{App, HttpResponse, web};
@@ -166,7 +166,7 @@ where
 
 fn finish<B>(response: &mut ServiceResponse<B>, bundle: Bundle) {
     if write(response.headers_mut(), bundle).is_none() {
-        // Should be unreachable, because cookie names and paths are checked when they are
+        // This code should be unreachable, because cookie names and paths are checked when they are
         // configured. A 500 is better than a token that is lost silently.
         tracing::error!("the tokens of a session could not be written to the response");
         response.headers_mut().clear();
@@ -191,7 +191,7 @@ fn write(headers: &mut HeaderMap, bundle: Bundle) -> Option<()> {
 }
 
 /// An extractor for actix-web. It also succeeds for a request without a session. If the
-/// [`SessionMiddleware`] is missing, the response is a 500 that names it.
+/// [`SessionMiddleware`] is missing, the response is a 500 that names the missing middleware.
 impl<T: Payload + Send + Sync + 'static> FromRequest for Session<T> {
     type Error = MissingLayer;
     type Future = Extracting<Session<T>, MissingLayer>;

@@ -14,7 +14,8 @@ use crate::session::Denied;
 use crate::{Current, Fresh, Payload, Required, Session, SessionError};
 
 /// An extractor for axum. It also succeeds for a request without a session. If the
-/// [`SessionLayer`](crate::SessionLayer) is missing, the response is a 500 that names it.
+/// [`SessionLayer`](crate::SessionLayer) is missing, the response is a 500 that names the missing
+/// layer.
 impl<S, T> FromRequestParts<S> for Session<T>
 where
     S: Sync,

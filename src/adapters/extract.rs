@@ -9,9 +9,9 @@ use crate::session::Denied;
 /// An extractor (in Rocket, a request guard) for a route that requires a session. It dereferences
 /// to the state, a `T`.
 ///
-/// A request without a session is refused with [`Denied`]: a 401, or a 303 to
-/// [`SessionsBuilder::sign_in_page`](crate::session::SessionsBuilder::sign_in_page). In Rocket,
-/// the request is first forwarded to the next route, which can be the page for guests.
+/// A request without a session is refused with [`Denied`], which is a 401 or a 303 to
+/// [`SessionsBuilder::sign_in_page`](crate::session::SessionsBuilder::sign_in_page). In Rocket, the
+/// request is first forwarded to the next route, which can be the page for guests.
 ///
 /// ```
 /// use bulla::{Payload, Required};
@@ -29,7 +29,7 @@ pub struct Required<T>(pub(crate) Arc<T>);
 /// An extractor for a route that requires a fresh session: the user signed in or reauthenticated
 /// within the last `SECONDS` seconds. It dereferences to the state, a `T`.
 ///
-/// If the session is not fresh, the request is refused with [`Denied`]: a 401, or a 303 to
+/// If the session is not fresh, the request is refused with [`Denied`], which is a 401 or a 303 to
 /// [`SessionsBuilder::step_up_page`](crate::session::SessionsBuilder::step_up_page). Without a
 /// session, the request is refused as by [`Required`].
 ///
@@ -49,8 +49,8 @@ pub struct Fresh<T, const SECONDS: u64>(pub(crate) Arc<T>);
 /// An extractor for a route that requires a current revocation list: the list was complete within
 /// the last `SECONDS` seconds. It dereferences to the state, a `T`.
 ///
-/// Use it for actions that must not be possible with a session that was revoked on another server
-/// while this server could not reach the others.
+/// A session may have been revoked on another server while this server could not reach the others.
+/// Use this extractor for actions that must not be possible with such a session.
 ///
 /// If the list is older, the request is refused with a 503 and `Retry-After`. A list that is not
 /// shared between servers is always current. Without a session, the request is refused as by

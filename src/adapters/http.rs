@@ -44,8 +44,8 @@ impl<T: Payload> Sessions<T> {
 
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 impl Bundle {
-    /// Writes the lines to the headers of a response, each by its [`Rule`]. Tokens are marked
-    /// sensitive, so that HTTP/2 does not index them and `Debug` does not show them.
+    /// Writes the lines to the headers of a response. The [`Rule`] of each line is followed. Tokens
+    /// are marked sensitive, so that HTTP/2 does not index them and `Debug` does not show them.
     ///
     /// # Errors
     /// If a line is not a valid header. This does not happen with names and paths that

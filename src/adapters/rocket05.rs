@@ -22,10 +22,10 @@ use crate::{
 /// session to the response. It follows the rules of [`SessionLayer`](crate::SessionLayer), except
 /// that Rocket cannot mark header values sensitive.
 ///
-/// If there is no session, [`Required`], [`Fresh`] and [`Current`] forward the request with 401,
-/// so that the next route can be the page for guests. If no route answers, the response is that
-/// of the 401 catcher, or a 303 to the sign-in page if one is configured. A refusal with 503 is
-/// not forwarded, because the client may be signed in.
+/// If there is no session, [`Required`], [`Fresh`] and [`Current`] forward the request with 401, so
+/// that the next route can be the page for guests. If no route answers, the client gets the
+/// response of the 401 catcher, or a 303 to the sign-in page if one is configured. A refusal with
+/// 503 is not forwarded, because the client may be signed in.
 ///
 /// ```
 /// use bulla::{KeyRing, Payload, Policy, Required, Session, SessionError, SessionFairing};
@@ -164,7 +164,7 @@ fn answer(denied: &Denied, response: &mut Response<'_>) {
 }
 
 /// A request guard for Rocket. It also succeeds for a request without a session. If the
-/// [`SessionFairing`] is missing, the response is a 500, and the log names it.
+/// [`SessionFairing`] is missing, the response is a 500, and the log names the missing fairing.
 #[rocket::async_trait]
 impl<'r, T: Payload + Send + Sync + 'static> FromRequest<'r> for Session<T> {
     type Error = MissingLayer;

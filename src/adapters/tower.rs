@@ -185,7 +185,7 @@ fn is_server_error<B>(response: &Response<B>) -> bool {
 
 fn finish<B>(response: &mut Response<B>, bundle: Bundle) {
     if let Err(error) = bundle.write_headers(response.headers_mut()) {
-        // Should be unreachable, because cookie names and paths are checked when they are
+        // This code should be unreachable, because cookie names and paths are checked when they are
         // configured. A 500 is better than a token that is lost silently.
         tracing::error!(%error, "the tokens of a session could not be written to the response");
         response.headers_mut().clear();

@@ -14,8 +14,8 @@ use crate::time::UnixTime;
 /// A shared key ring that can be replaced while it is in use.
 ///
 /// Sealers, signers and sessions made with a handle use the new ring as soon as it is replaced.
-/// Clones of a handle refer to the same ring. Functions that take `impl Into<RingHandle>` accept
-/// a [`KeyRing`] too; its ring then never changes.
+/// Clones of a handle refer to the same ring. Functions that take `impl Into<RingHandle>` accept a
+/// [`KeyRing`] too. They then use this ring forever.
 ///
 /// ```
 /// use std::time::Duration;
@@ -55,7 +55,8 @@ struct Inner {
     health: Mutex<RingHealth>,
 }
 
-/// Something that holds values derived from a ring and derives them again for a new ring.
+/// A holder of values that are derived from a ring. When the ring is replaced, it derives the
+/// values again.
 pub(crate) trait Follower: Send + Sync {
     fn take(&self, ring: &KeyRing);
 }
@@ -91,17 +92,19 @@ impl RingHandle {
         let mut followers = self.followers();
         follower.take(&self.ring());
         if followers.len() == followers.capacity() {
-            // Dropped followers are removed before the list grows, or they would pile up.
+            // Dropped followers are removed before the list grows. Otherwise the list would grow
+            // forever.
             followers.retain(|follower| follower.strong_count() > 0);
         }
         let weak = Arc::downgrade(follower);
         followers.push(weak);
     }
 
-    /// Wakes the loader because a token named an unknown key, so the ring may be out of date.
-    /// Does so at most once until the ring is replaced or `forget_missed` is called.
+    /// Wakes the loader because a token named an unknown key, so the ring may be out of date. It
+    /// wakes the loader at most once until the ring is replaced or `forget_missed` is called.
     pub(crate) fn miss(&self) {
-        // The load avoids a write for most calls: forged tokens can name any key.
+        // The load avoids a write for most calls. There may be many calls, because forged tokens
+        // can name any key.
         if self.inner.missed.load(Ordering::Relaxed)
             || self.inner.missed.swap(true, Ordering::Relaxed)
         {
@@ -127,7 +130,7 @@ impl RingHandle {
 
     /// Makes the thread of [`watch`](RingHandle::watch) check the source at once.
     ///
-    /// Call it when something reports that the source has changed.
+    /// Call this method when something reports that the source has changed.
     pub fn hint(&self) {
         self.inner.hinted.store(true, Ordering::Relaxed);
         if let Some(loader) = self.inner.loader.get() {
@@ -164,7 +167,8 @@ impl RingHandle {
 
 /// A weak [`RingHandle`], which does not keep its ring alive.
 ///
-/// A thread that updates a ring can hold one, and end when the last `RingHandle` is dropped.
+/// A thread that updates a ring can hold a weak handle, and end when the last `RingHandle` is
+/// dropped.
 #[cfg(feature = "reload")]
 #[derive(Clone)]
 pub struct WeakRingHandle {
@@ -235,7 +239,7 @@ impl From<KeyRing> for RingHandle {
     }
 }
 
-/// Shares the keys; they are not copied.
+/// Shares the keys and does not copy them.
 impl From<&KeyRing> for RingHandle {
     fn from(ring: &KeyRing) -> RingHandle {
         RingHandle::from(ring.share())

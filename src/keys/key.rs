@@ -68,13 +68,14 @@ impl Key {
         Ok(key)
     }
 
-    /// The public id of the key, derived one-way from its bytes. Every token of the key has it.
+    /// The public id of the key, derived one-way from its bytes. Every token that is made with the
+    /// key contains this id.
     #[must_use]
     pub fn id(&self) -> KeyId {
         self.id
     }
 
-    /// The secret text form. Anyone who has it can forge tokens.
+    /// The secret text form. Anyone who has this text can forge tokens.
     #[must_use]
     pub fn expose_text(&self) -> Zeroizing<String> {
         let encoded = Zeroizing::new(Base64UrlUnpadded::encode_string(&self.bytes[..]));
@@ -113,8 +114,8 @@ impl Key {
         Ok(key)
     }
 
-    /// Rejects weak keys and example keys (spec section 3.2). Of the key, it branches only on the
-    /// results of these two checks.
+    /// Rejects weak keys and example keys (spec section 3.2). The code branches on the results of
+    /// these two checks, but not on the bytes of the key.
     pub(crate) fn refuse_unfit(&self) -> Result<(), KeyError> {
         let few = distinct(self.bytes.iter().copied()) < 16;
         let counts = distinct(
@@ -140,8 +141,9 @@ impl Key {
 
 /// Counts the distinct values in constant time.
 ///
-/// The values seen are bits in four words, and each value reads all four words. A table indexed
-/// by the value would be read at secret addresses.
+/// Each value that was seen is a bit in one of four words, and the code reads all four words for
+/// each value. With a table indexed by the value, the addresses that are read would depend on the
+/// key.
 fn distinct(values: impl Iterator<Item = u8>) -> u32 {
     let mut seen = [0_u64; 4];
     for value in values {
@@ -204,7 +206,7 @@ impl fmt::Debug for KeyId {
     }
 }
 
-/// Why a key was rejected. It never repeats the text.
+/// Why a key was rejected. The error never repeats the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyError {
@@ -212,7 +214,7 @@ pub enum KeyError {
     Malformed,
     /// The text is not a key id: 8 hexadecimal digits in lower case.
     MalformedId,
-    /// The id at the end of the text does not match the key: the text was mistyped or cut.
+    /// The id at the end of the text does not match the key, because the text was mistyped or cut.
     IdMismatch,
     /// The bytes are not random: they repeat, count up, or are all printable.
     LowEntropy,
@@ -231,7 +233,7 @@ impl fmt::Display for KeyError {
                  `bulla ring list` shows them"
             }
             KeyError::IdMismatch => {
-                "the id at the end is not this key's: was the text cut or mistyped?"
+                "the id at the end does not match the key; was the text cut or mistyped?"
             }
             KeyError::LowEntropy => "the key is not random: make a new one with Key::generate",
             KeyError::Example => {

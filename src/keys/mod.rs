@@ -2,7 +2,7 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | What is a key: its 32 bytes, its id and its text? | `key` |
+//! | What does a key consist of: bytes, id and text form? | `key` |
 //! | Which keys does a ring have, and which one seals at a given time? | `ring` |
 //! | How is a ring replaced while it is in use? | `handle` |
 //! | Where is a new ring loaded from, and what happens to an invalid one? | `reload` |

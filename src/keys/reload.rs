@@ -60,8 +60,8 @@ pub trait RingSource: Send + 'static {
 
 /// A key ring in a file.
 ///
-/// Replace the file atomically: write a new file and rename it. A file that is written in place
-/// and the symbolic links that Kubernetes swaps are noticed too.
+/// Replace the file atomically: write a new file and rename it. A reloader also notices a file that
+/// is written in place, and the symbolic links that Kubernetes swaps.
 #[derive(Debug)]
 pub struct RingFile {
     path: PathBuf,
@@ -296,9 +296,9 @@ enum Early {
 impl RingHandle {
     /// Loads a ring from `source` and checks the source for changes every `every`.
     ///
-    /// A typical interval is 60 seconds. It is limited to between 10 milliseconds and 24 hours.
-    /// The checks run in a thread that ends when the last handle is dropped. If a token with an
-    /// unknown key arrives, one extra check is made before the next regular one.
+    /// A typical interval is 60 seconds. The minimum is 10 milliseconds and the maximum is 24
+    /// hours. The checks run in a thread that ends when the last handle is dropped. If a token with
+    /// an unknown key arrives, one extra check is made before the next regular one.
     ///
     /// A new ring is rejected if it cannot be read or parsed, if it has no primary key at this
     /// time, or if the ring in use has a serial number and the new ring has a lower one or none.

@@ -80,9 +80,9 @@ impl KeyRing {
 
     /// The primary key at `now`: the key that seals and signs.
     ///
-    /// This is the key with the latest `primary_from` among those whose `primary_from` is not
-    /// after `now` and whose `open_until`, if any, is after it. Of several such keys, the first
-    /// in the ring is primary. `None` if there is no such key.
+    /// This is the key with the latest `primary_from` among those whose `primary_from` is not after
+    /// `now` and whose `open_until`, if any, is after `now`. Of several such keys, the first in the
+    /// ring is primary. `None` if there is no such key.
     #[must_use]
     pub fn primary_at(&self, now: UnixTime) -> Option<KeyId> {
         primary_at(&self.entries, RingEntry::schedule, now).map(RingEntry::key_id)
@@ -93,20 +93,21 @@ impl KeyRing {
         self.entries.iter()
     }
 
-    /// The ring's serial number, from a comment such as `# serial: 7` alone on a line.
+    /// The ring's serial number, from a line such as `# serial: 7`.
     ///
-    /// It counts how often the ring was changed. If a ring has a serial number, a `RingHandle`
-    /// that watches its source does not replace it by a ring with a lower number or none.
+    /// The number counts how often the ring was changed. If a ring has a serial number, a
+    /// `RingHandle` that watches the ring's source does not replace this ring by one with a lower
+    /// number or without a number.
     #[must_use]
     pub fn serial(&self) -> Option<u64> {
         self.serial
     }
 
-    /// The secret text form, one key per line. Anyone who has it can forge tokens.
+    /// The secret text form, one key per line. Anyone who has this text can forge tokens.
     #[must_use]
     pub fn expose_text(&self) -> Zeroizing<String> {
-        // A line has at most 64 + 34 + 32 + 1 characters. A string that grows leaves copies of
-        // its content in freed memory.
+        // A string that grows leaves copies of its content in freed memory, so this string gets
+        // enough capacity. A line has at most 64 + 34 + 32 + 1 characters.
         let mut text = Zeroizing::new(String::with_capacity(
             self.entries.len().saturating_mul(131).saturating_add(31),
         ));
@@ -126,7 +127,7 @@ impl KeyRing {
         text
     }
 
-    /// Another owner of the same keys.
+    /// Makes another ring that shares the same keys.
     pub(crate) fn share(&self) -> KeyRing {
         KeyRing { entries: Arc::clone(&self.entries), serial: self.serial }
     }
@@ -277,7 +278,7 @@ impl KeyRing {
     }
 }
 
-/// The lines of a ring text: LF, CRLF and `;` end a line, a CR alone does not.
+/// The lines of a ring text. LF, CRLF and `;` end a line. A CR alone does not.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive('\n').flat_map(|line| {
         let line = line.strip_suffix("\r\n").or(line.strip_suffix('\n')).unwrap_or(line);
@@ -319,7 +320,7 @@ fn line_ends(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| matches!(byte, b'\n' | b';')).count()
 }
 
-/// Why a key ring was rejected. It names the line and never repeats its content.
+/// Why a key ring was rejected. The error names the line and never repeats its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RingError {

@@ -8,9 +8,9 @@ use super::{BadTag, NONCE_LEN, Secret, TAG_LEN};
 
 /// XChaCha20-Poly1305 with one sealing key. The key is wiped on drop.
 ///
-/// XChaCha20-Poly1305 is ChaCha20-Poly1305 with a subkey that is derived from the first 16 bytes
-/// of the nonce (draft-irtf-cfrg-xchacha, section 2.3). Therefore each token needs a new context.
-/// AWS-LC allocates its memory, and wipes it when it frees it.
+/// XChaCha20-Poly1305 is ChaCha20-Poly1305 with a subkey that is derived from the key and the first
+/// 16 bytes of the nonce (draft-irtf-cfrg-xchacha, section 2.3). Therefore each token needs a new
+/// AWS-LC context. AWS-LC allocates the context's memory, and wipes this memory before freeing it.
 pub(crate) struct SealingKey(Secret);
 
 impl SealingKey {

@@ -1,7 +1,7 @@
 //! Cryptography: the cipher, the MAC, the hash, key derivation and the random generator.
 //!
-//! No other folder names an algorithm. A feature selects the backend of the cipher, but never the
-//! algorithm: all backends pass the same vectors.
+//! No other folder names an algorithm. A feature selects the backend (the implementation) of the
+//! cipher, but never the algorithm. All backends pass the same test vectors.
 
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc;
@@ -38,15 +38,15 @@ pub(crate) fn derive<const N: usize>(key: &[u8; 32], info: &[&[u8]]) -> Zeroizin
     let mut out = Zeroizing::new([0; N]);
     Hkdf::<Sha256>::new(None, key)
         .expand_multi_info(info, &mut *out)
-        .expect("HKDF-SHA256 gives up to 8,160 bytes, and 32 at most are asked for");
+        .expect("HKDF-SHA256 gives up to 8,160 bytes, and at most 32 are requested");
     out
 }
 
 /// HMAC-SHA256 with one signing key. The key is wiped on drop.
 ///
-/// The key's state is computed once. Both backends use RustCrypto's HMAC because it is faster:
-/// with SHA extensions it takes 190 ns for a small token and 1.35 µs for 2.4 kB, and the HMAC of
-/// aws-lc-rs takes 255 ns and 1.41 µs.
+/// The key's state is computed once. Both backends use RustCrypto's HMAC, because it is faster than
+/// the HMAC of aws-lc-rs. With SHA extensions, RustCrypto's takes 190 ns for a small token and 1.35
+/// µs for 2.4 kB. The HMAC of aws-lc-rs takes 255 ns and 1.41 µs.
 pub(crate) struct SigningKey(Hmac<Sha256>);
 
 impl SigningKey {

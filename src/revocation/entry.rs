@@ -12,11 +12,12 @@ use crate::token::wire::CLOCK_SKEW;
 
 const SUBJECT_LEN: usize = 16;
 
-/// How far the instant of a revocation lies after the clock of the server that makes it, so that
-/// it also revokes sessions from a server whose clock is ahead.
+/// A revocation's instant lies this far after the clock of the server that makes the revocation: 61
+/// seconds. So it also revokes sessions that started on a server whose clock is ahead.
 pub(crate) const REACH: Duration = Duration::from_secs(CLOCK_SKEW.as_secs() + 1);
 
-/// The mark of an [`Exception`] that spares no token of the same second.
+/// The mark of an [`Exception`] that no token has. A merge sets it if a session ended the others
+/// twice in the same second.
 pub(crate) const NO_MARK: Mark = [0; 8];
 
 /// A revocation. Its text form is one line, such as `session 6f0c…e1 until=2026-12-01T12:00:00Z`.
@@ -25,8 +26,8 @@ pub(crate) const NO_MARK: Mark = [0; 8];
 pub enum Revocation {
     /// Revokes one session.
     Session {
-        /// The id under which the session started. If it is a later id of the session, only tokens
-        /// with that id are revoked.
+        /// The id under which the session started. If this is a later id of the session, only
+        /// tokens with that id are revoked.
         id: SessionId,
         /// When the session would have ended anyway.
         until: UnixTime,
@@ -35,9 +36,9 @@ pub enum Revocation {
     Subject {
         /// The subject.
         subject: Subject,
-        /// Sessions that started before this are revoked.
+        /// Sessions that started before this instant are revoked.
         before: UnixTime,
-        /// The tokens that are spared.
+        /// The tokens that are not revoked.
         except: Option<Exception>,
         /// When the last of the revoked sessions would have ended anyway.
         until: UnixTime,
@@ -46,35 +47,36 @@ pub enum Revocation {
     Key {
         /// The key.
         id: KeyId,
-        /// Tokens that were issued before this are revoked.
+        /// Tokens that were issued before this instant are revoked.
         before: UnixTime,
         /// When the last of the revoked tokens would have expired anyway.
         until: UnixTime,
     },
     /// Revokes all sessions that started before an instant.
     All {
-        /// Sessions that started before this are revoked.
+        /// Sessions that started before this instant are revoked.
         before: UnixTime,
-        /// The tokens that are spared.
+        /// The tokens that are not revoked.
         except: Option<Exception>,
         /// When the last of the revoked sessions would have ended anyway.
         until: UnixTime,
     },
 }
 
-/// The tokens that a revocation spares although their session started before its instant.
+/// The tokens that a revocation does not revoke, although their session started before its instant.
 ///
-/// These are the token of the session that made the revocation
-/// ([`Session::end_others`](crate::Session::end_others)) and the tokens of sessions that started
-/// on a server that already knew it. They carry the same 24 bytes.
+/// These are the new token of the session that made the revocation
+/// ([`Session::end_others`](crate::Session::end_others)), and the tokens of sessions that started
+/// on a server that already knew the revocation. All of these tokens contain the 24 bytes of the
+/// exception.
 ///
 /// The text form is `ORIGIN.MARK`, 32 and 16 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Exception {
-    /// The id under which the session that made the revocation started. If no session made it, 16
+    /// The first id of the session that made the revocation. If no session made it, this is 16
     /// random bytes.
     pub origin: SessionId,
-    /// 8 random bytes, which tell the session's new token from copies that were made before.
+    /// 8 random bytes, by which the session's new token differs from copies that were made before.
     pub mark: [u8; 8],
 }
 
@@ -85,10 +87,11 @@ impl Exception {
     }
 }
 
-/// Whose sessions are meant: a 16-byte digest of the purpose and the subject's name.
+/// Identifies the user whose sessions are revoked: a 16-byte digest of the purpose and the
+/// subject's name.
 ///
-/// It keeps names out of lists and logs. It does not hide them from an attacker who hashes all
-/// possible names.
+/// The digest keeps names out of lists and logs. It does not hide them from an attacker who hashes
+/// all possible names.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Subject([u8; SUBJECT_LEN]);
 
@@ -109,7 +112,7 @@ impl Revocation {
     ///
     /// The instant `before` is 61 seconds after `now`, because a session may have started on a
     /// server whose clock is ahead by up to [`CLOCK_SKEW`](crate::token::CLOCK_SKEW). A session
-    /// that starts later, on a server that knows the revocation, is spared.
+    /// that starts later on a server that knows the revocation is not revoked.
     ///
     /// `until` is the time at which the last revoked session would have ended: `now`, plus the
     /// absolute timeout, plus 60 seconds.
@@ -154,7 +157,8 @@ impl Revocation {
         Revocation::Key { id, before: now + REACH, until }
     }
 
-    /// The time after which nothing that it revokes can be alive.
+    /// The time at which the revocation expires. All sessions that it revokes would have ended by
+    /// then anyway.
     #[must_use]
     pub fn until(&self) -> UnixTime {
         match *self {
@@ -220,7 +224,7 @@ impl FromStr for Revocation {
     }
 }
 
-/// A line is not a revocation.
+/// The error for a line that is not a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RevocationError;
 

@@ -14,18 +14,20 @@ use crate::time::UnixTime;
 /// How often the follower reads new lines.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How often the follower drops revocations that are over.
+/// How often the follower drops expired revocations.
 const PRUNE: Duration = Duration::from_secs(60);
 
-/// The file is rewritten when it has this many lines more than twice the number of revocations
-/// that still count.
+/// The file is rewritten when its number of lines exceeds twice the number of revocations in the
+/// list by more than this.
 const SLACK: usize = 1024;
 
-/// A list of revocations in a file: one line for each, in the text form of [`Revocation`].
+/// A list of revocations in a file. Each line has one revocation, in the text form of
+/// [`Revocation`].
 ///
-/// It serves one server, which then keeps its revocations over a restart, or several processes on
-/// the same host. For a fleet, use the crate `bulla-redis`. The tool also writes to the file:
-/// `bulla revoke session … --file PATH`.
+/// The file serves one server, which then still has its revocations after a restart, or several
+/// processes on the same host. For a fleet (all servers with the same ring), use the crate
+/// `bulla-redis`. The command-line tool also writes to the file: `bulla revoke session … --file
+/// PATH`.
 ///
 /// ```no_run
 /// use bulla::{KeyRing, Payload, Policy, Sessions};
@@ -50,7 +52,7 @@ pub struct RevocationFile {
 
 impl RevocationFile {
     /// The file at `path`. Its directory must be writable, because the file is replaced when most
-    /// of its lines are over.
+    /// of its lines have expired.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> RevocationFile {
         RevocationFile { path: path.into() }
@@ -86,8 +88,8 @@ impl RevocationFile {
         })
     }
 
-    /// Rewrites the file without the revocations that are over at `now`. A list that
-    /// [follows](RevocationFile::follow) the file calls this itself.
+    /// Rewrites the file without the revocations that have expired at `now`. A list that
+    /// [follows](RevocationFile::follow) the file calls this method itself.
     ///
     /// # Errors
     /// If the file or its replacement cannot be written.
@@ -108,15 +110,15 @@ impl RevocationFile {
 
     /// Loads the list and follows the file in a background thread.
     ///
-    /// Lines that others append take effect here within about a second. A revocation made here is
-    /// in the file before [`add`](Revocations::add) returns, and is synced to the disk about a
-    /// second later. If the file cannot be read, the list stays as it is, and
-    /// [`Revocations::confirmed_at`] tells when it was last read. The thread ends when the list is
-    /// no longer used.
+    /// Lines that other processes append take effect in this process within about a second. If this
+    /// process adds a revocation, it is in the file before [`add`](Revocations::add) returns, and
+    /// is synced to the disk about a second later. If the file cannot be read, the list stays as it
+    /// is, and [`Revocations::confirmed_at`] tells when it was last read. The thread ends when the
+    /// list is no longer used.
     ///
     /// # Errors
-    /// If the file cannot be read, or created if it does not exist: without the list, the server
-    /// would accept revoked sessions.
+    /// If the file cannot be read, or does not exist and cannot be created. Do not continue without
+    /// the list, because the server would then accept revoked sessions.
     pub fn follow(self) -> io::Result<Revocations> {
         self.locked(|_| Ok(()))?;
         let list = Revocations::new();
@@ -191,7 +193,8 @@ fn replace(path: &Path, old: &File, text: &[u8]) -> io::Result<()> {
 /// The position up to which the file has been read.
 struct Reader {
     path: PathBuf,
-    /// Kept open, so that a replacement cannot get the same inode number.
+    /// The file that was read last. It stays open, so that a replacement cannot get the same inode
+    /// number.
     held: Option<File>,
     offset: u64,
     lines: usize,
@@ -242,7 +245,7 @@ impl Reader {
         let mut news = Vec::new();
         let taken = self.take(&mut news);
         if !news.is_empty() {
-            list.learn(news); // also the lines read before an error
+            list.learn(news); // including the lines that were read before an error
         }
         taken?;
         list.confirm(now);
@@ -326,7 +329,8 @@ fn private(options: &mut OpenOptions) {
 #[cfg(not(unix))]
 fn private(_: &mut OpenOptions) {}
 
-/// Keeps the owner. Otherwise the server might no longer be able to read the file.
+/// Gives the new file the owner of the old one. Otherwise the server might no longer be able to
+/// read the file.
 #[cfg(unix)]
 fn keep_owner(new: &File, old: &File) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt as _, fchown};
@@ -353,8 +357,8 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The file's identity. Where the system does not have one, a replacement is recognized because it
-/// is shorter.
+/// Identifies a file. On systems without inode numbers, a replacement is noticed only if it is
+/// shorter.
 fn inode(metadata: &fs::Metadata) -> (u64, u64) {
     #[cfg(unix)]
     {
@@ -376,7 +380,7 @@ mod tests {
     use super::*;
     use crate::token::id::SessionId;
 
-    /// A file for one test, which removes it when it ends.
+    /// A file for one test. It is removed when the test ends.
     struct OfTest(RevocationFile);
 
     impl OfTest {
@@ -472,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_rewritten_once_a_minute_if_most_of_its_lines_are_over() {
+    fn a_file_is_rewritten_once_a_minute_if_most_of_its_lines_have_expired() {
         let slack = SLACK as u128;
         for (over, after, left) in [
             (slack + 4, PRUNE - Duration::from_secs(1), slack + 7),

@@ -1,8 +1,12 @@
 //! The known revocations of one subject, or of all sessions, as a value that can be merged.
 //!
-//! A merge takes the later cutoff for each token. The result does not depend on the order in which
-//! revocations arrive, on repetitions, or on whether another server merged some of them before
-//! (DESIGN.md).
+//! A token *follows* a revocation if it was made with knowledge of the revocation. Such a token
+//! contains the exception of the revocation, and the revocation does not end it.
+//!
+//! The *cutoff* of a token is the latest instant of the revocations that the token does not follow.
+//! A session is revoked if it started before the cutoff of its token. A merge takes the later
+//! cutoff for each token. Therefore the result does not depend on the order in which revocations
+//! arrive, on repetitions, or on whether another server merged some of them before (DESIGN.md).
 
 use std::time::Duration;
 
@@ -10,27 +14,29 @@ use crate::revocation::entry::{Exception, NO_MARK, REACH};
 use crate::time::UnixTime;
 use crate::token::wire::CLOCK_SKEW;
 
-/// How far after the clock a revocation may lie for a new session to follow it, because the clock
-/// of the server that made it may be ahead. If it lies further in the future, new sign-ins are
-/// refused until then.
+/// A new session follows a revocation only if the revocation's instant lies at most this far after
+/// the clock: 121 seconds. The clock of the server that made the revocation may be 60 seconds
+/// ahead, and the instant lies 61 seconds after that clock. If an instant lies further in the
+/// future, new sign-ins are refused until it is within this window.
 const WINDOW: Duration = Duration::from_secs(CLOCK_SKEW.as_secs() + REACH.as_secs());
 
-/// The most revocations that a session follows. Each takes 29 bytes of its state token.
-pub(crate) const MAX_FOLLOWS: usize = 8;
+/// The maximum number of revocations that a session follows. Each takes 29 bytes of the state
+/// token.
+pub(crate) const MAX_FOLLOWS: usize = 32;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Known {
-    /// Sessions that started before this are revoked.
+    /// Sessions that started before this are revoked, without exception.
     hard: UnixTime,
-    /// Sessions that started before one of these are revoked unless they follow it. Each has a
-    /// different origin; the latest is first.
+    /// Sessions that started before the instant of one of these are revoked, unless they follow it.
+    /// Each has a different origin. The latest is first.
     except: Vec<Followed>,
-    /// From this time on, none of these sessions can be alive.
+    /// The time at which these revocations expire.
     pub(crate) until: UnixTime,
 }
 
-/// A revocation that a token may follow: the session that made it, or a sign-in that knew of it,
-/// issued the token.
+/// A revocation with an exception, which a token may follow. The token then comes from the session
+/// that made the revocation, or from a sign-in on a server that knew the revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Followed {
     pub(crate) before: UnixTime,
@@ -53,7 +59,7 @@ impl Known {
         Known { hard, except: except.into_iter().collect(), until }
     }
 
-    /// A session with this token is revoked if it started before the returned time.
+    /// The cutoff of a token: its session is revoked if it started before the returned time.
     pub(crate) fn cutoff(&self, follows: Follows<'_>) -> UnixTime {
         let unfollowed = self.except.iter().find(|of| !follows.follows(of));
         unfollowed.map_or(self.hard, |of| of.before.max(self.hard))
@@ -72,8 +78,8 @@ impl Known {
             match held {
                 None => self.except.push(*new),
                 Some(held) if held.before < new.before => *held = *new,
-                // The session ended the others twice in one second. Neither of the two tokens is
-                // spared, but tokens that follow from them are.
+                // The session ended the others twice in one second. Neither of its two new tokens
+                // stays valid, but the token of a later revocation by this session does.
                 Some(held) if held.before == new.before && held.except != new.except => {
                     held.except.mark = NO_MARK;
                 }
@@ -84,7 +90,7 @@ impl Known {
         self
     }
 
-    /// The instants and exceptions whose merge is this value.
+    /// The instants and exceptions of the revocations that merge to this value.
     pub(crate) fn parts(&self) -> impl Iterator<Item = (UnixTime, Option<Exception>)> {
         let hard =
             (self.hard > UnixTime::EPOCH || self.except.is_empty()).then_some((self.hard, None));
@@ -125,7 +131,7 @@ mod tests {
         Exception { origin: SessionId::from_bytes([origin; 16]), mark: [mark; 8] }
     }
 
-    /// Few sessions, marks and seconds, so that collisions are frequent.
+    /// There are few sessions, marks and seconds, so that collisions are frequent.
     fn values() -> impl Strategy<Value = Known> {
         let except = (0..3_u8, 1..3_u8).prop_map(|(origin, mark)| Some(exception(origin, mark)));
         let except = prop_oneof![3 => Just(None), 7 => except];
@@ -147,7 +153,7 @@ mod tests {
         let mut found = Vec::new();
         for own in own() {
             for earlier in all.iter().map(std::slice::from_ref).chain([&[][..]]) {
-                // A session follows only other sessions' revocations from its start.
+                // At its start, a session follows only revocations by other sessions.
                 if own.map(|of| of.except.origin) != earlier.first().map(|of| of.except.origin) {
                     found.push(cutoff(Follows { own, earlier }));
                 }

@@ -21,9 +21,9 @@ const MAX_RECENT: usize = 1024;
 /// A list of revoked sessions in memory, which a server consults each time it opens a session.
 /// Clones share one list.
 ///
-/// Each revocation has a time at which the last session that it revokes would have ended anyway.
-/// It is dropped after that time, so only recent revocations take memory. A look-up takes no lock,
-/// and its time does not depend on the length of the list.
+/// A revocation expires when the last session that it revokes would have ended anyway. Expired
+/// revocations are dropped, so only recent ones take memory. A look-up takes no lock, and is as
+/// fast in a long list as in a short one.
 ///
 /// ```
 /// use bulla::{KeyRing, Payload, Policy, Revocations, Sessions};
@@ -52,7 +52,7 @@ const MAX_RECENT: usize = 1024;
 /// ```
 ///
 /// The list belongs to one process. A [`RevocationFile`](crate::revocation::RevocationFile) stores
-/// it, and the crate `bulla-redis` shares it within a fleet.
+/// it, and the crate `bulla-redis` shares it in a fleet (all servers with the same ring).
 #[derive(Clone)]
 pub struct Revocations {
     inner: Arc<Inner>,
@@ -65,7 +65,7 @@ struct Inner {
     spread: OnceLock<Spread>,
     /// In seconds since 1970; 0 until [`Revocations::confirm`] is called.
     confirmed_at: AtomicU64,
-    /// When a session of this process last revoked something.
+    /// The time of the last call of `add_at`, in seconds since 1970.
     latest: AtomicU64,
     /// The longest absolute timeout of the sessions that use this list, in seconds.
     longest: AtomicU64,
@@ -82,7 +82,7 @@ enum Pass {
 
 type Spread = Box<dyn Fn(&Revocation) + Send + Sync>;
 
-/// In two parts, so that adding a revocation does not copy a million others.
+/// The list has two parts, so that adding a revocation to a million others does not copy them all.
 struct List {
     settled: Arc<Set>,
     recent: Set,
@@ -112,11 +112,12 @@ impl Revocations {
         self.take_in([revocation], Pass::On)
     }
 
-    /// Adds a revocation at a known time, so that a list that is never
-    /// [pruned](Revocations::prune) drops revocations that are over.
+    /// Adds a revocation and stores the time. With this time, a list that is never
+    /// [pruned](Revocations::prune) can drop expired revocations itself.
     pub(crate) fn add_at(&self, now: UnixTime, revocation: Revocation) {
-        // This stores the last time and not the latest: if a clock was ahead for a moment, the
-        // latest time would drop every later revocation at once.
+        // The time of the last call is stored, and not the latest time of all calls. If a clock was
+        // ahead for a moment, the latest time would lie in the future, and later revocations would
+        // be dropped before they expire.
         self.inner.latest.store(now.as_secs(), Ordering::Relaxed);
         self.add(revocation);
     }
@@ -138,7 +139,8 @@ impl Revocations {
     /// Revokes the sessions of a subject that exist at `now`.
     pub(crate) fn revoke_subject(&self, subject: Subject, now: UnixTime) {
         let until = self.last(now);
-        // Without randomness there is no exception, so new sign-ins are also refused for a minute.
+        // If the random generator fails, the revocation has no exception. Then new sign-ins are
+        // also refused for about a minute.
         let alone = Revocation::Subject { subject, before: now + REACH, except: None, until };
         self.add_at(now, Revocation::of_subject(subject, now, until).unwrap_or(alone));
     }
@@ -184,10 +186,10 @@ impl Revocations {
         true
     }
 
-    /// Drops revocations whose sessions cannot be alive at `now`.
+    /// Drops the revocations that have expired at `now`.
     ///
-    /// Code that shares a list with other servers should call it from time to time. The list of a
-    /// single process prunes itself after every 1,024 revocations.
+    /// Code that shares a list with other servers should call this method from time to time. The
+    /// list of a single process prunes itself after every 1,024 revocations.
     pub fn prune(&self, now: UnixTime) {
         let _writing = self.writing();
         let list = self.inner.list.load();
@@ -209,7 +211,7 @@ impl Revocations {
         self.len() == 0
     }
 
-    /// All revocations, in no order.
+    /// All revocations, in no particular order.
     #[must_use]
     pub fn to_vec(&self) -> Vec<Revocation> {
         let list = self.inner.list.load();
@@ -226,14 +228,15 @@ impl Revocations {
         self.inner.spread.get_or_init(|| Box::new(spread));
     }
 
-    /// Records that this list was complete at `at`. Call it each time the shared store was read
-    /// successfully.
+    /// Records that this list was complete at `at`. Call this method each time the shared store was
+    /// read successfully.
     pub fn confirm(&self, at: UnixTime) {
         self.inner.confirmed_at.store(at.as_secs(), Ordering::Relaxed);
     }
 
     /// The last time at which the list was [known](Revocations::confirm) to be complete. `None` if
-    /// `confirm` was never called: the list of a single process is always complete.
+    /// `confirm` was never called, which is normal for a single process, because its list is always
+    /// complete.
     #[must_use]
     pub fn confirmed_at(&self) -> Option<UnixTime> {
         let secs = self.inner.confirmed_at.load(Ordering::Relaxed);
@@ -253,7 +256,7 @@ impl Revocations {
     }
 
     /// Whether the list was known to be complete within `age` before `now`. The list of a single
-    /// process always is.
+    /// process is always complete.
     pub(crate) fn is_current(&self, now: UnixTime, age: Duration) -> bool {
         self.confirmed_at().is_none_or(|at| at <= now + CLOCK_SKEW && now.since(at) <= age)
     }

@@ -3,10 +3,10 @@
 //! | question | file |
 //! |---|---|
 //! | What is one revocation, and how is it written as a line of text? | `entry` |
-//! | What is known of one subject, and how do two revocations of it merge? | `known` |
-//! | What does a set of revocations revoke? | `set` |
-//! | Which list does a server have, and how does it change while others read it? | `list` |
-//! | How does a file store revocations, and share them between processes? | `file` |
+//! | Which revocations of one subject are known, and how do two of them merge? | `known` |
+//! | Does a set of revocations revoke a session? | `set` |
+//! | How does a server store its list, and how does the list change while requests read it? | `list` |
+//! | How does a file store revocations, and how do several processes share them? | `file` |
 //!
 //! This folder uses only `primitives`, `time`, `keys` and `token`.
 

@@ -1,4 +1,4 @@
-//! A merged and indexed set of revocations, and what it revokes.
+//! A set of revocations, merged and indexed, and the check whether it revokes a session.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,8 @@ pub(crate) struct Set {
     all: Option<Known>,
 }
 
-/// Tokens issued before an instant are revoked. None of them can be alive from `until` on.
+/// Tokens that were issued before an instant are revoked. They would have expired at `until`
+/// anyway.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Span {
     before: UnixTime,
@@ -28,7 +29,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) id: SessionId,
     /// The id under which the session started.
     pub(crate) origin: SessionId,
-    /// Costs a hash, so it is called only if the set has a revocation of some subject.
+    /// Each call computes a hash, so it is called only if the set has a revocation of a subject.
     pub(crate) subject: &'a dyn Fn() -> Option<Subject>,
     pub(crate) started_at: UnixTime,
     pub(crate) follows: Follows<'a>,
@@ -62,7 +63,8 @@ impl Set {
         known.is_some_and(|known| asked.started_at < known.cutoff(asked.follows))
     }
 
-    /// The revocations that a session of `subject` follows if it starts at `now`.
+    /// The revocations that a session of `subject` follows if it starts at `now`. They do not end
+    /// it.
     pub(crate) fn followed(
         &self,
         subject: Option<Subject>,
@@ -72,7 +74,7 @@ impl Set {
         subject.into_iter().chain(&self.all).flat_map(move |known| known.followed(now))
     }
 
-    /// Whether the set already revokes everything that `revocation` revokes, for as long.
+    /// Whether the set already revokes everything that `revocation` revokes, for at least as long.
     pub(crate) fn has(&self, revocation: &Revocation) -> bool {
         match *revocation {
             Revocation::Session { id, until } => {
@@ -140,7 +142,7 @@ impl Set {
         sessions.chain(subjects).chain(keys).chain(all)
     }
 
-    /// Merges two sets, without revocations whose sessions cannot be alive at `now`.
+    /// Merges two sets, without the revocations that have expired at `now`.
     pub(crate) fn merged(&self, other: &Set, now: UnixTime) -> Set {
         let mut kept = Set::default();
         for revocation in self.revocations().chain(other.revocations()) {

@@ -1,4 +1,6 @@
-//! Functions by which an application describes its sessions: subject and check.
+//! The two functions that an application can supply for its sessions. One returns the subject of a
+//! session (the user that the session belongs to). The other checks whether a session is still
+//! valid.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,7 +11,7 @@ use std::time::Duration;
 const REVALIDATE_AFTER: Duration = Duration::from_secs(5 * 60);
 
 pub(crate) struct About<T> {
-    /// Returns whose a session is.
+    /// Returns the subject of a session.
     pub(crate) subject: Option<Box<Subject<T>>>,
     /// Returns whether a session is still valid.
     pub(crate) check: Option<Box<Check<T>>>,
@@ -27,12 +29,13 @@ type Checking = Pin<Box<dyn Future<Output = Validity> + Send>>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Validity {
-    /// The session is still valid, and is not checked for some minutes.
+    /// The session is still valid. The check runs again after
+    /// [`revalidate_after`](crate::session::SessionsBuilder::revalidate_after).
     Holds,
-    /// The session is over, because for example the account is closed or the password was changed.
+    /// The session is over, for example because the account was closed or the password was changed.
     Over,
-    /// The check could not decide. This request has no session, a guard answers 503, and the next
-    /// request runs the check again.
+    /// The check could not decide. Then this request has no session, a guard answers 503, and the
+    /// next request runs the check again.
     Unknown,
 }
 

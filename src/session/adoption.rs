@@ -1,4 +1,5 @@
-//! Adopting a session of an old library in a request.
+//! Adopting a session: if a request carries a session of an old library, the user gets a bulla
+//! session with the same state.
 
 use std::sync::Arc;
 
@@ -23,7 +24,8 @@ impl<T: Payload> Session<T> {
         self.adopted().filter(|_| self.verdict().is_ok())
     }
 
-    /// The old library's session, if the request carries no token of ours, alive or not.
+    /// The session adopted from the old library. `None` if the request carries a state token of
+    /// bulla, even if that token is not valid.
     pub(crate) fn adopted(&self) -> Option<Arc<Written<T>>> {
         let old = self.inner.old.as_ref()?;
         let adopt = || {
@@ -51,8 +53,9 @@ impl<T: Payload> Session<T> {
         self.inner.adopted.get_or_init(adopt).clone()
     }
 
-    /// Whether the old session was revoked. Signing out everywhere also revokes sessions of the
-    /// old library. A session without a known start counts as old.
+    /// Whether the old session was revoked. A revocation of a subject, or of all sessions, also
+    /// revokes sessions of the old library. If it is not known when the session started, 1970
+    /// counts as its start.
     fn is_revoked_before(&self, adopted: &Adopted<T>) -> bool {
         let Some(revocations) = &self.inner.shared.revocations else { return false };
         revocations.has(&Asked {

@@ -1,5 +1,8 @@
-//! The tokens that a response carries for a session: the second half of its state machine. `judge`
-//! is the first.
+//! Writes, renews and deletes a session's tokens in the header lines of a response. `closing`
+//! decides which of these happens.
+//!
+//! A session has two tokens. The state token holds the state. The renewal token records the last
+//! activity. To *renew* a session is to write a new renewal token.
 
 use std::time::Duration;
 
@@ -15,18 +18,18 @@ use crate::transport::cookie::Role;
 pub(crate) struct NewTokens {
     pub(crate) channel: Channel,
     pub(crate) state: String,
-    /// Only over the bearer channel, and only if the session gets a new id.
+    /// Present only over the bearer channel, and only if the session gets a new id.
     pub(crate) renewal: Option<String>,
-    /// The time to the absolute deadline.
+    /// The time until the session ends even with activity.
     pub(crate) age: Duration,
 }
 
 /// What happens to the renewal token that came with the request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Beside {
-    /// It is kept, or there is none.
+    /// The token is kept, or there is none.
     Stays,
-    /// It is deleted, because its session has ended or was replaced.
+    /// The token is deleted, because its session has ended or was replaced.
     Goes,
 }
 
@@ -49,8 +52,9 @@ pub(crate) fn write(shared: &Shared, tokens: &NewTokens, beside: Beside, bundle:
     }
 }
 
-/// Deletes the tokens. The state token is last: if several cookies are deleted at once, curl up to
-/// version 8 deletes only the last from its jar (curl's pull request 10685).
+/// Deletes the tokens, the state token last. If a response deletes several cookies, curl up to
+/// version 8 deletes only the last one from its jar (curl's pull request 10685). Without its state
+/// token, the session is over.
 pub(crate) fn remove(shared: &Shared, channel: Channel, beside: Beside, bundle: &mut Bundle) {
     match (channel, &shared.cookie, &shared.bearer) {
         (Channel::Cookie, Some((cookie, _)), _) => {
@@ -67,12 +71,13 @@ pub(crate) fn remove(shared: &Shared, channel: Channel, beside: Beside, bundle: 
     }
 }
 
-/// Issues the renewal token again together with a changed state, if it is dead, is under another
-/// key than the primary, or the application's check has just succeeded.
+/// Writes a new renewal token together with a changed state token, if the old renewal token is
+/// invalid or was not made with the primary key, or if the application's check has just succeeded.
 ///
-/// Otherwise the old one would stay in the client. After its key has retired, no server could
-/// judge it and no other could be written. The new one needs no copy, because the state token is
-/// new, too.
+/// Otherwise the client would keep the old renewal token. After the key of that token has retired,
+/// no server could open it, and a renewal token that this server cannot open is never overwritten.
+/// So the session could no longer be renewed. The new renewal token needs no copy of the state
+/// token, because the state token is new too.
 pub(crate) fn follow<T>(
     shared: &Shared,
     tokens: &NewTokens,
@@ -108,9 +113,13 @@ pub(crate) fn follow<T>(
 /// Writes a renewal token if activity, a successful check or the move to a new primary key must be
 /// recorded.
 ///
-/// It does not write the state token, because a concurrent request may be changing the state.
-/// `leaves` returns the time at which the response is sent, so that a slow response does not
-/// overwrite a newer time with an older one.
+/// It does not write the state token, because a concurrent request may be changing the state. The
+/// exception is a bearer client that sends no renewal token, because such a client keeps only the
+/// state token.
+///
+/// `leaves` returns the time at which the response is built. The renewal token gets this time and
+/// not the time of the request. Otherwise the response of a slow request could replace a later time
+/// in the client by an earlier one.
 pub(crate) fn renew<T>(
     shared: &Shared,
     channel: Channel,
@@ -153,7 +162,8 @@ pub(crate) fn renew<T>(
                 bundle.set_cookies(cookie.store(Role::Renewal, token, age));
             }
         }
-        // A client that sends no renewal token keeps only the state token.
+        // A client that sends no renewal token keeps only the state token, so this token is
+        // written.
         (Channel::Bearer, _, Some((bearer, _))) if !keeps_renewals(channel, alive) => {
             bundle.token(bearer.token_header(), tokens::state_again(keys, alive, seen.at)?);
         }
@@ -166,8 +176,8 @@ pub(crate) fn renew<T>(
     Ok(())
 }
 
-/// Whether the client sends renewal tokens back. A bearer client that sends none keeps only the
-/// state token.
+/// Whether the client sends renewal tokens back. A bearer client that sends none is assumed to keep
+/// only the state token.
 fn keeps_renewals<T>(channel: Channel, alive: &Alive<T>) -> bool {
     (channel, alive.renewal) != (Channel::Bearer, Renewal::Absent)
 }
@@ -175,17 +185,17 @@ fn keeps_renewals<T>(channel: Channel, alive: &Alive<T>) -> bool {
 /// Why a renewal token is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Due {
-    /// To record activity and, if due, the move to the primary key.
+    /// To record activity or a successful check and, if necessary, to move to the primary key.
     Touch,
-    /// Only to record the move to the primary key.
+    /// Only to move to the primary key.
     Move,
 }
 
-/// A renewal token that fits its cookie.
+/// Seals a renewal token that fits its cookie. `None` if no token needs to be written.
 ///
-/// With a copy of the state it may not fit, if the cookie's settings have changed since the state
-/// was set. Then activity is recorded without the copy, as long as the state token can be opened
-/// itself.
+/// If the cookie's settings have changed since the state was set, a renewal token with a copy of
+/// the state token may be too long. Then the copy is left out, as long as this server can still
+/// open the state token.
 fn fitting_renewal<T>(
     shared: &Shared,
     keys: &ChannelKeys,

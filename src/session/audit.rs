@@ -15,11 +15,11 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A key that seals for longer than this fails the audit. It is three times the month that
+/// A key that seals for longer than this fails the audit. The limit is three times the month that
 /// docs/operations.md recommends.
 const LONGEST_PRIMARY: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
-/// The result of an audit, one row for each requirement. Its text form is a table. See
+/// The result of an audit, with one row for each requirement. Its text form is a table. See
 /// [`Sessions::audit`].
 #[derive(Clone, Debug)]
 pub struct Audit {
@@ -36,7 +36,7 @@ pub struct AuditRow {
     pub asks: &'static str,
     /// Whether the configuration meets it.
     pub verdict: Verdict,
-    /// The reason. For a failure, what to change.
+    /// The reason for the verdict. If the verdict is `Fail`, it also says what to change.
     pub because: String,
 }
 
@@ -44,11 +44,11 @@ pub struct AuditRow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// The configuration meets it.
+    /// The configuration meets the requirement.
     Pass,
-    /// The configuration does not meet it.
+    /// The configuration does not meet the requirement.
     Fail,
-    /// The library cannot tell; the application must meet it.
+    /// The library cannot check the requirement, so the application must meet it.
     Application,
 }
 
@@ -129,14 +129,14 @@ impl Audit {
             "inactivity ends a session",
             idle < absolute,
             &limits,
-            "the idle timeout is not below the absolute timeout: Policy::with_idle_timeout",
+            "the idle timeout is not below the absolute timeout; set Policy::with_idle_timeout",
         );
         self.check(
             "ASVS 5.0 7.3.2",
             "an absolute timeout of at most 30 days",
             absolute <= 30 * DAY,
             &limits,
-            "the absolute timeout is above 30 days: Policy::with_absolute_timeout",
+            "the absolute timeout is above 30 days; set Policy::with_absolute_timeout",
         );
         let level = match (idle, absolute) {
             (idle, absolute) if idle <= 15 * MINUTE && absolute <= 12 * HOUR => "AAL3 and below",
@@ -149,7 +149,7 @@ impl Audit {
             "timeouts fit an authenticator assurance level",
             level != "none",
             level,
-            "they fit no level: AAL1 requires an absolute timeout of at most 30 days",
+            "they fit no level, because AAL1 requires an absolute timeout of at most 30 days",
         );
         let value = if idle <= 5 * MINUTE { "fits high value" } else { "fits low risk" };
         self.check(
@@ -157,7 +157,7 @@ impl Audit {
             "an idle timeout of at most 30 minutes, or 5 for high value",
             idle <= 30 * MINUTE,
             value,
-            "the idle timeout is above 30 minutes: Policy::with_idle_timeout",
+            "the idle timeout is above 30 minutes; set Policy::with_idle_timeout",
         );
     }
 
@@ -168,7 +168,7 @@ impl Audit {
             "a session that was ended is not used again",
             list,
             "copied tokens are revoked",
-            "copied tokens stay valid until their deadline: SessionsBuilder::revocations",
+            "copied tokens stay valid until their deadline; call SessionsBuilder::revocations",
         );
         let asked = about.check.is_some();
         let soon = about.revalidate_after <= 5 * MINUTE;
@@ -177,14 +177,14 @@ impl Audit {
             "sessions end when an account is disabled",
             (list && subject) || (asked && soon),
             if asked { "SessionsBuilder::revalidate" } else { "Sessions::revoke_subject" },
-            "SessionsBuilder::revocations and subject, or revalidate every 5 minutes",
+            "call SessionsBuilder::revocations and subject, or revalidate every 5 minutes",
         );
         for (requirement, asks) in [
             ("ASVS 5.0 7.4.3", "other sessions can be ended when the password changes"),
             ("ASVS 5.0 7.4.5", "an administrator can end one user's sessions, or all"),
         ] {
             let how = "Session::end_others, Sessions::revoke_subject, Sessions::revoke_all";
-            let todo = "SessionsBuilder::revocations and subject";
+            let todo = "call SessionsBuilder::revocations and subject";
             self.check(requirement, asks, list && subject, how, todo);
         }
     }
@@ -217,13 +217,13 @@ impl Audit {
         let primary = ring.entries().find(|entry| Some(entry.key_id()) == ring.primary_at(now));
         let sealing_for = primary.map(|entry| (entry.key_id(), now.since(entry.primary_from())));
         let (fine, how) = match sealing_for {
-            None => (false, "no key is primary now: bulla ring publish --spread 0s".to_owned()),
+            None => (false, "no key is primary now; run bulla ring publish --spread 0s".to_owned()),
             Some((id, _)) if primary.is_some_and(|e| e.primary_from() == UnixTime::EPOCH) => {
-                (false, format!("key {id} has no primary-from: bulla ring publish"))
+                (false, format!("key {id} has no primary-from; run bulla ring publish"))
             }
             Some((id, span)) if span > LONGEST_PRIMARY => {
                 let days = span.as_secs() / 86_400;
-                (false, format!("key {id} has sealed for {days} days: bulla ring publish"))
+                (false, format!("key {id} has sealed for {days} days; run bulla ring publish"))
             }
             Some((id, span)) => (true, format!("key {id} has sealed for {}", self::span(span))),
         };
@@ -239,7 +239,10 @@ impl Audit {
             "a replaced key retires",
             old.is_none(),
             "every key except the newest has an open-until",
-            &format!("key {} never retires: bulla ring retire", old.clone().unwrap_or_default()),
+            &format!(
+                "key {} never retires; run bulla ring retire",
+                old.clone().unwrap_or_default()
+            ),
         );
     }
 
@@ -253,12 +256,12 @@ impl Audit {
             (
                 "ASVS 5.0 7.5.2",
                 "users see and end their sessions",
-                "list Info::origin at sign-in; end with Sessions::revoke_session".to_owned(),
+                "store Info::origin at sign-in and call Sessions::revoke_session".to_owned(),
             ),
             (
                 "ASVS 5.0 3.5.1",
                 "requests from other sites change nothing",
-                "SameSite helps; check Sec-Fetch-Site or a token".to_owned(),
+                "SameSite helps, but also check Sec-Fetch-Site or a token".to_owned(),
             ),
             (
                 "ASVS 5.0 13.3.1",

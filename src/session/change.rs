@@ -1,7 +1,7 @@
 //! Starting and changing a session.
 //!
-//! Each change is sealed on the line that makes it, so that errors occur there and not when the
-//! response is written.
+//! Each method seals the changed session at once. So the handler that makes the change gets the
+//! error, and the response can always be written.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ impl<T: Payload> Session<T> {
     /// Starts a new session with options. See [`start`](Session::start).
     ///
     /// # Errors
-    /// As [`start`](Session::start). Also [`SessionError::NoChannel`], and
+    /// The same as for [`start`](Session::start). Also [`SessionError::NoChannel`], and
     /// [`SessionError::CeilingPassed`] if the ceiling is not in the future.
     pub fn start_with(&self, state: T, options: Start) -> Result<(), SessionError> {
         let revision = self.revision()?;
@@ -70,8 +70,8 @@ impl<T: Payload> Session<T> {
     /// session.
     ///
     /// # Errors
-    /// As [`set`](Session::set). Also [`SessionError::Conflict`] if the session was changed while
-    /// the closure ran.
+    /// The same as for [`set`](Session::set). Also [`SessionError::Conflict`] if the session was
+    /// changed while the closure ran.
     pub fn update<R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<R, SessionError> {
         self.change(|encoded| {
             let mut state = payload::decode(T::VERSION, encoded)?;
@@ -80,12 +80,12 @@ impl<T: Payload> Session<T> {
         })
     }
 
-    /// Records that the user has proved again who they are, or got more rights.
+    /// Records that the user has proved again who they are, or has got more rights.
     ///
     /// The session gets a new id and counts as fresh. Its absolute timeout does not start again.
     ///
     /// # Errors
-    /// As [`set`](Session::set).
+    /// The same as for [`set`](Session::set).
     pub fn reauthenticated(&self) -> Result<(), SessionError> {
         let revision = self.revision()?;
         let (record, state) = self.there()?;
@@ -95,8 +95,12 @@ impl<T: Payload> Session<T> {
         self.write(Draft { record, state, encoded: None, channel, kind }, revision)
     }
 
-    /// The revocations that a session follows if it starts now. They reach up to a minute past the
-    /// clock, but were made before the session and must not end it.
+    /// The revocations that a session follows if it starts now.
+    ///
+    /// A revocation ends sessions that started before its instant, which may lie up to two minutes
+    /// after this server's clock. A session that starts now would be ended too, although the
+    /// revocation is older. Therefore the session records these revocations, and they do not end
+    /// it.
     fn followed(&self, state: &T) -> Vec<Followed> {
         let revocations = self.inner.shared.revocations.as_ref();
         revocations.map_or_else(Vec::new, |list| list.followed(self.subject_of(state), self.now()))
@@ -141,7 +145,7 @@ impl<T: Payload> Session<T> {
         Ok(result)
     }
 
-    /// Seals a draft and stores it, unless another change was stored in between.
+    /// Seals a draft and stores it, unless another change was stored since `revision`.
     pub(crate) fn write(&self, draft: Draft<T>, revision: u64) -> Result<(), SessionError> {
         let written = self.seal(draft)?;
         let mut pending = self.pending();
@@ -170,7 +174,7 @@ impl<T: Payload> Session<T> {
         });
         let (key_id, text) = match sealed {
             Err(error @ SealError::TooLong { len, .. }) => {
-                shared.check_fit(channel, len)?; // this error has the cookie's limit
+                shared.check_fit(channel, len)?; // its error names the cookie's limit
                 return Err(error.into());
             }
             sealed => sealed?,

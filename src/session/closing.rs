@@ -1,4 +1,7 @@
-//! Building the response headers of a session.
+//! The closing half of a session's state machine: decides what the response does with the session
+//! (write, renew, delete or nothing).
+//!
+//! `judge` is the opening half. `answer` writes the header lines.
 
 use crate::session::answer::{self, Beside};
 use crate::session::event::Event;
@@ -13,10 +16,11 @@ use crate::token::payload::Payload;
 use crate::transport::bundle::Bundle;
 
 impl<T: Payload> Session<T> {
-    /// Discards the changes of this request, except that it ended the session.
+    /// Discards the changes of this request. If the request ended its session, the session stays
+    /// ended.
     ///
-    /// Adapters call this if the response is a server error, so that a handler that fails changes
-    /// nothing.
+    /// Adapters call this if the response is a server error, so that a failed handler does not
+    /// change the session.
     pub fn discard_changes(&self) {
         let mut pending = self.pending();
         if matches!(pending.change, Change::Written(_)) {
@@ -24,10 +28,11 @@ impl<T: Payload> Session<T> {
         }
     }
 
-    /// Returns the header lines for the response. After this call, changes are refused.
+    /// Returns the header lines for the response. After this call, changes fail with
+    /// [`SessionError::ResponseSent`](crate::SessionError::ResponseSent).
     ///
-    /// If a renewal cannot be sealed, the response has none and [`Event::NotRenewed`] is emitted.
-    /// A later request tries again.
+    /// If the renewal token, which records the last activity, cannot be sealed, the response is
+    /// built without it and [`Event::NotRenewed`] is emitted. A later request tries again.
     #[must_use]
     pub fn commit(&self) -> Bundle {
         let mut bundle = Bundle::default();
@@ -71,9 +76,10 @@ impl<T: Payload> Session<T> {
         if tokens.channel != self.inner.channel && !carried.is_empty() {
             self.remove(bundle);
         }
-        // A change keeps the renewal token, because a concurrent request may have recorded later
-        // activity in it. `follow` issues it again if its key is about to retire. A copy in it
-        // only stands for the old state token.
+        // A change of the state keeps the client's renewal token, because a concurrent request may
+        // have recorded later activity in it. `answer::follow` replaces this token if it is invalid
+        // or was not made with the primary key. If the token has a copy of the old state token, the
+        // copy is not used for the new one.
         let beside = match kind {
             Kind::Changed => Beside::Stays,
             _ => self.beside(),
@@ -103,8 +109,9 @@ impl<T: Payload> Session<T> {
         match fate {
             Fate::Cleared => {
                 self.remove_old(Moment::Ended, bundle);
-                // As long as the client has an old cookie, ours is kept to show that the session
-                // is over. Without it, the old cookie would be adopted.
+                // If the client still sends a cookie of the old library, bulla's cookie is kept,
+                // because it shows that the session is over. Without bulla's cookie, the session in
+                // the old cookie would be adopted again.
                 if self.inner.old.is_none() {
                     self.remove(bundle);
                 }
@@ -118,8 +125,8 @@ impl<T: Payload> Session<T> {
     }
 
     fn send_alive(&self, alive: &Alive<T>, activity: Activity, bundle: &mut Bundle) {
-        // A background request records nothing: it could overwrite a newer time or copy that a
-        // concurrent request has written.
+        // A background request records nothing, because it could overwrite a newer time or copy
+        // that a concurrent request has written.
         if activity == Activity::Counts {
             let (shared, channel) = (&self.inner.shared, self.inner.channel);
             let seen = Seen { at: self.now(), validated_at: self.validated_at(alive) };
@@ -136,7 +143,7 @@ impl<T: Payload> Session<T> {
         answer::remove(&self.inner.shared, self.inner.channel, self.beside(), bundle);
     }
 
-    /// A renewal token is deleted if its session ends or is replaced.
+    /// What happens to the request's renewal token if its session ends or is replaced.
     fn beside(&self) -> Beside {
         if self.inner.carried.renewals.is_empty() { Beside::Stays } else { Beside::Goes }
     }

@@ -16,14 +16,15 @@ use crate::token::payload::Payload;
 use crate::token::wire::CLOCK_SKEW;
 
 impl<T: Payload> Session<T> {
-    /// Ends the session: its tokens are deleted from the client.
+    /// Ends the session. The response deletes its tokens from the client.
     ///
-    /// With [`revocations`](crate::session::SessionsBuilder::revocations), copies of the tokens
-    /// are revoked. Without them, copies stay valid until their deadline (SECURITY.md).
+    /// With [`revocations`](crate::session::SessionsBuilder::revocations), copies of the tokens are
+    /// also revoked. Without a revocation list, copies stay valid until their deadline
+    /// (SECURITY.md).
     ///
     /// # Errors
-    /// [`SessionError::ResponseSent`]: the client keeps its tokens, but copies are revoked
-    /// nevertheless.
+    /// [`SessionError::ResponseSent`] if the response was already sent. The client then keeps its
+    /// tokens. With a revocation list, these tokens and all copies are revoked nevertheless.
     pub fn end(&self) -> Result<(), SessionError> {
         if let Some(revocations) = &self.inner.shared.revocations {
             self.revoke_copies(revocations);
@@ -36,8 +37,10 @@ impl<T: Payload> Session<T> {
 
     fn revoke_copies(&self, revocations: &Revocations) {
         let now = self.now();
-        // Copies from before the session got a new id have the same origin. A server with longer
-        // timeouts may accept a copy for longer than this server would.
+        // The session is revoked by its origin, the id under which it started. So copies that were
+        // made before it got a new id are revoked too. The revocation lasts as long as the token
+        // can live, because a server with longer timeouts may accept a copy for longer than this
+        // server would.
         let known = match self.judged() {
             Judged::Alive(Alive { record, token, .. }) => {
                 let lifetime = Duration::from_secs(token.claims.lifetime);
@@ -56,10 +59,10 @@ impl<T: Payload> Session<T> {
     /// Ends this session and all others of its subject, on every server.
     ///
     /// # Errors
-    /// As [`end`](Session::end). Also [`SessionError::NoSession`], and
+    /// The same as for [`end`](Session::end). Also [`SessionError::NoSession`], and
     /// [`SessionError::NoRevocations`] if the sessions were built without
     /// [`revocations`](crate::session::SessionsBuilder::revocations) or
-    /// [`subject`](crate::session::SessionsBuilder::subject). Then no session has ended.
+    /// [`subject`](crate::session::SessionsBuilder::subject). With an error, no session has ended.
     pub fn end_everywhere(&self) -> Result<(), SessionError> {
         self.revision()?;
         let (_, state) = self.there()?;
@@ -71,21 +74,21 @@ impl<T: Payload> Session<T> {
     /// Ends all other sessions of this session's subject, on every server: "sign out my other
     /// devices". This session gets a new id. Its absolute timeout does not start again.
     ///
-    /// Only the new token is spared. So if the handler fails afterwards or the response is lost,
+    /// Only the new token stays valid. So if the handler fails afterwards or the response is lost,
     /// this session has ended too. If two sessions of the subject end the others in the same
-    /// second, neither is spared.
+    /// second, both end.
     ///
     /// # Errors
-    /// As [`set`](Session::set), and [`SessionError::NoRevocations`]. [`SessionError::NotNow`] if
-    /// this session has already ended the others in this second. If it did so on a server whose
-    /// clock is ahead, the error lasts until this server's clock has caught up. With an error, no
-    /// session has ended.
+    /// The same as for [`set`](Session::set), and [`SessionError::NoRevocations`].
+    /// [`SessionError::NotNow`] if this session has already ended the others in this second. If the
+    /// session did so on a server whose clock is ahead, the error lasts until this server's clock
+    /// has caught up. With an error, no session has ended.
     pub fn end_others(&self) -> Result<(), SessionError> {
         let revision = self.revision()?;
         let (record, state) = self.there()?;
         let (revocations, subject) = self.revocable(&state)?;
         if self.is_revoked(&record, &state, None) {
-            return Err(SessionError::NoSession); // revoked since this request read it
+            return Err(SessionError::NoSession); // revoked after this request read it
         }
         let now = self.now();
         let before = now + REACH;

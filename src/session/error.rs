@@ -5,39 +5,42 @@ use std::fmt;
 use crate::token::error::SealError;
 use crate::token::payload::PayloadError;
 
-/// Why a session could not be changed. It stays as it was.
+/// Why a session could not be changed. The session stays as it was.
+///
+/// If a handler returns the error, an adapter answers `NoSession` with 401 and `NotNow` with 503.
+/// For all other errors, it answers 500 and logs the error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SessionError {
     /// The headers of the response were already sent, so a change cannot reach the client.
     ResponseSent,
-    /// There is no session to change; use `start`. An adapter answers 401, as for any request that
-    /// needs a session. It answers `NotNow` with 503, and logs all other errors and answers 500.
+    /// There is no session to change, so `start` must be called first.
     NoSession,
-    /// The transport is not configured, or a cookie was asked for in a request with a bearer
-    /// token.
+    /// The session cannot be sent over the chosen transport, because that transport is not
+    /// configured, or because a request with a bearer token asked for a cookie.
     NoChannel,
     /// The sessions were built without revocations or without a subject.
     NoRevocations,
-    /// The ceiling has passed, so the session would end at once.
+    /// The [ceiling](crate::session::Start::with_ceiling) has passed, so the session would end at
+    /// once.
     CeilingPassed,
     /// The state could not be encoded or sealed.
     Seal(SealError),
-    /// The state is too large for its cookie. `size` is the larger of the state token and of the
-    /// renewal token that may have to carry a copy of it.
+    /// The state is too large for its cookie, or for the renewal cookie, which may have to carry a
+    /// copy of the state token. `size` and `limit` are those of the cookie that is too large.
     TooLarge {
-        /// Octets of the cookie's name and value together.
+        /// The octets of the cookie's name and value together.
         size: usize,
-        /// The most octets that a browser keeps.
+        /// The maximum number of octets that a browser keeps.
         limit: usize,
     },
     /// Another task changed the session at the same time.
     Conflict,
     /// This server cannot decide now. Either the application's check is due and did not decide, or
-    /// this session has [ended the others](crate::Session::end_others) in this second. An adapter
-    /// answers 503.
+    /// this session has already [ended the others](crate::Session::end_others) in this second.
     NotNow,
-    /// The server half of the session (crate `bulla-half`) could not be read or written.
+    /// The half of the session that the server stores (crate `bulla-half`) could not be read or
+    /// written.
     Half,
 }
 
@@ -45,7 +48,7 @@ impl fmt::Display for SessionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SessionError::ResponseSent => {
-                f.write_str("the response was already sent; a session can only change before that")
+                f.write_str("the response was already sent, so the session can no longer change")
             }
             SessionError::NoSession => f.write_str("there is no session to change; start one"),
             SessionError::NoChannel => {
@@ -65,8 +68,8 @@ impl fmt::Display for SessionError {
                 f.write_str("another task of this request changed the session at the same time")
             }
             SessionError::NotNow => f.write_str(
-                "this server cannot tell now: the application's check is due, or this session has \
-                 ended the others in the same second",
+                "this server cannot decide now, because the application's check is due or this \
+                 session has ended the others in the same second",
             ),
             SessionError::Half => {
                 f.write_str("the server half of the session could not be read or written")

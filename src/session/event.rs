@@ -8,24 +8,26 @@ use crate::session::judge::Refusal;
 use crate::token::error::SealError;
 use crate::token::id::SessionId;
 
-/// An event of the session of one request. It has no secrets: no token, no key, no state.
+/// An event of the session of one request. It contains no token, no key and no state.
 ///
-/// [`SessionsBuilder::on_event`](crate::session::SessionsBuilder::on_event) sets a hook for
-/// events. With the feature `tracing`, which every adapter switches on, each event is also logged
-/// with target `bulla` and level `debug`, so that forged tokens of a scanner do not fill the log.
-/// `NotRenewed` has level `error`.
+/// [`SessionsBuilder::on_event`](crate::session::SessionsBuilder::on_event) sets a hook for events.
+/// With the feature `tracing`, which every adapter switches on, each event is also logged with
+/// target `bulla` and level `debug`, so that a scanner that sends forged tokens does not fill the
+/// log. `NotRenewed` has level `error`.
 ///
-/// A request emits at most one of `Opened` and `Refused` (both if its tokens open and the
-/// application's check refuses them), possibly `NotAdopted`, and at most one of the others.
+/// When its tokens are read, a request emits `Opened` or `Refused`. It emits both if the tokens
+/// open and the application's check then refuses the session. After that, it emits at most one of
+/// the other events, except that `NotAdopted` can precede another event and `NotRenewed` can follow
+/// `Changed`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A session was opened. Counted by key id, these events show when an old key is no longer
-    /// used.
+    /// A session was opened. If you count these events by key id, they show when an old key is no
+    /// longer used.
     Opened {
         /// The session.
         id: SessionId,
-        /// The key of the token that had the state.
+        /// The key that opened the state token, or the copy of it in the renewal token.
         key_id: KeyId,
     },
     /// The request carried tokens, but its session was refused.
@@ -40,7 +42,8 @@ pub enum Event {
         /// The session.
         id: SessionId,
     },
-    /// Activity was recorded, or the session moved to the primary key.
+    /// A renewal token was written, to record activity or a successful check, or to move the
+    /// session to the primary key.
     Renewed {
         /// The session.
         id: SessionId,
@@ -53,9 +56,11 @@ pub enum Event {
         /// The session.
         id: SessionId,
     },
-    /// A session of the old library could not be adopted: it is past its ceiling or too large.
+    /// A session of the old library could not be adopted, for example because it is past its
+    /// ceiling or too large.
     NotAdopted(SessionError),
-    /// Activity could not be recorded, because of the key ring or the cookie's settings.
+    /// The renewal token could not be sealed, so activity was not recorded. Possible causes are the
+    /// key ring, the random generator, and the cookie's settings.
     NotRenewed(SealError),
 }
 

@@ -1,4 +1,5 @@
-//! The checks of guards, and the responses if a check fails.
+//! Guards: checks of the session that must succeed before a handler runs, and the responses if they
+//! fail.
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,11 +30,11 @@ impl<T: Payload> Session<T> {
 
     /// Returns the state, if the revocation list was complete within `age`.
     ///
-    /// Use it for actions that must not be possible with a session that was ended on another
-    /// server while this server was cut off from the others. See
+    /// A session may have been ended on another server while this server could not reach the
+    /// others. Use this method for actions that must not be possible with such a session. See
     /// [`Revocations::confirmed_at`](crate::Revocations::confirmed_at). Without
     /// [`revocations`](crate::session::SessionsBuilder::revocations), or if the list is never
-    /// confirmed, it does the same as [`require`](Session::require).
+    /// confirmed, this method does the same as [`require`](Session::require).
     ///
     /// # Errors
     /// [`Denied`], the response if there is no session or the list is too old.
@@ -70,9 +71,9 @@ impl<T: Payload> Session<T> {
 /// | a session | 303 to the sign-in page | 401 | 401, `WWW-Authenticate: Bearer` |
 /// | a fresh session | 303 to the step-up page | 401 | 401, `Bearer error="insufficient_user_authentication", max_age=…` (RFC 9470) |
 ///
-/// If this server cannot decide now, the status is 503 with `Retry-After`, and the client keeps
-/// its session. That is so if the revocation list is too old, or if the application's check is due
-/// and has not run or returned [`Validity::Unknown`](crate::session::Validity::Unknown).
+/// If this server cannot decide now, the status is 503 with `Retry-After`, and the client keeps its
+/// session. The reason is that the revocation list is too old, or that the application's check is
+/// due and has not run or returned [`Validity::Unknown`](crate::session::Validity::Unknown).
 ///
 /// The text of the error is the body of the response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,13 +126,14 @@ impl Denied {
 }
 
 impl SessionError {
-    /// The response to a client: 401 for `NoSession`, 503 for `NotNow`. `None` for all other
-    /// errors, which are an opaque 500. Adapters call this themselves.
+    /// The response that the client gets: 401 for `NoSession`, 503 for `NotNow`. `None` for all
+    /// other errors, for which an adapter answers 500 without details. Adapters call this method
+    /// themselves.
     #[must_use]
     pub fn denied(&self) -> Option<Denied> {
         match self {
             // The channel is not known here, so the response has the bearer challenge. A browser
-            // shows nothing for it.
+            // ignores that challenge.
             SessionError::NoSession => Some(Denied::sign_in(Channel::Bearer, None)),
             SessionError::NotNow => Some(Denied::not_now()),
             _ => None,

@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) struct PlainHttpHint(AtomicBool);
 
 impl PlainHttpHint {
-    /// Logs the hint once, if the request seems to have come over plain HTTP from another machine.
+    /// Logs the hint once, if the request seems to have come over plain HTTP from another computer.
     /// Without the feature `tracing` and in release builds, this does nothing.
     ///
-    /// `values` returns the values of a request header. A proxy that ends TLS sets
-    /// `X-Forwarded-Proto` or `Forwarded` (RFC 7239).
+    /// `values` returns the values of a request header. If the request has `X-Forwarded-Proto` or
+    /// `Forwarded` (RFC 7239), a proxy has probably received it over HTTPS, so the hint is not
+    /// logged.
     pub(crate) fn check<'h, I>(&self, values: impl Fn(&str) -> I)
     where
         I: IntoIterator<Item = &'h [u8]>,
@@ -37,7 +38,7 @@ impl PlainHttpHint {
     }
 }
 
-/// Whether a `Host` header names this machine, for which most browsers keep `Secure` cookies.
+/// Whether a `Host` header names this computer, for which most browsers keep `Secure` cookies.
 fn is_loopback(host: &[u8]) -> bool {
     let Ok(host) = std::str::from_utf8(host) else { return false };
     let name = match host.rsplit_once(':') {

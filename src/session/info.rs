@@ -5,7 +5,7 @@ use crate::session::judge::Refusal;
 use crate::time::UnixTime;
 use crate::token::id::SessionId;
 
-/// Facts about a living session, for display, logs and decisions.
+/// Facts about a valid session, for display, logs and decisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Info {
@@ -14,14 +14,14 @@ pub struct Info {
     /// The id under which the session started. It does not change, so use it to look up data that
     /// a server stores for the session, such as an entry in a list of devices.
     pub origin: SessionId,
-    /// The session is read from another library's token in each request
-    /// ([`while_old_servers_run`](crate::session::OldCookie::while_old_servers_run)). Its ids are
-    /// valid only in this request.
+    /// Whether the session is read from another library's token in each request
+    /// ([`while_old_servers_run`](crate::session::OldCookie::while_old_servers_run)). If so, its
+    /// ids are valid only in this request.
     pub borrowed: bool,
     /// When the user signed in.
     pub started_at: UnixTime,
-    /// When the user last signed in or reauthenticated. 1970 for a session that was adopted without
-    /// the time of its sign-in.
+    /// When the user last signed in or reauthenticated. This is 1970 if the session was adopted
+    /// from another library and the time of its sign-in is not known.
     pub reauthenticated_at: UnixTime,
     /// The last activity that was recorded before this request.
     pub last_seen: UnixTime,
@@ -29,9 +29,9 @@ pub struct Info {
     pub idle_expires_at: UnixTime,
     /// When the session ends even with activity.
     pub expires_at: UnixTime,
-    /// The key of the token that has the state.
+    /// The key with which the state is sealed.
     pub key_id: KeyId,
-    /// Characters of that token.
+    /// The length of the state token in characters.
     pub token_len: usize,
 }
 
@@ -43,7 +43,7 @@ pub enum Status {
     Absent,
     /// The request carries tokens, but its session is refused.
     Refused(Refusal),
-    /// The request has a living session, or started one.
+    /// The request has a valid session, or started one.
     Alive,
     /// The request ended its session.
     Ended,

@@ -1,6 +1,10 @@
 //! Judges the tokens of a request: is its session absent, refused or alive (spec section 9)?
 //!
-//! This is the first half of a session's state machine; `answer` is the second.
+//! This is the opening half of a session's state machine, and `closing` is the closing half.
+//!
+//! A session has two tokens. The state token holds the state. The renewal token records the last
+//! activity. If the key of the state token is no longer primary, the renewal token also has a copy
+//! of the state, so that the session can be opened after that key has retired.
 
 use std::fmt;
 use std::sync::Arc;
@@ -69,8 +73,8 @@ pub(crate) enum Judged<T> {
 pub(crate) struct Refused {
     pub(crate) refusal: Refusal,
     pub(crate) fate: Fate,
-    /// The id under which the session started, if its state token is authentic. If the handler
-    /// ends the session, it is revoked by this id, because another server may still accept it.
+    /// The id under which the session started, if its state token is authentic. If the handler ends
+    /// the session, this id is revoked, because another server may still accept the session.
     pub(crate) origin: Option<SessionId>,
 }
 
@@ -83,9 +87,9 @@ impl From<(Refusal, Fate)> for Refused {
 /// What happens to the tokens of a refused session.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// They are deleted, because no server accepts them.
+    /// The tokens are deleted, because no server accepts them.
     Cleared,
-    /// They are kept, because another server may accept them.
+    /// The tokens are kept, because another server may accept them.
     LeftAlone,
 }
 
@@ -98,7 +102,8 @@ pub(crate) struct Alive<T> {
     pub(crate) last_seen: UnixTime,
     /// When the application's check last returned `Holds`; 1970 if never.
     pub(crate) validated_at: UnixTime,
-    /// The end of the absolute timeout, the ceiling or the token's lifetime, whichever is first.
+    /// The end of the absolute timeout, the ceiling or the end of the token's lifetime, whichever
+    /// comes first.
     pub(crate) expires_at: UnixTime,
 }
 
@@ -125,13 +130,14 @@ pub(crate) enum Source {
 /// The renewal token that came with a living session.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Renewal {
-    /// The request had none.
+    /// The request had no renewal token.
     Absent,
-    /// It is not valid on any server, or belongs to another session. A new one may overwrite it.
+    /// No server accepts the token, or it belongs to another session. A new renewal token may
+    /// overwrite it.
     Dead,
-    /// It is valid. `copy` says whether it has a copy of this state token.
+    /// The token is valid. `copy` says whether it has a copy of this state token.
     Counts { key_id: KeyId, copy: Copied },
-    /// Only another server can judge it, so no new one may overwrite it.
+    /// Another server may accept the token, so no new renewal token may overwrite it.
     LeftAlone,
 }
 
@@ -143,13 +149,13 @@ pub(crate) enum Copied {
 
 /// Why a session is refused although the request carries tokens.
 ///
-/// For logs and metrics. Do not tell the client which reason it was.
+/// The reason is for logs and metrics. Do not tell it to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
     /// The state token could not be opened.
     Token(OpenError),
-    /// The session was revoked: see [`Revocations`](crate::Revocations).
+    /// The session was revoked (see [`Revocations`](crate::Revocations)).
     Revoked,
     /// The absolute timeout or the ceiling has passed.
     AbsoluteTimeout,
@@ -168,14 +174,14 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Whether another server might accept the session. Examples: this server does not know the
-    /// token's key or schema, or the application's check could not decide.
+    /// Whether another server might accept the session. For example, this server does not know the
+    /// token's key or schema version, or the application's check could not decide.
     ///
     /// bulla leaves such tokens alone: it neither uses them nor deletes them from the client.
-    /// Otherwise a rolling deploy, in which some servers have a newer ring or schema, would sign
-    /// users out.
+    /// Otherwise users would be signed out during a rolling deploy, in which some servers have a
+    /// newer ring or schema.
     ///
-    /// Tokens that no server can accept are deleted with the response. After a timeout they are
+    /// If no server can accept the tokens, the response deletes them. After a timeout, they are
     /// kept for another 60 seconds ([`CLOCK_SKEW`]), because another server's clock may be behind
     /// or a concurrent response may be renewing the session.
     #[must_use]
@@ -217,9 +223,10 @@ impl fmt::Display for Refusal {
 
 /// Opens the tokens of a request.
 ///
-/// The first state token of a living session is used. If there is none, a token that may be valid
-/// elsewhere takes precedence over dead ones, so that the request deletes nothing. `is_revoked` is
-/// called for each authentic token before its timeouts are checked.
+/// If the request has several state tokens, the first one whose session is alive is used. If there
+/// is none, a token that another server may accept takes precedence over invalid ones, so that the
+/// response deletes nothing. `is_revoked` is called for each authentic token before its timeouts
+/// are checked.
 pub(crate) fn judge<T: Payload>(
     keys: &ChannelKeys,
     policy: &Policy,
@@ -257,7 +264,8 @@ fn open_session<T: Payload>(
         return Err(refused(*error, now).into());
     }
 
-    // Only after the state token was checked, so that a forged state token causes one decryption.
+    // Renewal tokens are opened only after the state token was checked, so that a forged state
+    // token causes only one decryption.
     let renewals = open_renewals(keys, policy, renewal_texts, now);
     let named = match &opened {
         Ok(unsealed) => Some(unsealed.key_id),
@@ -333,21 +341,24 @@ fn refused(error: OpenError, now: &impl Fn() -> UnixTime) -> (Refusal, Fate) {
     }
 }
 
-/// A session that was over at `end`.
+/// The refusal of a session that ended at `end`, and what happens to its tokens.
 ///
-/// Its tokens are kept for another 60 seconds, because a concurrent request may have renewed it
-/// just before, or another server's clock may be behind.
+/// The tokens are kept for another 60 seconds, because a concurrent request may have renewed the
+/// session just before its end, or another server's clock may be behind.
 fn over(refusal: Refusal, end: UnixTime, now: &impl Fn() -> UnixTime) -> (Refusal, Fate) {
     let fate = if now() >= end + CLOCK_SKEW { Fate::Cleared } else { Fate::LeftAlone };
     (refusal, fate)
 }
 
-/// The valid renewal tokens of a request, and the number of those that another server may accept.
+/// The renewal tokens of a request.
 struct Renewals {
+    /// The valid tokens.
     found: Vec<FoundRenewal>,
+    /// The number of tokens that are not valid here, but that another server may accept.
     unjudged: usize,
-    /// The latest expiry of an expired renewal token. Which session it belongs to does not matter,
-    /// because it only keeps dead tokens for at most a minute longer.
+    /// The latest expiry of the expired tokens. The token may belong to another session, because
+    /// this time only decides whether tokens of an ended session are kept for up to a minute
+    /// longer.
     expired: UnixTime,
 }
 
@@ -371,7 +382,7 @@ impl Renewals {
 }
 
 impl FoundRenewal {
-    /// Hashes the token only if there is a copy, which most renewal tokens do not have.
+    /// Hashes the token only if there is a copy, because most renewal tokens have none.
     fn copy_of(&self, token: &[u8]) -> Option<&[u8]> {
         let (of, body) = self.copy.as_ref()?;
         (*of == fingerprint(token)).then_some(&body[..])

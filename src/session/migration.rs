@@ -9,7 +9,8 @@ use crate::token::wire::Mode;
 use crate::transport::bundle::Bundle;
 use crate::transport::cookie::{self, CookieError, checked_domain, checked_name, checked_path};
 
-/// A cookie of the old library, which is read and, after its session was adopted, deleted. See
+/// A cookie of the old library. Its session is adopted (continued as a bulla session), and the
+/// cookie is then deleted. See
 /// [`SessionsBuilder::adopt_cookie`](crate::session::SessionsBuilder::adopt_cookie).
 ///
 /// ```
@@ -37,8 +38,8 @@ impl OldCookie {
     /// A cookie with this full name, which the old library sets with `Path=/` and without
     /// `Domain`.
     ///
-    /// If it sets others, call [`with_path`](OldCookie::with_path) or
-    /// [`with_domain`](OldCookie::with_domain), because a browser deletes a cookie only if path
+    /// If the old library sets another path or a domain, call [`with_path`](OldCookie::with_path)
+    /// or [`with_domain`](OldCookie::with_domain), because a browser deletes a cookie only if path
     /// and domain match.
     ///
     /// # Errors
@@ -66,11 +67,12 @@ impl OldCookie {
         Ok(self)
     }
 
-    /// Keeps the old cookie while a rolling deploy still has servers that know nothing else.
+    /// Keeps the old cookie while a rolling deploy still has servers that know only the old cookie.
     ///
-    /// Each request adopts its session again, and the session becomes a bulla session when its
-    /// state changes. Until then, signing out on old or new servers ends it on both. Signing in or
-    /// out here deletes the old cookie. Remove this call in the next release.
+    /// Each request then adopts the session again. The session becomes a bulla session only when
+    /// its state changes. Until then, a sign-out on an old or a new server ends the session on
+    /// both. A sign-in or a sign-out on a new server deletes the old cookie. Remove this call in
+    /// the next release.
     #[must_use]
     pub fn while_old_servers_run(mut self) -> OldCookie {
         self.servers = OldServers::Running;
@@ -91,9 +93,9 @@ impl OldCookie {
 
 /// The state and times of an old library's session, from which a bulla session is made.
 ///
-/// The session gets a new id. Its timeouts start with the request, unless
-/// [`started_at`](Adopted::started_at) is called. It counts as fresh only if `started_at` is
-/// recent enough, because an old token does not prove who sent it now.
+/// The session gets a new id. Its idle timeout starts with the request. Its absolute timeout does
+/// too, unless [`started_at`](Adopted::started_at) is called. The session counts as fresh only if
+/// `started_at` is recent enough, because an old token does not prove who sent it now.
 ///
 /// ```
 /// # use bulla::UnixTime;
@@ -127,7 +129,8 @@ impl<T> Adopted<T> {
         self
     }
 
-    /// The session never lives past `at`, such as the expiry of the old token.
+    /// Sets the ceiling: the session ends at `at` at the latest, for example when the old token
+    /// expires.
     #[must_use]
     pub fn with_ceiling(mut self, at: UnixTime) -> Adopted<T> {
         self.ceiling = Some(at);
@@ -190,7 +193,8 @@ impl<T> Migration<T> {
     where
         I: IntoIterator<Item = &'h [u8]>,
     {
-        // If the new cookie has the old cookie's name, its value is skipped.
+        // If bulla's cookie has the same name as the old cookie, a value that bulla made is
+        // skipped.
         let text = |value: &[u8]| match value.starts_with(Mode::Sealed.prefix()) {
             true => None,
             false => String::from_utf8(value.to_vec()).ok(),
@@ -212,7 +216,7 @@ impl<T> Migration<T> {
 /// The old library's credentials in a request.
 pub(crate) struct Old<T> {
     migrations: Arc<[Migration<T>]>,
-    /// Each with the index of its migration.
+    /// Each value with the index of its migration.
     values: Vec<(usize, String)>,
 }
 

@@ -1,16 +1,22 @@
-//! Sessions: policy, state, renewal, and how a request reads and changes its session.
+//! Sessions: their timeouts and tokens, and how a request reads and changes its session.
+//!
+//! A session has two tokens. The state token holds the state. The renewal token records the last
+//! activity. `judge` is the opening half of a session's state machine: it decides whether the
+//! session of a request is absent, refused or alive. `closing` is the closing half: it decides what
+//! the response does with the session.
 //!
 //! | question | file |
 //! |---|---|
 //! | How long do sessions live? | `policy` |
 //! | What do all sessions of an application share? | `sessions` (public settings), `shared` (inside) |
-//! | What do a session's tokens have beside the state? | `record` |
-//! | How are its two tokens sealed? | `tokens` |
+//! | What do a session's tokens contain in addition to the state? | `record` |
+//! | How are a session's two tokens sealed? | `tokens` |
 //! | Is the session of this request absent, refused or alive? | `judge` |
 //! | How does a handler read its session? | `session` |
 //! | How does a session start, change and end? | `start`, `change`, `ending` |
 //! | What has this request done so far? | `pending` |
-//! | Which tokens does the response carry, in which header lines? | `answer`, `closing` |
+//! | What does the response do with the session: write, renew, delete or nothing? | `closing` |
+//! | How are tokens written, renewed and deleted in header lines? | `answer` |
 //! | Does the application still accept the session? | `revalidation`, `about` |
 //! | How is a session of another library adopted? | `migration`, `adoption` |
 //! | What does a guard check, and what does it answer? | `guard` |

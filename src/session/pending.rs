@@ -11,9 +11,10 @@ use crate::time::UnixTime;
 /// The changes of this request.
 pub(crate) struct Pending<T> {
     pub(crate) change: Change<T>,
-    /// Whether the request ended the session with which it came, even if it started another.
+    /// Whether the request ended the session that it arrived with, even if it then started another
+    /// session.
     pub(crate) ended: bool,
-    /// Counts changes, so that an update can tell whether another came in between.
+    /// Counts changes, so that an update can find out whether another change was made meanwhile.
     pub(crate) revision: u64,
     pub(crate) activity: Activity,
     pub(crate) response: Response,
@@ -43,7 +44,8 @@ pub(crate) enum Kind {
     Changed,
     /// A session of the old library.
     Adopted,
-    /// A session of the old library, which stays in its cookie until the state changes.
+    /// A session of the old library, which stays in the old library's cookie until the state
+    /// changes.
     Borrowed,
 }
 

@@ -34,8 +34,8 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// A policy with an idle timeout and an absolute timeout, in whole seconds, rounded down. For
-    /// no idle timeout, pass the absolute timeout twice.
+    /// A policy with an idle timeout and an absolute timeout, rounded down to whole seconds. To
+    /// have no idle timeout, pass the absolute timeout for both.
     ///
     /// # Panics
     /// If a timeout is below one second.
@@ -76,8 +76,9 @@ impl Policy {
 
     /// Sets the idle timeout: a session ends after this time without activity.
     ///
-    /// Activity within [`touch_threshold`](Policy::touch_threshold) of the last recorded activity
-    /// is not recorded, so a session can end that much earlier.
+    /// Activity is not recorded if the last recorded activity is more recent than the
+    /// [`touch_threshold`](Policy::touch_threshold). Therefore a session can end earlier, by up to
+    /// this threshold.
     ///
     /// # Panics
     /// If `idle` is below one second.
@@ -87,7 +88,7 @@ impl Policy {
         Policy { touch, ..Policy::new(idle, self.absolute) }
     }
 
-    /// Sets the absolute timeout: a session ends this long after sign-in.
+    /// Sets the absolute timeout: a session ends when this time has passed since the sign-in.
     ///
     /// # Panics
     /// If `absolute` is below one second.
@@ -97,11 +98,11 @@ impl Policy {
         Policy { touch, ..Policy::new(self.idle, absolute) }
     }
 
-    /// Sets how old the last recorded activity must be for activity to be recorded again, so that
-    /// not every response carries a token.
+    /// Sets the touch threshold. Activity is recorded only if the last recorded activity is at
+    /// least this old. So not every response needs to carry a token.
     ///
-    /// The default is 5 % of the idle timeout, at least one minute. Values above half the idle
-    /// timeout count as half.
+    /// The default is 5 % of the idle timeout, at least one minute. The threshold is never more
+    /// than half of the idle timeout.
     #[must_use]
     pub const fn with_touch_threshold(mut self, threshold: Duration) -> Policy {
         self.touch = Some(threshold);

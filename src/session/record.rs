@@ -1,4 +1,4 @@
-//! The record of a session in its tokens, beside the state (spec section 9).
+//! Records: the data that a session's tokens contain in addition to the state (spec section 9).
 
 use crate::primitives::RandomError;
 use crate::revocation::entry::Exception;
@@ -8,7 +8,8 @@ use crate::token::id::{FINGERPRINT_LEN, Fingerprint, ID_LEN, Mark, SessionId};
 use crate::token::payload::PayloadError;
 use crate::token::wire::{take_varint, write_varint};
 
-/// The most bytes of a time as a varint: the year 9999 is below 2^42.
+/// The maximum length of a time as a varint, in bytes. The last second of the year 9999 is below
+/// 2^42, and a byte has 7 bits of a varint.
 const TIME_LEN: usize = 6;
 
 /// The schema version of a renewal token, which is the version of its layout.
@@ -23,9 +24,10 @@ pub(crate) struct Record {
     pub(crate) ceiling: Option<UnixTime>,
     /// The id under which the session started, if it has a different id now.
     pub(crate) origin: Option<SessionId>,
-    /// The last revocation by which the session ended the others: instant and mark.
+    /// The instant and the mark of the last revocation by which the session ended the other
+    /// sessions of its subject.
     pub(crate) ended_others: Option<(UnixTime, Mark)>,
-    /// The revocations that were known when the session started.
+    /// The revocations that the server knew when the session started. They do not end the session.
     pub(crate) follows: Vec<Followed>,
 }
 
@@ -67,12 +69,12 @@ impl Record {
         }
     }
 
-    /// The id under which the session started, which copies of its tokens share.
+    /// The id under which the session started. It does not change when the session gets a new id.
     pub(crate) fn first_id(&self) -> SessionId {
         self.origin.unwrap_or(self.id)
     }
 
-    /// The revocations that the session's tokens follow.
+    /// The revocations that the session follows. They do not end it (see `revocation::known`).
     pub(crate) fn follows(&self) -> Follows<'_> {
         let origin = self.first_id();
         let own = self
@@ -139,7 +141,8 @@ pub(crate) struct RenewalRecord<'a> {
     pub(crate) copy: Option<StateCopy<'a>>,
 }
 
-/// A copy of a state token whose key is no longer primary.
+/// A copy of the state in a state token whose key is no longer primary. With it, the session can be
+/// opened after that key has retired.
 #[derive(Clone, Copy)]
 pub(crate) struct StateCopy<'a> {
     pub(crate) fingerprint: Fingerprint,
@@ -171,13 +174,13 @@ impl<'a> RenewalRecord<'a> {
         Some(RenewalRecord { id, validated_at, copy })
     }
 
-    /// The most bytes of the payload.
+    /// The maximum length of the payload in bytes.
     pub(crate) fn max_len(&self) -> usize {
         self.copy
             .map_or(ID_LEN + TIME_LEN, |copy| RenewalRecord::max_len_with_copy(copy.body.len()))
     }
 
-    /// The most bytes of a payload with a copy of a body of `len` bytes.
+    /// The maximum length in bytes of a payload that has a copy of a body of `len` bytes.
     pub(crate) fn max_len_with_copy(len: usize) -> usize {
         len.saturating_add(ID_LEN + TIME_LEN + FINGERPRINT_LEN)
     }
@@ -203,7 +206,8 @@ fn take_id(rest: &mut &[u8]) -> Option<SessionId> {
 mod tests {
     use super::*;
 
-    /// A buffer that is too small would be reallocated and freed with plaintext in it.
+    /// If the buffer were too small, it would grow, and its old memory would be freed with
+    /// plaintext in it.
     #[test]
     fn a_renewal_record_fills_exactly_the_capacity_reserved_for_it() {
         let id = SessionId::from_bytes([7; ID_LEN]);

@@ -13,9 +13,9 @@ impl<T: Payload> Session<T> {
     /// Runs the application's [check](crate::session::SessionsBuilder::revalidate), if it is due
     /// and has not run in this request.
     ///
-    /// The extractors of the adapters call it. Other code must call it before it reads the
-    /// session: if the check is due and has not run, the request has no session
-    /// ([`Refusal::NotRevalidated`]). Without a check, it does nothing.
+    /// The extractors of the adapters call this method. Other code must call it before it reads the
+    /// session. If the check is due and has not run, the request has no session
+    /// ([`Refusal::NotRevalidated`]). Without a check, this method does nothing.
     pub async fn revalidate(&self) {
         let Some(check) = &self.inner.about.check else { return };
         if self.inner.checked.get().is_some() {
@@ -40,7 +40,7 @@ impl<T: Payload> Session<T> {
     }
 
     /// The answer of the check in this request. If the age of the last answer is not known, as for
-    /// an adopted session, the check is asked in every request.
+    /// an adopted session, the check runs in every request.
     pub(crate) fn verdict(&self) -> Result<(), Refusal> {
         match (&self.inner.about.check, self.inner.checked.get()) {
             (None, _) | (_, Some(Validity::Holds)) => Ok(()),
@@ -54,18 +54,19 @@ impl<T: Payload> Session<T> {
         if self.inner.about.check.is_none() {
             return Ok(());
         }
-        // A sign-in or reauthentication counts as a check.
+        // A sign-in or reauthentication counts as a successful check.
         let known_at = alive.validated_at.max(alive.record.reauthenticated_at);
         let due = self.now().since(known_at) >= self.inner.about.revalidate_after;
         if due || self.inner.checked.get().is_some() { self.verdict() } else { Ok(()) }
     }
 
-    /// Whether the check was asked in this request and could not decide.
+    /// Whether the check ran in this request and could not decide.
     pub(crate) fn could_not_tell(&self) -> bool {
         self.inner.checked.get() == Some(&Validity::Unknown)
     }
 
-    /// When the check last returned `Holds`; now, if it did so in this request.
+    /// When the check last returned `Holds`. If it did so in this request, this is the time of the
+    /// request.
     pub(crate) fn validated_at(&self, alive: &Alive<T>) -> UnixTime {
         match self.inner.checked.get() {
             Some(Validity::Holds) => self.now().max(alive.validated_at),

@@ -23,9 +23,9 @@ use crate::token::payload::Payload;
 
 /// The session of one request, with state of type `T`.
 ///
-/// Clones share one session. The tokens are opened when the handler first reads the session, and
-/// changes leave with the response. After the headers of the response were sent, changes fail with
-/// [`SessionError::ResponseSent`].
+/// Clones share one session. The tokens are opened when the handler first reads the session. The
+/// response carries the changes to the client. After the headers of the response were sent, changes
+/// fail with [`SessionError::ResponseSent`].
 ///
 /// | method | if there is a session | if there is none |
 /// |---|---|---|
@@ -39,8 +39,8 @@ use crate::token::payload::Payload;
 /// [left alone](crate::session::Refusal::may_be_valid_elsewhere) unless the handler calls `start`
 /// or `end`.
 ///
-/// So before you start a session for a guest, check why there is none. Otherwise a rolling deploy
-/// would replace sessions of newer servers:
+/// So before you start a session for a guest, check why there is none. Otherwise, during a rolling
+/// deploy, your code would replace sessions of newer servers:
 ///
 /// ```
 /// # use bulla::{Payload, Session, SessionError};
@@ -118,8 +118,8 @@ impl<T: Payload> Session<T> {
         })
     }
 
-    /// Marks this request as background activity, such as a poll. It does not extend the idle
-    /// timeout, unless it changes the state.
+    /// Marks this request as background activity, such as a poll. Such a request does not extend
+    /// the idle timeout, unless it changes the state.
     pub fn ignore_activity(&self) {
         self.pending().activity = Activity::Ignored;
     }
@@ -182,13 +182,13 @@ impl<T: Payload> Session<T> {
         })
     }
 
-    /// The time of this request. It is the same at every call.
+    /// The time of this request. Every call returns the same time.
     #[must_use]
     pub fn now(&self) -> UnixTime {
         *self.inner.now.get_or_init(|| (self.inner.shared.clock)())
     }
 
-    /// How the session of this request travels.
+    /// The transport of this request's session.
     #[must_use]
     pub fn channel(&self) -> Channel {
         self.inner.channel
@@ -227,7 +227,8 @@ impl<T: Payload> Session<T> {
         self.or_adopted(change)
     }
 
-    /// If the request has changed nothing, a session may have been adopted from another library.
+    /// If the request has changed nothing, returns the session adopted from another library, if
+    /// there is one.
     fn or_adopted(&self, change: Change<T>) -> Change<T> {
         match change {
             Change::Untouched => {

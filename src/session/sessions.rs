@@ -23,8 +23,8 @@ use crate::transport::cookie::{Cookie, Role};
 
 /// The sessions of an application with state of type `T`.
 ///
-/// Build one value at startup; all requests share it, and clones are cheap. A framework adapter
-/// wraps it. Without an adapter:
+/// Build one value at startup. All requests share this value, and clones are cheap. A framework
+/// adapter wraps it. Without an adapter:
 ///
 /// ```
 /// use bulla::{KeyRing, Payload, Policy, Sessions};
@@ -56,7 +56,7 @@ pub struct Sessions<T> {
 }
 
 impl<T: Payload> Sessions<T> {
-    /// Sessions in the default [`Cookie`].
+    /// Sessions that are stored in the default [`Cookie`].
     ///
     /// The purpose of the tokens is that of `T`'s [`Payload`]. If an application has two kinds of
     /// session, give each its own cookie name.
@@ -109,7 +109,7 @@ impl<T: Payload> Sessions<T> {
 
     /// Revokes all sessions of a subject that exist now, on every server.
     ///
-    /// Call it when the user changes the password or closes the account. `name` is what
+    /// Call it when the user changes the password or closes the account. `name` is the text that
     /// [`subject`](SessionsBuilder::subject) returns for these sessions. Without
     /// [`revocations`](SessionsBuilder::revocations), it does nothing.
     pub fn revoke_subject(&self, name: &str) {
@@ -159,8 +159,9 @@ impl<T: Payload> Sessions<T> {
             return (Channel::Bearer, Carried::default());
         };
         let states = cookie.find(values("cookie").into_iter(), Role::State);
-        // Renewal tokens are also read without a state token: if a late response left one in the
-        // client, the next sign-in deletes it. Otherwise it would prevent renewals.
+        // Renewal tokens are read even if there is no state token. A late response may have left a
+        // renewal token in the client. The next sign-in must delete this token, because it would
+        // prevent renewals of the new session.
         let renewals = cookie.find(values("cookie").into_iter(), Role::Renewal);
         (Channel::Cookie, Carried { states, renewals })
     }
@@ -230,8 +231,7 @@ impl<T: Payload> SessionsBuilder<T> {
         SessionsBuilder { shared, migrations: Vec::new(), about }
     }
 
-    /// Carries sessions in this cookie. The default if no transport is configured is
-    /// [`Cookie::default`].
+    /// Carries sessions in this cookie. If no transport is configured, [`Cookie::default`] is used.
     #[must_use]
     pub fn cookie(mut self, cookie: Cookie) -> SessionsBuilder<T> {
         let channel = [b"cookie", cookie.name().as_bytes()].join(&0);
@@ -253,7 +253,7 @@ impl<T: Payload> SessionsBuilder<T> {
     ///
     /// # Panics
     /// If `path` is empty or has a character that is not visible ASCII. The header `Location`
-    /// cannot hold those.
+    /// cannot contain such characters.
     #[must_use]
     pub fn sign_in_page(mut self, path: impl Into<String>) -> SessionsBuilder<T> {
         self.shared.sign_in_page = Some(page(path.into()));
@@ -264,7 +264,7 @@ impl<T: Payload> SessionsBuilder<T> {
     /// it, the guard answers 401.
     ///
     /// # Panics
-    /// As [`sign_in_page`](SessionsBuilder::sign_in_page).
+    /// The same as for [`sign_in_page`](SessionsBuilder::sign_in_page).
     #[must_use]
     pub fn step_up_page(mut self, path: impl Into<String>) -> SessionsBuilder<T> {
         self.shared.step_up_page = Some(page(path.into()));
@@ -290,7 +290,8 @@ impl<T: Payload> SessionsBuilder<T> {
         self
     }
 
-    /// Sets the function that returns whose a session is, such as the account's number.
+    /// Sets the function that returns the subject of a session: a text that identifies its user,
+    /// such as the account's number.
     ///
     /// [`Sessions::revoke_subject`], [`Session::end_everywhere`] and [`Session::end_others`] need
     /// it to end all sessions of one subject.
@@ -303,18 +304,19 @@ impl<T: Payload> SessionsBuilder<T> {
         self
     }
 
-    /// Sets a check by which the application decides whether a session is still valid: for
-    /// example, whether the account is open and the password has not changed since the sign-in.
+    /// Sets a check by which the application decides whether a session is still valid. For example,
+    /// it can check that the account is open and that the password has not changed since the
+    /// sign-in.
     ///
     /// The check runs again when its last answer is older than
-    /// [`revalidate_after`](SessionsBuilder::revalidate_after), so it ends sessions within that
-    /// time without a list of revocations. The extractors of the adapters wait for the answer.
+    /// [`revalidate_after`](SessionsBuilder::revalidate_after), so sessions end within that time,
+    /// and no list of revocations is needed. The extractors of the adapters wait for the answer.
     /// Other code calls [`Session::revalidate`].
     ///
-    /// The renewal token stores when the check last succeeded. A bearer client that sends no
-    /// renewal token is therefore checked with every request once the check is due. So is a client
-    /// that only sends [background requests](Session::ignore_activity), because these store
-    /// nothing.
+    /// The renewal token stores when the check last succeeded. Therefore, if a bearer client sends
+    /// no renewal token, the check runs with every request as soon as it is due. The same applies
+    /// to a client that sends only [background requests](Session::ignore_activity), because these
+    /// requests store nothing.
     ///
     /// ```
     /// # use bulla::{KeyRing, Payload, Policy, Sessions};
@@ -348,8 +350,8 @@ impl<T: Payload> SessionsBuilder<T> {
         self
     }
 
-    /// How long a successful [`revalidate`](SessionsBuilder::revalidate) check, a sign-in or a
-    /// reauthentication counts. The default is 5 minutes.
+    /// Sets how long a successful [`revalidate`](SessionsBuilder::revalidate) check, a sign-in or a
+    /// reauthentication counts before the check runs again. The default is 5 minutes.
     #[must_use]
     pub fn revalidate_after(mut self, after: Duration) -> SessionsBuilder<T> {
         self.about.revalidate_after = after;
@@ -360,13 +362,13 @@ impl<T: Payload> SessionsBuilder<T> {
     /// `until`.
     ///
     /// If a request has no bulla session, `adopt` gets the value of the old cookie as it came and
-    /// opens it with the old library. The session that `adopt` returns goes on as a bulla session,
-    /// and the response deletes the old cookie. This switches the default [`Cookie`] on if none is
-    /// configured.
+    /// opens it with the old library. The session that `adopt` returns continues as a bulla
+    /// session, and the response deletes the old cookie. If no [`Cookie`] is configured, this
+    /// method switches the default one on.
     ///
     /// `adopt` must reject expired and forged cookies. Most old libraries cannot revoke a copied
-    /// cookie, so until `until` each copy can be exchanged for a new session. Choose a time by
-    /// which most users have come back, such as a few weeks.
+    /// cookie. So before the time `until`, anyone who has a copy can exchange it for a new session.
+    /// Choose a time by which most users have come back, such as a few weeks.
     ///
     /// ```
     /// # use bulla::{KeyRing, Payload, Policy, Sessions, UnixTime};
@@ -405,9 +407,9 @@ impl<T: Payload> SessionsBuilder<T> {
     /// Like [`adopt_cookie`](SessionsBuilder::adopt_cookie), for a token in
     /// `Authorization: Bearer`, such as a JWT.
     ///
-    /// The response carries the new tokens. This switches [`Bearer`] on if it is off. A client
-    /// that does not know the new headers keeps sending its old token: until `until`, each of its
-    /// requests is a new session.
+    /// The response carries the new tokens. If [`Bearer`] is off, this method switches it on. A
+    /// client that does not know the new headers keeps sending its old token. Before the time
+    /// `until`, each of its requests then starts a new session.
     #[must_use]
     pub fn adopt_bearer(
         mut self,
@@ -418,8 +420,8 @@ impl<T: Payload> SessionsBuilder<T> {
         self
     }
 
-    /// Replaces the system clock, for tests. A request reads it when the session is first read or
-    /// changed, and again when it commits a renewal.
+    /// Replaces the system clock, for tests. A request reads the clock when the session is first
+    /// read or changed, and again when the response writes a renewal token.
     #[must_use]
     pub fn clock(
         mut self,

@@ -1,4 +1,4 @@
-//! What all sessions of an application share, and the channels.
+//! The settings that all sessions of an application share, and the channels.
 
 use std::sync::Arc;
 
@@ -58,8 +58,8 @@ impl Shared {
         }
     }
 
-    /// Checks that a state token of `len` characters fits the channel, and that the renewal token
-    /// fits that may have to carry a copy of it.
+    /// Checks that a state token of `len` characters fits the channel, and that a renewal token
+    /// with a copy of this state token fits too.
     pub(crate) fn check_fit(&self, channel: Channel, len: usize) -> Result<(), SessionError> {
         let Some(keys) = self.keys(channel) else { return Err(SessionError::NoChannel) };
         for (role, len) in [(Role::State, len), (Role::Renewal, tokens::renewal_len(keys, len))] {
@@ -74,7 +74,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Octets of the cookie's name, and characters of the longest token in it.
+    /// The length of the cookie's name, and the maximum length of a token in the cookie.
     pub(crate) fn room(&self, channel: Channel, role: Role) -> (usize, usize) {
         match (channel, &self.cookie) {
             (Channel::Cookie, Some((cookie, _))) => (cookie.name_len(role), cookie.capacity(role)),

@@ -26,8 +26,8 @@ impl Start {
         Start::default()
     }
 
-    /// Sets the ceiling: the session never lives past `at`, such as the end of the session at an
-    /// identity provider.
+    /// Sets the ceiling: the session ends at `at` at the latest, for example when the session at an
+    /// identity provider ends.
     #[must_use]
     pub fn with_ceiling(mut self, at: UnixTime) -> Start {
         self.ceiling = Some(at);

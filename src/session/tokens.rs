@@ -11,8 +11,8 @@ use crate::token::payload::PayloadError;
 use crate::token::wipe::{append_wiped, reserve_wiped};
 use crate::token::wire::{Body, Claims, Mode};
 
-/// The most bytes before the payload in a renewal token's body: two times of 6 bytes, a schema
-/// version of 1 and a length of 2.
+/// The maximum number of bytes before the payload in the body of a renewal token: 6 for the time of
+/// issue, 6 for the lifetime, 1 for the schema version and 2 for the length of the payload.
 const MAX_CLAIMS_LEN: usize = 15;
 
 /// Seals a state token that is issued now.
@@ -30,7 +30,7 @@ pub(crate) fn state(
     Ok((key_id, token))
 }
 
-/// Seals the same state again under the primary key, issued at `seen`.
+/// Seals the same state again with the primary key. The new token is issued at `seen`.
 pub(crate) fn state_again<T>(
     keys: &ChannelKeys,
     alive: &Alive<T>,
@@ -54,7 +54,7 @@ pub(crate) struct Seen {
     pub(crate) validated_at: UnixTime,
 }
 
-/// Seals a renewal token, with a copy of the state token if `copy` says so.
+/// Seals a renewal token, with a copy of the state token if `copy` is [`Copied::Yes`].
 pub(crate) fn renewal<T>(
     keys: &ChannelKeys,
     policy: &Policy,
@@ -97,8 +97,8 @@ fn seal_renewal(
     Ok(token)
 }
 
-/// The most characters of a renewal token that carries a copy of a state token of `len`
-/// characters.
+/// The maximum length in characters of a renewal token that has a copy of a state token. `len` is
+/// the length of that state token in characters.
 pub(crate) fn renewal_len(keys: &ChannelKeys, len: usize) -> usize {
     let copy = RenewalRecord::max_len_with_copy(Mode::Sealed.body_len(len));
     keys.renewal.text_len(copy.saturating_add(MAX_CLAIMS_LEN))

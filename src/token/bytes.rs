@@ -1,4 +1,4 @@
-//! Tokens of bytes with one purpose.
+//! Tokens with one purpose, whose payload is bytes.
 //!
 //! This file has the steps of making and opening a token, for both modes (spec sections 5 to 7).
 
@@ -99,7 +99,7 @@ impl<S: Scheme> Tokens<S> {
         Ok(key.id)
     }
 
-    /// Steps 1 to 10. Calls `now` only after the tag was verified.
+    /// Steps 1 to 10 of opening. Calls `now` only after the tag was verified.
     pub(crate) fn open<'b>(
         &self,
         token: &[u8],
@@ -110,7 +110,7 @@ impl<S: Scheme> Tokens<S> {
         self.authenticate(token, buf)?.at(now(), longest)
     }
 
-    /// Steps 1 to 7.
+    /// Steps 1 to 7 of opening.
     pub(crate) fn authenticate<'b>(
         &self,
         token: &[u8],

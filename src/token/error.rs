@@ -14,7 +14,8 @@ use crate::token::payload::PayloadError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SealError {
-    /// The ring has no primary key at this time: every key is primary later or has been retired.
+    /// The ring has no primary key at this time, because every key is primary later or has been
+    /// retired.
     NoPrimaryKey,
     /// The operating system's random generator failed.
     Random,

@@ -7,14 +7,15 @@ use crate::primitives::{self, RandomError};
 pub(crate) const ID_LEN: usize = 16;
 pub(crate) const FINGERPRINT_LEN: usize = 16;
 
-/// Random bytes that a session gets when it ends the other sessions of its subject.
+/// Random bytes that a session gets when it ends the other sessions of its subject. By them, its
+/// new token differs from copies of its old token.
 pub(crate) type Mark = [u8; 8];
 
 /// A session's id: 16 random bytes, written as 32 hexadecimal digits.
 ///
-/// A session id is unique and cannot be guessed. It is not a credential: a client that sends it
-/// gets no session. Use it in audit logs, to revoke a session, and to find data that the server
-/// stores for a session.
+/// A session id is unique and cannot be guessed. It is not a credential, because a client that
+/// sends only the id gets no session. Use it in audit logs, to revoke a session, and to find data
+/// that the server stores for a session.
 ///
 /// A session gets a new id when the user signs in or reauthenticates, and when it ends the other
 /// sessions of its subject. [`Info::origin`](crate::session::Info::origin) is the id that does

@@ -1,8 +1,7 @@
 //! Tokens: values of one type, sealed or signed, as text.
 //!
-//! A [`Sealer`] makes tokens that the client can neither read nor change. A [`Signer`] makes
-//! tokens that the client can read but not change. A type whose values tokens hold implements
-//! [`Payload`].
+//! A [`Sealer`] makes tokens that the client can neither read nor change. A [`Signer`] makes tokens
+//! that the client can read but not change. The type of the values must implement [`Payload`].
 //!
 //! | question | file |
 //! |---|---|
@@ -12,7 +11,7 @@
 //! | In which steps are tokens made and opened? | `bytes`; `sealed` and `signed` for each mode |
 //! | How are values of one type sealed and opened? | `sealer` and `values` |
 //! | How are values of one type signed and verified? | `signer` and `values` |
-//! | How do tools make and open tokens of bytes? | `raw` |
+//! | How do tools make and open tokens without a Rust type? | `raw` |
 //! | Has a token been used before? | `once` |
 //! | What identifies a session or a token? | `id` |
 //! | How is plaintext wiped? | `wipe` |

@@ -17,7 +17,8 @@ pub type ClaimError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A store of the tokens that have been used.
 ///
-/// `bulla-redis` has one for a fleet. [`UsedHere`] is for one process.
+/// The crate `bulla-redis` has a store for a fleet (all servers with the same ring). [`UsedHere`]
+/// is a store for one process.
 pub trait UsedTokens {
     /// Records that a token is used. Returns `true` if it was not used before.
     ///
@@ -77,8 +78,8 @@ impl<P: Payload> Sealer<P> {
     ) -> Result<Opened<P>, OnceError> {
         let token = token.as_ref();
         let opened = self.open_at(token, now).map_err(OnceError::Open)?;
-        // The fingerprint identifies the token: its text has one form (spec section 4), and its
-        // nonce is unique.
+        // The fingerprint identifies the token, because a token has only one text (spec section 4)
+        // and a unique nonce.
         let until = opened.expires_at + CLOCK_SKEW;
         match used.claim(&fingerprint(token), until) {
             Ok(true) => Ok(opened),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::token::skips::{Unwritten, write_whole};
 use crate::token::wipe::append_wiped;
 
-/// A type whose values tokens hold, with its purpose and schema version.
+/// A type whose values can be stored in tokens, with its purpose and schema version.
 ///
 /// Derive it with the feature `derive`, which is on by default:
 ///
@@ -60,8 +60,8 @@ use crate::token::wipe::append_wiped;
 /// # Serde attributes
 ///
 /// Postcard writes the values of the fields one after another, so every field must always be
-/// written. It cannot be used with `skip_serializing_if`, `flatten`, `untagged` or `tag`, nor with
-/// only one of `skip_serializing` and `skip_deserializing`.
+/// written. Therefore postcard cannot be used with `skip_serializing_if`, `flatten`, `untagged` or
+/// `tag`, nor with only one of `skip_serializing` and `skip_deserializing`.
 ///
 /// The derive rejects these attributes in the type itself. In a nested type, a field that
 /// `skip_serializing_if` leaves out causes a [`PayloadError`] when the value is written. Debug
@@ -284,7 +284,8 @@ pub(crate) fn decode_as<'a, V: Deserialize<'a>>(
     }
 }
 
-/// The reason of an error, as fixed text: serde's own messages may repeat the value.
+/// The reason for an error, as a fixed text. Serde's own messages are not used, because they may
+/// repeat the value.
 fn postcard_reason(error: &postcard::Error) -> &'static str {
     match error {
         postcard::Error::DeserializeUnexpectedEnd => "the bytes end too early",
@@ -298,7 +299,7 @@ fn postcard_reason(error: &postcard::Error) -> &'static str {
     }
 }
 
-/// Why a payload could not be encoded or decoded. It never repeats the value.
+/// Why a payload could not be encoded or decoded. The text never repeats the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PayloadError(pub(crate) &'static str);
 

@@ -1,4 +1,4 @@
-//! Tokens of bytes with a purpose chosen at run time, for tools.
+//! Tokens whose payload is raw bytes and whose purpose is chosen at run time. For tools.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,10 +15,11 @@ use crate::token::signed::{Signing, unverified};
 use crate::token::subkeys::Timeless;
 use crate::token::wire::{self, Claims, MAX_TOKEN_LEN, Mode};
 
-/// Makes and opens tokens of bytes with a purpose chosen at run time, for tools.
+/// Makes and opens tokens whose payload is raw bytes instead of a Rust type, and whose purpose is
+/// chosen at run time.
 ///
-/// The tokens are the same as those of [`Sealer`](crate::Sealer) and [`Signer`](crate::Signer),
-/// which applications use.
+/// For tools. Applications use [`Sealer`](crate::Sealer) and [`Signer`](crate::Signer), which make
+/// the same tokens.
 ///
 /// ```
 /// use std::time::Duration;
@@ -45,8 +46,8 @@ enum EitherMode {
 impl RawTokens {
     /// Makes and opens tokens of one mode and purpose.
     ///
-    /// The purposes of a session's two tokens have several parts, joined by zero bytes (spec
-    /// section 9).
+    /// The purpose can contain zero bytes. For example, the purposes of a session's two tokens have
+    /// several parts that are joined by zero bytes (spec section 9).
     #[must_use]
     pub fn new(ring: impl Into<RingHandle>, mode: Mode, purpose: impl AsRef<[u8]>) -> RawTokens {
         let (ring, purpose) = (ring.into(), purpose.as_ref());
@@ -60,7 +61,8 @@ impl RawTokens {
     /// Seals or signs `payload`, with `now` as the current time.
     ///
     /// # Errors
-    /// Any [`SealError`]. `Payload` if `schema` is 0, because schema versions begin at 1.
+    /// Any [`SealError`]. `schema` must not be 0, because schema versions begin at 1. If it is 0,
+    /// the error is [`SealError::Payload`].
     pub fn make(
         &self,
         payload: &[u8],
@@ -116,7 +118,8 @@ impl fmt::Debug for RawTokens {
     }
 }
 
-/// The content of a token of bytes. `Debug` does not show the payload.
+/// The content of a token that [`RawTokens`] has opened, or that was read without a key. `Debug`
+/// does not show the payload.
 #[non_exhaustive]
 pub struct RawToken {
     /// The key with which the token was made.

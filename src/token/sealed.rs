@@ -23,7 +23,7 @@ impl Scheme for Sealed {
     }
 
     /// Encrypts the body with the head as associated data.
-    #[expect(clippy::indexing_slicing, reason = "sealing: the lengths are our own")]
+    #[expect(clippy::indexing_slicing, reason = "for sealing: no client chooses these lengths")]
     fn protect(key: &SealingKey, nonce: &[u8; NONCE_LEN], raw: &mut Vec<u8>) {
         let (head, body) = raw.split_at_mut(HEAD_LEN + NONCE_LEN);
         let tag = key.encrypt(nonce, &head[..HEAD_LEN], body);

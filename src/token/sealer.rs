@@ -60,7 +60,7 @@ impl<P: Payload> Sealer<P> {
         Sealer { values: self.values.padded_to(bucket) }
     }
 
-    /// Limits tokens that are made or accepted to `len` characters.
+    /// Limits tokens to `len` characters. Longer tokens are neither made nor accepted.
     ///
     /// The limit is never above [`MAX_TOKEN_LEN`](crate::token::MAX_TOKEN_LEN), the default.
     #[must_use]
@@ -122,8 +122,8 @@ impl<P: Payload> Sealer<P> {
     ///
     /// A token of an older schema version is refused with [`OpenError::RetiredSchema`], because an
     /// upgraded value cannot borrow from the buffer. Use [`open_at`](Sealer::open_at) for such
-    /// tokens. The buffer contains plaintext afterwards; pass a `Zeroizing<Vec<u8>>` if it must be
-    /// wiped.
+    /// tokens. The buffer contains plaintext afterwards. Pass a `Zeroizing<Vec<u8>>` if the
+    /// plaintext must be wiped.
     ///
     /// ```
     /// # use std::time::Duration;

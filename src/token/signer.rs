@@ -20,8 +20,8 @@ use crate::token::values::{Opened, Values};
 
 /// Signs values of one type into tokens and verifies them (spec sections 6 and 7).
 ///
-/// Anyone can read a signed token, but only a server that has the key ring can make one. Use it
-/// for values that a front end shows, usually with the encoding JSON.
+/// Anyone can read a signed token, but only a server that has the key ring can make one. Use signed
+/// tokens for values that a front end shows, usually with the encoding JSON.
 ///
 /// ```
 /// use std::time::Duration;
@@ -63,7 +63,7 @@ impl<P: Payload> Signer<P> {
         Signer { values: Values::new(ring.into(), lifetime) }
     }
 
-    /// Limits tokens that are made or accepted to `len` characters.
+    /// Limits tokens to `len` characters. Longer tokens are neither made nor accepted.
     ///
     /// The limit is never above [`MAX_TOKEN_LEN`](crate::token::MAX_TOKEN_LEN), the default.
     #[must_use]
@@ -145,8 +145,8 @@ impl<P: Payload> fmt::Debug for Signer<P> {
 
 /// The content of a signed token that **was not verified**.
 ///
-/// Anyone could have written it. The MAC, the deadline and the purpose were not checked. Use it
-/// only to show values to the client's own user.
+/// Anyone could have written it. The MAC, the deadline and the purpose were not checked. Use the
+/// content only to show values to the client's own user.
 #[cfg(feature = "json")]
 #[derive(Debug)]
 #[non_exhaustive]
@@ -163,8 +163,9 @@ pub struct Unverified<P> {
 
 /// Reads a signed token without a key and without verifying it.
 ///
-/// The encoding of the payload must be JSON, or the call does not compile. The input may come from
-/// an attacker, and only the JSON decoder limits how deep values nest.
+/// The encoding of the payload must be JSON, or the call does not compile. The reason is that the
+/// input may come from an attacker, and only the JSON decoder limits how deeply values can be
+/// nested.
 ///
 /// # Errors
 /// [`OpenError`] if the text does not have the layout of a signed token with this payload (steps 1

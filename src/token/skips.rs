@@ -23,15 +23,16 @@ pub(crate) fn write_whole<S: Serializer>(
 ) -> Result<S::Ok, Unwritten<S::Error>> {
     let skips = Cell::new(false);
     let written = value.serialize(Whole { inner: serializer, skips: &skips });
-    // Checked even if writing succeeded: a type may have ignored the error of `skip_field`.
+    // This is checked even if writing succeeded, because a type may have ignored the error of
+    // `skip_field`.
     if skips.get() {
         return Err(Unwritten::Skips);
     }
     written.map_err(Unwritten::Other)
 }
 
-/// Wraps a serializer, or its serializer of a sequence, a map or a struct. Passes on every call
-/// except `skip_field`.
+/// Wraps a serializer, or the serializer that it returns for a sequence, a map or a struct. Passes
+/// on every call except `skip_field`.
 struct Whole<'a, S> {
     inner: S,
     skips: &'a Cell<bool>,
@@ -55,7 +56,7 @@ impl<T: Serialize + ?Sized> Serialize for Within<'_, '_, T> {
     }
 }
 
-/// Methods whose value has no nested values.
+/// Methods for values that contain no other values.
 macro_rules! leaves {
     ($($name:ident($($argument:ident: $type:ty),*));+ $(;)?) => {
         $(#[inline]
@@ -65,7 +66,7 @@ macro_rules! leaves {
     };
 }
 
-/// Methods that begin a compound, which has nested values.
+/// Methods that begin a compound value, which contains other values.
 macro_rules! compounds {
     ($($name:ident($($argument:ident: $type:ty),*): $compound:ident);+ $(;)?) => {
         $(#[inline]
@@ -205,9 +206,9 @@ macro_rules! structs {
                 self.inner.serialize_field(name, &value)
             }
 
-            /// Derived code calls this for a field that `skip_serializing_if` leaves out. It makes
-            /// no call for a field with `skip` or `skip_serializing`; the derive of `Payload`
-            /// rejects the latter.
+            /// Derived code calls this method for a field that `skip_serializing_if` leaves out,
+            /// but not for a field with `skip` or `skip_serializing`. The derive of `Payload`
+            /// rejects `skip_serializing` alone.
             fn skip_field(&mut self, _: Name) -> Result<(), C::Error> {
                 self.skips.set(true);
                 Err(C::Error::custom("a field was left out"))

@@ -18,7 +18,8 @@ pub(crate) struct Subkeys<K> {
     derived: Arc<Derived<K>>,
 }
 
-/// The subkeys of the ring in use, and what is needed to derive those of a new ring.
+/// The subkeys of the ring in use, and the values that are needed to derive the subkeys of a new
+/// ring.
 struct Derived<K> {
     keys: ArcSwap<Keys<K>>,
     label: &'static str,
@@ -117,8 +118,8 @@ impl<'b> Timeless<'b> {
 /// A hash table from key ids to positions in a ring.
 ///
 /// Finding a key takes the same time in a ring of 1 key and of 64. The table has twice as many
-/// places as the largest ring has keys, and a collision is put into the next free place. A key id
-/// is the output of a hash, so its last byte is used as the hash.
+/// places as the largest ring has keys. If the place of a key is taken, the key is put into the
+/// next free place. A key id is the output of a hash, so its last byte is used as the hash.
 struct Places([u8; 2 * MAX_KEYS]);
 
 #[expect(

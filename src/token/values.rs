@@ -1,5 +1,5 @@
-//! Tokens of values of one type: the code that [`Sealer`](crate::Sealer) and
-//! [`Signer`](crate::Signer) share.
+//! Tokens that hold values of one type. [`Sealer`](crate::Sealer) and [`Signer`](crate::Signer)
+//! share this code.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -105,7 +105,7 @@ impl<P> fmt::Debug for Opened<P> {
     }
 }
 
-/// Steps 11 to 14, for a value that owns its parts.
+/// Steps 11 to 14 of opening, for a value that owns its strings.
 pub(crate) fn owned<P: Payload>(authentic: Authentic<'_>) -> Result<Opened<P>, OpenError> {
     let Authentic { key_id, body, expires_at } = authentic;
     check_schema::<P>(body.claims.schema)?;
@@ -114,7 +114,7 @@ pub(crate) fn owned<P: Payload>(authentic: Authentic<'_>) -> Result<Opened<P>, O
     Ok(Opened { payload, issued_at: body.claims.issued_at, expires_at, key_id })
 }
 
-/// Steps 11 to 14, for a value that borrows from the token's bytes.
+/// Steps 11 to 14 of opening, for a value that borrows from the token's bytes.
 fn view<'b, V: View<'b>>(authentic: Authentic<'b>) -> Result<Opened<V>, OpenError> {
     let Authentic { key_id, body, expires_at } = authentic;
     let version = body.claims.schema;
@@ -127,7 +127,7 @@ fn view<'b, V: View<'b>>(authentic: Authentic<'b>) -> Result<Opened<V>, OpenErro
     Ok(Opened { payload, issued_at: body.claims.issued_at, expires_at, key_id })
 }
 
-/// Steps 11 and 12.
+/// Steps 11 and 12 of opening.
 pub(crate) fn check_schema<P: Payload>(version: u32) -> Result<(), OpenError> {
     match payload::schema::<P>(version) {
         Schema::Known => Ok(()),

@@ -17,7 +17,8 @@ use crate::token::wipe::{SMALL, reserve_wiped};
 /// The maximum length of a token in characters, with its prefix: 8192 (spec section 4).
 pub const MAX_TOKEN_LEN: usize = 8192;
 
-/// How far in the future a token may have been issued, because servers' clocks differ: 60 seconds.
+/// How far in the future a token may have been issued: 60 seconds. A tolerance is needed because
+/// the clocks of servers differ.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 const PREFIX_LEN: usize = 3;
@@ -51,7 +52,7 @@ impl Mode {
         self.overhead().saturating_add(PREFIX_LEN + MIN_BODY_LEN)
     }
 
-    /// The bytes of a token outside its prefix and its body.
+    /// The number of bytes of a token without its prefix and its body.
     pub(crate) fn overhead(self) -> usize {
         match self {
             Mode::Sealed => KEY_ID_LEN + NONCE_LEN + TAG_LEN,
@@ -59,12 +60,12 @@ impl Mode {
         }
     }
 
-    /// The characters of a token whose body has `len` bytes, with padding.
+    /// The length in characters of a token whose body has `len` bytes with padding.
     pub(crate) fn text_len(self, len: usize) -> usize {
         text::encoded_len(len.saturating_add(self.overhead())).saturating_add(PREFIX_LEN)
     }
 
-    /// The bytes of the body, with padding, of a token of `len` characters.
+    /// The length in bytes, with padding, of the body of a token of `len` characters.
     pub(crate) fn body_len(self, len: usize) -> usize {
         (len.saturating_sub(PREFIX_LEN).saturating_mul(3) / 4).saturating_sub(self.overhead())
     }
@@ -106,7 +107,11 @@ pub(crate) fn begin(mode: Mode, id: KeyId, buf: &mut Vec<u8>) {
 }
 
 /// Replaces the content of `token` by the text of `raw`, which begins with the prefix.
-#[expect(clippy::expect_used, clippy::indexing_slicing, reason = "sealing: the text is our own")]
+#[expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "for sealing: no client chooses this text"
+)]
 pub(crate) fn encode(raw: &[u8], token: &mut String) {
     let (prefix, raw) = raw.split_at(PREFIX_LEN);
     let len = text::encoded_len(raw.len()).saturating_add(PREFIX_LEN);
@@ -139,12 +144,13 @@ impl Claims {
 /// The bytes reserved for a payload's length.
 const ROOM: usize = 2;
 
-/// Appends a body. `encode` appends the payload; its length is written before it.
+/// Appends a body. `encode` appends the payload. The length of the payload is written before the
+/// payload.
 #[expect(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
     clippy::indexing_slicing,
-    reason = "sealing: the lengths are our own"
+    reason = "for sealing: no client chooses these lengths"
 )]
 pub(crate) fn write_body(
     buf: &mut Vec<u8>,
@@ -157,8 +163,9 @@ pub(crate) fn write_body(
     write_varint(buf, claims.lifetime);
     write_varint(buf, claims.schema.into());
 
-    // The length is known only after encoding. Two bytes are reserved for it, which are right for
-    // payloads of 128 bytes to 16 KiB. A shorter payload is moved by one byte, which is cheap.
+    // The length is known only after encoding. Two bytes are reserved for it, which is the right
+    // number for payloads of 128 bytes to 16 KiB. A shorter payload is moved by one byte, which is
+    // cheap.
     let at = buf.len();
     buf.extend([0; ROOM]);
     encode(buf)?;
@@ -197,7 +204,7 @@ pub(crate) struct Body<'a> {
 }
 
 impl<'a> Body<'a> {
-    /// Step 7.
+    /// Step 7 of opening.
     pub(crate) fn parse(body: &'a [u8]) -> Result<Body<'a>, OpenError> {
         Body::take(body).ok_or(OpenError::MalformedBody)
     }
@@ -217,7 +224,8 @@ impl<'a> Body<'a> {
         Some(Body { claims, payload, unpadded, padding })
     }
 
-    /// Steps 9 and 10. Returns the deadline, for the smaller of `longest` and the token's lifetime.
+    /// Steps 9 and 10 of opening. Returns the deadline, which is the smaller of `longest` and the
+    /// token's lifetime after the time of issue.
     pub(crate) fn deadline(&self, now: UnixTime, longest: Duration) -> Result<UnixTime, OpenError> {
         let issued_at = self.claims.issued_at;
         if issued_at > now + CLOCK_SKEW {
@@ -230,7 +238,7 @@ impl<'a> Body<'a> {
         Ok(expires_at)
     }
 
-    /// Step 13.
+    /// Step 13 of opening.
     pub(crate) fn check_padding(&self) -> Result<(), OpenError> {
         if self.padding.iter().any(|byte| *byte != 0) {
             return Err(OpenError::Padding);
@@ -239,7 +247,7 @@ impl<'a> Body<'a> {
     }
 }
 
-#[expect(clippy::indexing_slicing, reason = "sealing: the lengths are our own")]
+#[expect(clippy::indexing_slicing, reason = "for sealing: no client chooses these lengths")]
 pub(crate) fn write_varint(buf: &mut Vec<u8>, value: u64) {
     let (bytes, len) = varint(value);
     buf.extend_from_slice(&bytes[..len]);
@@ -250,7 +258,7 @@ pub(crate) fn write_varint(buf: &mut Vec<u8>, value: u64) {
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
     clippy::indexing_slicing,
-    reason = "sealing: the lengths are our own"
+    reason = "for sealing: no client chooses these lengths"
 )]
 fn varint(mut value: u64) -> ([u8; 10], usize) {
     let (mut bytes, mut len) = ([0; 10], 0);

@@ -4,9 +4,10 @@ use std::fmt;
 
 /// The headers that carry a session (spec section 9.3).
 ///
-/// A response has `Session-Token` and `Session-Renewal`. The client stores the latest value of
-/// each, deletes it if the value is empty, and sends it back with `Authorization: Bearer` and
-/// `Session-Renewal`:
+/// A response has the state token in `Session-Token`, and the renewal token, which records the last
+/// activity, in `Session-Renewal`. The client stores the latest value of each header. If the value
+/// is empty, the client deletes the stored value. The client sends the values back in
+/// `Authorization: Bearer` and `Session-Renewal`:
 ///
 /// ```text
 /// < Session-Token: b1.n6fA…          > Authorization: Bearer b1.n6fA…
@@ -26,7 +27,7 @@ pub struct Bearer {
 }
 
 impl Bearer {
-    /// Other names for the two headers, in lower case.
+    /// Headers with other names, in lower case.
     ///
     /// # Errors
     /// [`BearerError`] unless the names are different, have 1 to 64 lower-case letters, digits and

@@ -43,7 +43,7 @@ pub struct Line {
 /// How to combine a line with lines of the same name that the application has set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// Add the line; the others stay.
+    /// Add the line and keep the others.
     Append,
     /// Replace the others.
     Replace,

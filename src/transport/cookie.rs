@@ -9,14 +9,15 @@ use memchr::{memchr, memchr_iter};
 use crate::token::wire::MAX_TOKEN_LEN;
 use crate::transport::pieces::{self, HEADER_LEN, MAX_PIECES};
 
-/// Octets of a cookie's name and value together that browsers keep (RFC 6265bis section 5.6).
+/// The maximum number of octets of a cookie's name and value together that browsers keep (RFC
+/// 6265bis section 5.6).
 pub const MAX_COOKIE_LEN: usize = 4096;
 
 /// The longest time that browsers keep a cookie: 400 days (RFC 6265bis section 5.5).
 pub const MAX_COOKIE_AGE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
 /// How many cookies of the same name are tried. Another host of the domain may have set some of
-/// them (cookie tossing).
+/// these cookies (cookie tossing).
 const MAX_SAME_NAME: usize = 4;
 
 /// Room for the attributes, in characters. It is enough for most cookies.
@@ -27,8 +28,8 @@ const RENEWAL_SUFFIX: &str = "-renewal";
 /// The cookie that carries a session.
 ///
 /// The default is `__Host-session` with `Secure`, `HttpOnly`, `SameSite=Lax` and `Path=/`. It has
-/// no `Max-Age`, so it ends when the browser closes. Each of these can be changed only by calling
-/// a method.
+/// no `Max-Age`, so it ends when the browser closes. Each of these settings changes only if you
+/// call the method for it.
 ///
 /// ```
 /// use bulla::Cookie;
@@ -43,9 +44,9 @@ const RENEWAL_SUFFIX: &str = "-renewal";
 /// # Development on localhost
 ///
 /// Chrome and Firefox treat `http://localhost` and `http://127.0.0.1` as secure and keep `Secure`
-/// cookies there, so the default works. Safari does not: it drops `Secure` and `__Host-` cookies
-/// over plain HTTP also on localhost. For development in Safari, use
-/// [`over_plain_http`](Cookie::over_plain_http) or HTTPS.
+/// cookies there, so the default works. Safari drops `Secure` and `__Host-` cookies over plain HTTP
+/// even on localhost. For development in Safari, use [`over_plain_http`](Cookie::over_plain_http)
+/// or HTTPS.
 ///
 /// On other hosts, such as the address of your machine in the local network, every browser drops
 /// the cookie over plain HTTP. With the feature `tracing`, a debug build logs a hint once.
@@ -92,13 +93,13 @@ pub(crate) struct CookieFacts {
 
 #[derive(Clone, Debug)]
 enum Reach {
-    /// This host, all paths. Prefix `__Host-`.
+    /// Only this host, with all paths. The prefix is `__Host-`.
     Host,
-    /// A domain and all hosts below it. Prefix `__Secure-`.
+    /// A domain and all hosts below it. The prefix is `__Secure-`.
     Domain(String),
-    /// One path of this host. Prefix `__Secure-`.
+    /// One path of this host. The prefix is `__Secure-`.
     Path(String),
-    /// This host, without `Secure` and without prefix.
+    /// Only this host, without `Secure` and without a prefix.
     PlainHttp,
 }
 
@@ -198,8 +199,8 @@ impl Cookie {
         self
     }
 
-    /// Keeps the cookie when the browser closes. `Max-Age` is then the time to the absolute
-    /// deadline, at most 400 days.
+    /// Keeps the cookie when the browser closes. `Max-Age` is then the time until the session ends
+    /// even with activity, at most 400 days.
     #[must_use]
     pub fn persistent(mut self) -> Cookie {
         self.keep = Keep::UntilDeadline;
@@ -212,7 +213,7 @@ impl Cookie {
     /// change the cookie's name, because browsers keep the cookies of the old setting.
     ///
     /// `shared_with_domain`, [`below_path`](Cookie::below_path) and
-    /// [`over_plain_http`](Cookie::over_plain_http) exclude each other; the last call wins.
+    /// [`over_plain_http`](Cookie::over_plain_http) exclude each other, and the last call wins.
     ///
     /// # Errors
     /// [`CookieError::Domain`] unless `domain` is a host name with at least one dot.
@@ -222,11 +223,11 @@ impl Cookie {
 
     /// Sends the cookie only to paths below `path`. The prefix becomes `__Secure-`.
     ///
-    /// This does not protect the session from other paths of the host: their pages can still send
-    /// requests with the cookie.
+    /// This does not protect the session from other paths of the host, because their pages can
+    /// still send requests with the cookie.
     ///
     /// `below_path`, [`shared_with_domain`](Cookie::shared_with_domain) and
-    /// [`over_plain_http`](Cookie::over_plain_http) exclude each other; the last call wins.
+    /// [`over_plain_http`](Cookie::over_plain_http) exclude each other, and the last call wins.
     ///
     /// # Errors
     /// [`CookieError::Path`] unless `path` begins with `/`, has at most 1,024 characters, and
@@ -241,7 +242,7 @@ impl Cookie {
     /// `SameSite=None` becomes `Lax` and `Partitioned` is omitted, because both need `Secure`.
     ///
     /// `over_plain_http`, [`shared_with_domain`](Cookie::shared_with_domain) and
-    /// [`below_path`](Cookie::below_path) exclude each other; the last call wins.
+    /// [`below_path`](Cookie::below_path) exclude each other, and the last call wins.
     #[must_use]
     pub fn over_plain_http(self) -> Cookie {
         self.reaching(Reach::PlainHttp)
@@ -261,11 +262,11 @@ impl Cookie {
         self
     }
 
-    /// Lets a token that is too long for one cookie travel in up to four.
+    /// Splits a token that is too long for one cookie into up to four cookies.
     ///
-    /// The pieces are read all or nothing, and every write sets or deletes all four cookies. Every
-    /// request carries them, and many servers reject more than 8 KiB of headers, so prefer a
-    /// smaller state.
+    /// A token is read only if all of its pieces arrive. Every write sets or deletes all four
+    /// cookies. Every request carries the pieces, and many servers reject more than 8 KiB of
+    /// headers, so prefer a smaller state.
     #[must_use]
     pub fn split(mut self) -> Cookie {
         self.size = Size::UpToFour;
@@ -287,7 +288,7 @@ impl Cookie {
         self.names(role).first().map_or(0, String::len)
     }
 
-    /// Characters of the longest token that fits.
+    /// The maximum length of a token that fits, in characters.
     pub(crate) fn capacity(&self, role: Role) -> usize {
         match self.size {
             Size::OneCookie => MAX_COOKIE_LEN.saturating_sub(self.name_len(role)),
@@ -295,14 +296,14 @@ impl Cookie {
         }
     }
 
-    /// Characters of the token in each piece except the last.
+    /// The number of characters of the token in each piece except the last.
     fn chunk(&self, role: Role) -> usize {
         let longest = self.names(role).iter().map(String::len).max().unwrap_or(0);
         MAX_COOKIE_LEN.saturating_sub(longest).saturating_sub(HEADER_LEN)
     }
 
-    /// The `Set-Cookie` values that store `token` and delete the pieces it does not use. `token`
-    /// must not exceed [`capacity`](Cookie::capacity).
+    /// The `Set-Cookie` values that store `token` and delete the cookies that it does not need.
+    /// `token` must not exceed [`capacity`](Cookie::capacity).
     pub(crate) fn store(&self, role: Role, token: String, age: Duration) -> Vec<String> {
         let names = self.names(role);
         let fits_one = token.len() <= MAX_COOKIE_LEN.saturating_sub(self.name_len(role));
@@ -322,7 +323,8 @@ impl Cookie {
             .collect()
     }
 
-    /// The `Set-Cookie` values that delete the token: the same names and attributes.
+    /// The `Set-Cookie` values that delete the token. They have the same names and attributes as
+    /// the values that store it.
     pub(crate) fn remove(&self, role: Role) -> Vec<String> {
         self.names(role).iter().map(|name| self.removal(name)).collect()
     }
@@ -364,7 +366,8 @@ impl Cookie {
         if let Some(age) = max_age {
             line = line.max_age(age.try_into().unwrap_or(::cookie::time::Duration::ZERO));
         }
-        // The buffer holds all of it, so that a large value is not moved while the line grows.
+        // The buffer has room for the whole line, so that a large value is not moved while the line
+        // grows.
         let mut text = String::with_capacity(room);
         write!(text, "{}", line.build()).ok(); // writing to a string cannot fail
         text
@@ -372,8 +375,8 @@ impl Cookie {
 
     /// The tokens for one role in a request's `Cookie` headers.
     ///
-    /// Pieces that do not make up a token are returned as they are. Opening refuses them by their
-    /// prefix, so they are left alone.
+    /// If there is no whole token but there are pieces, the first piece is returned. Opening
+    /// refuses it because of its prefix, so the cookies are left alone.
     pub(crate) fn find<'h>(
         &self,
         headers: impl Iterator<Item = &'h [u8]>,
@@ -392,11 +395,12 @@ impl Cookie {
     }
 }
 
-/// The values of the cookies with these names, at most four of each name, with the name's index.
+/// The values of the cookies with these names, at most four for each name. Each value comes with
+/// the index of its name.
 ///
 /// Splits at `;` and at the first `=`, as browsers write the header (RFC 6265bis section 5.8.3).
-/// It works on bytes, so that another cookie with bytes that are not UTF-8 does not cost the
-/// session.
+/// The function works on bytes, because another cookie may have bytes that are not UTF-8, and the
+/// session must be readable nevertheless.
 pub(crate) fn values<'h>(
     headers: impl Iterator<Item = &'h [u8]>,
     names: &[String],
@@ -425,8 +429,8 @@ pub(crate) fn values<'h>(
     found
 }
 
-/// The parts between semicolons, found 32 bytes at a time. Every request's header is searched,
-/// also if the handler does not read the session.
+/// The parts between semicolons. `memchr` searches 32 bytes at a time. The speed matters, because
+/// the headers of every request are searched, even if the handler does not read the session.
 fn pairs(header: &[u8]) -> impl Iterator<Item = &[u8]> {
     let ends = memchr_iter(b';', header).chain([header.len()]);
     let bounds = ends.scan(0, |next, end| {

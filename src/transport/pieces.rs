@@ -14,7 +14,7 @@ pub(crate) const HEADER_LEN: usize = 15;
 const DIGEST_LEN: usize = 8;
 
 /// Splits `token` into the values of 2 to 4 cookies, each with at most `chunk` characters of it.
-/// `None` if it needs more or fewer.
+/// `None` if the token needs more or fewer cookies.
 pub(crate) fn split(token: &str, chunk: usize) -> Option<Vec<String>> {
     let chunks: Vec<&[u8]> = token.as_bytes().chunks(chunk.max(1)).collect();
     let count = chunks.len();
@@ -37,8 +37,8 @@ struct Piece<'a> {
     chunk: &'a [u8],
 }
 
-/// The tokens that can be joined from the pieces, each complete and with the digest that its
-/// pieces name. `found` has the index of each cookie's name, and its value.
+/// Joins pieces to tokens. Returns only tokens that are complete and match the digest in their
+/// pieces. `found` has each cookie's value, with the index of the cookie's name.
 pub(crate) fn join(found: &[(usize, &[u8])]) -> Vec<Vec<u8>> {
     let pieces: Vec<Piece<'_>> = found.iter().filter_map(|(at, value)| parse(*at, value)).collect();
     let firsts = pieces.iter().filter(|piece| piece.index == 0);
