@@ -83,7 +83,7 @@ class KeyRefused(Exception):
 
 
 class RingRefused(Exception):
-    """A ring text is refused at a line (spec 8). Line 0 is the text as a whole."""
+    """A ring text is refused (spec 8). ``line`` has the fault; 0 means the text as a whole."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(f"line {line}: {reason}" if line else reason)
@@ -244,7 +244,7 @@ class Body:
 
     @classmethod
     def decode(cls, data: bytes) -> Body:
-        """Decodes a body: step 7 of spec 7."""
+        """Decodes a body and checks it (step 7 of spec 7)."""
         issued_at, data = take_varint(data)
         lifetime, data = take_varint(data)
         schema, data = take_varint(data)
@@ -258,14 +258,14 @@ class Body:
         return cls(issued_at, lifetime, schema, data[:length], data[length:])
 
     def unpadded(self) -> bytes:
-        """The body without its padding: the copy of spec 9."""
+        """The body without its padding. A copy in a renewal token has this form (spec 9)."""
         return Body(self.issued_at, self.lifetime, self.schema, self.payload).encode()
 
 
 def make_body(
     payload: bytes, *, issued_at: int, lifetime: int, schema: int = 1, bucket: int = 1
 ) -> bytes:
-    """Makes a body: shortens the lifetime if necessary, and pads to the bucket (spec 4)."""
+    """Makes a body. Shortens the lifetime if necessary, and pads to the bucket (spec 4)."""
     if not 0 <= issued_at <= LAST_SECOND:
         raise CannotMake("the time of issue is out of range")
     if lifetime < 0:
@@ -304,7 +304,7 @@ def sealed_associated_data(key_id: bytes) -> bytes:
 
 
 def seal_body(key: Key, purpose: bytes, nonce: bytes, body: bytes) -> SealedToken:
-    """Steps 4 and 5 of spec 5."""
+    """Encrypts a body (steps 4 and 5 of spec 5)."""
     encrypted = xchacha20poly1305_encrypt(
         body, sealed_associated_data(key.id), nonce, key.sealing_key(purpose)
     )
@@ -330,7 +330,7 @@ def seal(
 
 
 def primary_key(ring: Ring, now: int) -> Key:
-    """The primary key: step 1 of spec 5 and of spec 6."""
+    """Returns the primary key (step 1 of spec 5 and of spec 6)."""
     key = ring.primary_at(now)
     if key is None:
         raise CannotMake("no key of the ring is primary now")
@@ -363,12 +363,12 @@ class SignedToken:
 
 
 def sign_body(key: Key, purpose: bytes, body: bytes) -> SignedToken:
-    """Steps 3 and 4 of spec 6."""
+    """Adds the mac to a body (steps 3 and 4 of spec 6)."""
     return SignedToken(key.id, body, mac_of(key, purpose, body))
 
 
 def mac_of(key: Key, purpose: bytes, body: bytes) -> bytes:
-    """Step 3 of spec 6."""
+    """Computes the mac of a body (step 3 of spec 6)."""
     message = PREFIX[SIGNED].encode() + key.id + body
     return hmac.digest(key.signing_key(purpose), message, "sha256")
 
@@ -394,7 +394,7 @@ def sign(
 
 @dataclass(frozen=True)
 class Opened:
-    """The content of a token after every step of spec 7 has passed."""
+    """The content of a token that has passed every step of spec 7."""
 
     key_id: bytes
     issued_at: int
@@ -414,7 +414,7 @@ def open_token(
     max_lifetime: int | None = None,
     max_length: int = LONGEST_TOKEN,
 ) -> Opened:
-    """Steps 1 to 13 of spec 7. The caller decodes the payload (step 14)."""
+    """Makes steps 1 to 13 of spec 7. The caller decodes the payload (step 14)."""
     raw = read_text(mode, token, max_length)
     entry = find_key(ring, raw)
     body = authenticate(mode, entry.key, purpose, raw)
@@ -435,7 +435,7 @@ def verify(token: str, ring: Ring, purpose: bytes, **reader: Any) -> Opened:
 
 
 def read_text(mode: str, token: str, max_length: int) -> bytes:
-    """Steps 1 to 4 of spec 7."""
+    """Decodes the text of a token (steps 1 to 4 of spec 7)."""
     if len(token) > min(max_length, LONGEST_TOKEN):
         raise Refused("too-long")
     if not token.startswith(PREFIX[mode]):
@@ -450,7 +450,7 @@ def read_text(mode: str, token: str, max_length: int) -> bytes:
 
 
 def find_key(ring: Ring, raw: bytes) -> Entry:
-    """Step 5 of spec 7."""
+    """Finds the key of a token (step 5 of spec 7)."""
     entry = ring.get(raw[:KEY_ID_LENGTH])
     if entry is None:
         raise Refused("unknown-key")
@@ -458,14 +458,14 @@ def find_key(ring: Ring, raw: bytes) -> Entry:
 
 
 def authenticate(mode: str, key: Key, purpose: bytes, raw: bytes) -> bytes:
-    """Step 6 of spec 7. Returns the body."""
+    """Checks the tag or mac (step 6 of spec 7). Returns the body."""
     if mode == SEALED:
         return decrypt(key, purpose, raw)
     return check_mac(key, purpose, raw)
 
 
 def decrypt(key: Key, purpose: bytes, raw: bytes) -> bytes:
-    """Step 6 of spec 7 for a sealed token."""
+    """Checks the tag of a sealed token and decrypts the body (step 6 of spec 7)."""
     nonce = raw[KEY_ID_LENGTH : KEY_ID_LENGTH + NONCE_LENGTH]
     encrypted = raw[KEY_ID_LENGTH + NONCE_LENGTH :]
     try:
@@ -477,7 +477,7 @@ def decrypt(key: Key, purpose: bytes, raw: bytes) -> bytes:
 
 
 def check_mac(key: Key, purpose: bytes, raw: bytes) -> bytes:
-    """Step 6 of spec 7 for a signed token."""
+    """Checks the mac of a signed token and returns the body (step 6 of spec 7)."""
     body, mac = raw[KEY_ID_LENGTH:-MAC_LENGTH], raw[-MAC_LENGTH:]
     if not hmac.compare_digest(mac, mac_of(key, purpose, body)):
         raise Refused("bad-tag")
@@ -485,7 +485,7 @@ def check_mac(key: Key, purpose: bytes, raw: bytes) -> bytes:
 
 
 def read_body(body: bytes) -> Body:
-    """Step 7 of spec 7."""
+    """Decodes the body of a token (step 7 of spec 7)."""
     try:
         return Body.decode(body)
     except Malformed:
@@ -493,7 +493,7 @@ def read_body(body: bytes) -> Body:
 
 
 def check_key_opens(entry: Entry, now: int) -> None:
-    """Step 8 of spec 7."""
+    """Checks that the key still opens tokens (step 8 of spec 7)."""
     if not entry.opens_at(now):
         raise Refused("retired-key")
 
@@ -501,7 +501,7 @@ def check_key_opens(entry: Entry, now: int) -> None:
 def check_body(
     body: Body, now: int, schemas: Sequence[int], max_lifetime: int | None = None
 ) -> int:
-    """Steps 9 to 13 of spec 7. Returns the time at which the token expires for this reader."""
+    """Makes steps 9 to 13 of spec 7. Returns when the token expires for this reader."""
     if body.issued_at > now + SECONDS_AHEAD:
         raise Refused("not-yet-valid")
     lifetime = body.lifetime if max_lifetime is None else min(body.lifetime, max_lifetime)
@@ -548,7 +548,7 @@ class Ring:
         return next((entry for entry in self.entries if entry.key.id == key_id), None)
 
     def primary_at(self, now: int) -> Key | None:
-        """The primary key (spec 8). If several have the same start, the first is primary."""
+        """The primary key (spec 8). If several keys have the same start, the first is primary."""
         able = [e for e in self.entries if e.starts_at() <= now and e.opens_at(now)]
         return max(able, key=Entry.starts_at).key if able else None
 
@@ -569,7 +569,7 @@ class Ring:
 
 
 def ring_lines(text: bytes) -> list[str]:
-    """The lines of a ring text (spec 8). LF, CRLF and ``;`` end a line."""
+    """Splits a ring text into lines (spec 8). LF, CRLF and ``;`` end a line."""
     if len(text) > LONGEST_RING_TEXT:
         raise RingRefused(0, "the text is too long")
     try:
@@ -583,7 +583,7 @@ def ring_lines(text: bytes) -> list[str]:
 
 
 def parse_ring_line(number: int, line: str, allow_example_keys: bool) -> Entry | None:
-    """The entry of one line of a ring text, or None (spec 8)."""
+    """Returns the entry of a line of a ring text, or None if the line has no key (spec 8)."""
     words = line.split("#", 1)[0].strip(" \t")
     if not words:
         return None
@@ -641,7 +641,7 @@ BEARER_CHANNEL = b"bearer"
 
 
 def cookie_channel(cookie_name: str) -> bytes:
-    """The channel of a session in cookies, by the name of the state cookie (spec 9)."""
+    """The channel of a session whose state cookie has this name (spec 9)."""
     return b"cookie\0" + cookie_name.encode()
 
 
@@ -656,12 +656,12 @@ def renewal_purpose(purpose: bytes, channel: bytes) -> bytes:
 
 
 CEILING, ORIGIN, ENDED_OTHERS, FOLLOWS = 1, 2, 4, 8
-MOST_FOLLOWS = 8
+MOST_FOLLOWS = 32
 
 
 @dataclass(frozen=True)
 class EndedOthers:
-    """The revocation by which a session ended the others of its subject (spec 9)."""
+    """The revocation by which a session ended the other sessions of its subject (spec 9)."""
 
     before: int
     mark: bytes
@@ -762,7 +762,7 @@ def take_bytes(octets: bytes, length: int) -> tuple[bytes, bytes]:
 
 @dataclass(frozen=True)
 class StateCopy:
-    """The copy in a renewal token, with the fingerprint of its state token (spec 9)."""
+    """The copy in a renewal token, with the fingerprint of the copied state token (spec 9)."""
 
     fingerprint: bytes
     body: bytes
@@ -853,8 +853,8 @@ def join_pieces(cookie_name: str, cookies: dict[str, str]) -> str | None:
 
 # --- 10. Vectors: answers -----------------------------------------------------------------
 #
-# For each file, a function computes the fields of a vector from its input fields. These
-# functions check all vectors and make most of them.
+# For each file of vectors, a function computes all fields of a vector from its input fields.
+# These functions check all vectors and make most of them.
 
 Vector = dict[str, Any]
 
@@ -1124,7 +1124,7 @@ class CaseStream:
         return int.from_bytes(self.take(length), "big")
 
 
-# --- 10. Vectors: what every file draws from ----------------------------------------------
+# --- 10. Vectors: values that all files use -----------------------------------------------
 
 KEY_A, KEY_B, KEY_C, KEY_D = (example_key(number) for number in range(1, 5))
 PURPOSE = b"shop.example/reset-link"
@@ -1147,7 +1147,7 @@ def nonce_of(name: str) -> bytes:
 
 
 def vector_key(seed: str) -> Key:
-    """A key that spec 3.2 accepts, although it is as public as the example keys."""
+    """A key that spec 3.2 accepts. It is public, like the example keys."""
     return Key(octets(f"key {seed}", KEY_LENGTH))
 
 
@@ -1368,7 +1368,7 @@ def maker_case(
 
 
 def maker_buckets() -> Iterator[Vector]:
-    """Buckets; a body of this section is 9 bytes longer than a payload below 128 bytes."""
+    """Cases with buckets. If a payload is below 128 bytes, its body is 9 bytes longer."""
     for bucket in (2, 32, 64, 255):
         yield maker_case(f"bucket-{bucket}", bucket=bucket)
         yield maker_case(f"bucket-{bucket}-payload-0", bucket=bucket, payload=b"")
@@ -1414,8 +1414,8 @@ USUAL_TOKEN: Vector = {
 
 
 class OpenCases:
-    """Makes the vectors of open.json for one mode. Each varies the usual token, which has
-    padding, and the usual reader, which opens it."""
+    """Makes the vectors of open.json for one mode. Each vector changes the usual token, which
+    has padding, or the usual reader, which can open the usual token."""
 
     def __init__(self, mode: str) -> None:
         self.mode = mode
@@ -1447,15 +1447,15 @@ class OpenCases:
         write: Callable[[str], str] = str,
         **reader: Any,
     ) -> Vector:
-        """A token that is refused. ``edit`` changes its bytes and ``write`` its text. By
-        default, they change nothing."""
+        """A token that is refused. ``edit`` changes the bytes of the token, and ``write`` changes
+        its text. By default, they change nothing."""
         name = f"{self.mode}-{expect}-{name}"
         token = edit(self.token(name, USUAL_TOKEN | (make or {})))
         inputs = self.reader(write(self.text(token)), reader)
         return named(name, **inputs, expect=expect)
 
     def token(self, name: str, made: Vector, mode: str | None = None) -> bytes:
-        """The bytes of a token, made from a ``body`` or from the fields of one."""
+        """The bytes of a token, made from a ``body`` or from the fields of a body."""
         body = made.get("body")
         if body is None:
             fields = ("issued_at", "lifetime", "schema", "bucket")
@@ -1578,7 +1578,7 @@ def open_ok_keys_and_schemas(cases: OpenCases) -> Iterator[Vector]:
 
 
 def token_of_body_length(cases: OpenCases, more: int) -> Vector:
-    """A token whose body is this many bytes longer than allowed."""
+    """A token whose body is ``more`` bytes longer than allowed."""
     length = longest_body(cases.mode) + more
     return {"payload": octets("long", length - 10), "bucket": 1}
 
@@ -1728,8 +1728,8 @@ def stretched(varint: bytes) -> bytes:
 
 
 def overlong(varint: bytes, length: int) -> bytes:
-    """The first bytes of a varint of this number. The bytes after them are above 64 bits, so
-    a decoder that drops those bits reads the number."""
+    """The first bytes of a varint that is too long. The caller adds bytes for bits above the
+    64th. A decoder that ignores these bits would read the number of ``varint``."""
     return varint[:-1] + bytes([varint[-1] | 0x80]) + b"\x80" * (length - len(varint))
 
 
@@ -1833,7 +1833,7 @@ def refused_padding(cases: OpenCases) -> Iterator[Vector]:
 
 
 def refused_in_order(cases: OpenCases) -> Iterator[Vector]:
-    """Tokens with two faults. The refusal is that of the earlier step: steps 1 to 7."""
+    """Tokens with two faults, the first in steps 1 to 7. The earlier step refuses the token."""
 
     def flip(token: bytes) -> bytes:
         return flip_bit(token, -1)
@@ -1864,7 +1864,7 @@ def refused_in_order(cases: OpenCases) -> Iterator[Vector]:
 
 
 def refused_in_order_of_times(cases: OpenCases) -> Iterator[Vector]:
-    """Tokens with two faults. The refusal is that of the earlier step: steps 8 to 13."""
+    """Tokens with two faults, the first in steps 8 to 13. The earlier step refuses the token."""
     ends, early = ISSUED_AT + LIFETIME, ISSUED_AT - 61
     padding = {"body": crafted_body(padding=b"\x01")}
     yield cases.refused(
@@ -1910,7 +1910,7 @@ def ring_vectors() -> Iterator[Vector]:
 def ring_ok(
     name: str, text: str, entries: Sequence[Entry], primary: dict[int, Any] | None = None
 ) -> Vector:
-    """A ring text and its content. At ``YEAR_2026``, the first key is primary."""
+    """A ring text and its content. By default, the first key is primary at ``YEAR_2026``."""
     primary = {YEAR_2026: entries[0].key} if primary is None else primary
     return named(
         f"ok-{name}",
@@ -1957,7 +1957,7 @@ def ring_ok_forms() -> Iterator[Vector]:
 
 
 def ring_ok_comments() -> Iterator[Vector]:
-    """Contents and places of comments."""
+    """Comments with different contents, in different places."""
     one = [Entry(KEY_A)]
     starting = [Entry(KEY_A, YEAR_2025)]
     texts = {
@@ -2002,7 +2002,7 @@ def ring_ok_instants() -> Iterator[Vector]:
 
 
 def ring_primaries() -> Iterator[Vector]:
-    """Rings with several keys, and which one is primary when."""
+    """Rings with several keys. The vectors say which key is primary at which time."""
 
     def primaries(name: str, entries: Sequence[Entry], primary: dict[int, Any]) -> Vector:
         lines = [ring_line(entry.key, entry.primary_from, entry.open_until) for entry in entries]
@@ -2078,7 +2078,7 @@ def ring_refused_bytes(name: str, line: int, text: bytes) -> Vector:
 
 
 def ring_refused_lines() -> Iterator[Vector]:
-    """Lines that are not lines of a ring."""
+    """Lines that a ring text must not have."""
     texts = {
         "word": (1, "current"),
         "text-after-semicolon-in-comment": (2, f"# old; current\n{A}"),
@@ -2291,7 +2291,7 @@ def session_vector(
     renewal_key: Key = KEY_A,
 ) -> Vector:
     """A session that began at ``ISSUED_AT`` under key A. If the renewal token is under another
-    key, it carries a copy."""
+    key, the renewal token contains a copy of the state token."""
     absolute_deadline = min(ISSUED_AT + ABSOLUTE_TIMEOUT, ceiling or LAST_SECOND)
     renewal = renewed_after and {
         "key": renewal_key.secret.hex(),
@@ -2375,7 +2375,7 @@ class VectorFile:
 
 
 def reads_back_key(vector: Vector) -> bool:
-    """Whether the key text of a vector of keys.json gives the key."""
+    """Whether parsing the key text of a vector of keys.json gives the vector's key."""
     return Key.parse(vector["text"], allow_example_keys=True).secret.hex() == vector["key"]
 
 
@@ -2388,8 +2388,8 @@ def opens_signed(vector: Vector) -> bool:
 
 
 def opens(mode: str, vector: Vector, purpose: bytes | None = None, schema: int = 0) -> bool:
-    """Whether a token opens with its payload one second before it was issued. It does even
-    if its lifetime is 0 (spec 7, step 10)."""
+    """Whether a token opens and has its payload. The reader's time is one second before the
+    token was issued, so that a token of lifetime 0 opens too (spec 7, step 10)."""
     opened = open_token(
         mode,
         vector["token"],
@@ -2402,7 +2402,7 @@ def opens(mode: str, vector: Vector, purpose: bytes | None = None, schema: int =
 
 
 def session_reads_back(vector: Vector) -> bool:
-    """Whether the tokens of a session open and their payloads have the written fields."""
+    """Whether the tokens of a session open and their payloads have the fields of the vector."""
     purpose, channel = purpose_and_channel(vector)
     state = StatePayload.decode(bytes.fromhex(vector["payload"]))
     return (
@@ -2448,43 +2448,44 @@ VECTOR_FILES = {
         reads_back_key,
     ),
     "key-text.json": VectorFile(
-        "Key texts and how they are judged (sections 3.1 and 3.2), example keys included. "
-        "The keys of vectors that are ok are as public as the example keys: use none of them.",
+        "Key texts, and whether a reader accepts them (sections 3.1 and 3.2). Example keys are "
+        "refused. The keys of the vectors are public, so never use them.",
         key_text_vectors,
         answer_key_text,
     ),
     "seal.json": VectorFile(
-        "Sealed tokens with all intermediate values (sections 4 and 5). The field lifetime is "
-        "what the maker is asked for; the body holds it shortened where section 4 says so.",
+        "Sealed tokens with all intermediate values (sections 4 and 5). The field lifetime is the "
+        "requested lifetime. The body has a shorter lifetime if section 4 requires it.",
         seal_vectors,
         answer_seal,
         opens_sealed,
     ),
     "sign.json": VectorFile(
-        "Signed tokens with all intermediate values (sections 4 and 6). The field lifetime is "
-        "what the maker is asked for; the body holds it shortened where section 4 says so.",
+        "Signed tokens with all intermediate values (sections 4 and 6). The field lifetime is the "
+        "requested lifetime. The body has a shorter lifetime if section 4 requires it.",
         sign_vectors,
         answer_sign,
         opens_signed,
     ),
     "open.json": VectorFile(
-        "Tokens and how they are judged (section 7). Rings hold example keys, which are allowed "
-        "here. The field expires_at is when the token expires for this reader: issued_at plus "
-        "the smaller of the token's lifetime and max_lifetime.",
+        "Tokens, and whether a reader opens them (section 7). The rings contain example keys, "
+        "which are allowed here. The field expires_at is the time at which the token expires for "
+        "this reader: issued_at plus the smaller of the token's lifetime and max_lifetime.",
         open_vectors,
         answer_open,
     ),
     "ring.json": VectorFile(
-        "Key-ring texts and how they are judged (section 8). Rings hold example keys, which are "
-        "allowed here. A semicolon ends a line and is counted. Of keys that are there twice, the "
-        "later line is named; of too many, the line of the first too many.",
+        "Key-ring texts, and whether a reader accepts them (section 8). The rings contain example "
+        "keys, which are allowed here. A semicolon ends a line and begins a new one. If two keys "
+        "have the same id, line is that of the second. If there are too many keys, line is that "
+        "of the 65th key.",
         ring_vectors,
         answer_ring,
     ),
     "session.json": VectorFile(
-        "Tokens of a session (section 9). The field purpose is that of the state's type; an "
-        "optional field of the record that is not there is null; lifetimes are for an absolute timeout of a day and an idle "
-        "timeout of an hour.",
+        "Tokens of a session (section 9). The field purpose is the purpose of the state's type. "
+        "An optional field that is absent is null. The absolute timeout is one day, and the idle "
+        "timeout is one hour.",
         session_vectors,
         answer_session,
         session_reads_back,
@@ -2689,7 +2690,7 @@ def add_command(
 
 
 def add_vectors_command(commands: Any) -> None:
-    about = "Write all vector files; the same bytes every time."
+    about = "Write all vector files. The bytes are the same every time."
     command = add_command(commands, "vectors", command_vectors, about)
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="output directory")
 
@@ -2755,7 +2756,7 @@ def add_common_arguments(command: argparse.ArgumentParser) -> None:
         type=int,
         default=int(time.time()),
         metavar="UNIX",
-        help="the time, in seconds since 1970 (default: the clock's)",
+        help="the time, in seconds since 1970 (default: the current time)",
     )
     command.add_argument(
         "--allow-example-keys",
@@ -2768,8 +2769,8 @@ def add_seal_lines_command(commands: Any) -> None:
     about = (
         'For each JSON object on a line of standard input, answer {"token": ...}. Fields: key '
         "(hexadecimal) or ring (text), purpose (hexadecimal), mode, issued_at, lifetime, schema, "
-        "bucket, payload (hexadecimal), and optionally nonce (hexadecimal). An impossible token "
-        'is answered with {"error": ...}. Example keys are allowed.'
+        "bucket, payload (hexadecimal), and optionally nonce (hexadecimal). If the token cannot be "
+        'made, the answer is {"error": ...}. Example keys are allowed.'
     )
     add_command(commands, "seal-lines", command_seal_lines, about)
 
@@ -2777,8 +2778,8 @@ def add_seal_lines_command(commands: Any) -> None:
 def add_open_lines_command(commands: Any) -> None:
     about = (
         "For each JSON object on a line of standard input, with the fields of open.json, answer "
-        '{"expect": "ok", ...} or {"expect": the name of the failure}. A ring that is refused is '
-        'answered with {"error": ...}. Example keys are allowed.'
+        '{"expect": "ok", ...} or {"expect": the name of the failure}. If the ring is refused, the '
+        'answer is {"error": ...}. Example keys are allowed.'
     )
     add_command(commands, "open-lines", command_open_lines, about)
 

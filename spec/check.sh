@@ -45,7 +45,7 @@ for here, there in zip(made, sealed, strict=True):
 END
 interop open "$dir/ring" <"$dir/remade"
 
-# The command-line tool and Python, as scripts would use them.
+# The command-line tool and the Python program open each other's tokens, as scripts would use them.
 bulla() { target/debug/bulla "$@"; }
 unset BULLA_RING
 bulla ring new --ring "$dir/tool" >/dev/null 2>&1

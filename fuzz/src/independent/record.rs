@@ -94,7 +94,7 @@ impl Record {
         }
         if fields & 8 != 0 {
             let count = take_varint(rest)?;
-            if !(1..=8).contains(&count) {
+            if !(1..=32).contains(&count) {
                 return None;
             }
             for _ in 0..count {

@@ -154,7 +154,7 @@ fn read(input: &mut Unstructured<'_>) -> arbitrary::Result<(Vec<u8>, Vec<Known>)
         record.ended_others = Some((before, mark));
     }
     if fields & 8 != 0 {
-        let count = input.arbitrary::<u8>()? % 10;
+        let count = input.arbitrary::<u8>()? % 36;
         record.follows = (0..count).map(|_| followed(input)).collect::<arbitrary::Result<_>>()?;
     }
     let mut payload = [&record.write()[..], b"\x05state"].concat();
