@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the quick start of README.md as a new package, exactly as pasted, and signs in with curl.
+# Copies the quick start of README.md into a new package, builds it, and signs in with curl.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 dir=$(mktemp -d)
@@ -16,9 +16,9 @@ sed -i '/^\[dependencies\]/d' Cargo.toml
 block toml >>Cargo.toml
 # bulla is not published yet.
 printf '\n[patch.crates-io]\nbulla = { path = "%s" }\n' "$root" >>Cargo.toml
-# A free port, so that two runs do not meet. Everything else is as pasted.
+# A free port, so that two runs do not use the same port. The rest of the code is unchanged.
 block rust,ignore | sed 's/127\.0\.0\.1:3000/127.0.0.1:0/' >src/main.rs
-# Takes the locked versions, where they fit, and what is built already.
+# Uses the versions of the workspace's lock file, and crates that an earlier run has built.
 cp "$root/Cargo.lock" .
 CARGO_TARGET_DIR=$root/target/quickstart cargo build --quiet
 
@@ -34,7 +34,7 @@ body() { curl -sS -L -c jar -b jar "$@"; }
 [ "$(body -d name=ada "$url/login")" = "Hello ada, this is visit 1." ] || fail "sign-in"
 [ "$(body "$url")" = "Hello ada, this is visit 2." ] || fail "the session continues"
 grep -q '__Host-session' jar || fail "the cookie is __Host-session"
-# Without -L: for the redirect, curl reads the deleted cookie from its file again.
+# Without -L, because for a redirect curl would read the deleted cookie from its file again.
 curl -sS -c jar -b jar -d '' "$url/logout"
 [[ $(body "$url") == *"Sign in"* ]] || fail "sign-out"
 echo "the quick start of README.md works as pasted"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests the bank with curl, as a curious user would, and prints each request with its
-# status. Exits with status 1 at the first result that differs from what is promised.
+# Tests the bank with curl, as a curious user would, and prints each request with its status.
+# Exits with status 1 at the first unexpected result.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # Builds with the features of the whole workspace, to reuse what `cargo test --workspace` built.
@@ -12,12 +12,12 @@ pids=()
 trap 'kill "${pids[@]}" 2>/dev/null || true; rm -rf "$dir"' EXIT
 
 say() { printf '\n== %s\n' "$*"; }
-fail() { printf 'NOT AS PROMISED: %s\n' "$*" >&2; cat ./*.log >&2; exit 1; }
+fail() { printf 'FAILED: %s\n' "$*" >&2; cat ./*.log >&2; exit 1; }
 
 # start NAME ARGS…: starts a bank, and sets $NAME to its address and $NAME_pid to its process id.
 start() {
   local name=$1; shift
-  rm -f "$name.out" # it has the address of the previous bank
+  rm -f "$name.out" # the file has the address of the previous bank
   "$bank" --listen 127.0.0.1:0 "$@" >"$name.out" 2>"$name.log" &
   pids+=($!)
   printf -v "${name}_pid" %s $!
@@ -36,7 +36,7 @@ expect() {
   printf '%s  %s\n' "$got" "${*: -1}"
   [ "$got" = "$want" ] || fail "expected status $want"
 }
-# browser JAR STATUS CURL-ARGS…: the same, with the cookies in the file JAR.
+# browser JAR STATUS CURL-ARGS…: like `expect`, with the cookies in the file JAR.
 browser() { local jar=$1; shift; local want=$1; shift; expect "$want" -c "$jar" -b "$jar" "$@"; }
 token() { awk '$6 == "__Host-session" { print $7 }' "$1"; }
 has() { grep -qi -- "$1" "$2" || fail "expected '$1' in $2"; }
@@ -66,7 +66,7 @@ browser jar 200 "$bank1/balance"
 has '£1,830.50' body
 has 'You sent £12.50' body
 
-say "session fixation: a planted session does not become the session of the user who signs in"
+say "session fixation: if an attacker has planted a session, a user who signs in gets a new one"
 browser attacker 303 -d 'user=alan&pin=1912' "$bank1/login"
 cp attacker victim
 browser victim 303 -d 'user=ada&pin=1815' "$bank1/login"
@@ -77,7 +77,7 @@ has 'Alan Turing' body
 hasnt 'Ada Lovelace</p>' body
 [ "$(token attacker)" != "$(token victim)" ] || fail "the planted token was kept"
 
-say "step-up: a transfer needs a PIN of the last 2 seconds, and a stolen copy of the cookie does not become fresh"
+say "step-up: a transfer needs a PIN that was entered in the last 2 seconds; a stolen copy of the cookie does not become fresh"
 start strict --ring ring --fresh 2s
 browser stepped 303 -d 'user=ada&pin=1815' "$strict/login"
 browser stepped 303 -d 'to=alan&amount=1' "$strict/transfer"
@@ -155,7 +155,7 @@ browser busy 303 -d 'user=alan&pin=1912' "$bank1/login"
 browser busy 200 "$bank1/balance"
 stop "$bank1_pid"
 
-say "key rotation by hand: old cookies open and move to the new key; then the old key is removed"
+say "key rotation without the tool: old cookies open and move to the new key; then the old key is removed"
 start bank1 --ring ring
 browser seen 303 -d 'user=ada&pin=1815' "$bank1/login"
 browser unseen 303 -d 'user=alan&pin=1912' "$bank1/login"
@@ -194,10 +194,10 @@ done
 browser deploy 303 -d 'to=alan&amount=1' "$newer/transfer"
 for _ in 1 2 3 4; do
   browser deploy 401 "$older/balance"
-  hasnt '^set-cookie' head # nor does it delete tokens that it cannot read
+  hasnt '^set-cookie' head # the older bank does not delete tokens that it cannot read
   browser deploy 200 "$newer/balance"
   has 'Transfers in this session</dt><dd>1<' body
 done
 stop "$newer_pid"; stop "$older_pid"
 
-say "everything as promised"
+say "all results as expected"

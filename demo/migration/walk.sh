@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Tests both migrations with curl. Exits with status 1 at the first result that differs from
-# what is promised.
+# Tests both migrations with curl. Exits with status 1 at the first unexpected result.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cargo build --quiet -p migration
@@ -10,7 +9,7 @@ cd "$dir"
 pid=
 trap 'kill $pid 2>/dev/null || true; rm -rf "$dir"' EXIT
 
-fail() { printf 'NOT AS PROMISED: %s\n' "$*" >&2; exit 1; }
+fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 # start PROGRAM: sets $before and $after to its addresses.
 start() {
   "$bin/$1" >out &
@@ -49,4 +48,4 @@ token=$(tr -d '\r' <head | sed -n 's/^session-token: //p')
 says ada -H "Authorization: Bearer $token" "$after/"
 says 'Sign in first.' -H "Authorization: Bearer ${jwt}x" "$after/"
 stop
-echo "everything as promised"
+echo "all results as expected"

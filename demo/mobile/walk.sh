@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Tests a bank with the mobile client. Exits with status 1 at the first result that differs
-# from what is promised.
+# Tests a bank with the mobile client. Exits with status 1 at the first unexpected result.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cargo build --quiet -p bank -p mobile

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests the three shapes of the shop with curl, with each of three stores.
-# Exits with status 1 at the first result that differs from what is promised.
+# Tests the three designs of the shop with curl, with each of three stores.
+# Exits with status 1 at the first unexpected result.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cargo build --quiet -p shop -p bulla-cli
@@ -10,9 +10,9 @@ cd "$dir"
 shop= redis=
 trap 'kill $shop $redis 2>/dev/null || true; rm -rf "$dir"' EXIT
 
-fail() { printf 'NOT AS PROMISED: %s\n' "$*" >&2; exit 1; }
+fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 start() { # start STORE
-  rm -f out # it has the address of the previous shop
+  rm -f out # the file has the address of the previous shop
   "$bin/shop" --ring ring --store "$1" >out 2>log &
   shop=$!
   for _ in $(seq 200); do grep -q http out && break; sleep 0.05; done
@@ -93,4 +93,4 @@ for shape in part id; do
   grep -qi redis body && fail "$shape tells the client about the store"
 done
 echo "the basket in the token still works; the others answer 500 without details"
-echo "everything as promised"
+echo "all results as expected"

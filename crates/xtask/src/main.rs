@@ -1,5 +1,5 @@
-//! `cargo xtask verify [--short]`: runs the command that tests each promise of SECURITY.md, and prints
-//! a table. Exits with status 1 if a promise fails.
+//! `cargo xtask verify [--short]`: runs the command that tests each promise of SECURITY.md, and
+//! prints a table. Exits with status 1 if a promise fails.
 #![allow(clippy::print_stdout, reason = "a command-line tool")]
 
 mod rows;
@@ -14,8 +14,8 @@ use rows::{Inputs, ROWS, Row, Run};
 const USAGE: &str = "\
 usage: cargo xtask verify [--short]
 
-  verify           tests every promise, with long fuzzing and a fleet: half an hour
-  verify --short   skips what takes long: under 6 minutes after the first build";
+  verify           tests every promise, with long fuzzing and a fleet; takes half an hour
+  verify --short   skips slow commands; takes under 6 minutes after the first build";
 
 /// Which promises are tested, and for how long.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(tried(Inputs::Tests, text), 42);
         assert_eq!(tried(Inputs::Before(" opened"), "246 opened, 60 refused"), 246);
         assert_eq!(tried(Inputs::Column(1), "target executions\ntoken 1000\nopen 20"), 1020);
-        assert_eq!(tried(Inputs::Lines("as promised"), "all as promised\nno"), 1);
+        assert_eq!(tried(Inputs::Lines("as expected"), "all as expected\nno"), 1);
         assert_eq!(grouped(156_702_502), "156,702,502");
     }
 }

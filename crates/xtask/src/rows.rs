@@ -1,4 +1,4 @@
-//! The promises, and the command that tests each.
+//! The promises, each with the command that tests it.
 
 pub(crate) struct Row {
     pub(crate) promise: &'static str,
@@ -34,10 +34,12 @@ const fn tests(promise: &'static str, command: &'static str) -> Row {
 }
 
 /// Most commands name the whole workspace and then a test, because `cargo test --workspace` of the
-/// README has built it. With `-p`, Cargo selects other features and builds for minutes.
+/// README has already built that. With `-p`, Cargo selects other features, and builds for minutes.
+///
+/// Laws are properties that must always hold. A fleet is all servers with the same ring.
 pub(crate) const ROWS: &[Row] = &[
     Row {
-        promise: "The format is the specified one: vectors of an independent program",
+        promise: "The format matches the test vectors of an independent program",
         command: "cargo test --locked --workspace --lib vectors && \
                   echo \"$(grep -ho '^   \"name\"' spec/vectors/*.json | wc -l) vectors\"",
         inputs: Inputs::Before(" vectors"),
@@ -49,7 +51,7 @@ pub(crate) const ROWS: &[Row] = &[
         "cargo test --locked -p bulla --all-features --lib --test it",
     ),
     Row {
-        promise: "Both backends pass foreign test vectors",
+        promise: "Both backends pass the test vectors of other projects",
         command: "for features in '' '--features aws-lc-rs'; do cargo test --locked \
                   -p bulla-foreign --test foreign $features -- --nocapture || exit 1; done",
         inputs: Inputs::Before(" opened"),
@@ -57,7 +59,7 @@ pub(crate) const ROWS: &[Row] = &[
         run: Run::Always,
     },
     Row {
-        promise: "Foreign vectors pass with every instruction set of this processor",
+        promise: "The same vectors pass with every instruction set of this processor",
         command: "crates/bulla-foreign/backends.sh",
         inputs: Inputs::Before(" opened"),
         unit: "Wycheproof tokens",
@@ -95,14 +97,14 @@ pub(crate) const ROWS: &[Row] = &[
         "cargo test --locked --workspace --test it -- timelines:: session:: overlap:: ring::",
     ),
     Row {
-        promise: "A fleet with faults loses and accepts no session wrongly, for days",
+        promise: "A fleet with faults loses no session and accepts no ended session",
         command: "cargo test --locked --workspace --test it soak:: -- --nocapture",
         inputs: Inputs::Before(" requests"),
         unit: "requests",
         run: Run::Always,
     },
     Row {
-        promise: "The laws hold in every interleaving of small fleets",
+        promise: "In small fleets, the laws hold in every order of events",
         command: "cargo run --release --locked -p bulla-model && \
                   cargo run --release --locked -p bulla-model -- --mistakes",
         inputs: Inputs::Before(" states"),
@@ -110,7 +112,7 @@ pub(crate) const ROWS: &[Row] = &[
         run: Run::Always,
     },
     Row {
-        promise: "The laws hold in every interleaving of larger fleets",
+        promise: "In larger fleets, the laws hold in every order of events",
         command: "cargo run --release --locked -p bulla-model -- --large",
         inputs: Inputs::Before(" states"),
         unit: "states",
@@ -128,11 +130,11 @@ pub(crate) const ROWS: &[Row] = &[
         "cargo test --locked --workspace --test it -- clocks:: extremes::",
     ),
     tests(
-        "Memory is bounded by the input, even with a leaked key",
+        "Memory use is bounded by the input, even if a key has leaked",
         "cargo test --locked --workspace --test memory",
     ),
     tests(
-        "A session that was ended stays ended: revocation, revalidation",
+        "A session that was ended stays ended (revocation, revalidation)",
         "cargo test --locked --workspace --test it -- revocation revalidation::",
     ),
     tests(
@@ -157,7 +159,7 @@ pub(crate) const ROWS: &[Row] = &[
         "cargo test --locked --workspace --test it -- disasters:: secrets:: schema::",
     ),
     tests(
-        "Cookies are strict, and read as browsers send them",
+        "Cookies have strict attributes and are read as browsers send them",
         "cargo test --locked --workspace --test it -- cookie:: browser::",
     ),
     Row {
@@ -167,7 +169,10 @@ pub(crate) const ROWS: &[Row] = &[
         unit: "cases",
         run: Run::Always,
     },
-    tests("A server half belongs to one session", "cargo test --locked --workspace --test half"),
+    tests(
+        "A server half (state on the server) belongs to one session",
+        "cargo test --locked --workspace --test half",
+    ),
     tests(
         "The tool shows no secret and writes files atomically",
         "cargo test --locked --workspace --bin bulla --test extremes --test files --test sessions \
@@ -178,7 +183,7 @@ pub(crate) const ROWS: &[Row] = &[
         "BULLA_NEED_REDIS=1 cargo test --locked --workspace --test redis",
     ),
     tests(
-        "The laws of the fuzzer hold for its corpus",
+        "The laws of the fuzzer hold for all inputs of its corpus",
         "cargo test --locked --manifest-path fuzz/Cargo.toml",
     ),
     Row {
@@ -211,7 +216,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         promise: "The tests pass under AddressSanitizer",
-        // CFLAGS instruments the C code of AWS-LC; its assembly cannot be instrumented.
+        // CFLAGS instruments the C code of AWS-LC. Its assembly code cannot be instrumented.
         command: "for features in '' '--features aws-lc-rs'; do CFLAGS=-fsanitize=address \
                   RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo test --locked -p bulla \
                   $features --lib --test it --target x86_64-unknown-linux-gnu \
@@ -228,6 +233,13 @@ pub(crate) const ROWS: &[Row] = &[
         run: Run::Long,
     },
     Row {
+        promise: "Servers that restart between sign-outs accept no session that was signed out",
+        command: "cargo run --release --locked -p fleet -- --scenario restarts --seconds 40",
+        inputs: Inputs::Before(" restarts"),
+        unit: "restarts",
+        run: Run::Long,
+    },
+    Row {
         promise: "Signing out other devices reaches every server within a second",
         command: "cargo run --release --locked -p fleet -- --scenario logout --seconds 40",
         inputs: Inputs::Before(" sign-outs, refused"),
@@ -237,7 +249,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         promise: "The demos behave as documented, driven with curl",
         command: "demo/bank/walk.sh && demo/shop/walk.sh && demo/mobile/walk.sh",
-        inputs: Inputs::Lines("as promised"),
+        inputs: Inputs::Lines("as expected"),
         unit: "demos",
         run: Run::Long,
     },

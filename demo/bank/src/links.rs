@@ -1,4 +1,4 @@
-//! Sign-in links that work once, for continuing on another device.
+//! Sign-in links. A user can open a link once, to sign in on another device.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::ledger::Ledger;
 use crate::release::Release;
 
-/// A link expires after 120 seconds, because the user opens it right away.
+/// A link expires after 120 seconds. This is enough, because the user opens it immediately.
 const LIFETIME: Duration = Duration::from_secs(120);
 
 #[derive(Serialize, Deserialize, Payload)]
@@ -47,9 +47,9 @@ pub(crate) fn routes<C: Release>(
 
 /// Makes a link.
 ///
-/// A client that uses the link counts as having entered the PIN. Therefore the user must have
-/// entered the PIN within 300 seconds. The list of revocations must be at most 5 seconds old,
-/// so that a session that another bank has just ended cannot create a new one here.
+/// A client that uses the link is treated as if the user had entered the PIN. Therefore the user
+/// must have entered the PIN within the last 300 seconds. The list of revocations must be at most
+/// 5 seconds old. Otherwise, a session that another bank has just ended could make a link here.
 async fn make<C: Release>(
     State(links): State<Links>,
     customer: Fresh<C, 300>,

@@ -1,5 +1,5 @@
-//! A small bank. It keeps its accounts in memory and stores no sessions: a browser
-//! carries its session in a cookie, a mobile client in a bearer token.
+//! A small bank. It keeps its accounts in memory and stores no sessions. A browser keeps its
+//! session in a cookie, and a mobile client keeps its session in a bearer token.
 
 mod api;
 mod ledger;
@@ -46,8 +46,8 @@ struct Args {
     #[arg(long, value_name = "FILE", default_value = "bank.ring")]
     ring: PathBuf,
     /// Redis server that several banks share, such as redis://127.0.0.1/.
-    /// It keeps the key ring (bank:ring) instead of a file, the revocations
-    /// (bank:revocations) and the sign-in links that were used (bank:used).
+    /// Redis then keeps the key ring (bank:ring), the revocations (bank:revocations) and
+    /// the sign-in links that were used (bank:used). There is no file with a key ring.
     #[arg(long, value_name = "URL", conflicts_with = "ring")]
     redis: Option<String>,
     /// How often to check the key ring for changes.
@@ -56,10 +56,10 @@ struct Args {
     /// Idle timeout: a session ends after this time without a request.
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = humantime::parse_duration)]
     idle: Duration,
-    /// Absolute timeout: a session ends this long after sign-in, even if it is in use.
+    /// Absolute timeout: a session ends this time after the sign-in, even if it is in use.
     #[arg(long, value_name = "TIME", default_value = "12h", value_parser = humantime::parse_duration)]
     absolute: Duration,
-    /// A transfer asks for the PIN again if the user last entered it longer ago than this.
+    /// A transfer asks for the PIN again if this time has passed since the user entered it.
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
     fresh: Duration,
     /// Release of the bank to run. To try a rolling deploy, run both releases with one key
@@ -125,9 +125,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
 /// The settings and the shared state of a bank.
 struct Parts {
     ring: RingHandle,
-    /// Those of this process, or of all banks with the same Redis.
+    /// The revocations of this process, or of all banks with the same Redis.
     revocations: Revocations,
-    /// The sign-in links that were used: of this process, or of all banks with the same Redis.
+    /// The used sign-in links of this process, or of all banks with the same Redis.
     used: Arc<dyn UsedTokens + Send + Sync>,
     policy: Policy,
     fresh: Duration,
@@ -152,7 +152,7 @@ fn bank<C: Release>(parts: &Parts) -> Router {
         .layer(SessionLayer::from(sessions))
 }
 
-/// Reports whether the key ring reloads. If it does not, the bank keeps using the ring it has.
+/// Reports whether the key ring reloads. If it does not, the bank continues with its last ring.
 fn healthy(ring: &RingHandle) -> String {
     match ring.health().failing {
         None => "ok".to_owned(),

@@ -46,7 +46,7 @@ impl Pages {
         self.guest_page("Signed out", &html! {
             section class="card narrow" {
                 h1 { "You are signed out" }
-                p { "Your browser has deleted the session cookie. The bank stores no sessions; it only remembers that this one has ended, so that a copy of the cookie no longer works." }
+                p { "Your browser has deleted the session cookie. The bank stores no sessions. It only stores that this session has ended, so that a copy of the cookie no longer works." }
                 a class="button" href="/" { "Sign in again" }
             }
         })
@@ -109,7 +109,7 @@ impl Pages {
         })
     }
 
-    /// Shows the session's data, all of which comes from the cookies.
+    /// Shows the session's data. All of this data comes from the cookies.
     fn session<C: Release>(self, customer: &C, facts: &Facts) -> Markup {
         let info = &facts.info;
         let left = |until: UnixTime| until.since(facts.now);
@@ -146,7 +146,8 @@ impl Pages {
     }
 
     fn guest_page(self, title: &str, content: &Markup) -> Markup {
-        // The browser drops the pages that it keeps for the Back button: `forget` in web.rs.
+        // Loading this style sheet makes the browser delete the pages that it keeps for the Back
+        // button, because the response has the header `Clear-Site-Data` (see `forget` in web.rs).
         self.document(title, &html! { link rel="stylesheet" href="/guest.css"; }, content)
     }
 

@@ -3,7 +3,7 @@
 use bulla::Payload;
 use serde::{Deserialize, Serialize};
 
-/// The parts of a session's state that the pages use, in either release.
+/// The parts of a session's state that the pages use. Both releases implement this trait.
 pub(crate) trait Release: Payload + Send + Sync + 'static {
     fn sign_in(user: &str) -> Self;
     fn user(&self) -> &str;

@@ -189,20 +189,20 @@ async fn style() -> impl IntoResponse {
     (headers, include_str!("style.css"))
 }
 
-/// Makes the browser drop the pages that it keeps for its Back button. Chromium 156
-/// keeps even pages with `no-store`, so that the next person at the computer could go
-/// back to a balance.
+/// Makes the browser delete the pages that it keeps for its Back button.
 ///
-/// Pages for guests load this as a style sheet. On the response of the guest page itself the
-/// header would come too early: the browser stores the previous page after it.
+/// Chromium 156 keeps even pages with `no-store`, so the next person at the computer could go
+/// back to a page with a balance. Pages for guests load this response as a style sheet. The
+/// response with the guest page itself would be too early for the header, because the browser
+/// stores the previous page after it has received that response.
 async fn forget() -> impl IntoResponse {
     [("clear-site-data", "\"cache\""), ("content-type", "text/css")]
 }
 
 /// Refuses forms that other sites send, and lets pages load only style sheets of the bank.
 ///
-/// `SameSite=Lax` stops forms of other sites as well, but not those of other hosts of the
-/// same site, and not in browsers that do not know it.
+/// `SameSite=Lax` also prevents forms of other sites from using the session. It does not prevent
+/// forms of other hosts of the same site, and it has no effect in browsers that do not know it.
 async fn guard(request: Request, next: Next) -> Response {
     let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
     let foreign = matches!(site, Some(b"cross-site" | b"same-site"));

@@ -12,8 +12,8 @@ use crate::program::Program;
 
 /// The host name of the bank.
 ///
-/// Browsers resolve it to this machine, trust it like HTTPS, and treat it as a separate site,
-/// which can have sibling hosts.
+/// Browsers resolve this name to the local machine, trust it like HTTPS, and treat it as a
+/// separate site, which can have sibling hosts.
 pub(crate) const HOST: &str = "bank.localhost";
 
 pub(crate) struct Bank {
@@ -50,7 +50,7 @@ impl Bank {
         Ok(Open { port, program, ring })
     }
 
-    /// Stops a bank and starts it again, with the same ring at the same address.
+    /// Stops a bank and starts it again with the same ring, at the same address.
     pub(crate) fn reopen(&self, open: Open, args: &[&str]) -> Outcome<Open> {
         let Open { port, program, ring } = open;
         drop(program);

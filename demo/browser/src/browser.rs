@@ -19,7 +19,7 @@ pub(crate) struct Chromium {
     _profile: TempDir,
 }
 
-/// A window with cookies, cache and history of its own.
+/// A window that has its own cookies, cache and history.
 pub(crate) struct Window {
     devtools: Rc<Devtools>,
     context: Value,
@@ -41,11 +41,11 @@ impl Chromium {
     pub(crate) fn start(program: &Path) -> Outcome<Chromium> {
         let profile = TempDir::new()?;
         let dir = profile.path().display();
-        // Chromium leaves a directory in TMPDIR.
+        // Chromium leaves a directory in TMPDIR, so TMPDIR is a directory that is removed.
         let mut command = vec!["env".to_owned(), format!("TMPDIR={dir}")];
         command.extend([program.display().to_string(), format!("--user-data-dir={dir}")]);
         command.extend(FLAGS.map(str::to_owned));
-        // Chromium's sandbox refuses to run as root, which containers often are.
+        // Chromium's sandbox refuses to run as root. In containers, the user is often root.
         if std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0) {
             command.push("--no-sandbox".to_owned());
         }
@@ -66,7 +66,7 @@ impl Chromium {
     }
 }
 
-/// Asks Chromium to end, so that the processes that it has started end as well.
+/// Asks Chromium to end, so that its child processes end as well.
 impl Drop for Chromium {
     fn drop(&mut self) {
         self.devtools.call(None, "Browser.close", &json!({})).ok();

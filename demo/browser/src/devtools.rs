@@ -20,7 +20,7 @@ impl Devtools {
     pub(crate) fn connect(address: &str) -> Outcome<Devtools> {
         let host = address.split('/').nth(2).ok_or("an address of a socket")?;
         let stream = TcpStream::connect(host)?;
-        // This is longer than any page takes, so only a browser that hangs reaches it.
+        // This is longer than any page takes, so the timeout ends only a browser that hangs.
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;
         let (socket, _) = tungstenite::client(address, stream)?;
         let socket = RefCell::new(socket);
@@ -58,8 +58,8 @@ impl Devtools {
         }
     }
 
-    /// Reads new events. Only a call reads them, while it waits for its answer, so this makes
-    /// a call that has no other use.
+    /// Reads new events. Events are read only while a call waits for its answer. Therefore this
+    /// method makes a call whose answer it does not use.
     pub(crate) fn listen(&self) -> Outcome {
         self.call(None, "Browser.getVersion", &json!({})).map(drop)
     }

@@ -51,11 +51,11 @@ struct Args {
 fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(0) => {
-            println!("everything as promised");
+            println!("all results as expected");
             ExitCode::SUCCESS
         }
         Ok(failed) => {
-            println!("NOT AS PROMISED: {failed} failed");
+            println!("FAILED: {failed} steps");
             ExitCode::FAILURE
         }
         Err(error) => {

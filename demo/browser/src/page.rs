@@ -1,4 +1,4 @@
-//! A tab of the browser: acting in it as a customer does, and reading what it shows.
+//! A tab of the browser. The steps use it as a customer would, and read what it shows.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::Outcome;
 use crate::devtools::Devtools;
 
-/// How long a page may take. It is long because the machine may be busy with a build.
+/// How long a page may take. This time is long because the machine may be busy with a build.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Page {
@@ -58,7 +58,7 @@ impl Page {
         self.call("Input.insertText", &json!({ "text": text })).map(drop)
     }
 
-    /// Clicks with the mouse, so that an element that is not visible cannot be clicked.
+    /// Clicks with the mouse. An element that is not visible cannot be clicked in this way.
     fn click(&self, selector: &str) -> Outcome<Value> {
         self.call("Page.bringToFront", &json!({}))?;
         let find = format!(
@@ -89,18 +89,18 @@ impl Page {
         self.run(&format!("window.left = {number}"))?;
         act()?;
         let there = format!("document.readyState === 'complete' && window.left !== {number}");
-        // While the next page loads, there may be no page that can answer.
+        // While the next page loads, the tab may have no page, so the script may fail.
         self.wait(|| self.run(&there).is_ok_and(|is_so| is_so == true))
             .map_err(|error| format!("no other page was loaded: {error}").into())
     }
 
-    /// Waits until the condition holds. Fails after `PATIENCE`.
+    /// Waits until the condition is true. Fails after `PATIENCE`.
     pub(crate) fn wait(&self, is_so: impl Fn() -> bool) -> Outcome {
         let began = Instant::now();
         while !is_so() {
             if began.elapsed() > PATIENCE {
                 return Err(format!(
-                    "waited {PATIENCE:?} in vain, on this page:\n{}",
+                    "the condition was not true within {PATIENCE:?}, on this page:\n{}",
                     self.text()?
                 )
                 .into());
@@ -132,8 +132,8 @@ impl Page {
         self.run("performance.getEntriesByType('navigation')[0].responseStatus")
     }
 
-    /// Returns the only cookie of this name that a request of the page to its own server
-    /// would carry, with the attributes that scripts cannot see.
+    /// Returns the cookie with this name that the page would send to its own server, with the
+    /// attributes that scripts cannot see. Fails unless there is exactly one such cookie.
     pub(crate) fn cookie(&self, name: &str) -> Outcome<Value> {
         let all = self.call("Network.getCookies", &json!({}))?;
         let all = all["cookies"].as_array().ok_or("a list of cookies")?;

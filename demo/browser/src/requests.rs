@@ -1,12 +1,12 @@
-//! Which cookies the requests of a tab carried, and which cookies the browser withheld or
-//! refused, with its reasons.
+//! Which cookies the browser sent with the requests of a tab, and which cookies it did not send
+//! or refused to store, with the browser's reasons.
 
 use serde_json::Value;
 
 use crate::Outcome;
 use crate::page::Page;
 
-/// The cookies for the address of one request, sent and withheld.
+/// The cookies for the address of one request: those that were sent, and those that were not.
 #[derive(Debug)]
 pub(crate) struct Cookies {
     pub(crate) sent: Vec<String>,

@@ -6,9 +6,9 @@ use std::thread;
 
 use crate::Outcome;
 
-/// A host that browsers treat as another site than the bank, which is bank.localhost.
+/// A host of another site. The host of the bank is bank.localhost.
 pub(crate) const ELSEWHERE: &str = "127.0.0.1";
-/// A sibling host: the attacker runs it, and browsers treat it as the bank's own site.
+/// A sibling host of the bank. The attacker runs it, but browsers treat it as the same site.
 pub(crate) const SIBLING: &str = "evil.bank.localhost";
 
 pub(crate) struct Stranger {

@@ -85,7 +85,10 @@ impl Client {
 
     pub(crate) async fn link(&mut self) -> Outcome<String> {
         let answer = self.ask_for_link().await?;
-        let (_, rest) = answer.body.split_once(r#""link":""#).ok_or("no link")?;
+        let (_, rest) = answer
+            .body
+            .split_once(r#""link":""#)
+            .ok_or_else(|| format!("no link: {} {}", answer.status, answer.body))?;
         Ok(rest.split('"').next().unwrap_or_default().to_owned())
     }
 

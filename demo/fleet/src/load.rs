@@ -41,7 +41,7 @@ impl Load {
         busy(self.run(number))
     }
 
-    /// Starts such a client as alan, because the scenario signs out devices of ada.
+    /// Starts such a client that signs in as alan, because the scenario signs out devices of ada.
     pub(crate) fn busy_as_nobody_else(&self, number: usize) -> JoinHandle<()> {
         let mut run = self.run(number);
         run.client = Client::new(run.client.kind, self.bank, 1); // alan
@@ -53,7 +53,7 @@ impl Load {
         let mut run = self.run(number);
         tokio::spawn(async move {
             run.sign_in().await;
-            // It cannot fail, because the sender lives as long as the run.
+            // Waiting cannot fail, because the sender exists until the end of the run.
             let _ = run.word.wait_for(|word| word.wake || word.stop).await;
             run.ask(false).await;
         })

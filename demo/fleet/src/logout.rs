@@ -13,21 +13,18 @@ use tokio::sync::watch;
 use crate::Outcome;
 use crate::client::{Client, Kind};
 use crate::load::{Load, Word};
-use crate::machines::{BANKS, Machines};
+use crate::machines::BANKS;
+use crate::scene::{LIMIT, Scene};
 use crate::tally::Tally;
-
-/// How soon every bank must refuse a session that was signed out.
-const LIMIT: Duration = Duration::from_secs(1);
 
 /// How many links are used at two banks at the same time.
 const LINKS: usize = 1000;
 
 pub(crate) async fn run(seconds: Duration, clients: usize) -> Outcome<bool> {
-    let machines = Machines::start().await?;
+    let mut scene = Scene::start().await?;
     let (tell, word) = watch::channel(Word::default());
     let tally = Arc::new(Tally::new(clients));
-    let load = Load { tally: Arc::clone(&tally), word, bank: machines.front };
-    let mut scene = Scene { machines, number: 0, failures: Vec::new() };
+    let load = Load { tally: Arc::clone(&tally), word, bank: scene.machines.front };
 
     // The load signs in as alan, because the sessions of ada are ended below.
     let busy: Vec<_> = (0..clients).map(|number| load.busy_as_nobody_else(number)).collect();
@@ -68,84 +65,10 @@ pub(crate) async fn run(seconds: Duration, clients: usize) -> Outcome<bool> {
     }
     scene.expect(lost == 0, &format!("no other session is lost ({lost} lost)"));
     scene.expect(errors == 0, &format!("no request fails ({errors} failed)"));
-    let Scene { machines, failures, .. } = scene;
-    machines.stop().await?;
-    for failure in &failures {
-        println!("NOT AS PROMISED: {failure}");
-    }
-    Ok(failures.is_empty())
-}
-
-struct Scene {
-    machines: Machines,
-    number: usize,
-    failures: Vec<String>,
+    scene.stop().await
 }
 
 impl Scene {
-    /// Signs in with two devices, lets one end the session of the other, and measures how
-    /// long each bank still accepts the other one.
-    async fn end_others(&mut self) -> Outcome<Vec<Duration>> {
-        let (mut here, there) = (self.device().await?, self.device().await?);
-        here.end_others().await?;
-        let delays = self.refused_by_all(&there, Instant::now()).await?;
-        for bank in 0..BANKS {
-            here.ask(self.machines.bank(bank));
-            let alive = here.balance().await?.status == StatusCode::OK;
-            self.expect(alive, "the device that ended the others stays signed in");
-        }
-        Ok(delays)
-    }
-
-    /// Signs a device out, and measures how long each bank still accepts a duplicate of its
-    /// tokens.
-    async fn sign_out(&mut self) -> Outcome<Vec<Duration>> {
-        let mut device = self.device().await?;
-        let copy = device.copy();
-        device.sign_out().await?;
-        self.refused_by_all(&copy, Instant::now()).await
-    }
-
-    /// Returns a device that is signed in as ada.
-    async fn device(&mut self) -> Outcome<Client> {
-        self.number += 1;
-        let kind = if self.number.is_multiple_of(2) { Kind::Browser } else { Kind::Phone };
-        let mut device = Client::new(kind, self.machines.front, 0); // ada
-        device.sign_in().await?;
-        let alive = device.balance().await?.status == StatusCode::OK;
-        self.expect(alive, "a device is signed in after it signs in");
-        Ok(device)
-    }
-
-    async fn refused_by_all(&self, device: &Client, since: Instant) -> Outcome<Vec<Duration>> {
-        let mut delays = Vec::new();
-        for bank in 0..BANKS {
-            let refused = self.refused_by(device, bank, LIMIT * 3, since).await?;
-            delays.push(refused.unwrap_or(LIMIT * 3));
-        }
-        Ok(delays)
-    }
-
-    /// Returns how long it took until the bank refused the device's tokens, or `None` if it
-    /// took longer than `within`.
-    async fn refused_by(
-        &self,
-        device: &Client,
-        bank: usize,
-        within: Duration,
-        since: Instant,
-    ) -> Outcome<Option<Duration>> {
-        let mut probe = device.copy();
-        probe.ask(self.machines.bank(bank));
-        while since.elapsed() < within {
-            if probe.balance().await?.status == StatusCode::UNAUTHORIZED {
-                return Ok(Some(since.elapsed()));
-            }
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        Ok(None)
-    }
-
     /// Stops Redis for a while. Users stay signed in, and revoked sessions stay revoked. A
     /// revocation that one bank makes meanwhile reaches the others when Redis runs again.
     async fn without_redis(&mut self) -> Outcome {
@@ -237,30 +160,5 @@ impl Scene {
         );
         self.expect(once == LINKS, "a link signs in exactly once");
         Ok(())
-    }
-
-    fn report(&mut self, what: &str, delays: &mut [Duration]) {
-        delays.sort_unstable();
-        let part = |part: f64| {
-            let at = delays.len().saturating_sub(1) as f64 * part;
-            delays.get(at as usize).copied().unwrap_or_default().as_secs_f64() * 1000.0
-        };
-        println!(
-            "{what}: {} sign-outs, refused by every bank after: median {:.1} ms, 99 % {:.1} ms, slowest {:.1} ms",
-            delays.len() / BANKS,
-            part(0.5),
-            part(0.99),
-            part(1.0)
-        );
-        self.expect(
-            delays.last().is_some_and(|slowest| *slowest <= LIMIT),
-            "every bank refuses the session within a second",
-        );
-    }
-
-    fn expect(&mut self, is_so: bool, what: &str) {
-        if !is_so && !self.failures.iter().any(|failure| failure == what) {
-            self.failures.push(what.to_owned());
-        }
     }
 }

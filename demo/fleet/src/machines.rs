@@ -83,8 +83,8 @@ impl Machines {
 
     /// Restarts a bank as an operator would.
     ///
-    /// First nginx stops sending it requests, and the bank has a second to finish those it has.
-    /// Then the bank is restarted, and nginx sends it requests again.
+    /// First, nginx stops sending requests to the bank, and the bank has one second to finish the
+    /// requests that it is serving. Then the bank restarts, and nginx sends requests to it again.
     pub(crate) async fn restart_bank(&mut self, bank: usize) -> Outcome {
         self.tell_nginx(Some(bank)).await?;
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -1,5 +1,5 @@
-//! Runs a fleet at full load: three banks behind nginx with one Redis. Meanwhile keys change or
-//! devices are signed out, and no other session may be lost.
+//! Runs a fleet at full load: three banks behind nginx, with one Redis. During the run, keys
+//! change or devices are signed out. No other session may be lost.
 #![allow(clippy::print_stdout, reason = "the table is this program's output")]
 
 mod client;
@@ -7,7 +7,9 @@ mod load;
 mod logout;
 mod machines;
 mod plot;
+mod restarts;
 mod rotation;
+mod scene;
 mod tally;
 
 use std::error::Error;
@@ -48,6 +50,8 @@ enum Scenario {
     /// Signs out other devices, which every bank must refuse within a second, stops Redis for
     /// a while, and uses each sign-in link twice.
     Logout,
+    /// Signs out devices and restarts a bank after each sign-out.
+    Restarts,
 }
 
 #[tokio::main]
@@ -58,6 +62,7 @@ async fn main() -> ExitCode {
         match args.scenario {
             Scenario::Rotation => rotation::run(seconds, args.clients, &args.plot).await,
             Scenario::Logout => logout::run(seconds, args.clients).await,
+            Scenario::Restarts => restarts::run(seconds, args.clients).await,
         }
     };
     let outcome = tokio::select! {

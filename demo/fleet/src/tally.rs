@@ -84,7 +84,7 @@ impl Tally {
         read(&lock(&self.samples))
     }
 
-    /// Returns a line of the table, with the rate of requests since the line before.
+    /// Returns a line of the table, with the rate of requests since the previous line.
     pub(crate) fn line(&self, before: &mut (Duration, u64)) -> String {
         let (at, requests) = (self.elapsed(), self.requests.load(Ordering::Relaxed));
         let span = (at - before.0).as_secs_f64();

@@ -55,7 +55,7 @@ impl Bank for Accounts {
         let name = request.into_inner().name;
         session.start(Account { name: name.clone() }).map_err(opaque)?;
         if name == "nobody" {
-            // The session that was started above is discarded.
+            // The layer discards the session that was started above, because the call fails.
             return Err(Status::internal("the database does not answer"));
         }
         Ok(Response::new(Done {}))

@@ -1,4 +1,5 @@
-//! What both programs share: the type of the state, and the function that runs the two servers.
+//! The code that both programs share: the type of the state, and the function that runs the two
+//! servers.
 
 use axum::Router;
 use bulla::Payload;
@@ -12,10 +13,12 @@ pub struct Account {
     pub name: String,
 }
 
-/// Serves the application before the migration at one address, and the application after it at
-/// the other. The addresses are the program's arguments; by default, two free ports.
+/// Serves the application before the migration at one address, and the application after the
+/// migration at another. The arguments of the program are the two addresses. Without arguments,
+/// the function uses two free ports of 127.0.0.1.
 ///
-/// A browser sends the cookies of a host to all its ports, so it treats both as one server.
+/// A browser sends the cookies of a host to all ports of the host, so a cookie from one of the
+/// two servers is also sent to the other.
 ///
 /// # Errors
 /// If the program cannot listen on an address.

@@ -22,7 +22,7 @@ use crate::phone::{Answer, Phone};
 
 /// A mobile client that tests the bank. Start the bank with --idle 3s.
 ///
-/// Exits with status 1 at the first result that differs from what is promised.
+/// Exits with status 1 at the first unexpected result.
 #[derive(Parser)]
 struct Args {
     /// Address and port of the bank.
@@ -31,7 +31,8 @@ struct Args {
 }
 
 const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1));
-/// On Linux, all of 127.0.0.0/8 is local. On other systems, add this address first.
+/// The second address of the phone. On Linux, all addresses of 127.0.0.0/8 are local. On other
+/// systems, add this address to the machine first.
 const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
 #[tokio::main(flavor = "current_thread")]
@@ -39,7 +40,7 @@ async fn main() -> ExitCode {
     match journey(Args::parse().bank).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            println!("NOT AS PROMISED: {error}");
+            println!("FAILED: {error}");
             ExitCode::FAILURE
         }
     }
@@ -86,7 +87,7 @@ async fn journey(bank: SocketAddr) -> Result<(), Box<dyn Error>> {
     expect(signed_out.renewed, "the response to a sign-out deletes the tokens")?;
     let after = phone.get("/api/balance").await?;
     expect(after.status == StatusCode::UNAUTHORIZED, "after a sign-out, the balance is refused")?;
-    println!("signed in again and signed out\neverything as promised");
+    println!("signed in again and signed out\nall results as expected");
     Ok(())
 }
 

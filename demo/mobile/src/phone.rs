@@ -1,4 +1,4 @@
-//! The phone: it keeps two tokens and uses the network that it currently has.
+//! The phone. It keeps two tokens, and its network address can change.
 
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
@@ -80,7 +80,8 @@ impl Phone {
         for (name, kept) in
             [("session-token", &mut self.token), ("session-renewal", &mut self.renewal)]
         {
-            // Without the header, the token stays. An empty value deletes it.
+            // If the response does not have the header, the phone keeps its token. An empty value
+            // deletes the token.
             if let Some(value) = head.headers.get(name) {
                 renewed = true;
                 *kept = Some(value.to_str()?.to_owned()).filter(|value| !value.is_empty());

@@ -1,4 +1,4 @@
-//! A shop that stores everything but the session id on the server.
+//! A shop that stores all data on the server. The token contains only the session id.
 
 use axum::Router;
 use axum::extract::{Path, State};

@@ -1,4 +1,4 @@
-//! A shop that stores everything in the token.
+//! A shop that stores all data in the token.
 
 use axum::Router;
 use axum::extract::Path;

@@ -1,5 +1,5 @@
-//! A shop in three shapes: everything is in the token, the basket is on the server, or
-//! everything but the session id is on the server. `walk.sh` tests it.
+//! A shop that compares three designs. All data is in the token; or the basket is on the server;
+//! or all data except the session id is on the server. `walk.sh` tests the shop.
 
 mod id_only;
 mod in_token;

@@ -14,7 +14,7 @@ pub(super) fn step_up(world: &World) -> Outcome {
     let page = window.tab()?;
     sign_in(&page, &bank)?;
     let before = page.cookie(COOKIE)?["value"].clone();
-    // Ages are whole seconds, and an age of 1 s still counts as fresh.
+    // The time since the sign-in is in whole seconds, and 1 s still counts as fresh.
     sleep(Duration::from_millis(2100));
     transfer(&page, "12.50")?;
     shows(&page, "Confirm it is you")?;

@@ -10,8 +10,8 @@ use crate::bank::HOST;
 use crate::browser::Window;
 use crate::page::Network;
 
-/// With an idle timeout this short, activity is recorded when half of the timeout has passed.
-/// Times are whole seconds, so that a wait of 3.1 s counts as 3 or 4.
+/// With such a short idle timeout, activity is recorded when half of the timeout has passed.
+/// Times are whole seconds, so a wait of 3.1 s counts as 3 or 4 s.
 const IDLE_6S: [&str; 2] = ["--idle", "6s"];
 const MORE_THAN_HALF: Duration = Duration::from_millis(3100);
 

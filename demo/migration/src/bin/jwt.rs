@@ -76,8 +76,9 @@ fn after(key: DecodingKey) -> Result<Router, Box<dyn std::error::Error>> {
 fn recognize(key: &DecodingKey, token: &str) -> Option<Adopted<Account>> {
     let claims = verify(key, token)?;
     let adopted = Adopted::new(Account { name: claims.sub });
-    // The session counts from `iat`, when the user signed in. It may live longer than `exp`,
-    // which was short only because the old tokens were not renewed: now the policy decides.
+    // The timeouts of the session count from `iat`, when the user signed in. The session may be
+    // valid for longer than `exp`. `exp` was early because the old library did not renew tokens;
+    // now the policy decides when the session ends.
     Some(adopted.started_at(UnixTime::from_secs(claims.iat)))
 }
 
