@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs the test cases of the IETF's http-state working group: what a server sent, and what a
-# browser must then send. They come from the test data of an npm package. Its code does not run.
+# Runs the test cases of the IETF's http-state working group. A case says what a server sent, and what
+# a browser must then send. The cases come from the test data of an npm package, whose code does not
+# run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 command -v npm >/dev/null || { echo "needs npm to fetch the cases (package tough-cookie)" >&2; exit 1; }

@@ -1,7 +1,8 @@
-//! How much memory the input of a client can make the library allocate: a bounded number of
-//! bytes for each byte of input, and a constant. These tests are a binary of their own because
-//! the counting allocator replaces the global one, and they run one at a time because it counts
-//! all threads.
+//! Input of a client makes the library allocate at most a fixed number of bytes for each byte of
+//! input, plus a constant.
+//!
+//! These tests are in a separate binary, because they replace the global allocator by one that
+//! counts bytes. They run one at a time, because this allocator counts the bytes of all threads.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hint::black_box;
@@ -21,26 +22,27 @@ static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
 const T0: UnixTime = UnixTime::from_secs(1_796_126_400);
 const LIFETIME: Duration = Duration::from_secs(900);
 
-/// How many bytes may be allocated for any input, however short, for example for a thread's
-/// buffer.
+/// How many bytes may be allocated even for the shortest input, for example for a buffer of the
+/// thread.
 const CONSTANT: usize = 1024;
 
-/// How many bytes a claimed length may reserve before the first element is read. serde limits
-/// this for each list or map, and a hash table rounds up to the next power of two. If the
-/// encoding tells serde how many bytes are left, less is reserved.
+/// How many bytes may be reserved because a payload claims a length, before the first element is
+/// read. serde limits this number for each list or map, and a hash table rounds it up to the next
+/// power of two. If the encoding tells serde how many bytes are left, serde reserves less.
 const CLAIM: usize = 5 * 1024 * 1024 / 2;
 
-/// The memory limit in MiB of a process that gets headers of 8 MiB. It includes the program and
-/// the stacks.
+/// The memory limit, in MiB, of a process that gets headers of 8 MiB. The limit includes the
+/// program and the stacks.
 const MEGABYTES: u32 = 128;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// Checks and records how many bytes are allocated in total for each byte of an input.
+/// Checks how many bytes are allocated for an input, and records the largest number of bytes for
+/// each byte of input.
 struct Ratios {
     _alone: MutexGuard<'static, ()>,
     what: &'static str,
-    /// The most bytes for each byte of input, in addition to `constant`.
+    /// The largest allowed number of bytes for each byte of input, in addition to `constant`.
     limit: usize,
     constant: usize,
     largest: (f64, String),
@@ -135,7 +137,7 @@ fn hostile() -> Vec<(String, Vec<u8>)> {
                 payloads.push((name, payload));
             }
         }
-        // The claim repeated, as in nested lists.
+        // The claim is repeated, as in nested lists.
         let again: Vec<u8> = varint.iter().copied().cycle().take(room).collect();
         payloads.push((format!("claims {claimed}, repeatedly"), again));
         let tagged = [&[1], &varint[..]].concat();
@@ -154,8 +156,8 @@ fn hostile() -> Vec<(String, Vec<u8>)> {
     payloads
 }
 
-/// Opens hostile payloads in valid tokens. An attacker who has a key can make these, and must not
-/// be able to exhaust the memory.
+/// Opens hostile payloads in valid tokens. An attacker who has a key can make such tokens, but they
+/// must not exhaust the memory.
 fn open_hostile<P: Payload>(ring: &KeyRing, ratios: &mut Ratios, claims: usize) {
     ratios.constant = CONSTANT + claims * CLAIM;
     let name = std::any::type_name::<P>();
@@ -185,8 +187,8 @@ fn decoding_a_payload_allocates_a_bounded_multiple_of_its_length() {
     open_hostile::<JsonNested>(&ring, &mut ratios, 0);
 }
 
-/// postcard passes the claimed length of a map to serde, and for a list it does not say how large
-/// the elements are.
+/// For a map, postcard passes the claimed length to serde without a check. For a list, postcard
+/// knows how many bytes are left, but not how large one element is in memory.
 #[test]
 fn a_claimed_length_reserves_a_bounded_amount_for_each_map() {
     let ring = KeyRing::generate().unwrap();
@@ -208,7 +210,7 @@ fn account(name: usize) -> Account {
     Account { id: 1815, name: "x".repeat(name) }
 }
 
-/// Tokens of several lengths: valid ones, and ones that are refused at each step of opening.
+/// Opens tokens of several lengths: valid tokens, and tokens that are refused at each step.
 #[test]
 fn opening_a_token_allocates_a_bounded_multiple_of_its_length() {
     let ring = KeyRing::generate().unwrap();
@@ -261,7 +263,7 @@ fn sessions() -> Sessions<Account> {
 
 const STATE: &str = "__Host-session";
 
-/// Headers of `len` bytes and more. HTTP servers refuse these by default.
+/// Headers of at least `len` bytes. By default, HTTP servers refuse such headers.
 fn headers(len: usize) -> Vec<(String, &'static str, Vec<u8>)> {
     let mut headers: Vec<(String, &'static str, Vec<u8>)> = [
         ("a value", format!("{STATE}=").into_bytes(), vec![b'A'; len]),
@@ -280,7 +282,7 @@ fn headers(len: usize) -> Vec<(String, &'static str, Vec<u8>)> {
     headers.push(("10,000 cookies".into(), "cookie", of("a", "b", 10_000)));
     headers.push(("10,000 tokens".into(), "cookie", of(STATE, "b1.AAAA", 10_000)));
     headers.push(("10,000 pieces".into(), "cookie", of(STATE, "p1.02.AAAAAAAA.A", 10_000)));
-    // Four first pieces. Each could be joined with the large ones.
+    // Four first pieces, each of which could be joined with the large pieces.
     let mut pieces = of(STATE, "p1.04.AAAAAAAA.A", 4);
     for index in 1..4 {
         let large = "A".repeat(len / 4);
@@ -344,7 +346,7 @@ fn requests_with_headers_of_8_megabytes_are_handled() {
     }
 }
 
-/// An allocation that fails aborts the process.
+/// If an allocation fails, the process aborts, so this test would notice.
 #[cfg(unix)]
 #[test]
 fn a_process_with_128_megabytes_handles_headers_of_8_megabytes() {

@@ -1,6 +1,6 @@
-/* Replaces getrandom of the C library. It fails while the file that the environment variable
-   NO_RANDOMNESS names exists. Calls with GRND_INSECURE still succeed, because Rust's standard
-   library uses them for the keys of hash tables and would abort. */
+/* Replaces getrandom of the C library. The environment variable NO_RANDOMNESS names a file. While
+   this file exists, getrandom fails. Calls with GRND_INSECURE still succeed, because Rust's standard
+   library uses them for the keys of hash tables and would otherwise abort. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

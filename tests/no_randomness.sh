@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the operating system's random generator fail (no_randomness.c). The command-line tool must
-# then make no key and no file, and a fleet must go on with the tokens that it has.
-# src/tests/randomless.rs tests the same inside the crate.
+# then create no key and no file. A fleet (all servers with the same ring) must continue with the
+# tokens that exist already. src/tests/randomless.rs tests the same inside the crate.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 dir=$(mktemp -d)
@@ -13,7 +13,7 @@ bulla=$PWD/target/debug/bulla
 export NO_RANDOMNESS=$dir/switch
 failing() { LD_PRELOAD=$dir/no_randomness.so "$@"; }
 held=0
-holds() { held=$((held + 1)); } # if a check fails, the script has ended already
+holds() { held=$((held + 1)); } # counts a check; if a check fails, the script ends before this
 
 # While the file NO_RANDOMNESS does not exist, the generator works.
 failing "$bulla" ring new --ring "$dir/ring" 2>/dev/null
@@ -24,7 +24,7 @@ cp "$dir/ring" "$dir/before"
 mkdir "$dir/empty"
 touch "$NO_RANDOMNESS"
 
-refused() { # refused COMMAND…: COMMAND fails, reports the reason, and prints no output
+refused() { # refused COMMAND…: checks that COMMAND fails, reports the reason, and prints no output
   local status=0
   failing "$@" >"$dir/out" 2>"$dir/err" <<<hello || status=$?
   [[ $status -gt 0 && $status -lt 100 ]] || { echo "$*: status $status"; exit 1; }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Tests every backend of the primitives that this processor supports with the foreign vectors.
+# Runs the test vectors of other projects with every backend (implementation of the primitives) that
+# this processor supports.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -1,4 +1,4 @@
-//! actix-web 4.
+//! Tests of the adapter for actix-web 4.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -123,7 +123,7 @@ async fn events(session: Session<Account>) -> Result<HttpResponse, SessionError>
     Ok(response.content_type("text/event-stream").body(Events { session, left: 2 }))
 }
 
-/// Server-sent events. Each one reads the session when it is sent.
+/// Server-sent events. When an event is sent, it reads the session.
 struct Events {
     session: Session<Account>,
     left: u8,
@@ -154,7 +154,8 @@ async fn socket(session: Session<Account>) -> Result<HttpResponse, SessionError>
     Ok(response.upgrade("websocket").insert_header(("x-was", was)).finish())
 }
 
-/// Each request creates its own actix-web application, because one cannot move to another thread.
+/// Each request creates a new actix-web application, because an application cannot move to another
+/// thread.
 struct Actix(Sessions<Account>);
 
 impl App for Actix {

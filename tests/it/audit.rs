@@ -94,7 +94,7 @@ fn each_weak_setting_fails_its_requirements() {
     let of_long = ["ASVS 5.0 7.3.2", "NIST 800-63B-4 2.1.3", "OWASP cheat sheet"];
     assert_eq!(failures(&long.audit()), of_long);
     let of_aal1 = ["ASVS 5.0 7.3.1", "OWASP cheat sheet"];
-    assert_eq!(failures(&Policy::aal1().audit()), of_aal1, "its two timeouts are equal");
+    assert_eq!(failures(&Policy::aal1().audit()), of_aal1, "the two timeouts of AAL1 are equal");
     assert_eq!(failures(&Policy::aal2().audit()), ["OWASP cheat sheet"], "NIST allows an hour");
 }
 
@@ -118,7 +118,7 @@ fn an_audit_names_the_risk_that_an_idle_timeout_fits() {
         (300, "fits high value"),
         (301, "fits low risk"),
         (1_800, "fits low risk"),
-        (1_801, "the idle timeout is above 30 minutes: Policy::with_idle_timeout"),
+        (1_801, "the idle timeout is above 30 minutes; set Policy::with_idle_timeout"),
     ] {
         let audit = Policy::new(secs(idle), secs(12 * 3_600)).audit();
         let row = audit.rows().iter().find(|row| row.requirement.starts_with("OWASP")).unwrap();
@@ -137,9 +137,9 @@ fn an_audit_reports_how_long_the_primary_key_has_been_in_use() {
         (90 * minutes, format!("key {id} has sealed for 90 min")),
         (36 * hours, format!("key {id} has sealed for 36 h")),
         (90 * days, format!("key {id} has sealed for 90 d")),
-        (90 * days + 1, format!("key {id} has sealed for 90 days: bulla ring publish")),
-        (92 * days, format!("key {id} has sealed for 92 days: bulla ring publish")),
-        (T0.as_secs(), format!("key {id} has no primary-from: bulla ring publish")),
+        (90 * days + 1, format!("key {id} has sealed for 90 days; run bulla ring publish")),
+        (92 * days, format!("key {id} has sealed for 92 days; run bulla ring publish")),
+        (T0.as_secs(), format!("key {id} has no primary-from; run bulla ring publish")),
     ] {
         let since = UnixTime::from_secs(T0.as_secs() - age);
         let audit = ring(&[&format!("{line} primary-from={since}")]).audit(T0);
@@ -153,10 +153,10 @@ fn an_audit_reports_how_long_the_primary_key_has_been_in_use() {
 fn an_audit_prints_as_a_table() {
     let table = "\
 pass  ASVS 5.0 7.1.1        idle and absolute limits are stated: idle 30 d, absolute 30 d
-FAIL  ASVS 5.0 7.3.1        inactivity ends a session: the idle timeout is not below the absolute timeout: Policy::with_idle_timeout
+FAIL  ASVS 5.0 7.3.1        inactivity ends a session: the idle timeout is not below the absolute timeout; set Policy::with_idle_timeout
 pass  ASVS 5.0 7.3.2        an absolute timeout of at most 30 days: idle 30 d, absolute 30 d
 pass  NIST 800-63B-4 2.1.3  timeouts fit an authenticator assurance level: AAL1
-FAIL  OWASP cheat sheet     an idle timeout of at most 30 minutes, or 5 for high value: the idle timeout is above 30 minutes: Policy::with_idle_timeout
+FAIL  OWASP cheat sheet     an idle timeout of at most 30 minutes, or 5 for high value: the idle timeout is above 30 minutes; set Policy::with_idle_timeout
 ";
     assert_eq!(Policy::aal1().audit().to_string(), table);
     let whole = good().build().audit(T0).to_string();

@@ -1,4 +1,4 @@
-//! axum 0.8, which uses the tower layer.
+//! Tests of the adapter for axum 0.8, which uses the tower layer.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -138,7 +138,7 @@ async fn events(session: Session<Account>) -> Result<impl IntoResponse, SessionE
     Ok(([(header::CONTENT_TYPE, "text/event-stream")], body))
 }
 
-/// Server-sent events. Each one reads the session when it is sent.
+/// Server-sent events. When an event is sent, it reads the session.
 struct Events {
     session: Session<Account>,
     left: u8,
@@ -214,8 +214,8 @@ fn tokens_are_marked_sensitive() {
     assert!(response.headers()[header::SET_COOKIE].is_sensitive());
 }
 
-/// hyper requires a service that is `Clone` and `Send`, and tonic also `Sync`. Neither requires
-/// that the body is `Default`, and no future is boxed.
+/// hyper requires that a service is `Clone` and `Send`, and tonic also requires `Sync`. The layer
+/// does not require that a body is `Default`, and boxes no future.
 #[test]
 fn the_layer_meets_the_bounds_that_hyper_and_tonic_require() {
     struct NoDefault;

@@ -34,7 +34,7 @@ fn check_session_is_found_beside(header: &[u8]) {
         let session = sessions.load_at(T0, |name| (name == "cookie").then_some(&whole[..]));
         assert!(session.get().is_some(), "{}", String::from_utf8_lossy(&whole));
     }
-    // Browsers split the header over HTTP/2 and later (RFC 9113 section 8.2.3).
+    // Over HTTP/2 and later, browsers split the header (RFC 9113 section 8.2.3).
     let both = [header, &ours];
     let session =
         sessions.load_at(T0, |name| if name == "cookie" { both.to_vec() } else { Vec::new() });
@@ -47,14 +47,14 @@ fn a_cookie_value_is_read_as_it_was_stored() {
         (b"a=1", &["1"]),
         (b"a=1; b=2", &["1"]),
         (b"b=2; a=1", &["1"]),
-        // A browser sends both, the one with the longer path first.
+        // If two cookies have the same name, a browser sends the cookie with the longer path first.
         (b"a=deep; a=shallow", &["deep", "shallow"]),
         // The first = ends the name. The rest is the value.
         (b"a=b=c", &["b=c"]),
         (b"a==", &["="]),
         (b"a=1, b=2", &["1, b=2"]),
         (b"a=$Version=1", &["$Version=1"]),
-        // Quotes and escapes are part of the value, also unbalanced ones.
+        // Quotes and escapes are part of the value, even if a quote has no counterpart.
         (b"a=\"1\"", &["\"1\""]),
         (b"a=\"1", &["\"1"]),
         (b"a=x\\\"y", &["x\\\"y"]),
@@ -104,7 +104,7 @@ fn malformed_cookies_do_not_hide_the_session_cookie() {
 }
 
 /// The cases of the working group are not in this repository, because we may not distribute
-/// them. `tests/http-state.sh` takes them from a package and runs this test.
+/// them. `tests/http-state.sh` takes the cases from a package and runs this test.
 #[test]
 #[ignore = "needs the path of parser.json in HTTP_STATE"]
 fn all_cases_of_the_http_state_working_group_are_read_correctly() {
@@ -139,13 +139,13 @@ fn all_cases_of_the_http_state_working_group_are_read_correctly() {
             );
             cookies += 1;
         }
-        // Also the text of the server, as if a browser sent it back unchanged.
+        // Also reads the text of the server, as if a browser sent this text back unchanged.
         for received in case["received"].as_array().unwrap() {
             check_session_is_found_beside(received.as_str().unwrap().as_bytes());
         }
     }
     eprintln!(
-        "{} cases, {cookies} cookies found, {skipped} skipped: OldCookie refuses their names",
+        "{} cases, {cookies} cookies found, {skipped} skipped because OldCookie refuses their names",
         cases.len()
     );
     assert!(cases.len() > 200 && cookies > 100);

@@ -1,4 +1,4 @@
-//! Clocks that are wrong: before 1970, set back, set forward, at the last second.
+//! Wrong clocks: clocks before 1970, clocks that are set back or forward, and the last second.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -89,22 +89,22 @@ fn a_system_time_out_of_range_is_clamped() {
     assert_eq!(UnixTime::EPOCH.since(UnixTime::MAX), Duration::ZERO);
 }
 
-/// One client makes requests. For each request: the server's clock, whether there is a
-/// session, and which tokens the response sets or deletes.
+/// One client makes requests. The table says for each request: the time of the server's clock,
+/// whether there is a session, and which tokens the response sets or deletes.
 #[test]
 fn a_clock_that_steps_between_requests_has_the_listed_effects() {
     type Steps = &'static [(i64, bool, &'static str)];
     let table: &[(&str, Steps)] = &[
         (
-            "back by seconds: the session goes on",
+            "back by seconds: the session continues",
             &[(600, true, "+renewal"), (595, true, ""), (541, true, ""), (690, true, "+renewal")],
         ),
         (
-            "back by the skew, and by a second more: issued in the future, left alone",
+            "back by the skew: valid; back by one second more: issued in the future, so left alone",
             &[(600, true, "+renewal"), (540, true, ""), (-61, false, ""), (601, true, "")],
         ),
         (
-            "back by an hour, then correct again: nothing is lost",
+            "back by an hour, then correct again: the session is not lost",
             &[(0, true, ""), (-HOUR, false, ""), (-HOUR, false, ""), (60, true, "")],
         ),
         (
@@ -112,7 +112,7 @@ fn a_clock_that_steps_between_requests_has_the_listed_effects() {
             &[(1_000, true, "+renewal"), (-30 * DAY, false, ""), (1_100, true, "+renewal")],
         ),
         (
-            "back to before the last renewal: only the state token counts, nothing is written",
+            "back to before the last renewal: only the state token counts, and no token is set",
             &[
                 (1_000, true, "+renewal"),
                 (900, true, ""),
@@ -121,7 +121,7 @@ fn a_clock_that_steps_between_requests_has_the_listed_effects() {
             ],
         ),
         (
-            "forward within the idle timeout: activity is recorded ahead, the session goes on",
+            "forward within the idle timeout: activity gets a time that is too late",
             &[(1_700, true, "+renewal"), (1_640, true, ""), (1_790, true, "+renewal")],
         ),
         (
@@ -247,9 +247,9 @@ const ACTS: &[Act] = &[
     ("end", Session::end),
 ];
 
-/// Every action at the first second, the last second and instants between, under policies
-/// from a second to the longest duration. It succeeds or is refused, and nothing overflows:
-/// tests are built with overflow checks.
+/// Runs every action at the first second, the last second and instants between, under policies with
+/// timeouts from one second to the longest duration. An action may succeed or be refused, but no
+/// number may overflow. Tests are built with overflow checks, so an overflow would panic.
 #[test]
 fn sessions_at_the_first_and_last_second_do_not_overflow() {
     let max = UnixTime::MAX.as_secs();
@@ -278,7 +278,8 @@ fn sessions_at_the_first_and_last_second_do_not_overflow() {
                 let over =
                     if client == Client::mobile() { Channel::Bearer } else { Channel::Cookie };
                 let started = session.start_with(ada(), Start::new().over(over));
-                // At the last second a session would end at once, and its only key has retired.
+                // A session that starts at the last second would end at once, and its key has
+                // retired.
                 assert_eq!(started.is_ok(), *begun < UnixTime::MAX, "{begun}");
                 let mut client = client.clone();
                 client.receive(&session);

@@ -138,7 +138,7 @@ fn setting_a_state_too_large_for_its_cookie_fails_and_keeps_the_old_state() {
     assert_eq!(client.send(&sessions, T0).get().unwrap().0.len(), fits);
 }
 
-/// The length of a token grows in steps. Names of 1 to 64 octets cover the lengths between.
+/// The length of a token grows in steps. Cookie names of 1 to 64 octets give the lengths between.
 #[test]
 fn the_size_limit_is_exact_for_every_length_of_the_cookie_name() {
     for len in 1..=64 {
@@ -281,7 +281,7 @@ fn an_incomplete_or_mixed_set_of_pieces_is_left_alone() {
             assert_eq!(client, before);
         }
     }
-    // Both complete sets in one header: the first is read.
+    // If a header has two complete sets, the first is read.
     let header: Vec<String> =
         a.kept.iter().chain(&b.kept).map(|(k, v)| format!("{k}={v}")).collect();
     let header = header.join("; ");

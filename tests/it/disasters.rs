@@ -30,7 +30,7 @@ fn nothing_is_decoded_before_its_tag_is_verified() {
     let signer = Signer::<Watched>::new(&ring, secs(60));
     let sealed = sealer.seal_at(&Watched("object".to_owned()), T0).unwrap();
     let signed = signer.sign_at(&Watched("object".to_owned()), T0).unwrap();
-    DECODED.store(0, Ordering::Relaxed); // sealing decodes its result in debug builds
+    DECODED.store(0, Ordering::Relaxed); // in debug builds, sealing also decodes the result
     for (token, open) in [
         (sealed, (&|text: &str| sealer.open_at(text, T0).is_ok()) as &dyn Fn(&str) -> bool),
         (signed, &|text: &str| signer.verify_at(text, T0).is_ok()),
@@ -45,7 +45,7 @@ fn nothing_is_decoded_before_its_tag_is_verified() {
     }
 }
 
-/// The failure: `alg: none`, or a public key used as a shared secret.
+/// The failure: a token says `alg: none`, or a server uses a public key as a shared secret.
 #[test]
 fn a_token_cannot_choose_its_algorithm() {
     let ring = ring(&[&key_text()]);
@@ -61,7 +61,7 @@ fn a_token_cannot_choose_its_algorithm() {
             assert!(signer.verify_at(&token, T0).is_err(), "{prefix}");
         }
     }
-    // A token of one mode with the prefix of the other: the modes have different subkeys.
+    // A token of one mode with the prefix of the other mode. The modes have different subkeys.
     assert!(sealer.open_at(format!("b1.{in_sign}"), T0).is_err());
     assert!(signer.verify_at(format!("s1.{in_seal}"), T0).is_err());
     // A token without its tag.
@@ -69,7 +69,7 @@ fn a_token_cannot_choose_its_algorithm() {
     assert!(signer.verify_at(cut, T0).is_err());
 }
 
-/// The failure: `kid` is a path, a query, or a key of the attacker.
+/// The failure: `kid` (the key id) is a path, a query, or a key of the attacker.
 #[test]
 fn a_key_id_selects_only_keys_of_the_ring() {
     let ours = ring(&[&key_text()]);
@@ -77,7 +77,7 @@ fn a_key_id_selects_only_keys_of_the_ring() {
     let sealer = Sealer::<Account>::new(&ours, secs(60));
     let forged = Sealer::<Account>::new(&theirs, secs(60)).seal_at(&ada(), T0).unwrap();
     assert!(matches!(sealer.open_at(&forged, T0), Err(OpenError::UnknownKey(_))));
-    // A token that was sealed under their key, with the id of our key.
+    // A token that was sealed under their key, but has the id of our key.
     let good = sealer.seal_at(&ada(), T0).unwrap();
     let under_ours = format!("{}{}", &good[..8], &forged[8..]);
     assert!(matches!(
@@ -86,7 +86,7 @@ fn a_key_id_selects_only_keys_of_the_ring() {
     ));
 }
 
-/// The failure: secrets from word lists or from documentation.
+/// The failure: applications use secrets from word lists or from documentation.
 #[test]
 fn a_password_is_refused_as_a_key() {
     for word in ["secret", "change me", "base64:c2VjcmV0", "correct horse battery staple", ""] {

@@ -12,7 +12,7 @@ use bulla::{OpenError, SealError, SessionError};
 
 use crate::support::{T0, key_text, ring};
 
-/// An operator who reads the log can tell from the text which error or event it was.
+/// An operator who reads the log can see from the text which error or event occurred.
 #[test]
 fn every_error_and_event_has_its_own_text() {
     let key_id = ring(&[&key_text()]).primary_at(T0).unwrap();
@@ -38,7 +38,7 @@ fn every_error_and_event_has_its_own_text() {
         (SessionError::CeilingPassed.to_string(), "ceiling"),
         (SessionError::TooLarge { size: 5000, limit: 4096 }.to_string(), "5000 octets"),
         (SessionError::Conflict.to_string(), "another task"),
-        (SessionError::NotNow.to_string(), "cannot tell now"),
+        (SessionError::NotNow.to_string(), "cannot decide now"),
         (SessionError::Half.to_string(), "server half"),
         (SessionError::Seal(SealError::NoPrimaryKey).to_string(), "primary"),
         (Refusal::Revoked.to_string(), "revoked"),
@@ -82,7 +82,7 @@ fn every_error_and_event_has_its_own_text() {
     ] {
         assert!(text.contains(&names), "{text}");
     }
-    // An error that wraps another has the text of its cause.
+    // The text of an error that wraps another error contains the text of the other error.
     assert_eq!(Refusal::Token(OpenError::Prefix).to_string(), OpenError::Prefix.to_string());
     assert_eq!(OnceError::Open(OpenError::Prefix).to_string(), OpenError::Prefix.to_string());
 }

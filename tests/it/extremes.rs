@@ -1,6 +1,6 @@
-//! Malformed and huge input at every function that reads bytes of a client or an operator. It
-//! gives a value or an error, no error repeats the input, responses contain only printable
-//! characters, and at most four tokens are tried.
+//! Malformed and huge input for every function that reads bytes of a client or an operator. The
+//! function must return a value or an error. Errors do not repeat the input, responses contain
+//! only printable characters, and at most four tokens are tried.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -52,8 +52,8 @@ fn odd_bytes() -> Vec<Vec<u8>> {
     bytes.iter().map(|bytes| bytes.to_vec()).collect()
 }
 
-/// `text` itself, and with each of the odd bytes before, within and after it. Also the odd
-/// bytes alone, and after [`MARK`].
+/// `text` itself, and `text` with each of the odd bytes before, within and after it. Also the odd
+/// bytes alone, and [`MARK`] with odd bytes after it.
 fn with_odd_bytes(text: &[u8]) -> Vec<Vec<u8>> {
     let middle = text.len() / 2;
     let mut texts = vec![text.to_vec()];
@@ -68,7 +68,7 @@ fn with_odd_bytes(text: &[u8]) -> Vec<Vec<u8>> {
     texts
 }
 
-/// Huge inputs, each of one byte repeated.
+/// Huge inputs, each of which repeats one byte.
 fn huge() -> Vec<Vec<u8>> {
     [b'A', b'\n', 0xff].map(|byte| vec![byte; HUGE]).into()
 }
@@ -169,8 +169,8 @@ fn a_revocation_file_is_read_past_malformed_lines() {
     std::fs::remove_file(path).unwrap();
 }
 
-/// Sessions over cookies, bearer headers and old cookies, with counts of their events and of
-/// the old cookies that their hook was given.
+/// Sessions over cookies, bearer headers and old cookies. Also returns two counters: of events, and
+/// of old cookies that the hook got.
 fn sessions() -> (Sessions<Account>, Arc<AtomicUsize>, Arc<AtomicUsize>) {
     let (opened, adopted) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (opens, adopts) = (Arc::clone(&opened), Arc::clone(&adopted));
@@ -189,7 +189,7 @@ fn sessions() -> (Sessions<Account>, Arc<AtomicUsize>, Arc<AtomicUsize>) {
     (sessions, opened, adopted)
 }
 
-/// Requests with these header lines, one for each action of a handler. Checks that the response
+/// Makes one request with these header lines for each action of a handler. Checks that the response
 /// has valid header lines, and returns whether there was a session.
 #[track_caller]
 fn request(sessions: &Sessions<Account>, lines: &[(&str, &[u8])]) -> bool {
@@ -248,7 +248,7 @@ fn responses_to_malformed_headers_are_valid_and_do_not_repeat_them() {
         request(&sessions, &[("cookie", &in_piece)]);
         request(&sessions, &[("authorization", &[b"Bearer ", &text[..]].concat())]);
         request(&sessions, &[("authorization", &bearer), ("session-renewal", &text)]);
-        // As a name: before and after a good cookie, and on a line of its own.
+        // The odd text as a cookie name: before and after a good cookie, and on a separate line.
         let named = [&text, &b"="[..], MARK.as_bytes()].concat();
         for line in [[&named, &b"; "[..], &cookie].concat(), [&cookie, &b"; "[..], &named].concat()]
         {
@@ -275,11 +275,11 @@ fn four_cookies_of_one_name_are_tried_however_many_a_request_has() {
     let table = [
         ("other cookies before", format!("{}{good}", others("a", "b")), true),
         ("other cookies behind", format!("{good}; {}", others("a", "b")), true),
-        ("empty ones of its name", format!("{}{good}", others(STATE, "")), true),
-        ("three of its name", format!("{}{good}", format!("{STATE}=b1.x; ").repeat(3)), true),
-        ("four of its name", format!("{}{good}", format!("{STATE}=b1.x; ").repeat(4)), false),
-        ("10,000 of its name", format!("{}{good}", others(STATE, "b1.x")), false),
-        ("10,000 behind", format!("{good}; {}", others(STATE, "b1.x")), true),
+        ("10,000 empty cookies", format!("{}{good}", others(STATE, "")), true),
+        ("three bad tokens", format!("{}{good}", format!("{STATE}=b1.x; ").repeat(3)), true),
+        ("four bad tokens", format!("{}{good}", format!("{STATE}=b1.x; ").repeat(4)), false),
+        ("10,000 bad tokens", format!("{}{good}", others(STATE, "b1.x")), false),
+        ("10,000 bad tokens behind", format!("{good}; {}", others(STATE, "b1.x")), true),
         ("10,000 renewals", format!("{}{good}", others(&format!("{STATE}-renewal"), "b1.x")), true),
         ("10,000 pieces", format!("{good}; {}", others(&format!("{STATE}-1"), "p1.12.x.x")), true),
         ("10,000 old cookies", format!("{}{good}", others("old", "x")), true),
@@ -305,12 +305,12 @@ fn four_cookies_of_one_name_are_tried_however_many_a_request_has() {
             });
             assert_eq!(session.get().is_some(), *lives, "{what}");
             drop(session.commit());
-            // A request has at most two events, however many cookies it carries.
+            // A request has at most two events, even if it has many cookies.
             assert!(events.load(Relaxed) <= 2, "{what}");
             assert!(adopted.load(Relaxed) <= 4, "{what}");
         }
     }
-    // Of old cookies, too, only four are tried.
+    // At most four old cookies are tried, too.
     events.store(0, Relaxed);
     let header = others("old", "x");
     let session = sessions.load_at(T0, |name| (name == "cookie").then_some(header.as_bytes()));

@@ -1,4 +1,5 @@
-//! What bulla promises, as tests. All are in one test binary, and time is an argument.
+//! The tests of what bulla promises. They are in one test binary. Tests do not wait: they pass the
+//! time as an argument or set a test clock.
 
 mod audit;
 mod browser;

@@ -1,4 +1,4 @@
-//! Adopting the sessions of another library.
+//! Migration: adopting the sessions of another library.
 
 use std::sync::{Arc, Mutex};
 
@@ -116,12 +116,12 @@ fn an_old_cookie_does_not_revive_an_expired_session() {
     let mut browser = Client::browser().signed_in(&sessions, T0, ada());
     browser.kept.insert(OLD.to_owned(), "ada".to_owned());
     for late in [1800, 1860, 1861] {
-        // The browser does not delete it, because it was set for another domain.
+        // The browser does not delete the old cookie, because it was set for another domain.
         browser.kept.insert(OLD.to_owned(), "ada".to_owned());
         assert_eq!(browser.visit(&sessions, T0 + secs(late), id), None);
     }
     assert_eq!(browser.visit(&sessions, T0 + secs(1900), id), None);
-    assert!(browser.kept.is_empty(), "it is cleared when no old cookie is beside it");
+    assert!(browser.kept.is_empty(), "without an old cookie, the expired token is deleted");
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn while_old_servers_run_the_old_cookie_is_read_until_the_state_changes() {
         assert_eq!(browser.kept.keys().collect::<Vec<_>>(), [OLD]);
     }
 
-    // A change creates our session. The old cookie stays for the old servers.
+    // A change creates a session of bulla. The old cookie stays for the old servers.
     let mut changed = browser_with("ada");
     let borrowed = |session: &Session<Account>| session.info().unwrap().borrowed;
     assert!(changed.visit(&sessions, T0, borrowed));
@@ -210,7 +210,7 @@ fn while_old_servers_run_the_old_cookie_is_read_until_the_state_changes() {
     assert!(!browser_with("ada").visit(&sessions, T0, in_one));
     assert_eq!(changed.kept.keys().collect::<Vec<_>>(), [STATE, OLD]);
 
-    // Signing in or out deletes the old cookie, so that it takes effect on old servers, too.
+    // Signing in or out also deletes the old cookie, so that it takes effect on old servers, too.
     changed.visit(&sessions, T0, |session| session.end().unwrap());
     assert!(changed.kept.is_empty());
     let mut other = browser_with("ada");

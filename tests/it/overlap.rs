@@ -12,8 +12,8 @@ fn sessions(keys: &[&str]) -> Sessions<Account> {
         .build()
 }
 
-/// One request changes the state while another only renews the session. The responses arrive in
-/// either order.
+/// One request changes the state, while another request only renews the session (records activity
+/// or moves the session to a new key). The responses arrive in either order.
 #[test]
 fn a_renewal_never_undoes_a_change_in_either_order() {
     let (old, new) = (key_text(), key_text());
@@ -60,7 +60,7 @@ fn dropping_the_old_key_refuses_exactly_the_sessions_not_used_since_the_rotation
         assert!(refused.visit(&after, T0 + secs(10), |session| session.get().is_none()));
         assert_eq!(refused, unseen, "left alone, because another server may have the key");
 
-        // The session goes on under the new key: two renewals, then a change, twice.
+        // The session continues under the new key: two renewals, then a change, and all this twice.
         let mut now = T0 + secs(10);
         for round in 0..6 {
             now = now + secs(1500);
@@ -83,7 +83,7 @@ fn an_older_copy_never_replaces_a_state_token_that_cannot_be_opened() {
     client.visit(&here, T0, |session| assert!(session.get().is_some()));
     let copy = client.kept["__Host-session-renewal"].clone();
     client.visit(&ahead, T0, |session| session.update(|a| a.name = "Countess".into()).unwrap());
-    // The response of an overlapping renewal arrives late and puts the copy back.
+    // The response of an overlapping renewal arrives late, so the client has the older copy again.
     client.kept.insert("__Host-session-renewal".into(), copy);
 
     let untouched = client.clone();
@@ -92,7 +92,7 @@ fn an_older_copy_never_replaces_a_state_token_that_cannot_be_opened() {
     client.visit(&ahead, T0, |session| assert_eq!(session.get().unwrap().name, "Countess"));
 }
 
-/// A mobile client that keeps both headers is not treated as one that keeps only the state
+/// A mobile client that stores both headers is not treated like a client that stores only the state
 /// token, even if its renewal token belongs to another session.
 #[test]
 fn a_stale_renewal_token_does_not_put_renewals_into_the_state_token() {
@@ -138,7 +138,7 @@ fn a_rolling_deploy_signs_no_user_out_and_old_servers_overwrite_nothing_newer() 
         client.visit(&old, now, |session| assert_eq!(session.get().unwrap().id, 1815));
         assert_eq!(
             client, before,
-            "round {round}: the old server overwrites nothing of the new one"
+            "round {round}: the old server overwrites no token of the new server"
         );
     }
     client.visit(&new, now, |session| session.update(|account| account.visits += 1).unwrap());
@@ -150,13 +150,13 @@ fn a_rolling_deploy_signs_no_user_out_and_old_servers_overwrite_nothing_newer() 
         client.visit(&new, now, |session| assert_eq!(session.get().unwrap().visits, 1));
     }
 
-    // With one ring everywhere, only the schema differs.
+    // If both servers have the same ring, only the schema differs.
     let same_ring = sessions(&[&new_key, &old_key]);
     let before = client.clone();
     assert!(client.visit(&same_ring, now, |session| session.get().is_none()));
     assert_eq!(client, before);
 
-    // The new server reads a change by the old one.
+    // The new server reads a change that the old server made.
     let mut client = Client::browser().signed_in(&old, T0, ada());
     client.visit(&new, T0, |session| assert!(session.get().is_some()));
     client.visit(&old, T0, |session| session.update(|account| account.id = 7).unwrap());
@@ -284,7 +284,7 @@ fn overlapping_requests_around_the_idle_timeout_keep_the_session() {
     assert!(client.send(&sessions, T0 + secs(1801)).get().is_some());
 }
 
-/// The renewal token has expired by then, and no other token records the last activity.
+/// At this time, the renewal token has expired, and no other token records the last activity.
 #[test]
 fn overlapping_requests_around_the_idle_timeout_keep_a_renewed_session() {
     let sessions = sessions(&[&key_text()]);
@@ -297,7 +297,7 @@ fn overlapping_requests_around_the_idle_timeout_keep_a_renewed_session() {
         client.receive(&in_time);
         client.receive(&too_late);
         assert!(client.send(&sessions, T0 + secs(2401)).get().is_some());
-        // A minute after the timeout, both tokens are cleared.
+        // A minute after the timeout, both tokens are deleted.
         let over = client.send(&sessions, T0 + secs(2399 + 1800 + 60));
         assert!(over.get().is_none());
         client.receive(&over);
@@ -305,8 +305,8 @@ fn overlapping_requests_around_the_idle_timeout_keep_a_renewed_session() {
     }
 }
 
-/// Otherwise no server could judge the renewal token once its key has retired, and none could
-/// record activity in its place.
+/// Otherwise, after the old key has retired, no server could open the renewal token, and no server
+/// could record activity in it.
 #[test]
 fn a_change_also_replaces_a_renewal_token_under_an_old_key() {
     let (old, new) = (key_text(), key_text());
@@ -319,7 +319,7 @@ fn a_change_also_replaces_a_renewal_token_under_an_old_key() {
         let session = client.send(&after, T0 + secs(1500));
         session.update(|account| account.id += 1).unwrap();
         assert_eq!(effect(&client.receive(&session)), "+state +renewal");
-        // The old key has retired. The last activity counts, not the time of the change.
+        // The old key has retired. The idle timeout counts from the last activity.
         for at in [2100, 3500, 5000] {
             client.visit(&after, T0 + secs(at), |session| {
                 assert_eq!(session.get().expect("it was active").id, 1816, "{at}");

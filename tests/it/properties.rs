@@ -56,8 +56,8 @@ prop_compose! {
     }
 }
 
-/// Purposes of the specification's sections 3 and 9: visible characters, or a purpose and more
-/// bytes joined by a zero byte.
+/// Purposes as in sections 3 and 9 of the specification: visible characters, or a purpose, a zero
+/// byte and more bytes.
 fn purpose() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         "[!-~]{1,12}".prop_map(String::into_bytes),
@@ -85,7 +85,7 @@ proptest! {
         prop_assert_eq!(&sealer.open_at(&token, T0).unwrap().payload, &value);
         let signer = Signer::<Readable>::new(&ring, secs(60));
         let value = Readable(value);
-        // As JSON, the value may be too long for a token.
+        // In JSON, the value may be too long for a token.
         if let Ok(token) = signer.sign_at(&value, T0) {
             prop_assert_eq!(signer.verify_at(&token, T0).unwrap().payload, value);
         }

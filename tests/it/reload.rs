@@ -47,7 +47,7 @@ fn follow(path: &Path) -> (RingHandle, Reloader<RingFile>) {
     Reloader::new(RingFile::new(path)).unwrap()
 }
 
-/// Checks twice if needed: a change is used once two checks have read the same text.
+/// Checks once or twice, because a change is used only when two checks have read the same text.
 fn settle(reloader: &mut Reloader<RingFile>) -> Reload {
     match reloader.check(T0) {
         Reload::Unsettled => reloader.check(T0),
@@ -90,7 +90,7 @@ fn every_way_of_replacing_a_ring_file_is_noticed() {
     let path = folder.file("ring");
     let keys: Vec<String> = (0..4).map(|_| key_text()).collect();
 
-    // As in Kubernetes: the file is a link to a link, which is replaced.
+    // As in Kubernetes, the file is a link to a second link, and the second link is replaced.
     fs::create_dir(folder.file("v1")).unwrap();
     fs::create_dir(folder.file("v2")).unwrap();
     fs::write(folder.file("v1/ring"), &keys[0]).unwrap();
@@ -107,7 +107,7 @@ fn every_way_of_replacing_a_ring_file_is_noticed() {
 
     write_atomically(&path, &keys[2]);
     assert_eq!(settle(&mut reloader), Reload::Replaced);
-    fs::write(&path, &keys[3]).unwrap(); // in place
+    fs::write(&path, &keys[3]).unwrap(); // overwrites the file itself
     assert_eq!(settle(&mut reloader), Reload::Replaced);
     assert_eq!(ids(&handle), [id(&keys[3])]);
 
@@ -187,7 +187,7 @@ fn a_partly_written_ring_file_is_not_used() {
     fs::write(&path, &keys[0]).unwrap();
     let (handle, mut reloader) = follow(&path);
     let whole = keys.join("\n");
-    // A text that is cut after a line is a valid ring, but an incomplete one.
+    // If a text is cut after a line, it is a valid ring, but an incomplete one.
     for end in [0, 30, keys[0].len() + 1 + 64, whole.len()] {
         fs::write(&path, &whole[..end]).unwrap();
         assert_eq!(reloader.check(T0), Reload::Unsettled);
@@ -213,7 +213,7 @@ fn a_ring_that_was_loaded_stays_when_the_clock_jumps() {
     }
     assert_eq!(ids(&handle), [id(&a)]);
     assert_eq!(reloader.check(december), Reload::Replaced);
-    // The clock is set back: the ring in use stays.
+    // If the clock is set back, the ring in use stays.
     assert_eq!(reloader.check(november), Reload::Unchanged);
     assert_eq!(ids(&handle), [id(&b)]);
 }
@@ -313,7 +313,7 @@ fn a_world_readable_ring_file_is_used_with_a_warning() {
         bulla_conformance::logged(tracing::Level::WARN, || follow(&path));
     assert_eq!(log.lines().count(), 1, "{log}");
     assert!(log.contains("WARN") && log.contains("mode 644") && log.contains("chmod 600"), "{log}");
-    // The warning is repeated only if the mode was correct in between.
+    // The warning is logged again only if the mode was correct in between.
     for (mode, lines) in [(0o644, 0), (0o640, 0), (0o644, 1), (0o600, 0), (0o604, 1), (0o601, 0)] {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         let (_, log) = bulla_conformance::logged(tracing::Level::WARN, || reloader.check(T0));

@@ -11,7 +11,7 @@ use crate::support::{
     Account, Client, RENEWAL, STATE, T0, ada, alan, effect, key_text, ring, secs,
 };
 
-/// Sessions whose check returns what the test sets, with a count of its calls.
+/// Sessions whose check returns the result that the test sets. Counts the calls of the check.
 struct World {
     sessions: Sessions<Account>,
     validity: Arc<Mutex<Validity>>,
@@ -50,7 +50,8 @@ impl World {
         self.calls.swap(0, Ordering::Relaxed)
     }
 
-    /// A request as an adapter makes it. Returns its effect on the client's tokens.
+    /// Handles a request as an adapter does. Returns the effect of the response on the client's
+    /// tokens.
     fn visit(
         &self,
         client: &mut Client,
@@ -74,10 +75,10 @@ fn the_check_runs_once_per_session_every_five_minutes() {
         let world = World::new();
         let mut client = client.signed_in(&world.sessions, T0, ada());
         let steps = [
-            (299, 0, "+renewal"), // the sign-in counts as a check
-            (300, 1, "+renewal"), // the check is recorded, although no activity is due
+            (299, 0, "+renewal"), // no check, because the sign-in counts as one
+            (300, 1, "+renewal"), // the renewal token records the check
             (320, 0, ""),
-            (599, 0, "+renewal"), // activity; the time of the check is kept
+            (599, 0, "+renewal"), // records activity and keeps the time of the check
             (600, 1, "+renewal"),
             (2_000, 1, "+renewal"),
         ];

@@ -1,4 +1,4 @@
-//! Revocations: sessions that end before their deadline.
+//! Revocations, which end sessions before their deadline.
 
 use bulla::revocation::{Exception, Revocation, Subject};
 use bulla::session::{Refusal, SessionId, Status};
@@ -8,7 +8,7 @@ use crate::support::{Account, Client, ENDS_ADA, T0, ada, alan, key_text, ring, s
 
 const ABSOLUTE: u64 = 43_200;
 
-/// A server with a list of revocations, and a clock that the test sets.
+/// A server with a revocation list and with a clock that the test sets.
 struct World {
     revocations: Revocations,
     sessions: Sessions<Account>,
@@ -62,7 +62,7 @@ fn signing_out_also_ends_stolen_copies() {
         world.visit(&mut client, |session| session.end().unwrap());
         assert!(!world.alive(&copy));
         assert_eq!(copy.send_now(&world.sessions).status(), Status::Refused(Refusal::Revoked));
-        assert!(world.alive(&other), "another session of the same user");
+        assert!(world.alive(&other), "another session of the same user stays valid");
     }
 }
 
@@ -112,8 +112,8 @@ fn each_revocation_ends_exactly_the_sessions_that_it_names() {
         let clients = [ada(), ada(), alan()].map(|a| world.signed_in(Client::browser(), a));
         revoke(&world, &clients[0]);
         assert_eq!(clients.clone().map(|client| world.alive(&client)), *expected, "{what}");
-        // A user who signs in afterwards, even in the same second, is not revoked, unless the
-        // revocation is of the key.
+        // If a user signs in afterwards, even in the same second, the new session is not revoked,
+        // except by the revocation of a key.
         let again = clients.map(|client| world.signed_in(client, ada()));
         let revoked = *what == "a key";
         assert_eq!(again.map(|client| world.alive(&client)), [!revoked; 3], "{what}");
@@ -136,7 +136,7 @@ fn ending_the_others_keeps_this_session_and_its_timeouts() {
         let after = here.send_now(&world.sessions).info().unwrap();
         assert_ne!(after.id, before.id);
         assert_eq!(after.expires_at, before.expires_at, "the deadline stays");
-        assert_eq!(after.reauthenticated_at, before.reauthenticated_at, "it gets no fresher");
+        assert_eq!(after.reauthenticated_at, before.reauthenticated_at, "no fresher than before");
 
         world.at(1200);
         world.visit(&mut here, |session| session.end_others().unwrap());
@@ -170,7 +170,7 @@ fn two_revocations_in_one_second_both_take_effect() {
 fn a_session_that_starts_after_revoke_all_can_be_ended_at_once() {
     for revoke in ENDS_ADA {
         let world = World::new();
-        // Another user's sign-ins are refused for good. This does not affect Ada.
+        // The sign-ins of another user are refused forever. This does not affect Ada.
         let (subject, never) = (Subject::of("bank.example/session", "1912"), UnixTime::MAX);
         world.revocations.add(Revocation::Subject {
             subject,
@@ -419,7 +419,7 @@ fn a_list_prunes_itself_while_revocations_are_added() {
     assert!(longest < 3_000 + 1_100, "{longest}");
 }
 
-/// Sessions with the list of `world`, another key and another policy.
+/// Sessions that share the list of `world`, but have another key and another policy.
 fn sharing_the_list(world: &World, key: &str, policy: Policy) -> Sessions<Account> {
     Sessions::builder(ring(&[key]), policy)
         .revocations(&world.revocations)
@@ -457,7 +457,8 @@ fn ending_the_others_repeatedly_does_not_block_sign_ins() {
     assert!(world.alive(&world.signed_in(Client::browser(), ada())));
 }
 
-/// If this session was revoked elsewhere, it still ends when the server learns of it.
+/// If another server has revoked this session, the session still ends when this server learns of
+/// the revocation.
 #[test]
 fn ending_the_others_works_on_a_server_that_is_cut_off() {
     let world = World::new();
@@ -529,7 +530,8 @@ fn sessions_of_a_revoked_key_stay_revoked_after_the_key_is_dropped() {
     }
 }
 
-/// This server lacks the key of the renewal token. Other servers have it and accept the session.
+/// This server does not have the key of the renewal token. Other servers have the key and accept
+/// the session.
 #[test]
 fn a_server_can_end_a_session_that_it_cannot_judge() {
     let (key, later) = (key_text(), format!("{} primary-from=2026-12-01T12:10:00Z", key_text()));

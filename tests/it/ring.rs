@@ -99,11 +99,11 @@ fn a_ring_error_names_the_line_and_never_its_content() {
         ),
         (
             format!("\n\n{other_id}"),
-            "line 3 of the key ring: the id at the end is not this key's: was the text cut or mistyped?",
+            "line 3 of the key ring: the id at the end does not match the key; was the text cut or mistyped?",
         ),
         (
             low.to_owned(),
-            "line 1 of the key ring: the id at the end is not this key's: was the text cut or mistyped?",
+            "line 1 of the key ring: the id at the end does not match the key; was the text cut or mistyped?",
         ),
         (
             format!("{a}\n{a}"),

@@ -1,4 +1,4 @@
-//! Rocket 0.5.
+//! Tests of the adapter for Rocket 0.5.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -205,7 +205,7 @@ fn socket(session: Session<Account>) -> Result<Socket, SessionError> {
     })
 }
 
-/// The application with the fairing, and one without it.
+/// An application with the fairing, and an application without it.
 struct Apps {
     with: Client,
     without: Client,
@@ -263,7 +263,7 @@ fn failing_guest(session: Session<Account>) -> Result<Status, SessionError> {
     Ok(Status::ServiceUnavailable)
 }
 
-/// The route's own response fails here, not that of a guard before it.
+/// The response of the route itself fails here, not the response of a guard before the route.
 #[test]
 fn a_route_for_guests_that_fails_changes_nothing() {
     let ring = bulla::KeyRing::generate().unwrap();

@@ -43,7 +43,7 @@ impl From<V2> for V5 {
     }
 }
 
-/// Written by hand, like the output of the derive.
+/// The same code as the derive macro writes.
 impl Payload for V6 {
     const PURPOSE: &'static str = "bank.example/session";
     const VERSION: u32 = 6;
@@ -106,8 +106,8 @@ fn a_schema_change_without_a_new_version_is_refused_if_it_does_not_decode() {
     }
 }
 
-/// The derive does not see the types of fields, so the serializer refuses this. Otherwise a name
-/// that a user chose could be read as a right.
+/// The derive macro cannot see inside the types of fields, so the serializer refuses such a field.
+/// Otherwise a name that a user chose could be read as a right.
 #[test]
 fn sealing_refuses_a_field_that_serde_would_leave_out() {
     #[derive(Serialize, Deserialize)]

@@ -76,7 +76,7 @@ fn forged(mut client: Client) -> Client {
 
 type Action = fn(&Session<Account>) -> Result<(), SessionError>;
 
-/// The name and the client of a case, the name and the action of the handler, the action's
+/// One case: the name of the client, the client, the name of the handler's action, the action, its
 /// result, and the effect of the response on the client's tokens.
 type Row<'a> = (&'a str, &'a Client, &'a str, Action, Result<(), SessionError>, &'a str);
 
@@ -162,7 +162,7 @@ fn each_action_on_each_kind_of_session_changes_exactly_the_listed_tokens() {
         client.kept.insert(RENEWAL.into(), other.kept[STATE].clone());
         client
     };
-    // Two requests overlapped, to servers with different primary keys.
+    // Two overlapping requests went to servers with different primary keys.
     let overlapping = |changes_at: &Sessions<Account>, looks_at: &Sessions<Account>| {
         let mut client = browser().signed_in(&world.earlier(), ago(200), ada());
         let (changing, looking) =
@@ -275,7 +275,7 @@ fn activity_extends_the_idle_timeout_and_inactivity_ends_the_session() {
             let mut expired = client.clone();
             let over = now + secs(IDLE + late);
             assert!(!expired.visit(&world.sessions, over, |session| session.get().is_some()));
-            assert_eq!(!expired.kept.is_empty(), kept, "cleared a minute after the timeout");
+            assert_eq!(!expired.kept.is_empty(), kept, "deleted a minute after the timeout");
         }
     }
 }
@@ -592,7 +592,8 @@ fn a_failed_renewal_is_reported_and_the_response_still_has_vary() {
     }
 }
 
-/// Browsers drop the cookie there, and only the missing session shows it.
+/// Over plain HTTP, browsers drop a `Secure` cookie without an error. The developer only sees that
+/// there is no session.
 #[cfg(all(feature = "tracing", debug_assertions))]
 #[test]
 fn a_debug_build_hints_once_that_a_secure_cookie_needs_https() {
@@ -620,7 +621,8 @@ fn a_debug_build_hints_once_that_a_secure_cookie_needs_https() {
     }
 }
 
-/// A changed configuration may allow a shorter cookie than when the state was set.
+/// A renewal token contains a copy of the state if the key has changed. The copy may not fit, for
+/// example because the configuration now allows only one cookie.
 #[test]
 fn a_copy_that_does_not_fit_is_omitted_and_activity_is_still_recorded() {
     let (old, new) = (key_text(), key_text());
@@ -629,7 +631,7 @@ fn a_copy_that_does_not_fit_is_omitted_and_activity_is_still_recorded() {
     };
     let before = build(&[&old], Cookie::default().split());
     let after = build(&[&new, &old], Cookie::default());
-    // From a state whose copy fits to one that takes two cookies.
+    // The states: from one whose copy fits, to one that needs two cookies.
     let mut left_out = 0;
     for len in (2800..3000).step_by(8) {
         let state = Account { id: 1, name: "x".repeat(len) };

@@ -1,4 +1,4 @@
-//! A client that keeps cookies or headers, and other helpers of the tests.
+//! A client that stores cookies or headers, and other helpers of the tests.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub(crate) fn ring(lines: &[&str]) -> KeyRing {
     lines.join("\n").parse().unwrap()
 }
 
-/// A client: the cookies or headers that it keeps, and which of the two it uses.
+/// A client with its stored tokens. It uses either cookies or headers.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Client {
     pub(crate) kept: BTreeMap<String, String>,
@@ -73,7 +73,7 @@ impl Client {
         sessions.load_at(now, |name| headers.get(name).map(|value| value.as_bytes()))
     }
 
-    /// The session of a request, at the time of the sessions' own clock.
+    /// The session of a request, at the time of the clock of `sessions`.
     pub(crate) fn send_now<T: Payload>(&self, sessions: &Sessions<T>) -> Session<T> {
         let headers = self.headers();
         sessions.load(|name| headers.get(name).map(|value| value.as_bytes()))
@@ -97,7 +97,7 @@ impl Client {
         headers
     }
 
-    /// Sends the session's response, and stores its tokens.
+    /// Commits the session, and stores the tokens of the response in the client.
     pub(crate) fn receive<T: Payload>(&mut self, session: &Session<T>) -> Vec<Line> {
         let lines: Vec<Line> = session.commit().into_iter().collect();
         for line in &lines {
@@ -106,7 +106,7 @@ impl Client {
         lines
     }
 
-    /// Stores or deletes a token as a line of a response says.
+    /// Stores or deletes a token, as a header line of a response says.
     pub(crate) fn take(&mut self, line: &Line) {
         if line.name == "set-cookie" {
             assert_eq!(line.rule, Rule::Append);
@@ -123,7 +123,7 @@ impl Client {
         }
     }
 
-    /// One request and its response.
+    /// Sends one request and receives its response.
     pub(crate) fn visit<T: Payload, R>(
         &mut self,
         sessions: &Sessions<T>,

@@ -1,10 +1,11 @@
-//! The shape of the source: which folder uses which, and which file names what.
+//! Rules of the source code: which folder may use which folder, and which file may use which names.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// From the bottom up (ARCHITECTURE.md). A folder uses only folders of earlier lines.
+/// The folders of `src/`, from the bottom up (ARCHITECTURE.md). A folder uses only folders of
+/// earlier lines.
 const FOLDERS: &[&[&str]] = &[
     &["time", "primitives"],
     &["keys"],
@@ -37,8 +38,8 @@ impl Source {
         self.module.split("::").next().unwrap()
     }
 
-    /// The paths that the file uses: what follows `crate::`, up to the first name that is
-    /// not a module.
+    /// The paths of the modules that the file uses: each path after `crate::`, up to the first name
+    /// that is not a module.
     fn uses(&self) -> impl Iterator<Item = String> {
         self.code.split("crate::").skip(1).map(|path| {
             let end = path.find(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
@@ -49,7 +50,7 @@ impl Source {
     }
 }
 
-/// Every file but `lib.rs` and the unit tests in `src/tests/`.
+/// Every file except `lib.rs` and the unit tests in `src/tests/`.
 fn files() -> Vec<Source> {
     let mut found = Vec::new();
     for entry in fs::read_dir(source()).unwrap() {
@@ -72,7 +73,7 @@ fn files() -> Vec<Source> {
 
 fn rank(folder: &str) -> usize {
     FOLDERS.iter().position(|folders| folders.contains(&folder)).unwrap_or_else(|| {
-        panic!("src/{folder} has no place: put it into FOLDERS here and into ARCHITECTURE.md")
+        panic!("add src/{folder} to FOLDERS in this file and to ARCHITECTURE.md")
     })
 }
 
@@ -102,7 +103,7 @@ fn no_files_of_a_folder_use_each_other_in_a_circle() {
         let used = file.uses().filter(|used| *used != file.module);
         uses.insert(&file.module, used.collect());
     }
-    // Takes away what uses nothing that is left, until nothing is.
+    // Removes a file that uses no remaining file, until no file remains.
     while !uses.is_empty() {
         let free = uses.iter().find(|(_, used)| used.iter().all(|u| !uses.contains_key(&**u)));
         let Some((free, _)) = free else {
@@ -168,7 +169,7 @@ fn only_adapters_know_frameworks_and_they_use_the_public_api_only() {
     }
 }
 
-/// `clippy` runs with warnings denied. Files that read no client's bytes are excepted.
+/// CI runs `clippy` with warnings denied. Only files that read no client's bytes may allow a lint.
 #[test]
 fn the_library_denies_what_could_panic() {
     let lints = [
@@ -197,7 +198,7 @@ fn the_library_denies_what_could_panic() {
     }
 }
 
-/// A block under `<!-- path -->` is shown as it stands in that file.
+/// A block under `<!-- path -->` must be in the file `path` with the same text.
 #[test]
 fn the_documents_show_lines_of_programs_that_compile() {
     let root = source().join("..");
@@ -225,7 +226,7 @@ fn every_test_that_the_documents_name_exists() {
         let mut named = 0;
         for (module, test) in text.split('`').filter_map(|word| word.split_once("::")) {
             if module.contains(|c: char| c.is_uppercase() || c.is_whitespace()) || test.is_empty() {
-                continue; // a type's method, or a module as a whole
+                continue; // a method of a type, or a whole module
             }
             let place = match module {
                 "conformance" => root.join("crates/bulla-conformance/src/behaviours"),

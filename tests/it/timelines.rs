@@ -1,4 +1,4 @@
-//! Sessions over random timelines, compared with simpler models.
+//! Sessions on random timelines, compared with simpler models.
 
 use std::time::Duration;
 
@@ -136,7 +136,7 @@ proptest! {
             let absolute = model.as_ref().map(|model| model.started_at + secs(absolute));
             let just_over = |end: UnixTime| now >= end && now < end + CLOCK_SKEW;
             if looked && over.is_some_and(|end| ![Some(end), absolute].into_iter().flatten().any(just_over)) {
-                prop_assert!(client.kept.is_empty(), "cleared a minute after the end");
+                prop_assert!(client.kept.is_empty(), "deleted a minute after the end");
                 model = None;
             }
         }
@@ -147,16 +147,17 @@ const IDLE: u64 = 1_800;
 /// The touch threshold: activity is recorded if the last record is this old.
 const TOUCH: u64 = 90;
 const SKEW: u64 = CLOCK_SKEW.as_secs();
-/// The longest time between two visits that is within the idle timeout by every clock.
+/// The longest time between two visits that is within the idle timeout by the clock of every
+/// server.
 const WAIT: Duration = Duration::from_secs(IDLE - TOUCH - SKEW - 1);
 
-/// An event, `after` seconds after the one before.
+/// An event that happens `after` seconds after the event before it.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     /// A request to one of two servers.
     Visit { after: u64, server: usize, changes: bool },
-    /// The operator adds a key, `spread` seconds before it is primary. Each server gets it `late`
-    /// seconds later, but at least the skew before it is primary.
+    /// The operator adds a key that becomes primary after `spread` seconds. Each server gets the
+    /// key `late` seconds later, but at least the skew before the key becomes primary.
     Publish { after: u64, spread: u64, late: [u64; 2] },
 }
 
@@ -172,7 +173,7 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![3 => visit, 1 => publish]
 }
 
-/// A key of the operator's ring, and its dates.
+/// A key of the operator's ring, with its dates.
 #[derive(Clone, Debug)]
 struct Dated {
     text: String,
@@ -180,8 +181,8 @@ struct Dated {
     open_until: Option<UnixTime>,
 }
 
-/// Adds a key as `docs/operations.md` says. The new key is primary after the spread. The one
-/// before opens for another idle timeout and the skew.
+/// Adds a key as `docs/operations.md` says. The new key becomes primary after the spread. After
+/// that, the key before it opens tokens for the idle timeout and the skew.
 fn publish(ring: &mut Vec<Dated>, spread: u64, now: UnixTime) {
     let last = ring.last_mut().expect("a ring has a key");
     let primary_from = (now + secs(spread)).max(last.primary_from + secs(1));
@@ -203,8 +204,8 @@ fn served(ring: &[Dated]) -> Sessions<Account> {
 }
 
 proptest! {
-    /// Each request goes to one of two servers. Their clocks differ by up to the skew. Each gets
-    /// a new ring at another time, but before the new key is primary.
+    /// Each request goes to one of two servers. Their clocks differ by up to the skew. The servers
+    /// get a new ring at different times, but before the new key is primary.
     #[test]
     fn two_servers_with_skewed_clocks_and_late_rings_lose_no_session(
         (_, client) in over_both(),
@@ -213,7 +214,7 @@ proptest! {
     ) {
         let mut ring =
             vec![Dated { text: key_text(), primary_from: UnixTime::EPOCH, open_until: None }];
-        // The rings of each server, and from when it has each.
+        // The rings of each server, with the time from which the server has each ring.
         let first = served(&ring);
         let mut rings = [0, 1].map(|_| vec![(T0, first.clone())]);
         let mut client = client.signed_in(&rings[0][0].1, T0 + secs(ahead[0]), ada());
@@ -221,7 +222,7 @@ proptest! {
         for event in events {
             match event {
                 Event::Publish { after, spread, late } => {
-                    // Time advances no further than the next visit may wait.
+                    // Time does not advance beyond the latest time of the next visit.
                     now = (now + secs(after)).min(seen + WAIT);
                     publish(&mut ring, spread, now);
                     let ring = served(&ring);
@@ -232,7 +233,7 @@ proptest! {
                 Event::Visit { after, server, changes } => {
                     now = now.max(seen + secs(after));
                     seen = now;
-                    // The newest ring that has arrived, as with serial numbers.
+                    // The server uses the newest ring that has arrived.
                     let has = rings[server].iter().rev().find(|(from, _)| *from <= now);
                     let (_, sessions) = has.expect("each server has the first ring");
                     let session = client.send(sessions, now + secs(ahead[server]));
@@ -248,7 +249,7 @@ proptest! {
     }
 }
 
-/// The model relies on this.
+/// The model uses this value of the touch threshold.
 #[test]
 fn the_touch_threshold_of_the_model_equals_that_of_the_policy() {
     let policy = Policy::new(secs(IDLE), secs(30 * 86_400));

@@ -32,7 +32,7 @@ impl<'a> View<'a> for AccountView<'a> {
     type Of = Account;
 }
 
-/// A `Sealer` and a `Signer`, so that a test can cover both modes.
+/// A `Sealer` and a `Signer`, so that one test covers both modes.
 struct Both {
     sealer: Sealer<Account>,
     signer: Signer<Account>,
@@ -281,12 +281,12 @@ fn a_key_opens_its_own_tokens_and_no_others() {
     let both = Both::new(&ring(&[&b, &a]), 900);
     let new = Both::new(&ring(&[&b]), 900);
     for token in old.make(T0) {
-        assert!(both.read(&token, T0).is_ok(), "adding a key invalidates no token");
+        assert!(both.read(&token, T0).is_ok(), "tokens still open after a key was added");
         let error = new.read(&token, T0).unwrap_err();
-        assert!(matches!(error, OpenError::UnknownKey(_)), "dropping it invalidates its tokens");
+        assert!(matches!(error, OpenError::UnknownKey(_)), "the key was removed");
     }
     for token in both.make(T0) {
-        assert!(new.read(&token, T0).is_ok(), "the first of undated keys is primary");
+        assert!(new.read(&token, T0).is_ok(), "the first of two keys without dates is primary");
     }
 }
 

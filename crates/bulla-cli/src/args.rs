@@ -95,8 +95,8 @@ pub(crate) enum RingCommand {
         /// When the new key becomes primary. Default: right after the spread.
         #[arg(long, value_name = "INSTANT")]
         at: Option<UnixTime>,
-        /// The longest time that anything lives under a key: for sessions the idle timeout, for
-        /// other tokens their lifetime.
+        /// The longest time that a token under one key is used. For sessions this is the idle
+        /// timeout, for other tokens their lifetime.
         #[arg(long, value_name = "DURATION", value_parser = values::span)]
         longest: Duration,
         #[command(flatten)]
@@ -126,8 +126,8 @@ pub(crate) enum RingCommand {
         /// Retire the key at this time.
         #[arg(long, value_name = "INSTANT")]
         at: Option<UnixTime>,
-        /// Retire the key when its last token has expired, which is this long after the next key
-        /// becomes primary.
+        /// The longest time that a token under this key is used. The key retires this long, plus
+        /// the skew, after the next key becomes primary.
         #[arg(long, value_name = "DURATION", value_parser = values::span, conflicts_with = "at")]
         longest: Option<Duration>,
         #[command(flatten)]
@@ -135,7 +135,7 @@ pub(crate) enum RingCommand {
         #[command(flatten)]
         edit: Edit,
     },
-    /// Remove a key from the ring. Servers that have the changed ring do not open its tokens.
+    /// Remove a key from the ring. Servers with the new ring do not open tokens under this key.
     #[command(after_help = examples::REVOKE)]
     Revoke {
         /// The key id.
@@ -150,7 +150,7 @@ pub(crate) enum RingCommand {
         /// The id of the leaked key.
         #[arg(value_parser = values::key_id)]
         id: KeyId,
-        /// When the key may have leaked, at the earliest.
+        /// The earliest time at which the key may have leaked.
         #[arg(long, value_name = "INSTANT")]
         since: Option<UnixTime>,
         #[command(flatten)]
@@ -163,8 +163,8 @@ pub(crate) enum RingCommand {
         #[command(flatten)]
         edit: Edit,
     },
-    /// Check that no session and no token is lost when the servers follow the schedule. The exit
-    /// status is 1 if one would be.
+    /// Check that no session and no other token is lost while the servers follow the schedule. If
+    /// the check fails, the exit status is 1.
     #[command(after_help = examples::CHECK)]
     Check {
         /// How long it takes until every server has a new ring: at least one reload interval.
@@ -176,7 +176,8 @@ pub(crate) enum RingCommand {
             value_parser = values::span
         )]
         spread: Duration,
-        /// The longest time that anything lives under a key.
+        /// The longest time that a token under one key is used. For sessions this is the idle
+        /// timeout, for other tokens their lifetime.
         #[arg(long, value_name = "DURATION", value_parser = values::span)]
         longest: Duration,
         #[command(flatten)]
@@ -190,7 +191,7 @@ pub(crate) enum RingCommand {
 
 #[derive(Subcommand)]
 pub(crate) enum RevokeCommand {
-    /// Show the revocations. Those that the list drops first come first.
+    /// Show the revocations, in the order in which the list will drop them.
     List {
         #[command(flatten)]
         place: RevocationPlace,
@@ -214,8 +215,8 @@ pub(crate) enum RevokeCommand {
         #[command(flatten)]
         revoke: Revoke,
     },
-    /// Refuse the tokens under one key that were issued before a given time. `bulla ring revoke`
-    /// refuses all of them.
+    /// Refuse the tokens under one key that were issued before a given time. To refuse all tokens
+    /// under the key, use `bulla ring revoke`.
     Key {
         /// The key id.
         #[arg(value_parser = values::key_id)]

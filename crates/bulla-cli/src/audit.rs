@@ -8,7 +8,7 @@ use crate::reply::{Answer, Failure, Reply};
 
 pub(crate) fn run(args: &Audit) -> Result<Reply, Failure> {
     if args.idle.is_zero() || args.absolute.is_zero() {
-        return Err("a timeout is at least 1 second".into());
+        return Err("a timeout must be at least 1 second".into());
     }
     let policy = Policy::new(args.idle, args.absolute);
     let ring = Place::of(&args.place)?.ring()?;

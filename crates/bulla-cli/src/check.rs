@@ -1,4 +1,4 @@
-//! `bulla ring check`: whether a schedule loses no token.
+//! `bulla ring check`: checks that no token is lost while the servers follow a schedule.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,10 +10,11 @@ use crate::edit::Kept;
 use crate::timeline::{Sealing, gaps, primary_at, sealing};
 use crate::values::shown;
 
-/// The age of a primary key that is worth a note. A monthly rotation stays below it.
+/// If a primary key is older than this, the check prints a note. If keys are rotated every month,
+/// they do not reach this age.
 const LONG: Duration = Duration::from_secs(40 * 24 * 60 * 60);
 
-/// The properties of the fleet and its tokens that the check assumes.
+/// What the check assumes about the fleet (all servers with the same ring) and about its tokens.
 #[derive(Clone, Copy)]
 pub(crate) struct Policy {
     pub(crate) spread: Duration,
@@ -78,7 +79,8 @@ fn always_sealing(keys: &[KeyLine], now: UnixTime) -> Row {
     };
     let until = gap.until.map_or_else(|| "on".to_owned(), |until| format!("until {until}"));
     fail(format!(
-        "the ring has no primary key from {} {until}: publish or promote one before",
+        "the ring has no primary key from {} {until}; publish or promote a key that is \
+         primary then",
         gap.from
     ))
 }
@@ -99,14 +101,14 @@ fn published_in_time(key: &KeyLine, policy: Policy, now: UnixTime) -> Option<Row
     let (id, from) = (key.id, key.primary_from);
     let is_first = from == UnixTime::EPOCH && key.published.is_none_or(|at| at <= now);
     if is_first {
-        return None; // no server needs to wait for the first key of a ring
+        return None; // servers have the first key of a ring as soon as they have the ring
     }
     let Some(published) = key.published else {
         let needed = now + policy.spread + policy.kept.skew;
         return (now < from && from < needed).then(|| {
             note(format!(
-                "{id} becomes primary {from}, and the ring does not say when it was published: \
-                 every server must have it before"
+                "{id} becomes primary {from}, but the ring does not say when {id} was published; \
+                 make sure that every server has the key before then"
             ))
         });
     };
@@ -115,15 +117,16 @@ fn published_in_time(key: &KeyLine, policy: Policy, now: UnixTime) -> Option<Row
     Some(if from >= needed {
         pass(text)
     } else if now >= needed {
-        note(format!("{text}, which was too early; by now every server has it"))
+        note(format!("{text}, which was too early, but every server has the key now"))
     } else {
         fail(format!(
-            "{text}: it must be {needed} or later, because a server may not have it before"
+            "{text}; the earliest safe time is {needed}, because a server may not have the key \
+             before"
         ))
     })
 }
 
-/// Checks that a key retires, and that its last token has expired by then.
+/// Checks that a key retires, and that the last token under the key has expired by that time.
 fn retires_in_time(keys: &[KeyLine], key: &KeyLine, policy: Policy) -> Row {
     let id = key.id;
     let dates = format!("`bulla ring retire {id} --longest DURATION` sets a date");
@@ -140,7 +143,8 @@ fn retires_in_time(keys: &[KeyLine], key: &KeyLine, policy: Policy) -> Row {
                 pass(text)
             } else {
                 fail(format!(
-                    "{text}: it must be {needed} or later, because valid tokens are lost before"
+                    "{text}; the earliest safe time is {needed}, because its tokens are valid \
+                     until then"
                 ))
             }
         }
@@ -170,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schedule_that_loses_tokens_fails_to_the_second() {
+    fn a_schedule_that_is_one_second_too_early_fails() {
         use Verdict::{Fail, Note, Pass};
         let old = |until| key("aaaaaaaa", None, 0, until);
         let new = |from| key("bbbbbbbb", Some(NOW), from, None);

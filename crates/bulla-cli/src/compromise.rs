@@ -22,9 +22,9 @@ pub(crate) fn compromise(
     let before = document.keys();
     let new = Key::generate()?;
     if primary_at(&before, now) == Some(id) {
-        // The new key takes over the dates, so that those of the other keys stay right.
+        // The new key gets the dates of the leaked key, so the other dates stay correct.
         document.exchange(id, &new, now);
-        // On a server whose clock is behind, the ring might have no other primary key.
+        // Without this, a server whose clock is behind might find no primary key.
         let behind = UnixTime::from_secs(now.as_secs().saturating_sub(skew.as_secs()));
         if primary_at(&document.keys(), behind).is_none() {
             document.set_primary_from(new.id(), behind);
@@ -73,15 +73,16 @@ fn meaning(leaked: &KeyLine, before: &[KeyLine], since: Option<UnixTime>, now: U
         "\nTokens that are refused\n  \
            All tokens under {id}: {issued}.\n{forged}\
          \nWho notices, and until when\n  \
-           Users without a token under another key sign in again, once.\n  \
+           Users whose tokens are all under {id} must sign in again, once.\n  \
            Until a server has this ring, it still opens forged tokens, and it treats tokens\n  \
            under the new key as absent, so that users seem signed out there.\n{gone}\
          \nWhat remains\n  \
-           Sessions that were forged with {id} and whose tokens were renewed under another\n  \
-           key since. If the key leaked before the last rotation, revoke the keys after it too.\n\
+           Forged sessions stay valid if their tokens have since been renewed under another\n  \
+           key. If {id} leaked before the last rotation, also revoke the keys that became\n  \
+           primary after it.\n\
          \nNext\n  \
-           1. Copy the ring to every server now. Servers that follow it need no restart.\n  \
-           2. `bulla ring list` shows the keys, `bulla inspect TOKEN` the key of a token.\n  \
+           1. Copy the ring to every server now. Servers that follow the ring need no restart.\n  \
+           2. `bulla ring list` shows the keys. `bulla inspect TOKEN` shows a token's key id.\n  \
            3. Find out how the key leaked, and search the log for sessions that no user started.\n"
     )
 }

@@ -1,6 +1,6 @@
 //! The text of a key ring as an editable document.
 //!
-//! A change keeps everything else as it was: comments, order and line ends.
+//! A change to one key keeps the rest of the text, with its comments, order and line ends.
 
 use bulla::keys::{Key, KeyId, MAX_KEYS, MAX_RING_LEN, RingError, Zeroizing};
 use bulla::{KeyRing, UnixTime};
@@ -23,13 +23,13 @@ struct Line {
     key: Option<KeyLine>,
 }
 
-/// A key and its attributes, as a line has them.
+/// A key and its attributes, as one line of the ring has them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KeyLine {
     pub(crate) id: KeyId,
     pub(crate) primary_from: UnixTime,
     pub(crate) open_until: Option<UnixTime>,
-    /// From the comment that `publish` writes.
+    /// When the key was published, from the comment that `publish` writes.
     pub(crate) published: Option<UnixTime>,
 }
 
@@ -112,16 +112,16 @@ impl Document {
         self.lines.retain(|line| line.key.is_none_or(|key| key.id != id));
     }
 
-    /// The text with the next serial number, after a check that it reads back the same.
+    /// The text with the next serial number. Fails if it does not read back with the same keys.
     pub(crate) fn next(&self) -> Result<Zeroizing<String>, Failure> {
         if self.keys().len() > MAX_KEYS {
             let full = format!("a ring has at most {MAX_KEYS} keys; first run `bulla ring prune`");
             return Err(full.into());
         }
         let next = self.serial.unwrap_or(0).checked_add(1);
-        let next = next.ok_or("the serial number is at its maximum: create a new ring")?;
+        let next = next.ok_or("the serial number is at its maximum; create a new ring")?;
         let at = self.lines.iter().position(|line| serial(&line.text).is_some());
-        // A string that grows leaves a copy of the keys in memory.
+        // The capacity is enough, because a string that grows leaves copies of keys in memory.
         let mut text = Zeroizing::new(String::with_capacity(2 * MAX_RING_LEN));
         if at.is_none() {
             text.push_str(&format!("{SERIAL}{next}{}", self.usual_end()));
@@ -141,7 +141,7 @@ impl Document {
         Ok(text)
     }
 
-    /// The line end of the first line.
+    /// The line end of the first line, which new lines get too.
     fn usual_end(&self) -> String {
         let first = self.lines.first().map(|line| line.end.clone());
         first.filter(|end| !end.is_empty()).unwrap_or_else(|| "\n".to_owned())
@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_and_their_ends_are_the_whole_text() {
+    fn lines_and_their_ends_join_to_the_whole_text() {
         for text in ["", "a", "a\n", "a\r\nb", "a;b;\n;c\r\n\n", "\r", "a\rb\n", ";"] {
             let joined: String = segments(text).flat_map(|(line, end)| [line, end]).collect();
             assert_eq!(joined, text);

@@ -1,4 +1,4 @@
-//! The changes that `bulla ring` makes, on the text of a ring.
+//! The changes that `bulla ring` makes to the text of a ring.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub(crate) struct Change {
     /// One line for each changed key. Empty if there was nothing to do.
     pub(crate) said: String,
     pub(crate) notes: Vec<String>,
-    /// Until when every server must have the change, if that is in the future.
+    /// The time by which every server must have the change, if this time is in the future.
     pub(crate) due: Option<UnixTime>,
 }
 
@@ -27,7 +27,7 @@ impl Change {
     }
 }
 
-/// How long a key opens tokens after it stopped being primary.
+/// How long a key opens tokens after another key has become primary.
 #[derive(Clone, Copy)]
 pub(crate) struct Kept {
     pub(crate) longest: Duration,
@@ -56,7 +56,7 @@ pub(crate) fn publish(
     if primary_from <= now {
         make_room(document, primary_from);
     }
-    // If two keys become primary at the same second, only the first is ever primary.
+    // If two keys become primary in the same second, only the first in the ring is ever primary.
     while document.keys().iter().any(|key| key.primary_from == primary_from) {
         primary_from = primary_from + SECOND;
     }
@@ -88,14 +88,15 @@ fn takes_over(
     now: UnixTime,
 ) -> Result<UnixTime, Failure> {
     let spread = spread.unwrap_or_default();
-    // A spread of zero means: wait for no server.
+    // If the spread is zero, the key does not wait for any server.
     let earliest = if spread.is_zero() { now } else { now + spread + skew };
     match at {
         Some(at) if at <= now => {
             Err("--at is in the past; use --spread 0s for a key that is primary at once".into())
         }
         Some(at) if at < earliest => Err(format!(
-            "--at is too early: the servers have the key at {earliest}, after spread and skew"
+            "--at is too early, because not all servers have the key until {earliest}, which is \
+             now + spread + skew"
         )
         .into()),
         Some(at) => Ok(at),
@@ -112,8 +113,8 @@ pub(crate) fn at_once(document: &Document, skew: Duration, now: UnixTime) -> Uni
     past.map_or(before, |past| before.max(past + SECOND)).min(now)
 }
 
-/// Moves other keys that become primary at `at` a second earlier, so that a key added there
-/// is primary.
+/// If other keys become primary at `at`, moves them one second earlier. If several keys become
+/// primary in the same second, the first in the ring is primary, and that may be one of the others.
 pub(crate) fn make_room(document: &mut Document, at: UnixTime) {
     let before = UnixTime::from_secs(at.as_secs().saturating_sub(1));
     for other in document.keys().iter().filter(|other| other.primary_from == at) {
@@ -136,7 +137,8 @@ fn date(
         if demoted < now && primary != Some(key.id) {
             continue;
         }
-        // A key that is replaced at once was primary until now, whatever the schedule says.
+        // If a key is replaced at once, it was primary until now, even if the schedule names an
+        // earlier time.
         let until = kept.from(demoted.max(now));
         match key.open_until {
             None => {
@@ -171,13 +173,12 @@ pub(crate) fn promote(
     }
     if key.primary_from > at {
         change.notes.push(format!(
-            "note: {id} was planned to become primary {}; a server that does not have it \
-             yet treats its tokens as absent",
+            "note: {id} was planned to become primary {}; a server that does not have the key \
+             yet treats tokens under it as absent",
             key.primary_from
         ));
     }
     prolong(document, key, at, now, &mut change);
-    // If two keys become primary at the same second, the one listed first is primary.
     make_room(document, at);
     document.set_open_until(id, None);
     document.set_primary_from(id, at);
@@ -188,7 +189,7 @@ pub(crate) fn promote(
     Ok(change)
 }
 
-/// Notes the keys that another key follows and that never retire.
+/// Adds a note for each key that never retires although another key becomes primary after it.
 pub(crate) fn note_undated(document: &Document, change: &mut Change) {
     let keys = document.keys();
     for key in keys.iter().filter(|key| key.open_until.is_none()) {
@@ -241,8 +242,8 @@ pub(crate) fn retire(
     let until = match (when, sealing(&document.keys(), id)) {
         (Retirement::At(at), _) => *at,
         (Retirement::Kept(kept), Sealing::Until(demoted)) => {
-            // `at_once` dates a key back, for servers whose clocks are behind. The key before
-            // it was primary until the next key was published.
+            // For servers whose clocks are behind, `at_once` gives the next key a primary-from in
+            // the past. This key was primary until the next key was published.
             let keys = document.keys();
             let next = keys.iter().filter(|next| next.primary_from == demoted);
             let published = next.filter_map(|next| next.published).max();
@@ -252,7 +253,7 @@ pub(crate) fn retire(
         (Retirement::Kept(kept), Sealing::Never) => kept.from(now),
         (Retirement::Kept(_), Sealing::ForGood) => {
             return Err(format!(
-                "{id} is the newest key; first add another with `bulla ring publish`"
+                "{id} is the newest key; first add another key with `bulla ring publish`"
             )
             .into());
         }
@@ -275,7 +276,7 @@ pub(crate) fn revoke(document: &mut Document, id: KeyId) -> Result<Change, Failu
     find(document, id)?;
     document.remove(id);
     let mut change = Change::default();
-    change.say(id, "is removed; servers with this ring refuse its tokens");
+    change.say(id, "is removed; servers with this ring refuse tokens under it");
     Ok(change)
 }
 

@@ -15,16 +15,16 @@ Terms:
   key id         8 hexadecimal digits that identify a key; every token names its key id,
                  and it is not secret
   primary key    the key that seals new tokens
-  primary-from   when a key becomes primary; the latest that has passed counts
-  open-until     when a key retires; from then on it opens no tokens
-  purpose        what a token is for; it opens for no other purpose
+  primary-from   when a key becomes primary, in place of the primary key before it
+  open-until     when a key retires; a retired key opens no tokens
+  purpose        what a token is for; a token opens only for its own purpose
 
 INSTANT is a time such as 2026-12-01T00:00:00Z (UTC). DURATION is 90s, 10m, 24h or 30d.
 Exit status: 0 success; 1 a token was refused or a check failed; 2 wrong usage or input.";
 
 pub(crate) const KEY_NEW: &str = "\
 Example:
-  bulla key new >>ring      adds a line to a ring that you edit by hand";
+  bulla key new >>ring      adds a line to a ring that you edit yourself";
 
 pub(crate) const RING: &str = "\
 A key ring file:
@@ -53,20 +53,20 @@ Examples:
   bulla ring publish --at 2026-12-01T03:00:00Z --longest 12h
       primary at 03:00 on 1 December
   bulla ring publish --spread 0s --longest 12h
-      primary at once; servers that do not have the ring yet treat its tokens as absent
+      primary at once; servers that do not have the key yet treat tokens under it as absent
 
 The schedule:
   the new key           primary-from = now + spread + skew
-  the key before it     open-until = that time + longest + skew, unless it has one";
+  the key before it     open-until = that primary-from + longest + skew, unless it is set";
 
 pub(crate) const PROMOTE: &str = "\
 Examples:
   bulla ring promote 04be77d1                              makes a waiting key primary now
   bulla ring promote 04be77d1 --at 2026-12-01T03:00:00Z    changes the planned time
-  bulla ring promote 9f3a12c4                              goes back to the key before
+  bulla ring promote 9f3a12c4                              makes the previous key primary again
 
-The command removes an open-until of the promoted key. If the key becomes primary later than
-planned, the key before it retires later by the same time.";
+The command removes the open-until of the promoted key. If the key becomes primary later than
+planned, the key before it also retires later, by the same amount of time.";
 
 pub(crate) const RETIRE: &str = "\
 Examples:
@@ -92,8 +92,8 @@ Example, after each change or every night:
 
 The check passes if:
   - the ring has a primary key at all times from now on
-  - each key becomes primary at its publication + spread + skew or later
-  - each key but the newest retires at the end of its primary time + longest + skew or later";
+  - each key becomes primary at least spread + skew after it was published
+  - each key except the newest retires at least longest + skew after it was last primary";
 
 pub(crate) const REVOKE_SESSIONS: &str = "\
 Examples:
@@ -102,13 +102,13 @@ Examples:
     --redis redis://127.0.0.1/ --name bank:revocations
   bulla revoke all --file /var/lib/bank/revoked --absolute 12h
 
-The list drops a revocation when every session that it ends would have timed out.";
+The list drops a revocation when every session that the revocation ends would have timed out.";
 
 pub(crate) const AUDIT: &str = "\
 Example:
   bulla audit --ring ring --idle 30m --absolute 12h
 
-The command knows the ring and the timeouts only. To check cookies, revocations and
+The command checks only the ring and the timeouts. To check cookies, revocations and
 revalidation too, print `Sessions::audit` in the application.";
 
 pub(crate) const INSPECT: &str = "\

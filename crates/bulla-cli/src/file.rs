@@ -13,7 +13,7 @@ pub(crate) fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     read_open(&File::open(path)?)
 }
 
-/// Creates a file. Fails if it exists.
+/// Creates a file. Fails if the file exists.
 pub(crate) fn create(path: &Path, text: &str) -> io::Result<()> {
     let folder = folder(path);
     let new = write_beside(&folder, text)?;
@@ -22,8 +22,8 @@ pub(crate) fn create(path: &Path, text: &str) -> io::Result<()> {
     sync(&folder)
 }
 
-/// Replaces the text of a file by the result of `change`, completely or not at all. A lock
-/// makes other commands that change the file wait.
+/// Replaces the text of a file with the text that `change` returns, completely or not at all.
+/// Other commands that change the file wait until this command releases its lock.
 pub(crate) fn replace<R, E: From<io::Error>>(
     path: &Path,
     change: impl FnOnce(&[u8]) -> Result<(Option<Zeroizing<String>>, R), E>,
@@ -73,7 +73,8 @@ fn keep_owner(new: &File, old: &File) -> io::Result<()> {
         return Ok(());
     }
     fchown(new, Some(old.uid()), Some(old.gid())).map_err(|_| {
-        let message = "the file belongs to another user or group, who could not read it afterwards";
+        let message =
+            "the file belongs to another user or group, which could not read the new file";
         io::Error::new(io::ErrorKind::PermissionDenied, message)
     })
 }
@@ -83,7 +84,7 @@ fn keep_owner(_: &File, _: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Rejects anything but a regular file: opening a pipe would block.
+/// Rejects anything that is not a regular file, because opening a pipe would block.
 fn refuse_what_is_no_file(path: &Path) -> io::Result<()> {
     if fs::metadata(path)?.is_file() {
         return Ok(());
@@ -91,15 +92,15 @@ fn refuse_what_is_no_file(path: &Path) -> io::Result<()> {
     Err(io::Error::other("not a regular file"))
 }
 
-/// Reads at most one byte more than a ring may have. The parser rejects that as too long.
+/// Reads at most one byte more than a ring may have. The parser rejects such a text as too long.
 fn read_open(file: &File) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut text = Zeroizing::new(Vec::with_capacity(MAX_RING_LEN + 1));
     file.take(MAX_RING_LEN as u64 + 1).read_to_end(&mut text)?;
     Ok(text)
 }
 
-/// Writes a temporary file with mode 0600. If the command is killed, the file stays; its name
-/// says what it is.
+/// Writes a temporary file with mode 0600. If the command is killed, the file stays, so its name
+/// says which program wrote it.
 fn write_beside(folder: &Path, text: &str) -> io::Result<NamedTempFile> {
     let mut file = tempfile::Builder::new().prefix(".bulla-ring-").tempfile_in(folder)?;
     file.write_all(text.as_bytes())?;
@@ -111,7 +112,7 @@ fn folder(path: &Path) -> PathBuf {
     parent.map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
-/// Makes the new name survive a power failure.
+/// Writes the directory to disk, so that the new file survives a power failure.
 fn sync(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     File::open(folder)?.sync_all()?;

@@ -37,8 +37,8 @@ pub(crate) fn inspect(inspect: &Inspect) -> Result<Reply, Failure> {
         ),
         (Some(_), Carrier::Alone) => reply,
         (Some(_), Carrier::Cookie(_) | Carrier::Bearer) => reply.note(
-            "note: a session also ends at its idle timeout, which counts from when the later \
-             of its two tokens was issued",
+            "note: a session also ends at its idle timeout, which is counted from the newer of \
+             the session's two tokens",
         ),
     })
 }

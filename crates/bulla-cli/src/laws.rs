@@ -1,4 +1,4 @@
-//! Properties of ring changes that hold in any order and at any time.
+//! Laws (properties that must always hold) of changes to a ring, in any order and at any time.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn fails(document: &Document, now: UnixTime) -> bool {
 }
 
 #[test]
-fn a_year_of_months_passes_every_check_on_every_day() {
+fn a_year_of_monthly_rotations_passes_every_check_on_every_day() {
     let mut ring = new();
     for day in 0..365 {
         let now = at(day * DAY);
@@ -44,21 +44,21 @@ fn a_year_of_months_passes_every_check_on_every_day() {
 }
 
 #[test]
-fn publishing_at_once_also_dates_the_key_before() {
+fn publishing_at_once_also_sets_when_the_key_before_retires() {
     let mut ring = new();
     let first = ring.keys()[0].id;
     edit::publish(&mut ring, Some(Duration::ZERO), None, KEPT, at(DAY)).unwrap();
     let [old, new] = ring.keys()[..] else { panic!("two keys") };
     assert_eq!((old.id, old.open_until), (first, Some(KEPT.from(at(DAY)))));
     assert_eq!((primary_at(&ring.keys(), at(DAY)), new.open_until), (Some(new.id), None));
-    // Also where a clock is behind by the skew.
+    // The new key is also primary on a server whose clock is behind by the skew.
     assert_eq!(primary_at(&ring.keys(), at(DAY - 60)), Some(new.id));
 }
 
 #[test]
 fn a_key_replaced_at_once_retires_after_its_last_token_has_expired() {
-    // `publish --spread 0s` dates the new key back by the skew, but the old key was primary until
-    // the new one was published.
+    // `publish --spread 0s` gives the new key a primary-from in the past (now minus the skew). The
+    // old key was still primary until now, so its last tokens are newer than that primary-from.
     let mut ring = new();
     let first = ring.keys()[0].id;
     edit::publish(&mut ring, Some(Duration::ZERO), None, KEPT, at(DAY)).unwrap();
@@ -67,7 +67,7 @@ fn a_key_replaced_at_once_retires_after_its_last_token_has_expired() {
 }
 
 #[test]
-fn the_key_after_a_leak_is_primary_where_a_clock_is_behind() {
+fn the_replacement_of_a_leaked_key_is_primary_on_a_server_whose_clock_is_behind() {
     let leaked = KeyRing::generate().unwrap();
     let text = format!("{} primary-from={}", leaked.expose_text().trim(), at(DAY));
     let mut ring = Document::parse(text.as_bytes()).unwrap();
@@ -79,7 +79,7 @@ fn the_key_after_a_leak_is_primary_where_a_clock_is_behind() {
 }
 
 #[test]
-fn a_key_promoted_at_the_time_of_another_is_primary() {
+fn a_key_promoted_in_the_second_of_another_is_primary() {
     let (one, two, three) =
         (KeyRing::generate().unwrap(), KeyRing::generate().unwrap(), KeyRing::generate().unwrap());
     let ids = [&one, &two, &three].map(|ring| ring.primary_at(at(0)).unwrap());
@@ -107,7 +107,7 @@ fn a_key_promoted_at_the_time_of_another_is_primary() {
     assert_eq!(primary_at(&published.keys(), at(DAY)), Some(published.keys()[3].id));
 }
 
-/// The same from one run to the next.
+/// Pseudo-random numbers, which are the same in every run of the test.
 struct Dice(u64);
 
 impl Dice {
@@ -129,7 +129,7 @@ fn the_text_reads_back_and_the_library_agrees_on_the_primary_key() {
             let keys = ring.keys();
             let id = keys[usize::try_from(dice.roll(keys.len() as u64)).unwrap()].id;
             let spread = Some(Duration::from_secs(dice.roll(2) * 600));
-            // What is refused has changed nothing that is kept: a copy by its text.
+            // The text before the change. If the change is rejected, the ring is restored from it.
             let before = ring.next().unwrap();
             let done = match dice.roll(7) {
                 0 | 1 => edit::publish(&mut ring, spread, None, KEPT, now).map(|_| ()),
@@ -163,8 +163,9 @@ fn the_text_reads_back_and_the_library_agrees_on_the_primary_key() {
 }
 
 #[test]
-fn a_key_that_is_primary_elsewhere_keeps_its_line() {
-    // Two regions: this one's key has a primary-from, the other's only opens.
+fn publish_sets_no_end_for_a_key_of_another_region() {
+    // Each of two regions has its own ring, which also contains the key of the other region. The
+    // key of this region has a primary-from. The other key has none, so it only opens tokens here.
     let (other, own) = (KeyRing::generate().unwrap(), KeyRing::generate().unwrap());
     let text = format!(
         "{}{} primary-from=2020-01-01T00:00:00Z\n",
@@ -179,7 +180,7 @@ fn a_key_that_is_primary_elsewhere_keeps_its_line() {
 }
 
 #[test]
-fn a_ring_in_a_variable_stays_on_its_line() {
+fn a_ring_in_an_environment_variable_stays_on_one_line() {
     let key = KeyRing::generate().unwrap();
     let text = format!("# ours;{}", key.expose_text().trim());
     let mut ring = Document::parse(text.as_bytes()).unwrap();

@@ -1,10 +1,12 @@
 //! `bulla`: manage key rings and revocation lists, and inspect tokens.
 //!
-//! `args` and `options` define the command line, `examples` the end of each `--help`.
-//! One file per command group runs it: `ring` (with `edit`, `compromise`, `check`, `list`),
-//! `revoke`, `audit`, `inspect` (with `page`), `token` (seal and open), `manual`.
-//! `place` reads and writes a ring in a file (`file`) or in Redis, `document` changes its
-//! text, `timeline` computes which key is primary when, and `reply` prints.
+//! - `args` and `options` define the command line. `examples` has the end of each `--help`.
+//! - Each group of commands has a file that runs it: `ring` (which uses `edit`, `compromise`,
+//!   `check` and `list`), `revoke`, `audit`, `inspect` (which uses `page`), `token` (seal and
+//!   open) and `manual` (completions and man pages).
+//! - `place` reads and writes a ring, either in a file (with `file`) or in Redis. `document`
+//!   changes the text of a ring. `timeline` computes which key is primary at which time.
+//! - `reply` prints the output and sets the exit status.
 
 mod args;
 mod audit;
@@ -56,7 +58,8 @@ fn main() -> ExitCode {
 
 fn new_key() -> Result<Reply, Failure> {
     let key = bulla::keys::Key::generate()?;
-    // The reply's buffer is wiped; it must not grow, because growing leaves a copy.
+    // The reply's buffer is wiped when it is dropped. It must not grow, because growing leaves an
+    // unwiped copy of the key in memory.
     let mut reply = Reply::new(Answer::Yes, Vec::with_capacity(128));
     reply.out.extend_from_slice(key.expose_text().as_bytes());
     reply.out.push(b'\n');

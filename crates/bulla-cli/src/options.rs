@@ -13,7 +13,7 @@ const KEY_RING: &str = "Key ring";
 #[derive(clap::Args)]
 pub(crate) struct Place {
     /// The file with the key ring [env: BULLA_RING].
-    // `place` reads the variable: clap would report a conflict with --redis.
+    // `place` reads the variable. If clap read it, clap would report a conflict with --redis.
     #[arg(long, help_heading = KEY_RING, value_name = "FILE")]
     pub(crate) ring: Option<PathBuf>,
     /// The Redis that stores the ring, instead of a file.
@@ -22,7 +22,7 @@ pub(crate) struct Place {
     /// The name of the ring in Redis.
     #[arg(long, help_heading = KEY_RING, value_name = "NAME", requires = "redis")]
     pub(crate) name: Option<String>,
-    /// The file with the key ring that wraps the ring in Redis.
+    /// The file with a second key ring, which encrypts the ring in Redis.
     #[arg(long, help_heading = KEY_RING, value_name = "FILE", requires = "redis")]
     pub(crate) wrapped_with: Option<PathBuf>,
 }
@@ -64,10 +64,11 @@ impl Clock {
 pub(crate) struct Revoke {
     #[command(flatten)]
     pub(crate) place: RevocationPlace,
-    /// Revoke only what started or was issued before this time. Default: everything until now.
+    /// Revoke only sessions that started, or tokens that were issued, before this time. Default:
+    /// all until now.
     #[arg(long, value_name = "INSTANT")]
     pub(crate) before: Option<UnixTime>,
-    /// The absolute timeout of the sessions. The list drops the revocation after it.
+    /// The absolute timeout of the sessions. After this time, the list drops the revocation.
     #[arg(long, value_name = "DURATION", value_parser = values::span)]
     pub(crate) absolute: Duration,
     #[command(flatten)]
@@ -78,10 +79,10 @@ pub(crate) struct Revoke {
 #[derive(clap::Args)]
 #[group(required = true, multiple = true)]
 pub(crate) struct RevocationPlace {
-    /// The revocation file that the servers on this machine follow.
+    /// The file with the revocation list that the servers on this machine follow.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["redis", "name"])]
     pub(crate) file: Option<PathBuf>,
-    /// The Redis that the servers follow.
+    /// The Redis with the revocation list that the servers follow.
     #[arg(long, value_name = "URL", requires = "name")]
     pub(crate) redis: Option<String>,
     /// The name of the list in Redis.

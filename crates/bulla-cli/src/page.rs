@@ -8,7 +8,7 @@ use bulla::{KeyRing, OpenError, UnixTime};
 
 use crate::values::shown;
 
-/// Where a token comes from. It is part of the purpose of a session's tokens.
+/// Where a token comes from. For a token of a session, this is part of the purpose.
 #[derive(Clone, Copy)]
 pub(crate) enum Carrier<'a> {
     /// The token does not belong to a session.
@@ -25,7 +25,7 @@ pub(crate) struct Shown {
     pub(crate) opens: Option<bool>,
 }
 
-/// Describes a token. Verifies it if `verifying` has a ring and a purpose.
+/// Describes a token. If `verifying` has a ring and a purpose, also verifies the token.
 pub(crate) fn of_token(
     token: &str,
     visible: Visible,
@@ -92,8 +92,8 @@ impl Page {
         self.text.push_str(&format!("{name:<19}  {value}\n"));
     }
 
-    /// Describes the authenticated token under the first purpose that fits. Returns whether
-    /// it opens.
+    /// Authenticates the token under the first purpose that fits, and describes it. Returns
+    /// whether the token opens.
     fn verified(
         &mut self,
         token: &str,
@@ -231,14 +231,14 @@ fn relative(at: UnixTime, now: UnixTime) -> String {
     }
 }
 
-/// Escapes characters that control a terminal or change the direction of text. An attacker
-/// may have written the text.
+/// Escapes characters that control a terminal or change the direction of text, because an
+/// attacker may have written the text.
 fn harmless(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {
         let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         match c {
-            '\t' | '\n' | '\r' => text.push(' '), // only between values: JSON strings escape them
+            '\t' | '\n' | '\r' => text.push(' '), // never inside JSON strings, which escape them
             c if c.is_control() || turns => text.push_str(&format!("\\u{:04x}", u32::from(c))),
             c => text.push(c),
         }

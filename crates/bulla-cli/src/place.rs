@@ -26,7 +26,7 @@ impl Place {
         Place::if_any(place)?.ok_or_else(|| UNNAMED.into())
     }
 
-    /// The place from the command line, or else from the environment.
+    /// The place that the command line names, or else the environment. `None` if neither does.
     pub(crate) fn if_any(place: &options::Place) -> Result<Option<Place>, Failure> {
         if let (Some(url), Some(name)) = (&place.redis, &place.name) {
             let mut ring = RedisRing::new(url, name.as_str())?;
@@ -52,7 +52,7 @@ impl Place {
         Document::parse(&text).map_err(|error| refused(&self.to_string(), error))
     }
 
-    /// The key ring, to make and open tokens.
+    /// Reads the key ring, so that a command can make and open tokens.
     pub(crate) fn ring(&mut self) -> Result<KeyRing, Failure> {
         let text = self.load()?;
         KeyRing::try_from(&text[..]).map_err(|error| refused(&self.to_string(), error))
@@ -91,8 +91,8 @@ impl Place {
         }
     }
 
-    /// Changes the ring completely or not at all. If somebody else changes it meanwhile,
-    /// `change` runs again on the new text.
+    /// Changes the ring completely or not at all. If another command changes the ring in Redis
+    /// meanwhile, `change` runs again on the new text.
     pub(crate) fn change<R>(
         &mut self,
         mut change: impl FnMut(Document) -> Result<(Option<Zeroizing<String>>, R), Failure>,
@@ -147,7 +147,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// Adds to an error, which names the line, what the user can do.
+/// The message for a ring that the parser rejects: the error, which names the line, and advice.
 fn refused(shown: &str, error: RingError) -> Failure {
     let advice = match error {
         // Reading stopped at the limit, so the length in the error is not the real one.
@@ -158,9 +158,9 @@ fn refused(shown: &str, error: RingError) -> Failure {
         RingError::Empty => "remove it, then create a ring with `bulla ring new`",
         RingError::NotUtf8 { .. } => "is it the right file?",
         RingError::Key { .. } => {
-            "restore the line from a copy of the ring, or remove it, which ends its tokens"
+            "restore the line from a copy of the ring, or remove it and lose its tokens"
         }
-        // The other errors say what to do.
+        // The texts of the other errors already say what to do.
         _ => return format!("{shown}: {error}").into(),
     };
     format!("{shown}: {error}\n       {advice}").into()

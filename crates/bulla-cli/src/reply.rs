@@ -44,7 +44,8 @@ impl Reply {
     }
 }
 
-/// Exit status 0: success; 1: a token was refused or a check failed; 2: the command failed.
+/// Prints a reply. The exit status is 0 for success, 1 if a token was refused or a check failed,
+/// and 2 if the command failed.
 pub(crate) fn finish(reply: Result<Reply, Failure>) -> ExitCode {
     let written = reply.and_then(|reply| {
         reply.write().map_err(|error| format!("writing to standard output: {error}"))?;
@@ -61,8 +62,8 @@ pub(crate) fn finish(reply: Result<Reply, Failure>) -> ExitCode {
     }
 }
 
-/// Reports a wrong command line. clap repeats the argument that it rejects, which may be a
-/// key: it is hidden.
+/// Reports a wrong command line. The message of clap repeats the rejected argument. The argument
+/// may be a key, so this function hides keys.
 pub(crate) fn misused(error: &clap::Error) -> ExitCode {
     let text = error.render().to_string();
     if error.use_stderr() && hide_keys(&text) != text {
@@ -72,7 +73,7 @@ pub(crate) fn misused(error: &clap::Error) -> ExitCode {
     error.exit()
 }
 
-/// Ignores a closed standard error: there is nowhere to report it.
+/// Writes to standard error. If that fails, there is nowhere to report the failure.
 fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{}", hide_keys(text));
 }

@@ -69,18 +69,17 @@ fn list(place: &RevocationPlace, now: UnixTime) -> Result<Reply, Failure> {
 fn add(revoke: &Revoke, revocation: Revocation) -> Result<Reply, Failure> {
     let opened = revoke.place.open(Missing::IsEmpty)?;
     if !opened.list().add(revocation) {
-        return Ok(
-            Reply::new(Answer::Yes, String::new()).note("nothing to do: it is revoked already")
-        );
+        let reply = Reply::new(Answer::Yes, String::new());
+        return Ok(reply.note("nothing to do, because the list has this revocation already"));
     }
     let note = match &opened {
         Opened::File { path, .. } => {
             let appended = RevocationFile::new(path).append(&revocation);
             appended.map_err(|error| format!("{}: {error}", path.display()))?;
-            "the servers that follow the file apply it within a second"
+            "the servers that follow the file apply the revocation within a second"
         }
         Opened::Redis(shared) if shared.flush(PATIENCE) => {
-            "the servers that follow the list apply it now"
+            "the servers that follow the list apply the revocation now"
         }
         Opened::Redis(_) => {
             return Err(
@@ -92,7 +91,7 @@ fn add(revoke: &Revoke, revocation: Revocation) -> Result<Reply, Failure> {
     Ok(Reply::new(Answer::Yes, format!("{revocation}\n")).note(note))
 }
 
-/// A list that servers follow, with its content.
+/// A revocation list that servers follow, and the place where it is stored.
 enum Opened {
     File { path: PathBuf, list: Revocations },
     Redis(SharedRevocations),

@@ -1,4 +1,4 @@
-//! `bulla ring`: runs its commands.
+//! Runs the commands of `bulla ring`.
 
 use bulla::UnixTime;
 use bulla::keys::Key;
@@ -69,8 +69,8 @@ fn new(edit: &options::Edit) -> Result<Reply, Failure> {
     Ok(Reply::new(Answer::Yes, said).note(format!("created {place}; `bulla ring list` shows it")))
 }
 
-/// Makes a change and reports it. A change that would leave a time without a primary key is
-/// rejected.
+/// Makes a change and reports it. Rejects the change if the ring would then have no primary key
+/// at some time.
 fn change(
     edit: &options::Edit,
     make: impl Fn(&mut Document, UnixTime) -> Result<Change, Failure>,
@@ -99,7 +99,7 @@ fn change(
         let before = change.due.map_or(String::new(), |due| format!(" before {due}"));
         format!("changed {place}; copy it to every server{before}")
     } else {
-        format!("changed {place}; the servers that follow it load it")
+        format!("changed {place}; the servers that follow this ring load the change")
     });
     reply.notes.extend(place.warning());
     Ok(reply)

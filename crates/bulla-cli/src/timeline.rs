@@ -1,20 +1,20 @@
-//! Which key is primary when: the rule of `KeyRing::primary_at`, over all time.
+//! Computes which key is primary at which time.
 
 use bulla::UnixTime;
 use bulla::keys::KeyId;
 
 use crate::document::KeyLine;
 
-/// A period with one primary key, or none.
+/// A period in which one key is primary, or no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stretch {
     pub(crate) from: UnixTime,
-    /// `None`: without an end.
+    /// `None` if the period has no end.
     pub(crate) until: Option<UnixTime>,
     pub(crate) primary: Option<KeyId>,
 }
 
-/// Until when a key is primary.
+/// How long a key is primary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sealing {
     Never,
@@ -22,10 +22,11 @@ pub(crate) enum Sealing {
     ForGood,
 }
 
+/// The same rule as `primary_at` in `src/keys/ring.rs`; `laws.rs` compares them.
 pub(crate) fn primary_at(keys: &[KeyLine], now: UnixTime) -> Option<KeyId> {
     let open = |key: &&KeyLine| key.open_until.is_none_or(|until| now < until);
     let candidates = keys.iter().filter(|key| key.primary_from <= now).filter(open);
-    // `max_by_key` takes the last of equal keys; the rule takes the first.
+    // Among equal keys, `max_by_key` takes the last, but the rule takes the first.
     candidates.rev().max_by_key(|key| key.primary_from).map(|key| key.id)
 }
 
@@ -68,7 +69,7 @@ pub(crate) fn new_gap(before: &[KeyLine], after: &[KeyLine], now: UnixTime) -> O
     gaps(after, now).into_iter().find(|gap| !before.iter().any(|old| within(gap, old)))
 }
 
-/// Until when a key is primary: the end of its last period.
+/// How long a key is primary: until the end of the last period in which it is primary.
 pub(crate) fn sealing(keys: &[KeyLine], id: KeyId) -> Sealing {
     let mut of_key = stretches(keys).into_iter().filter(|stretch| stretch.primary == Some(id));
     match of_key.next_back().map(|stretch| stretch.until) {
@@ -95,7 +96,7 @@ mod tests {
     fn stretches_follow_the_rule_of_the_ring() {
         let (a, b) = ("aaaaaaaa", "bbbbbbbb");
         let at = UnixTime::from_secs;
-        // b takes over, retires first, and a seals once more.
+        // b becomes primary after a, but retires before a, so a becomes primary again.
         let keys = [key(a, 10, Some(90)), key(b, 20, Some(50))];
         let found = stretches(&keys);
         let starts: Vec<(u64, Option<String>)> = found
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn of_equals_the_first_seals_and_the_second_never() {
+    fn of_two_keys_with_the_same_start_only_the_first_is_ever_primary() {
         let keys = [key("aaaaaaaa", 10, None), key("bbbbbbbb", 10, None)];
         assert_eq!(sealing(&keys, keys[0].id), Sealing::ForGood);
         assert_eq!(sealing(&keys, keys[1].id), Sealing::Never);
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_new_unless_it_was_there() {
+    fn a_gap_is_new_unless_an_old_gap_contains_it() {
         let keys = |first: Option<u64>, second: u64, last: Option<u64>| {
             [key("aaaaaaaa", 0, first), key("bbbbbbbb", second, last)]
         };

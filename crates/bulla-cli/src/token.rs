@@ -15,7 +15,7 @@ pub(crate) fn seal(seal: &Seal) -> Result<Reply, Failure> {
         args::Mode::Signed => Mode::Signed,
     };
     let ring = Place::of(&seal.place)?.ring()?;
-    // A payload as long as the longest token is rejected below, so no more is read.
+    // `make` rejects a payload of this length as too long, so the command reads no more than that.
     let mut payload = Zeroizing::new(Vec::with_capacity(MAX_TOKEN_LEN));
     io::stdin().take(MAX_TOKEN_LEN as u64).read_to_end(&mut payload)?;
     let tokens = RawTokens::new(ring, mode, &seal.purpose);
@@ -42,12 +42,13 @@ pub(crate) fn mode(token: &str) -> Mode {
     if token.starts_with("s1.") { Mode::Signed } else { Mode::Sealed }
 }
 
-/// A token from the command line or, if it is `-`, from standard input.
+/// A token from the command line. If the argument is `-`, from standard input.
 pub(crate) fn given(token: &str) -> Result<Zeroizing<String>, Failure> {
     let mut text = Zeroizing::new(token.to_owned());
     if token == "-" {
         text.clear();
-        // A token is far shorter; longer input is refused without being read to the end.
+        // Every token is far shorter than this limit. Longer input is not read to the end, and the
+        // commands refuse it.
         let read = io::stdin().take(1 << 16).read_to_string(&mut text);
         read.map_err(|error| format!("the token on standard input: {error}"))?;
     }

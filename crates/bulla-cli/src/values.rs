@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bulla::keys::KeyId;
 
-/// Parses `90s`, `10m` or `24h`. Tokens and rings have times in whole seconds.
+/// Parses a duration such as `90s`, `10m` or `24h`. Rejects fractions of a second, because tokens
+/// and rings have whole seconds.
 pub(crate) fn span(text: &str) -> Result<Duration, String> {
     let span = humantime::parse_duration(text)
         .map_err(|error| format!("{error}; write 90s, 10m, 24h or 30d"))?;
@@ -24,17 +25,16 @@ pub(crate) fn key_id(text: &str) -> Result<KeyId, String> {
     text.to_ascii_lowercase().parse().map_err(|_| shown.to_owned())
 }
 
-/// Checks a purpose (specification, section 3). A zero byte is not allowed, because sessions
-/// use it to extend their purpose.
+/// Checks a purpose (specification, section 3). Rejects a zero byte: for a session's tokens, the
+/// library itself adds further parts to the purpose, each after a zero byte.
 pub(crate) fn purpose(text: &str) -> Result<String, String> {
     let fits = (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     let shown = "1 to 255 visible ASCII characters without spaces, like shop.example/reset-link";
     fits.then(|| text.to_owned()).ok_or_else(|| shown.to_owned())
 }
 
-/// The name of the state cookie, given its own name or that of its renewal cookie.
-///
-/// The purpose of both tokens contains the name of the state cookie.
+/// Takes the name of a session's state cookie or of its renewal cookie, and returns the name of the
+/// state cookie. The purposes of both tokens contain that name.
 pub(crate) fn state_cookie(name: &str) -> Result<String, String> {
     match name.strip_suffix("-renewal") {
         _ if name.is_empty() => Err("the name of a cookie, for example __Host-session".to_owned()),
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_shown_as_they_are_given() {
+    fn shown_durations_can_be_parsed_again() {
         for (secs, text) in [(0, "0s"), (60, "1m"), (86_461, "1d 1m"), (2_678_400, "31d")] {
             assert_eq!(shown(Duration::from_secs(secs)), text);
             assert!(secs == 86_461 || span(text) == Ok(Duration::from_secs(secs)));
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn purposes_are_those_of_the_specification() {
+    fn purposes_follow_the_specification() {
         assert!(purpose("shop.example/reset-link").is_ok());
         for text in ["", "a b", "a\0state", "é", &"x".repeat(256)] {
             assert!(purpose(text).is_err(), "{text}");
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_renewal_cookie_leads_to_its_state_cookie() {
+    fn the_name_of_a_renewal_cookie_gives_the_name_of_its_state_cookie() {
         assert_eq!(state_cookie("__Host-session").unwrap(), "__Host-session");
         assert_eq!(state_cookie("__Host-session-renewal").unwrap(), "__Host-session");
     }

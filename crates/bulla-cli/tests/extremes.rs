@@ -1,4 +1,4 @@
-//! The tool accepts any bytes as a token: it refuses them and repeats none of them.
+//! If the input is not a token, `bulla inspect` refuses it and prints no part of it.
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
@@ -20,7 +20,7 @@ fn bulla(command: &str, token: &[u8]) -> Output {
 }
 
 #[test]
-fn inspect_refuses_what_is_not_a_token_and_repeats_none_of_it() {
+fn inspect_refuses_input_that_is_not_a_token_and_prints_no_part_of_it() {
     let mut inputs: Vec<Vec<u8>> = vec![Vec::new(), vec![b'A'; 8 << 20], vec![0xff; 8 << 20]];
     for odd in ["\r\n", "\0", "\x7f", "\x1b[2J", "\t", "ä", "\u{202e}", "🦀", " ", "%0d%0a"] {
         for text in

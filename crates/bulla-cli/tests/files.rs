@@ -1,4 +1,4 @@
-//! How the tool treats the file of a ring.
+//! How the tool reads and changes the file of a ring.
 #![cfg(unix)]
 
 use std::fs;
@@ -151,7 +151,7 @@ fn a_ring_always_keeps_a_primary_key() {
     assert_eq!(fs::read(&ring).unwrap(), before);
     let said = done(&ring, &["compromise", id]);
     assert!(said.contains("is primary now"));
-    // Also on a server whose clock is behind.
+    // The new key is also primary on a server whose clock is behind.
     let text = fs::read(&ring).unwrap();
     let behind = bulla::UnixTime::from_secs(bulla::UnixTime::now().as_secs() - 55);
     assert!(KeyRing::try_from(&text[..]).unwrap().primary_at(behind).is_some());
@@ -159,7 +159,7 @@ fn a_ring_always_keeps_a_primary_key() {
 }
 
 #[test]
-fn a_killed_command_leaves_the_ring_whole() {
+fn a_killed_command_does_not_damage_the_ring() {
     let folder = tempfile::tempdir().unwrap();
     let ring = folder.path().join("ring");
     done(&ring, &["new"]);
@@ -185,7 +185,7 @@ fn a_killed_command_leaves_the_ring_whole() {
     }
 }
 
-/// Only root can change the owner of a file: for other users this test checks nothing.
+/// Only root can change the owner of a file. If another user runs this test, it checks nothing.
 #[test]
 fn an_administrators_change_keeps_the_owner_of_the_ring() {
     let folder = tempfile::tempdir().unwrap();
@@ -212,7 +212,7 @@ fn the_command_line_wins_over_the_environment() {
     };
     assert!(list(&ring, &[]).contains(&id[..8]));
     assert!(list(&absent, &["--ring", ring.to_str().unwrap()]).contains(&id[..8]));
-    // No Redis listens there; the error shows that the option wins over the variable.
+    // No Redis listens at this address. The error shows that the option wins over the variable.
     let said = list(&ring, &["--redis", "redis://127.0.0.1:1/", "--name", "bank:ring"]);
     assert!(said.contains("the request to Redis failed"), "{said}");
 }

@@ -106,7 +106,7 @@ fn inspect_distinguishes_and_shows_the_tokens_of_a_session() {
     says(&text, "others ended before", "2026-11-01T09:11:01Z");
     says(&text, "  as JSON", r#"{"name":"ada"}"#);
 
-    // The token does not open as a bearer token, for another cookie, or without a session.
+    // The token does not open with --bearer, with the name of another cookie, or without either.
     for arguments in [&["--bearer"][..], &["--cookie", "session"], &[]] {
         let (status, text) = inspect(&state, arguments);
         assert_eq!(status, Some(1));

@@ -1,6 +1,6 @@
 //! Runs the transcripts in `tests/cmd`, which are also documentation.
 
-/// Gives the rings mode 0600. Git stores only whether a file is executable.
+/// Sets the mode of the rings to 0600. Git stores only whether a file is executable.
 #[cfg(unix)]
 fn keep_to_oneself(folder: &std::path::Path) {
     use std::os::unix::fs::PermissionsExt as _;

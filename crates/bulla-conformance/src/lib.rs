@@ -6,26 +6,26 @@
 //!
 //! | route | what it does |
 //! |---|---|
-//! | `GET /untouched` | answers `hello` and does not read the session |
-//! | `GET /look` | answers the name of the account, or `guest` |
+//! | `GET /untouched` | responds with `hello` and does not read the session |
+//! | `GET /look` | responds with the name of the account, or with `guest` |
 //! | `POST /start/{name}` | starts a session |
 //! | `POST /start-bearer` | starts a session of `ada` over the bearer channel |
 //! | `POST /rename/{name}` | changes the name |
-//! | `POST /update-or-fail` | changes the name; returns errors with `?` |
+//! | `POST /update-or-fail` | changes the name; if that fails, returns the error with `?` |
 //! | `POST /end` | ends the session |
-//! | `POST /start-and-fail` | starts a session of `ada` and answers 500 |
-//! | `POST /end-and-fail` | ends the session and answers 500 |
-//! | `POST /large/{len}` | starts a session whose name has `len` characters; returns errors with `?` |
-//! | `GET /required` | answers the name; the guard requires a session |
-//! | `GET /fresh` | answers the name; the guard requires a sign-in within the last 300 seconds |
-//! | `GET /current` | answers the name; the guard requires a revocation list that was confirmed within the last 10 seconds |
+//! | `POST /start-and-fail` | starts a session of `ada` and responds with 500 |
+//! | `POST /end-and-fail` | ends the session and responds with 500 |
+//! | `POST /large/{len}` | starts a session whose name has `len` characters; if that fails, returns the error with `?` |
+//! | `GET /required` | responds with the name; the guard requires a session |
+//! | `GET /fresh` | responds with the name; the guard requires a sign-in within the last 300 seconds |
+//! | `GET /current` | responds with the name; the guard requires a revocation list that was confirmed within the last 10 seconds |
 //! | `POST /prove` | reauthenticates the user |
-//! | `POST /end-others` | ends the other sessions of the same subject |
+//! | `POST /end-others` | ends the other sessions of the same subject (the user) |
 //! | `GET /cached` | starts a session of `ada`, with `Cache-Control: private` and `Vary: Accept` |
 //! | `GET /late` | streams a body that starts a session and contains the result |
-//! | `GET /events` | renames the account to `streamed`, then sends two server-sent events, `data: ` and the name, which it reads again for each event |
-//! | `GET /socket` | renames the account to `upgraded` and answers 101 `Upgrade: websocket`, with the previous name in `x-was` |
-//! | `GET /missing` | the same as `/look`, without the layer; may belong to another application |
+//! | `GET /events` | changes the name to `streamed` and sends two server-sent events. For each event, it reads the name again and sends `data: ` and the name |
+//! | `GET /socket` | changes the name to `upgraded` and responds with 101, `Upgrade: websocket`, and the previous name in `x-was` |
+//! | `GET /missing` | does the same as `/look`, but the adapter's layer does not cover this route; the route may belong to another application |
 
 mod behaviours;
 mod client;

@@ -23,8 +23,8 @@ pub fn logged<R>(level: Level, code: impl FnOnce() -> R) -> (R, String) {
     (result, String::from_utf8(bytes).unwrap())
 }
 
-/// Two subscribers that log nothing. While fewer than two subscribers exist, tracing asks only
-/// the one of the thread that reaches a log line first, and may disable the line for all threads.
+/// Two subscribers that log nothing. If only one subscriber exists, the first thread that reaches a
+/// log line asks only its own subscriber, and tracing may disable the line for all threads.
 static BYSTANDERS: LazyLock<[Dispatch; 2]> =
     LazyLock::new(|| [0, 1].map(|_| Dispatch::new(tracing_subscriber::registry())));
 

@@ -1,8 +1,8 @@
 //! Counts the instructions of sealing and opening with valgrind, and compares them with a table.
 //!
-//! Counts do not depend on the load of the machine, unlike times. A count that is more than 3 %
-//! above the table fails. `--accept` rewrites the table; the commit of the new table states the
-//! reason.
+//! Unlike times, counts do not depend on the load of the machine. If a count is more than 3 % above
+//! the table, the comparison fails. `--accept` rewrites the table. If counts rise, the commit of
+//! the new table gives the reason.
 
 mod operations;
 
@@ -18,8 +18,8 @@ use operations::OPERATIONS;
 /// How much a count may rise, in percent.
 const TOLERANCE: f64 = 3.0;
 
-/// The numbers of operations in two runs. Their difference cancels the instructions that both runs
-/// have in common, such as starting the program and deriving keys.
+/// The numbers of operations in two runs. The difference between the two counts excludes the
+/// instructions that both runs have in common, such as starting the program and deriving keys.
 const RUNS: [u64; 2] = [50, 250];
 
 #[cfg(not(feature = "aws-lc-rs"))]
@@ -38,7 +38,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs the operation `times` times. valgrind counts this.
+/// Runs the operation `times` times. valgrind counts the instructions of this process.
 fn run(name: &str, times: u64) {
     let (_, prepare) =
         OPERATIONS.iter().find(|(known, _)| *known == name).expect("a known operation");
@@ -48,7 +48,8 @@ fn run(name: &str, times: u64) {
     }
 }
 
-/// The start of the line that names the compiler and the processor features of the table.
+/// The start of the line that names the compiler and processor features with which the table was
+/// counted.
 const MACHINE: &str = "# With ";
 
 type Counts = BTreeMap<String, u64>;
@@ -130,7 +131,7 @@ fn check() -> Result<ExitCode, Box<dyn Error>> {
     let mut risen = 0;
     for (name, count) in &counts {
         let Some(before) = accepted.get(name) else {
-            println!("{name:<40} {count:>8}  new: run --accept");
+            println!("{name:<40} {count:>8}  not in the table; run --accept");
             risen += 1;
             continue;
         };
@@ -143,12 +144,14 @@ fn check() -> Result<ExitCode, Box<dyn Error>> {
         return Ok(ExitCode::SUCCESS);
     }
     if here != there {
-        println!("\nthe table was counted with {there}, this machine has {here}: not compared");
+        println!(
+            "\nnot compared, because the table was counted with {there} and this machine has {here}"
+        );
         return Ok(ExitCode::SUCCESS);
     }
     println!(
         "\n{risen} counts are missing or more than {TOLERANCE} % above the table. Reduce them, or run \
-         --accept and state in the commit what the instructions are for."
+         --accept and say in the commit why the instructions are needed."
     );
     Ok(ExitCode::FAILURE)
 }

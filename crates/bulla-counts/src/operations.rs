@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 
 const LIFETIME: Duration = Duration::from_secs(3600);
 
-/// A fixed time. Reading the clock takes a number of instructions that depends on the machine.
+/// A fixed time, because reading the clock takes a different number of instructions on each
+/// machine.
 const NOW: UnixTime = UnixTime::from_secs(1_796_126_400);
 
-/// The state. Small: 84 bytes in postcard. Large: 2.4 kB.
+/// The state. In postcard, a small state has 84 bytes and a large state 2.4 kB.
 #[derive(Serialize, Deserialize)]
 struct State {
     id: u64,
@@ -89,7 +90,7 @@ pub(crate) const OPERATIONS: &[(&str, Prepare)] = &[
     ("refuse a wrong tag, small", || open(SMALL, 1, |token| changed(&token))),
 ];
 
-/// Changes the last character but one, which encodes a part of the tag.
+/// Changes the second last character, which encodes a part of the tag.
 fn changed(token: &str) -> String {
     let (head, tail) = token.split_at(token.len() - 2);
     let other = if tail.starts_with('A') { 'B' } else { 'A' };

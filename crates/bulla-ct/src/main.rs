@@ -7,8 +7,8 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// The name of a variant and the compiler flags that select it. Without flags, the program selects
-/// the code when it runs, by the processor features that valgrind reports.
+/// The name of each variant, with the compiler flags that select it. Without flags, the program
+/// selects the code when it runs, by the processor features that valgrind reports.
 #[cfg(not(feature = "aws-lc-rs"))]
 const BACKENDS: &[(&str, &str)] = &[
     ("rustcrypto", ""),
@@ -28,7 +28,7 @@ const FEATURES: &str = if cfg!(feature = "aws-lc-rs") { "memcheck,aws-lc-rs" } e
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     for (command, package) in [("valgrind", "valgrind"), ("cc", "gcc libc6-dev")] {
         if Command::new(command).arg("--version").output().is_err() {
-            println!("{command} is not installed: apt-get install {package}");
+            println!("{command} is not installed; run apt-get install {package}");
             return Ok(ExitCode::FAILURE);
         }
     }
@@ -67,9 +67,7 @@ fn build(name: &str, flags: &str) -> Result<PathBuf, Box<dyn Error>> {
         cargo.env("RUSTFLAGS", flags);
     }
     if !cargo.status()?.success() {
-        return Err(
-            "the checked program does not build: valgrind/memcheck.h is part of valgrind".into()
-        );
+        return Err("the checked program does not build; install the headers of valgrind".into());
     }
     Ok(target.join("release/bulla-ct-checked"))
 }

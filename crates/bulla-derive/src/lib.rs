@@ -1,4 +1,5 @@
-//! The macro `#[derive(Payload)]` of the crate `bulla`.
+//! The macro `#[derive(Payload)]` of the crate `bulla`. It implements the trait `bulla::Payload`,
+//! for example:
 //!
 //! ```text
 //! #[derive(Serialize, Deserialize, Payload)]
@@ -10,7 +11,7 @@
 //! |---|---|---|
 //! | `purpose` | `Payload::PURPOSE`, 1 to 255 visible ASCII characters | required |
 //! | `version` | `Payload::VERSION`, from 1 | 1 |
-//! | `previous` | the type of the previous version, which `From` converts to this type | none |
+//! | `previous` | the type of the previous version; this type must implement `From` for it | none |
 //! | `encoding` | `"postcard"` or `"json"` | `"postcard"` |
 //! | `crate` | the path of the crate `bulla`, if it was renamed | `::bulla` |
 
@@ -117,8 +118,9 @@ fn read(input: &DeriveInput) -> syn::Result<Keys> {
     Ok(keys)
 }
 
-/// Refuses serde attributes that omit a field only sometimes, or on one side only. Postcard writes no
-/// field names, so a reader would take the next field for the omitted one.
+/// Rejects serde attributes that omit a field only for some values, or only when writing or
+/// reading. Postcard writes no field names, so a reader would take the next field for the omitted
+/// field. Also rejects attributes for which serde needs field names.
 fn refuse_what_postcard_cannot_read(input: &DeriveInput) -> syn::Result<()> {
     let fields: Vec<&Field> = match &input.data {
         Data::Struct(data) => data.fields.iter().collect(),
@@ -141,8 +143,8 @@ fn refuse_what_postcard_cannot_read(input: &DeriveInput) -> syn::Result<()> {
             if is_one_of(&refused) || (is_one_of(&one_sided) && !both) {
                 return Err(Error::new_spanned(
                     meta,
-                    "postcard cannot read a payload with this attribute, because it writes no field \
-                     names: remove the attribute, or use encoding = \"json\"",
+                    "postcard cannot read a payload with this attribute, because postcard writes \
+                     no field names; remove the attribute, or use encoding = \"json\"",
                 ));
             }
         }

@@ -1,2 +1,2 @@
-//! This crate contains only tests, in `tests/`. `backends.sh` runs them with every backend of the
-//! cipher, the MAC and the hash that this processor supports.
+//! This crate contains only tests, in `tests/`. `backends.sh` runs the tests with every backend
+//! (implementation of the cipher, the MAC and the hash) that this processor supports.

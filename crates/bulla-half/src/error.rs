@@ -7,16 +7,17 @@ use tower_sessions_core::session_store;
 
 /// Why a server half could not be read or written.
 ///
-/// `?` in a handler converts it to a [`SessionError`], which answers 401 without a session and an
-/// opaque 500 otherwise. The error of the store is logged when it happens, at level `error` with the
-/// target `bulla`.
+/// `?` in a handler converts this error to a [`SessionError`]. The response is 401 if there is no
+/// session, and otherwise 500 without details. If the store fails, its error is logged at level
+/// `error` with the target `bulla`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HalfError {
     /// The request has no session.
     NoSession,
     /// The session is still read from the cookie of another library
-    /// (`OldCookie::while_old_servers_run`). It has no id that the next request could find.
+    /// (`OldCookie::while_old_servers_run`). Such a session gets a new id in each request, so the
+    /// next request could not find the data.
     Borrowed,
     /// The data cannot be written as JSON, for example a map whose keys are not strings.
     Encode,
@@ -34,7 +35,7 @@ impl HalfError {
                 tracing::error!(target: "bulla", "the store of server halves failed: {error}");
                 HalfError::Store
             }
-            // The texts of these errors could repeat the stored data.
+            // Not logged, because the texts of these errors could repeat the stored data.
             session_store::Error::Encode(_) => HalfError::Encode,
             session_store::Error::Decode(_) => HalfError::Decode,
         }
@@ -52,8 +53,8 @@ impl fmt::Display for HalfError {
             HalfError::Encode => "the data cannot be written as JSON; the keys of a map must be strings",
             HalfError::Store => "the store failed; the log has its error",
             HalfError::Decode => {
-                "the stored data cannot be decoded; give new fields a default, or the half another \
-                 name"
+                "the stored data cannot be decoded; give new fields a default, or give the half \
+                 another name"
             }
         })
     }

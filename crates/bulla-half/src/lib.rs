@@ -42,15 +42,16 @@ pub struct Half<D> {
 }
 
 impl<D: Serialize + DeserializeOwned> Half<D> {
-    /// Creates a server half in a store. Its name must be unique in the store. Do not share the table
-    /// or prefix of the store with tower-sessions itself, because its cookies could open the records.
+    /// Creates a server half in a store. The name must be unique in the store. Do not use a table
+    /// or prefix that tower-sessions itself also uses, because its cookies could open these
+    /// records.
     #[must_use]
     pub fn new(name: impl Into<String>, store: impl SessionStore) -> Half<D> {
         Half { store: Arc::new(store), name: name.into().into(), data: PhantomData }
     }
 
-    /// Returns the data of this session, or `None` if there is no data or no session. Each call reads
-    /// the store.
+    /// Returns the data of this session, or `None` if there is no data or no session. Each call
+    /// reads the store.
     ///
     /// # Errors
     /// [`HalfError::Store`], [`HalfError::Decode`].
@@ -61,7 +62,8 @@ impl<D: Serialize + DeserializeOwned> Half<D> {
         }
     }
 
-    /// Replaces the data of this session. It is kept until the absolute deadline of the session.
+    /// Replaces the data of this session. The data is stored until the absolute deadline of the
+    /// session.
     ///
     /// # Errors
     /// [`HalfError::NoSession`], [`HalfError::Borrowed`], [`HalfError::Encode`],
@@ -70,8 +72,8 @@ impl<D: Serialize + DeserializeOwned> Half<D> {
         self.write(&self.found::<T>(session)?, data).await
     }
 
-    /// Reads the data of this session, or the default of `D`, and writes it back after `change`. If
-    /// two requests do this at once, the later write wins.
+    /// Reads the data of this session (or the default of `D`), calls `change`, and writes the data
+    /// back. If two requests do this at the same time, the later write wins.
     ///
     /// # Errors
     /// The errors of [`get`](Half::get) and [`set`](Half::set).
@@ -83,7 +85,7 @@ impl<D: Serialize + DeserializeOwned> Half<D> {
     where
         D: Default,
     {
-        // Looked up only once, because the handler may start another session during the await.
+        // Found only once, because the handler may start another session during the await below.
         let found = self.found::<T>(session)?;
         let mut data = self.read(found.id).await?.unwrap_or_default();
         let result = change(&mut data);
@@ -91,8 +93,8 @@ impl<D: Serialize + DeserializeOwned> Half<D> {
         Ok(result)
     }
 
-    /// Deletes the data of this session. Call it before [`Session::end`], because the data of an ended
-    /// session cannot be found.
+    /// Deletes the data of this session. Call this before [`Session::end`], because the data of an
+    /// ended session cannot be found.
     ///
     /// # Errors
     /// [`HalfError::Store`].
@@ -119,8 +121,8 @@ impl<D: Serialize + DeserializeOwned> Half<D> {
             .unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let data = HashMap::from([(FIELD.to_owned(), value)]);
         let mut record = Record { id, data, expiry_date };
-        // Some stores save only an existing record. `create` gives the record another id if the id
-        // already exists.
+        // Some stores save a record only if it exists already, so a new record needs `create`. If
+        // the id exists by then, `create` stores the record under another id.
         if self.load(id).await?.is_none() {
             self.store.create(&mut record).await.map_err(HalfError::of)?;
             if record.id == id {
@@ -143,8 +145,8 @@ impl<D: Serialize + DeserializeOwned> Half<D> {
         self.store.load(&id).await.map_err(HalfError::of)
     }
 
-    /// The id of the record. Each part follows its length, so that different parts cannot give the
-    /// same digest input.
+    /// The id of the record. In the input of the digest, the length of each part comes before the
+    /// part, so that different parts never give the same input.
     fn id<T: Payload>(&self, info: &Info) -> Id {
         let mut digest = Sha256::new_with_prefix(b"bulla/1/half\0");
         for part in [T::PURPOSE.as_bytes(), self.name.as_bytes()] {

@@ -112,7 +112,7 @@ async fn a_new_session_id_keeps_the_half_and_a_new_sign_in_does_not() {
         assert_ne!(session.info().unwrap().id, id);
         assert_eq!(world.baskets.get(&session).await, Ok(items(&[1])), "in this request");
         world.finish(&session);
-        assert_eq!(world.kept().await, items(&[1]), "and in the next");
+        assert_eq!(world.kept().await, items(&[1]), "in the next request");
     }
     let session = world.session();
     session.start(Visit { account: 43 }).unwrap();
@@ -202,7 +202,7 @@ async fn data_of_another_type_is_an_error_that_does_not_repeat_the_data() {
     assert!(!format!("{error} {error:?}").contains("hidden"));
 }
 
-/// Its id is new in each request, so a later request could not find the data.
+/// Such a session gets a new id in each request, so a later request could not find the data.
 #[tokio::test]
 async fn nothing_is_stored_for_a_session_of_another_library() {
     let old = OldCookie::new("old").unwrap().while_old_servers_run();

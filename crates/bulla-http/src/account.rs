@@ -1,4 +1,4 @@
-//! The state of a session, and the responses, which are the same for every stack.
+//! The state of a session, and the responses. They are the same for every stack.
 
 use bulla::Payload;
 use serde::{Deserialize, Serialize};

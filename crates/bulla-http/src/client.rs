@@ -1,4 +1,5 @@
-//! A client that checks that a session reads back and that a forged one is refused, and counts bytes.
+//! A client that checks each stack and counts bytes. The stack must read a session back and refuse
+//! forged cookies.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -42,7 +43,8 @@ pub fn cookie(stack: &Stack, server: SocketAddr) -> Outcome<String> {
     expect(stack, &login, 200, WELCOME)?;
     let mut cookies = login.cookies;
     if stack.keeps == Keeps::ClientRenewing {
-        // The touch threshold of this stack is one second: this read renews, and so does each later one.
+        // This stack records activity if one second has passed since the last record. Therefore
+        // this read renews the session, and each later read does so too.
         thread::sleep(Duration::from_millis(1100));
         let renewal = ask(server, "GET", "/balance", Some(&header(&cookies)))?;
         if renewal.cookies.is_empty() {

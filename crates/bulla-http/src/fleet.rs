@@ -28,7 +28,7 @@ pub struct Cost {
     pub redis_cores: f64,
     /// Bytes that one session adds to its requests and responses.
     pub client_bytes: f64,
-    /// The same for all sessions, in Gbit/s.
+    /// The bytes that all sessions add, in Gbit/s.
     pub client_gbits: f64,
     /// Traffic between the servers and the store, in Gbit/s.
     pub store_gbits: f64,
@@ -66,8 +66,8 @@ pub fn cost(figures: &Figures, floor: &Figures) -> Cost {
     }
 }
 
-/// Memory that one session takes on the server side, in bytes. It is 0 if the client carries the
-/// session; the measured growth comes from the allocator then.
+/// Memory that one session takes on the server side, in bytes. If the client stores the session,
+/// the result is 0, because the measured growth then comes from the allocator.
 #[must_use]
 pub fn held(figures: &Figures) -> f64 {
     match figures.stack.keeps {

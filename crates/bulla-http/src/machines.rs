@@ -25,14 +25,14 @@ pub fn on_core(core: usize, program: &str) -> Command {
     command
 }
 
-/// The server program, built with each backend of bulla.
+/// The server program. There is one build for each backend of bulla.
 pub struct Servers {
     default: PathBuf,
     aws_lc: PathBuf,
 }
 
 impl Servers {
-    /// Builds both, into the folder of this program.
+    /// Builds both programs and puts them into the folder of this program.
     ///
     /// # Errors
     /// If a build fails.
@@ -43,7 +43,8 @@ impl Servers {
             let mut build = Command::new(cargo);
             build.args(["build", "--release", "--quiet", "--locked", "--bin", "server"]);
             build.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
-            // `cargo run` sets these variables. With them, Cargo would build the crate `ring` again.
+            // `cargo run` sets these variables. With them, Cargo would build the crate `ring`
+            // again.
             for (name, _) in std::env::vars_os() {
                 let name = name.to_string_lossy();
                 if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
@@ -64,7 +65,7 @@ impl Servers {
     }
 }
 
-/// The running server of a stack. It is killed when this is dropped.
+/// The running server of a stack. Dropping this kills the server.
 pub struct Server {
     child: Child,
     /// The address that the server listens on.
@@ -97,18 +98,18 @@ impl Server {
         Ok(server)
     }
 
-    /// CPU time of all its threads since it started, in microseconds.
+    /// CPU time of all threads since the server started, in microseconds.
     ///
     /// # Errors
-    /// If it has ended.
+    /// If the server has ended.
     pub fn cpu(&self) -> Outcome<f64> {
         cpu(self.child.id())
     }
 
-    /// Its resident memory, in bytes.
+    /// Resident memory of the server, in bytes.
     ///
     /// # Errors
-    /// If it has ended.
+    /// If the server has ended.
     pub fn memory(&self) -> Outcome<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -123,7 +124,7 @@ impl Drop for Server {
     }
 }
 
-/// A Redis that writes nothing to disk. It is killed when this is dropped.
+/// A Redis server that writes nothing to disk. Dropping this kills the server.
 pub struct Redis {
     child: Child,
     address: SocketAddr,
@@ -135,7 +136,8 @@ impl Redis {
     /// # Errors
     /// If it is not installed or does not start.
     pub fn start() -> Outcome<Redis> {
-        // The port is free again at once. Another program could take it, which is unlikely.
+        // The listener is dropped at once, so the port is free for Redis. It is unlikely that
+        // another program takes the port before.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let child = on_core(LOAD_CORE, "redis-server")
             .args(["--port", &address.port().to_string(), "--bind", "127.0.0.1"])
@@ -155,26 +157,26 @@ impl Redis {
         Ok(redis)
     }
 
-    /// CPU time since it started, in microseconds.
+    /// CPU time since Redis started, in microseconds.
     ///
     /// # Errors
-    /// If it has ended.
+    /// If Redis has ended.
     pub fn cpu(&self) -> Outcome<f64> {
         cpu(self.child.id())
     }
 
-    /// Memory of its data, in bytes.
+    /// Memory of the data in Redis, in bytes.
     ///
     /// # Errors
-    /// If it does not answer.
+    /// If Redis does not answer.
     pub fn memory(&self) -> Outcome<f64> {
         self.info("used_memory")
     }
 
-    /// Bytes that it received and sent since it started.
+    /// Bytes that Redis has received and sent since it started.
     ///
     /// # Errors
-    /// If it does not answer.
+    /// If Redis does not answer.
     pub fn traffic(&self) -> Outcome<f64> {
         Ok(self.info("total_net_input_bytes")? + self.info("total_net_output_bytes")?)
     }
@@ -207,7 +209,8 @@ fn end(child: &mut Child) {
 /// CPU time (utime and stime) in microseconds. A tick of Linux is 10 ms.
 fn cpu(process: u32) -> Outcome<f64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The second field is the name of the program in parentheses, and may contain any character.
+    // The second field is the name of the program in parentheses. The name can contain any
+    // character.
     let fields: Vec<&str> = stat[stat.rfind(')').ok_or("no name")?..].split(' ').collect();
     let [utime, stime] = [fields[12].parse::<f64>()?, fields[13].parse::<f64>()?];
     Ok((utime + stime) * 10_000.0)

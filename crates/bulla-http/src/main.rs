@@ -1,5 +1,5 @@
-//! Measures, and writes docs/end-to-end.md. With `--check` it writes nothing, and fails if a goal is
-//! missed.
+//! Measures all stacks and writes docs/end-to-end.md. With `--check`, the program writes nothing
+//! and fails if a goal is missed.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -18,12 +18,12 @@ cargo http: measures bulla and other session libraries end to end over HTTP.
   cargo http --rounds 9      the number of rounds; default: 5
 
 Each stack is a server (axum or actix-web, with a session library) with one thread, pinned to
-core 0. wrk sends requests over loopback from core 1, which it shares with Redis. Before the
-measurement, each stack must sign in, read a session back, and refuse a forged cookie.
+core 0. wrk and Redis run on core 1. wrk sends requests over loopback. Before the measurement,
+each stack must sign in, read a session back, and refuse a forged cookie.
 
 This needs wrk, Redis and util-linux: apt-get install wrk redis-server util-linux
 
-To run one stack: target/release/server --stack axum-bulla, in crates/bulla-http.";
+To run one stack, call target/release/server --stack axum-bulla in crates/bulla-http.";
 
 fn main() -> Outcome<ExitCode> {
     let (mut seconds, mut rounds, mut check) = (1, 5, false);

@@ -36,8 +36,8 @@ pub fn write(all: &[Figures], goals: &[Goal], machine: &str, seconds: u64) -> St
     .concat()
 }
 
-/// Returns a warning if other programs disturbed the run. Without them, a server under full load gets
-/// most of its core.
+/// Returns a warning if other programs disturbed the run. On an idle machine, a server under full
+/// load gets most of its core.
 #[must_use]
 pub fn disturbed(all: &[Figures]) -> Option<String> {
     let busy = all.iter().map(busy).fold(f64::MAX, f64::min);
@@ -86,7 +86,7 @@ fn grouped(value: f64) -> String {
 }
 
 impl Report<'_> {
-    /// The first stack of the framework that stores its state in this place.
+    /// The first stack of the framework that stores the state in the place `keeps`.
     fn find(&self, framework: Framework, keeps: Keeps) -> &Figures {
         let mut those = self.all.iter().filter(|of| of.stack.framework == framework);
         those
@@ -98,7 +98,8 @@ impl Report<'_> {
         self.find(of.stack.framework, Keeps::Nothing)
     }
 
-    /// bulla with its default backend, the first stack of the framework that stores in the client.
+    /// bulla with its default backend. In each framework, this is the first stack that stores the
+    /// state in the client.
     fn bulla(&self, of: &Figures) -> &Figures {
         self.find(of.stack.framework, Keeps::Client)
     }
@@ -118,20 +119,21 @@ impl Report<'_> {
 **Compare ratios; requests per second depend on the machine.** `cargo http --check` measures\n\
 again and fails if a goal below is missed.\n\n{disturbed}\
 The measured application has three routes. It runs on axum and on actix-web, with bulla and with\n\
-other session libraries, each set up as its documentation shows, with its default cookie. All\n\
-stacks store the same account (85 bytes in postcard, 204 bytes in JSON) and answer the same text.\n\
-Sessions end after 30 minutes without activity, if the library can enforce that.\n\n\
+other session libraries. Each library is set up as its documentation shows, with its default\n\
+cookie. A framework with a session library is called a stack. All stacks store the same account\n\
+(85 bytes in postcard, 204 bytes in JSON) and answer the same text. Sessions end after 30 minutes\n\
+without activity, if the library can enforce that.\n\n\
 | route | what it does |\n|---|---|\n\
 | `POST /login` | starts a session |\n\
-| `GET /balance` | a read: answers a line of text from the typed account |\n\
+| `GET /balance` | a read: reads the account and answers with a line of text |\n\
 | `POST /visit` | a write: changes the account |\n\n\
 A server has one thread that handles requests, pinned to its own core. wrk, which has\n\
 {CONNECTIONS} connections over loopback, and Redis share another core. Before the measurement, each stack\n\
-must sign in and read the session back, and must refuse a request without a cookie and requests\n\
-with three forged cookies. All stacks take turns in each of {rounds} rounds, {seconds} s for each route, every\n\
-second round in reverse order. The figures are medians of the rounds. The rounds of one stack\n\
-differ by up to {widest:.0} % in requests per second and by up to {widest_cpu:.0} % in CPU time; smaller\n\
-differences between stacks mean nothing.\n\n\
+must sign in and read the session back. It must refuse a request without a cookie and requests\n\
+with three forged cookies. In each of {rounds} rounds, all stacks are measured one after the other, {seconds} s\n\
+for each route. Every second round has the reverse order. The figures are medians of the rounds.\n\
+The rounds of one stack differ by up to {widest:.0} % in requests per second and by up to {widest_cpu:.0} % in CPU\n\
+time. If the difference between two stacks is smaller, it means nothing.\n\n\
 | stack | the client can read | deadline enforced by |\n|---|---|---|\n{}\n",
             self.stacks()
         )
@@ -166,9 +168,9 @@ differences between stacks mean nothing.\n\n\
         ];
         format!(
             "## Requests per second on one core\n\n\
-× bulla: the ratio to bulla with its default backend on the same framework. The latency is that of\n\
-a server under full load: {CONNECTIONS} requests are in progress at any time, so p50 is about {CONNECTIONS} divided\n\
-by the requests per second.\n\n{}",
+The columns × bulla have the ratio to bulla with its default backend on the same framework. p50 and\n\
+p99 are the latency of a server under full load: {CONNECTIONS} requests are in progress at any time, so p50\n\
+is about {CONNECTIONS} divided by the requests per second.\n\n{}",
             table(head, rows)
         )
     }
@@ -210,11 +212,12 @@ by the requests per second.\n\n{}",
         ];
         format!(
             "## CPU time per request, in µs\n\n\
-User and system time of the process, from /proc, divided by the number of requests. Redis has its\n\
-own column, because it uses another core. Session: server and Redis together, minus the framework\n\
-without a session. This figure is fairer than requests per second, because a stack with Redis uses\n\
-a part of a second core. Busy: the share of its core that the server used during reads. The rest\n\
-went to other programs, or the server waited for wrk or Redis.\n\n{}",
+The CPU time is the user and system time of the process, from /proc, divided by the number of\n\
+requests. Redis has its own column, because it uses another core. The column session has the time\n\
+of server and Redis together, minus the time of the framework without a session. This figure is\n\
+fairer than requests per second, because a stack with Redis uses a part of a second core. The column\n\
+busy has the share of its core that the server used during reads. In the rest of the time, other\n\
+programs used this core, or the server waited for wrk or Redis.\n\n{}",
             table(head, rows)
         )
     }
@@ -258,10 +261,10 @@ went to other programs, or the server waited for wrk or Redis.\n\n{}",
         ];
         format!(
             "## Bytes and memory\n\n\
-Bytes are counted on the wire, in HTTP/1.1 and in the protocol of Redis. Added: the difference to\n\
-the same response without a session, Set-Cookie lines included. Memory: the growth of the resident\n\
-set of the server, and of `used_memory` of Redis, while at least 100,000 sessions start. For a\n\
-server without a store, this growth comes from the allocator.\n\n{}",
+Bytes are counted on the wire, in HTTP/1.1 and in the protocol of Redis. The added bytes are the\n\
+difference to the same response without a session, and include Set-Cookie lines. The memory is the\n\
+growth of the resident set of the server, and of `used_memory` of Redis, while at least 100,000\n\
+sessions start. If a server has no store, this growth comes from the allocator.\n\n{}",
             table(head, rows)
         )
     }
@@ -296,10 +299,11 @@ server without a store, this growth comes from the allocator.\n\n{}",
         let requests = (READS + WRITES + 1.0) * SESSIONS / SECONDS;
         format!(
             "## A billion sessions a day\n\n\
-Calculated from the figures above. A session is a login, {READS} reads and {WRITES} write, so the fleet\n\
-answers {} requests per second. The figures are averages over a day in which every core is fully\n\
-busy; multiply them by your peak factor. Session cores: servers and Redis, minus the framework\n\
-without a session. Bytes are those that the session adds to requests and responses. Other headers,\n\
+This table is calculated from the figures above. A session is a login, {READS} reads and {WRITES} write, so\n\
+the fleet (all servers together) answers {} requests per second. The figures are averages over\n\
+a day in which every core is fully busy; multiply them by your peak factor. The session cores are\n\
+the cores of servers and Redis, minus the cores of the framework without a session. Traffic with\n\
+clients counts only the bytes that the session adds to requests and responses. Other headers,\n\
 bodies and TLS add the same bytes in all stacks.\n\n{}{}",
             grouped(requests),
             table(head, rows),
@@ -353,9 +357,10 @@ fn goals_table(goals: &[Goal]) -> String {
         ]
     });
     format!(
-        "## Goals\n\nA goal is a ratio of requests per second to another stack in the same round. bulla must not be\n\
-slower than a store. It must not be slower than another cookie by more than rounds on an idle\n\
-machine differ, because framework and kernel take most of the time of both.\n\n{}",
+        "## Goals\n\nA goal compares the requests per second of bulla with those of another stack in the same round.\n\
+bulla must not be slower than a stack with a store. Compared with a stack that also stores the\n\
+state in a cookie, bulla may be 3 % slower, because rounds on an idle machine differ by as much:\n\
+the framework and the kernel take most of the time of both stacks.\n\n{}",
         table(["stack", "goal", "at least", "measured", ""], rows)
     )
 }
@@ -363,12 +368,12 @@ machine differ, because framework and kernel take most of the time of both.\n\n{
 const LIMITS: &str = "\
 ## Limits of this measurement
 
-- **The setup favors the stores.** Redis runs on the same machine, where it answers within microseconds. Over a network, an answer takes a tenth of a millisecond or more, and each request waits for it. Redis shares a core with wrk, and this core does not count in the requests per second. Redis writes nothing to disk and has no replica. The Redis client of actix-session has a thread beside the one that handles requests, on the same core; a busy machine gives two threads that wake each other a larger share of the core than one thread. One session is requested again and again, so it is in every cache.
-- **The memory store of tower-sessions** is for tests, as its documentation says: it belongs to one process, deletes nothing that has expired, and is empty after a restart. It shows what a table in the process costs, but a fleet cannot use it.
-- **Reads that renew.** bulla moves the idle deadline if at least 90 seconds have passed since the last move (5 % of the timeout). Such a read seals a second cookie, and later requests carry both cookies. The row *every read renews* is the upper bound, and the row *axum, bulla* the lower bound; a user who clicks once a minute is between them. The other libraries do not move deadlines on reads here. tower-sessions does so with `with_always_save(true)`, actix-session with `OnEveryRequest`, and seshcookie with `refresh_after`; such a read costs about as much as a write. PrivateCookieJar and the cookie of actix-session contain no deadline.
-- **The cookies differ.** PrivateCookieJar and the cookie of actix-session use AES-256-GCM, for which processors have instructions. bulla uses XChaCha20-Poly1305, whose random nonces are safe for any number of tokens. With bulla, seshcookie, and tower-sessions-cookie-store, the server enforces the deadline. Only stores can end one session without a list; bulla has a revocation list (SECURITY.md).
-- **Bytes are an upper bound.** HTTP/2 and HTTP/3 replace a repeated Cookie line on a connection by about one byte. Cookie names are the default of each library, and `__Host-session` is longer than `id`.
-- **Loopback without TLS, wrk without think time.** With TLS, the session takes a smaller share of each request in all stacks. Servers have one thread each; axum uses the single-threaded runtime.
+- **The setup favors the stores.** Redis runs on the same machine, where it answers within microseconds. Over a network, an answer takes a tenth of a millisecond or more, and each request waits for it. Redis shares a core with wrk, and this core does not count in the requests per second. Redis writes nothing to disk and has no replica. The Redis client of actix-session has a second thread on the core of the server. On a busy machine, two threads that wake each other get a larger share of the core than one thread. All requests use the same session, so this session is in every cache.
+- **The memory store of tower-sessions** is for tests, as its documentation says. It belongs to one process, does not delete expired sessions, and is empty after a restart. Its figures show what a table in the process costs, but a fleet cannot use it.
+- **Reads that renew.** bulla records activity, and so moves the idle deadline, if at least 90 seconds (5 % of the timeout) have passed since it last did so. Such a read seals a second cookie, and later requests carry both cookies. The row *every read renews* is the upper bound of the cost, and the row *axum, bulla* is the lower bound. The cost of a user who clicks once a minute is between them. The other libraries do not move deadlines on reads in this measurement. They can do so with `with_always_save(true)` (tower-sessions), `OnEveryRequest` (actix-session) and `refresh_after` (seshcookie). Such a read costs about as much as a write. PrivateCookieJar and the cookie of actix-session contain no deadline.
+- **The cookies differ.** PrivateCookieJar and the cookie of actix-session use AES-256-GCM, for which processors have instructions. bulla uses XChaCha20-Poly1305, because its random nonces are safe for any number of tokens. With bulla, seshcookie, and tower-sessions-cookie-store, the server enforces the deadline. A store can end one session by deleting it. Without a store, this needs a revocation list, which bulla has (SECURITY.md).
+- **Bytes are an upper bound.** If a Cookie line is repeated on a connection, HTTP/2 and HTTP/3 replace it by about one byte. The cookie names are the default of each library, and `__Host-session` is longer than `id`.
+- **Loopback without TLS, wrk without think time.** With TLS, the session takes a smaller share of each request in all stacks. Each server has one thread, so axum uses the single-threaded runtime.
 - **CPU time has a resolution of 10 ms**, and other programs on the machine share the caches of the processor.
 - **Nothing is tuned.** The benchmark uses the versions in Cargo.lock, the default release profile of Cargo, the allocator of glibc, and the default settings of every library except the 30 minutes. fred uses the pool of six connections that the documentation of tower-sessions shows.
 ";

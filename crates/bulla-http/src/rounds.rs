@@ -1,4 +1,5 @@
-//! Measures every stack in every round, so that other load on the machine affects all of them alike.
+//! Measures every stack in every round, so that other load on the machine affects all stacks in the
+//! same way.
 
 use crate::machines::{Redis, Server, Servers};
 use crate::stacks::{STACKS, Stack};
@@ -74,7 +75,8 @@ pub fn measure(servers: &Servers, rounds: usize, seconds: u64) -> Outcome<Vec<Fi
 fn start(stack: Stack, servers: &Servers, redis: &Redis, seconds: u64) -> Outcome<Running> {
     let server = Server::start(&stack, servers, redis)?;
     let wire = client::check(&stack, server.address)?;
-    // Connections get their buffers and the allocator its arenas before memory is measured.
+    // Before memory is measured, this lets connections allocate their buffers, and lets the
+    // allocator create its arenas.
     sample(&server, redis, "POST", "/login", None, 1)?;
     let before = (server.memory()?, redis.memory()?);
     let (mut login, mut sessions) = (None, 0.0);

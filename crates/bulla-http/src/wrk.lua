@@ -5,7 +5,8 @@ function init(arguments)
   if arguments[2] then wrk.headers["Cookie"] = arguments[2] end
 end
 
--- Prints one line with fixed units, because those of wrk vary. Times are in microseconds.
+-- Prints one line with fixed units, because the units in the output of wrk vary. Times are in
+-- microseconds.
 function done(summary, latency, requests)
   local e = summary.errors
   io.write(string.format("FIGURES %d %d %d %d %d\n", summary.requests, summary.duration,

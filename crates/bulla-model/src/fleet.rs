@@ -1,5 +1,6 @@
-//! The model of sessions and revocations in a fleet. Its servers receive revocations late, restart,
-//! have clocks that differ, and receive a new ring one after the other.
+//! The model of sessions and revocations in a fleet (all servers with the same ring). The servers
+//! receive revocations late, restart, have different clocks, and receive a new ring one after the
+//! other.
 
 use bulla::SessionError;
 use stateright::{Model, Property};
@@ -44,7 +45,7 @@ const NOTHING: Budget = Budget {
 #[derive(Clone, Debug)]
 pub(crate) struct Fleet {
     pub(crate) name: &'static str,
-    /// By how many seconds the clock of each server is fast.
+    /// How many seconds the clock of each server is ahead.
     pub(crate) ahead: &'static [u64],
     pub(crate) budget: Budget,
     pub(crate) mistake: Option<Mistake>,
@@ -244,8 +245,8 @@ impl Model for Fleet {
             if left.new_rings > 0 && world.servers[server].ring == 0 {
                 steps.push(Step::NewRing { server });
             }
-            // If a server restarts before it stores a revocation, the revocation is lost, as
-            // SECURITY.md says. The model excludes this.
+            // If a server restarts before it stores a revocation, the revocation is lost.
+            // SECURITY.md says so, and the model excludes this case.
             let passed_on = world.entries.iter().all(|entry| entry.by != server || entry.stored);
             if left.restarts > 0 && passed_on {
                 steps.push(Step::Restart { server });
@@ -336,8 +337,8 @@ impl Model for Fleet {
     }
 }
 
-/// At the end of every path, every server has all revocations. Whether the servers obey them is
-/// checked in every state.
+/// Whether no step is left and every server has all revocations. The model checks in every state,
+/// not only here, that servers refuse revoked sessions.
 fn in_the_end(_: &Fleet, world: &World) -> bool {
     let all = |server: &Server| server.knows.count_ones() as usize == world.entries.len();
     world.over && world.broken.is_empty() && world.servers.iter().all(all)
@@ -547,8 +548,8 @@ fn must_refuse(world: &World, ghost: &Ghost, entry: usize) -> bool {
     match of.of {
         Of::Session(lineage) => lineage == ghost.lineage,
         Of::Everybody => signed_in_before,
-        // A copy of the session that made this revocation made another one, and the server of the
-        // sign-in had that one.
+        // At the sign-in, the server had another revocation that the same session (or a copy of it)
+        // made. In this case, the model allows both decisions.
         Of::Others(lineage) if follows_another_of(world, ghost, lineage) => false,
         Of::Others(lineage) if lineage != ghost.lineage => signed_in_before,
         // For another copy of the same session, see AT_MOST_ONE_COPY_STAYS.
@@ -561,8 +562,8 @@ fn follows_another_of(world: &World, ghost: &Ghost, lineage: u8) -> bool {
     (0..world.entries.len()).filter(of).any(|n| ghost.knew & 1 << n != 0)
 }
 
-/// Whether a revocation does not end the session of this token: it ends another session, it was
-/// made by this session, or the server of the sign-in already had it.
+/// Whether a revocation does not end the session of this token, because the revocation ends another
+/// session, was made by this session, or was known to the server when the user signed in.
 fn is_spared(world: &World, ghost: &Ghost, entry: usize) -> bool {
     let another = matches!(world.entries[entry].of, Of::Session(of) if of != ghost.lineage);
     another || (ghost.knew | ghost.made) & 1 << entry != 0
@@ -577,7 +578,8 @@ fn note(world: &mut World, cookies: &[(String, Option<String>)], ghost: Ghost) {
     }
 }
 
-/// Records the revocation that a server has just made. Returns its bit, or 0 if there is none.
+/// Records the revocation that a server has just made. Returns the bit of this revocation, or 0 if
+/// the server has made none.
 fn added(world: &mut World, server: usize, running: &Running, of: Of) -> u32 {
     let new = running.made.lock().expect("no panic").pop();
     let Some(revocation) = new else { return 0 };

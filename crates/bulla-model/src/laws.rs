@@ -1,4 +1,4 @@
-//! The properties that the models check: the laws of DESIGN.md, and others.
+//! The laws: the properties that the models check.
 
 pub(crate) const ONLY_ITS_OWN_KEY_AND_PURPOSE: &str =
     "law 1: a token opens only with its key and for its purpose";
@@ -13,7 +13,7 @@ pub(crate) const LEFT_ALONE: &str = "law 7: a token that cannot be judged is lef
 pub(crate) const THE_SAME_DECISION: &str =
     "law 8: servers with the same ring, revocations and time make the same decision";
 pub(crate) const REVOKED_IS_REFUSED: &str =
-    "a server that has the revocation of a session refuses it";
+    "a server that has the revocation of a session refuses the session";
 pub(crate) const AT_MOST_ONE_COPY_STAYS: &str =
     "if two copies of a session ended the others, at most one copy stays valid";
 pub(crate) const A_SIGN_IN_IS_LET_IN: &str =
@@ -24,5 +24,5 @@ pub(crate) const A_KEY_IS_PRIMARY: &str = "every server has a primary key";
 pub(crate) const ONLY_A_DROPPED_KEY_LOSES: &str =
     "law 3: a token opens until it expires, unless its key was removed from the ring";
 pub(crate) const COMPROMISED_IS_REFUSED: &str =
-    "every server that has the new ring refuses a token with a compromised key";
+    "every server that has the new ring refuses tokens under the compromised key";
 pub(crate) const RINGS_IN_THE_END: &str = "in the end, all servers have the newest ring";

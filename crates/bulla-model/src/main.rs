@@ -1,4 +1,5 @@
-//! Checks the laws of DESIGN.md in every interleaving of small fleets.
+//! Checks the laws (properties that must always hold) in every order of events in small fleets. A
+//! fleet is all servers with the same key ring.
 //!
 //! ```sh
 //! cargo run --release -p bulla-model                # takes about a minute
@@ -14,7 +15,7 @@
 //! There are two models: `fleet` for sessions and revocations, and `rings` for the key schedule.
 #![allow(clippy::print_stdout, reason = "a command-line tool")]
 
-#[allow(dead_code)] // source files of the tool `bulla`, of which only a part is used
+#[allow(dead_code)] // source files of the tool `bulla`, used in part
 #[path = "../../bulla-cli/src/compromise.rs"]
 mod compromise;
 #[allow(dead_code)]
@@ -66,7 +67,8 @@ fn all_hold(fleets: &[fleet::Fleet], rings: &[rings::Rings]) -> bool {
     fleets.into_iter().chain(rings).all(|holds| holds)
 }
 
-/// Checks that the model checker can find violations: it must find each of these mistakes.
+/// Checks that the model checker finds violations. For this, the servers make a deliberate mistake,
+/// which the checker must find.
 fn mistakes_are_found() -> bool {
     let found = [Mistake::TheMarkIsDropped, Mistake::AnExceptionIsKept].map(|mistake| {
         let fleet = fleet::Fleet { mistake: Some(mistake), ..fleet::SMALL[0].clone() };
@@ -78,7 +80,7 @@ fn mistakes_are_found() -> bool {
     all
 }
 
-/// Visits all states. Returns a property that is violated, if there is one.
+/// Visits all states. Returns the name of a violated law, if there is one.
 fn check<M>(name: &str, model: M) -> Option<&'static str>
 where
     M: Model + Send + Sync + 'static,

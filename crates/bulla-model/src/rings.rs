@@ -1,5 +1,5 @@
-//! The model of the key schedule, with servers that receive each ring at different times. The
-//! changes to the ring are made by the source code of the tool `bulla`.
+//! The model of the key schedule. The servers receive each ring at different times. The model uses
+//! the source code of the tool `bulla` to change the ring.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
@@ -37,7 +37,7 @@ impl Payload for Link {
 #[derive(Clone, Debug)]
 pub(crate) struct Rings {
     pub(crate) name: &'static str,
-    /// By how many seconds the clock of each server is fast.
+    /// How many seconds the clock of each server is ahead.
     ahead: &'static [u64],
     /// Whether every server receives a new ring within [`SPREAD`].
     timely: Timely,
@@ -126,7 +126,7 @@ pub(crate) const LARGE: &[Rings] = &[
 #[derive(Clone, Debug)]
 pub(crate) struct World {
     now: u64,
-    /// The versions of the ring's text, and when each was written.
+    /// The versions of the ring's text, with the time at which each was written.
     versions: Vec<(String, u64)>,
     /// The version that each server has.
     servers: Vec<usize>,
@@ -145,8 +145,9 @@ struct Token {
     key: KeyId,
     /// When the token expires, by the clock of the server that made it.
     expires_at: UnixTime,
-    /// Whether the server that made the token had the newest ring. If a key is replaced without a
-    /// spread, the tokens of a server that has an older ring may outlive the key.
+    /// Whether the server that made the token had the newest ring. If a key is replaced at once, a
+    /// server with an older ring still makes tokens under it, and these may be valid for longer
+    /// than the key opens tokens.
     made_in_time: bool,
 }
 
@@ -378,7 +379,8 @@ impl World {
         Some(())
     }
 
-    /// Computes the digest. Worlds that differ only in the bytes of the keys are the same.
+    /// Computes the digest. Two worlds that differ only in the bytes of their keys have the same
+    /// digest.
     fn settle(mut self) -> World {
         let mut out = DefaultHasher::new();
         let number = |id: KeyId| self.keys.iter().position(|key| *key == id);

@@ -1,4 +1,5 @@
-//! A state of the fleet model: servers, revocations that spread, clients and their cookies.
+//! A state of the fleet model: the servers, the revocations, which servers have them, and the
+//! clients with their cookies.
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
@@ -30,30 +31,31 @@ pub(crate) struct Account {
 /// A deliberate mistake that servers make when they receive revocations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Mistake {
-    /// The mark of the exception is lost.
+    /// A revocation loses its mark: random bytes that name it in the tokens that it does not end.
     TheMarkIsDropped,
-    /// A revocation gets the exception of an earlier one, so that it spares the wrong tokens.
+    /// A revocation gets the exception of an earlier revocation, so that the wrong tokens stay
+    /// valid.
     AnExceptionIsKept,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Server {
-    /// By how many seconds its clock is fast.
+    /// How many seconds the server's clock is ahead.
     pub(crate) ahead: u64,
-    /// The revocations that it has: one bit for each entry of the world.
+    /// The revocations that the server has, as one bit for each entry of the world.
     pub(crate) knows: u32,
-    /// The version of its ring: 0 or 1.
+    /// The version of the server's ring: 0 or 1.
     pub(crate) ring: usize,
 }
 
-/// A revocation, and the model's record of it.
+/// A revocation, and what the model records about it.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) revocation: Revocation,
     pub(crate) at: u64,
     pub(crate) by: usize,
     pub(crate) of: Of,
-    /// Whether it is in the shared store, which a server reads when it starts.
+    /// Whether the revocation is in the shared store. A server reads the store when it starts.
     pub(crate) stored: bool,
 }
 
@@ -77,9 +79,9 @@ pub(crate) struct Ghost {
     /// The revocations that were made with this token or with earlier tokens of its session.
     pub(crate) made: u32,
     pub(crate) change: u64,
-    /// The key that sealed it: 0 or 1.
+    /// The number of the key that sealed the token: 0 or 1.
     pub(crate) key: usize,
-    /// When it was issued, by the clock of its server.
+    /// When the token was issued, by the clock of the server that issued it.
     pub(crate) issued: u64,
 }
 
@@ -91,7 +93,8 @@ pub(crate) struct Client {
     pub(crate) jar: Jar,
     /// Responses that have not arrived.
     pub(crate) coming: Vec<Vec<(String, Option<String>)>>,
-    /// The last time at which a server accepted its session, plus the clock skew of 60 seconds.
+    /// The last time at which a server accepted the client's session, plus the clock skew of 60
+    /// seconds.
     pub(crate) seen: u64,
 }
 
@@ -133,9 +136,9 @@ impl PartialEq for World {
 }
 
 impl World {
-    /// Computes the digest. It does not cover ids, marks, nonces and tags, which are random. The
-    /// records in `ghosts` contain their meaning: which token is which, and which session a
-    /// revocation spares.
+    /// Computes the digest. It does not cover ids, marks, nonces and tags, because these are
+    /// random. Instead it covers what they mean (which token is which, and which session a
+    /// revocation does not end), from the records in `ghosts`.
     pub(crate) fn settle(mut self) -> World {
         let mut out = std::collections::hash_map::DefaultHasher::new();
         (self.now, &self.servers, self.changes, self.lineages, &self.left).hash(&mut out);
@@ -178,8 +181,8 @@ impl World {
         u8::MAX.hash(out);
     }
 
-    /// Hashes a renewal token: when it was issued, for which session, and with which copy of a
-    /// state token.
+    /// Hashes a renewal token: when it was issued, for which session, and which state token it
+    /// contains a copy of.
     fn view_renewal(&self, token: &str, out: &mut impl Hasher) {
         let purpose = ["model.example/session", "renewal", "cookie", STATE].join("\0");
         let raw = RawTokens::new(rings(1), Mode::Sealed, purpose).authenticate(token);
@@ -219,7 +222,7 @@ impl World {
     }
 }
 
-/// A revocation as a server receives it that makes a mistake.
+/// What a server that makes this mistake stores when it receives the revocation.
 fn mistaken(revocation: Revocation, known: &[Revocation], mistake: Option<Mistake>) -> Revocation {
     let Revocation::Subject { subject, before, except, until } = revocation else {
         return revocation;
@@ -234,7 +237,7 @@ fn mistaken(revocation: Revocation, known: &[Revocation], mistake: Option<Mistak
         }),
         (_, except) => except,
     };
-    // The exception that is kept belongs to an earlier revocation.
+    // The kept exception belongs to an earlier revocation, whose time is therefore used too.
     let kept = mistake == Some(Mistake::AnExceptionIsKept);
     let oldest = known.iter().map(|known| instants(known).0).min();
     let before = oldest.filter(|_| kept).unwrap_or(before);
@@ -256,7 +259,7 @@ impl Running {
     }
 }
 
-/// The cookies that a response sets, and with `None` those that it deletes.
+/// The cookies that a response sets or deletes. The value of a deleted cookie is `None`.
 pub(crate) fn cookies(session: &Session<Account>) -> Vec<(String, Option<String>)> {
     let lines = session.commit().into_iter().filter(|line| line.name == "set-cookie");
     let cookies = lines.map(|line| {
@@ -318,7 +321,7 @@ fn id_of(token: &str) -> [u8; 16] {
     raw.payload[..16].try_into().expect("16 bytes")
 }
 
-/// Whether the copy in a renewal token is that of this state token.
+/// Whether a renewal token contains a copy of this state token.
 fn fingerprint_matches(token: &str, renewal: &[u8]) -> bool {
     let purpose = ["model.example/session", "state", "cookie", STATE].join("\0");
     let raw = RawTokens::new(rings(1), Mode::Sealed, purpose).authenticate(token);

@@ -1,5 +1,5 @@
-//! The chart in the README: how long opening takes. It needs no script and no font, and is readable
-//! on light and dark backgrounds.
+//! The chart in the README, which shows how long opening takes. The chart needs no script and no
+//! font, and is readable on light and dark backgrounds.
 
 use std::fmt::Write as _;
 
@@ -17,8 +17,8 @@ const ROW: usize = 24;
 const LABEL: usize = 250;
 const WIDTH: usize = 860;
 
-/// Draws `rows` on a scale that ends at `scale` nanoseconds. Longer bars are cut, and marked with an
-/// ellipsis.
+/// Draws `rows` on a scale that ends at `scale` nanoseconds. Longer bars are cut, and an ellipsis
+/// marks them.
 pub fn draw(title: &str, rows: &[Row], scale: f64) -> String {
     let height = 70 + rows.len() * ROW;
     let mut svg = String::new();

@@ -57,7 +57,7 @@ impl Results {
         (0..parts[0].len()).map(|round| parts.iter().map(|part| part[round]).sum()).collect()
     }
 
-    /// The fastest of `peers`: how many times as long as `ours` it takes, and its name.
+    /// Finds the fastest of `peers`. Returns its time relative to that of `ours`, and its name.
     fn nearest<'p>(
         &self,
         ours: &str,

@@ -5,9 +5,9 @@ use std::fmt;
 /// The operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
-    /// From value to text.
+    /// Seals or signs a value. The result is the text of a token.
     Seal,
-    /// From text to value.
+    /// Opens or verifies the text of a token. The result is the value.
     Open,
 }
 

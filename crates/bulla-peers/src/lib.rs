@@ -1,10 +1,10 @@
-//! Benchmarks of bulla and of libraries that an application could use instead. All of them convert
-//! the same two typed states to text and back, in one process.
+//! Benchmarks of bulla and of libraries that an application could use instead. All libraries seal
+//! the same two states into tokens and open the tokens again, in one process.
 //!
 //! | file | question |
 //! |---|---|
 //! | `states` | Which values are sealed? |
-//! | `peers/` | How does each library carry a value? One file for each library. |
+//! | `peers/` | How does each library seal and open a value? One file for each library. |
 //! | `primitives` | How long do the primitives alone take? |
 //! | `jobs` | What is measured? |
 //! | `rounds` | How is it measured? |

@@ -1,5 +1,5 @@
-//! Measures, and writes docs/performance.md and docs/peers.svg. With `--check` it writes nothing, and
-//! fails if a goal is missed.
+//! Measures all libraries and writes docs/performance.md and docs/peers.svg. With `--check`, the
+//! program writes nothing and fails if a goal is missed.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -50,7 +50,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
     let text = report::write(&results, &goals, &threads, &machine::describe()?);
     fs::write(docs.join("performance.md"), text)?;
-    let title = "Opening a session of 84 bytes, text to typed value (shorter is better)";
+    let title = "Time to open a token and decode its value of 84 bytes (shorter is better)";
     fs::write(docs.join("peers.svg"), chart::draw(title, &report::rows(&results), 6000.0))?;
     Ok(ExitCode::SUCCESS)
 }

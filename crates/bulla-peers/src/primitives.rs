@@ -60,7 +60,7 @@ pub fn jobs() -> Vec<Job> {
 fn of<S: State>(size: Size) -> Vec<Job> {
     let state = S::sample();
     let bytes = postcard::to_allocvec(&state).unwrap();
-    // Times, version and length take 10 or 11 bytes.
+    // Issued at, lifetime, schema version and payload length take 10 or 11 bytes.
     let body = bytes.len() + if size == Size::Small { 10 } else { 11 };
     let mut jobs = Vec::new();
     let mut job = |who, verb, run: Box<dyn FnMut()>| {

@@ -18,14 +18,14 @@ process, on this machine: MACHINE,
 with the default release profile of Cargo and no compiler flags. **Compare ratios; nanoseconds
 depend on the machine.** `cargo peers --check` measures again and fails if a goal below is missed.
 
-Every library converts the same two typed values to text and back: an account of 84 bytes in
-postcard (193 bytes in JSON), and a visit of 2.4 kB (82 strings). A library that can enforce a
-deadline does so. Before the measurement, each library must return the value, and must refuse a
-token that was changed or has expired.
+Every library makes tokens of two Rust values and opens the tokens again: an account of 84 bytes
+in postcard (193 bytes in JSON), and a visit of 2.4 kB (82 strings). If a library can enforce a
+deadline, it does so. Before the measurement, the program checks every library: it must return the
+value, and it must refuse a token that was changed or has expired.
 
-In every round, all libraries take turns of 60 µs. The figure of a round is the best of ten turns,
-because other programs can only add time. The tables show the median of the rounds. The spread is
-half the distance between the quartiles.
+In every round, all libraries run in turn, for 60 µs each, ten times. The figure of a round is the
+best of the ten runs, because other programs can only add time. The tables show the median of all
+rounds. After ± is the spread: half the distance between the quartiles, relative to the median.
 
 ![How long opening takes](peers.svg)
 
@@ -47,10 +47,10 @@ fn peers(out: &mut String, results: &Results, size: Size) {
     let what = if size == Size::Small { "Small: 84 bytes" } else { "Large: 2.4 kB" };
     let ratios = match size {
         Size::Small => {
-            "A ratio is the time of the library divided by the time of bulla with aws-lc-rs (× aws) \
-             or with the default backend (× default). The divisor for libraries that sign is bulla signed."
+            "A ratio is the time of the library divided by the time of bulla, with aws-lc-rs (× aws) or \
+             with the default backend (× default). Libraries that sign are compared with bulla signed."
         }
-        Size::Large => "Ratios as above.",
+        Size::Large => "The ratios are calculated in the same way.",
     };
     line(out, &format!("## {what}\n"));
     line(out, &format!("{ratios}\n"));
@@ -158,8 +158,9 @@ fn scaling_tables(out: &mut String, results: &Results, threads: &Threads) {
 fn goals_table(out: &mut String, goals: &[Goal]) {
     line(
         out,
-        "## Goals\n\n`≥` is a lower limit: for a kind of library, how many times as fast as the \
-         fastest library of that kind. `≤` is an upper limit.\n",
+        "## Goals\n\n`≥` is a lower limit and `≤` an upper limit. If a goal is to be faster than a \
+         kind of library, the limit says how many times as fast as the fastest library of that \
+         kind bulla must be.\n",
     );
     line(out, "| goal | limit | measured | compared with | |\n|---|--:|--:|---|---|");
     for goal in goals {
@@ -185,7 +186,7 @@ pub fn figure(value: f64) -> String {
     if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.2}") }
 }
 
-/// The rows of the chart, the shortest first.
+/// The rows of the chart. The first row has the shortest time.
 pub fn rows(results: &Results) -> Vec<Row> {
     let mut rows: Vec<Row> = results
         .peers

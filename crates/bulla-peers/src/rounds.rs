@@ -1,12 +1,12 @@
-//! How jobs are measured: every job in every round, so that other load on the machine affects all of
-//! them alike.
+//! How jobs are measured. Every job runs in every round, so that other load on the machine affects
+//! all jobs in the same way.
 
 use std::time::Instant;
 
 use crate::jobs::Job;
 
-/// How long a job runs at a time, in nanoseconds. It is short, so that the scheduler interrupts few
-/// runs, but long compared with the 50 ns of reading the clock.
+/// How long a job runs at a time, in nanoseconds. This time is short, so that the scheduler
+/// interrupts few runs, but long compared with the 50 ns of reading the clock.
 const SLICE: f64 = 60_000.0;
 
 /// How often a job runs within a round.
@@ -81,7 +81,7 @@ fn quantile(values: &[f64], share: f64) -> f64 {
     sorted[((sorted.len() - 1) as f64 * share).round() as usize]
 }
 
-/// How many times as long as `b` `a` took: the median of the ratios of all rounds.
+/// The time of `a` divided by the time of `b`: the median of the ratios of all rounds.
 pub fn ratio(a: &[f64], b: &[f64]) -> f64 {
     median(&a.iter().zip(b).map(|(a, b)| a / b).collect::<Vec<_>>())
 }

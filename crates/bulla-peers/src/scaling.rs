@@ -157,9 +157,9 @@ fn throughput(threads: usize, common: Common, sealers: &[Arc<Sealer<Account>>]) 
 pub struct Threads {
     /// Tokens that one thread opens per second.
     pub one: f64,
-    /// How many times as many two threads open that share a sealer.
+    /// Tokens that two threads with one sealer open, relative to one thread.
     pub sharing: f64,
-    /// How many times as many two threads open that share nothing.
+    /// Tokens that two threads open which share nothing, relative to one thread.
     pub apart: f64,
 }
 

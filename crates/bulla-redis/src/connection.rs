@@ -6,7 +6,7 @@ use redis::{Client, Connection};
 
 use crate::error::RedisRingError;
 
-/// Bounds how long a server or an operator waits for Redis.
+/// The longest time that a server or the tool waits for Redis to connect, to read or to write.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) fn connect(client: &Client) -> Result<Connection, RedisRingError> {
@@ -18,8 +18,8 @@ pub(crate) fn connect(client: &Client) -> Result<Connection, RedisRingError> {
 
 /// Returns the connection if Redis still answers on it.
 ///
-/// A dead connection must be found before a command that changes something is sent. After a
-/// failure, nothing tells whether Redis executed the command, so it must not be sent again.
+/// Call this before sending a command that changes something. If such a command fails, it is not
+/// known whether Redis has executed the command, so the command must not be sent again.
 pub(crate) fn alive(mut connection: Connection) -> Option<Connection> {
     redis::cmd("PING").exec(&mut connection).is_ok().then_some(connection)
 }

@@ -8,9 +8,9 @@ use bulla::{OpenError, SealError};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RedisRingError {
-    /// The request to Redis failed, with the kind of failure.
+    /// The request to Redis failed. The text is the kind of failure.
     Redis(String),
-    /// The value is wrapped, and these keys do not unwrap it.
+    /// The value is wrapped (sealed with another key ring), and these keys do not unwrap it.
     Wrapped(OpenError),
     /// The value is not wrapped, but it should be.
     NotWrapped,
@@ -39,11 +39,11 @@ impl fmt::Display for RedisRingError {
                 write!(f, "these keys cannot unwrap the ring in Redis: {error}")
             }
             RedisRingError::NotWrapped => {
-                f.write_str("the ring in Redis is not wrapped, but should be: store it again")
+                f.write_str("the ring in Redis is not wrapped, but it should be; store it again")
             }
             RedisRingError::Wrap(error) => write!(f, "the ring cannot be wrapped: {error}"),
             RedisRingError::Changed => {
-                f.write_str("another program has changed the ring meanwhile: load it again")
+                f.write_str("another program has changed the ring meanwhile; load it again")
             }
         }
     }

@@ -1,4 +1,5 @@
-//! Key rings, revocations and used tokens in Redis or Valkey, shared by a fleet of bulla servers.
+//! Key rings, revocations and used tokens in Redis or Valkey, shared by a fleet (all servers with
+//! the same ring).
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -12,22 +13,23 @@
 //! | type | what the fleet shares |
 //! |---|---|
 //! | [`RedisRing`] | the key ring |
-//! | [`SharedRevocations`] | sessions that were ended before their deadline |
-//! | [`UsedInRedis`] | tokens that may be opened only once |
+//! | [`SharedRevocations`] | the list of sessions that were ended before their deadline |
+//! | [`UsedInRedis`] | which of the tokens that open only once have been used |
 //!
 //! # Key ring
 //!
-//! A server loads the ring when it starts and reads it again at the interval given to `watch`.
-//! It also reads it as soon as a change is announced. If Redis is down, running servers continue
-//! with the ring they have; only a server that starts needs Redis.
+//! A server loads the ring when it starts and reads the ring again at the interval given to
+//! `watch`. It also reads the ring as soon as another program announces a change. If Redis is down,
+//! running servers continue with the ring they have. Only a server that starts needs Redis.
 //!
-//! The ring is changed by compare-and-set, so two concurrent changes cannot undo each other:
-//! call [`RedisRing::load`], edit the text, then call [`RedisRing::store`]. The command-line
-//! tool does this with `bulla ring --redis URL`.
+//! To change the ring, call [`RedisRing::load`], edit the text, then call [`RedisRing::store`]. If
+//! another program has changed the ring since `load`, `store` fails, so two concurrent changes
+//! cannot undo each other. The command-line tool does this with `bulla ring --redis URL`.
 //!
 //! # Wrapping
 //!
-//! Redis is often less protected than the servers: it has dumps, replicas and a shared password.
+//! Redis is often less protected than the servers, because it has dumps, replicas and a shared
+//! password.
 //! [`RedisRing::wrapped_with`] seals the text of the ring with another key ring, so that Redis
 //! never stores a key in the clear. The servers get the wrapping ring from another place, such
 //! as an environment variable or a secret manager.
@@ -36,11 +38,12 @@
 //!   XChaCha20-Poly1305 under a subkey derived by HKDF-SHA256). Its purpose is
 //!   `bulla/key-ring`, a zero byte, and the name of the value, so a value that was stored under
 //!   another name does not open.
-//! - Wrapping keys rotate as in every ring: the primary key wraps, the others still unwrap.
-//! - About 45 keys fit, because a token has at most 8,192 characters.
+//! - Wrapping keys rotate like the keys of every ring. The primary key wraps the text, and the
+//!   other keys still unwrap older values.
+//! - A wrapped ring has at most about 45 keys, because a token has at most 8,192 characters.
 //! - An attacker who can write to Redis can put back an older wrapped value. Running servers
-//!   refuse it by the serial number inside the text; a server that starts has no serial number
-//!   to compare with.
+//!   refuse the older ring because of its lower serial number. A server that starts has no serial
+//!   number to compare with, so it accepts the older ring.
 
 mod connection;
 mod error;

@@ -1,4 +1,4 @@
-//! Revocations that are shared by a fleet.
+//! Revocations that a fleet (all servers with the same ring) shares.
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
@@ -18,13 +18,13 @@ use crate::error::RedisRingError;
 /// notices when it no longer receives messages.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// A server that received no message for this long reconnects.
+/// If a server receives no message for this long, it reconnects.
 const SILENCE: Duration = Duration::from_secs(5);
 
 /// The pause between two attempts to reach Redis.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// How long an entry stays in Redis after its last second, in seconds.
+/// How long an entry stays in Redis after it is no longer needed, in seconds.
 const DAY: u64 = 86_400;
 
 /// The message of a heartbeat.
@@ -49,19 +49,21 @@ const ALIVE: &str = ".";
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Requests never wait for Redis. A revocation applies on the server that makes it at once. A
-/// separate thread writes it to Redis, and Redis passes it to the other servers.
+/// Requests never wait for Redis. A revocation applies at once on the server that adds it. A
+/// separate thread writes the revocation to Redis, which passes it to the other servers.
 ///
 /// While Redis is down, each server still refuses the sessions in its list, and its own new
-/// revocations wait until Redis is back. If the server process ends before that, they are lost;
-/// call [`flush`](SharedRevocations::flush) before it ends.
+/// revocations wait until Redis is back. If the server process ends before that, the waiting
+/// revocations are lost. Therefore call [`flush`](SharedRevocations::flush) before the process
+/// ends.
 ///
 /// Every server publishes a heartbeat each second. Therefore [`Revocations::confirmed_at`] is
 /// about a second old, unless the server is cut off. A route that must not miss a revocation
 /// calls [`Session::require_current`](bulla::Session::require_current).
 ///
-/// In Redis, the list is a sorted set. Each member is the line of a [`Revocation`]. Its score is
-/// the second after which no session that it ends could be alive; a day later it is removed.
+/// In Redis, the list is a sorted set. Each member is the line of a [`Revocation`]. The score of a
+/// member is the second from which every session that the revocation ends would have timed out.
+/// One day after that second, the member is removed.
 #[derive(Clone)]
 pub struct SharedRevocations {
     list: Revocations,
@@ -82,12 +84,12 @@ struct Place {
 }
 
 impl SharedRevocations {
-    /// Loads the list from the Redis at `url` and follows it in two threads, until the last
-    /// clone of the list is dropped.
+    /// Loads the list from the Redis at `url`. Two threads then follow the list, until the last
+    /// clone of it is dropped.
     ///
     /// # Errors
-    /// [`RedisRingError::Redis`] if the request to Redis fails. A server that started without
-    /// the list would accept revoked sessions.
+    /// [`RedisRingError::Redis`] if the request to Redis fails. Do not start the server in this
+    /// case, because without the list it would accept revoked sessions.
     pub fn join(url: &str, name: impl Into<String>) -> Result<SharedRevocations, RedisRingError> {
         let client = Client::open(url).map_err(RedisRingError::of)?;
         let place = Place { client, name: name.into() };
@@ -118,8 +120,8 @@ impl SharedRevocations {
         *lock(&self.state)
     }
 
-    /// Waits at most `timeout` until all revocations of this server are in Redis. Returns
-    /// `true` if they are.
+    /// Waits until all revocations of this server are in Redis, but at most `timeout`. Returns
+    /// `true` if all of them are in Redis.
     #[must_use]
     pub fn flush(&self, timeout: Duration) -> bool {
         let pending = lock(&self.state);
@@ -140,7 +142,8 @@ fn pass_on(list: &Revocations, queue: Sender<Revocation>, state: Arc<State>) {
     let queue = Mutex::new(queue);
     list.on_add(move |revocation| {
         *lock(&state) += 1;
-        // The list owns this closure, and the writer ends only after the list is dropped.
+        // This does not fail: the list owns this closure, and the writer runs until the list is
+        // dropped.
         let queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = queue.send(*revocation);
     });
@@ -176,7 +179,7 @@ fn write(place: &Place, added: &Receiver<Revocation>, state: &State) {
                 state.changed.notify_all();
                 waiting.clear();
             }
-            // A retry is safe: adding an entry that Redis already has changes nothing.
+            // A retry is safe, because adding an entry that Redis already has changes nothing.
             Err(error) => {
                 if said != Said::Fails {
                     said = Said::Fails; // one line for each outage
@@ -195,7 +198,7 @@ fn write(place: &Place, added: &Receiver<Revocation>, state: &State) {
             match added.try_recv() {
                 Ok(revocation) => waiting.push_back(revocation),
                 Err(TryRecvError::Empty) => {}
-                Err(TryRecvError::Disconnected) => return, // the list is gone, and so is Redis
+                Err(TryRecvError::Disconnected) => return, // list dropped while Redis is down
             }
         }
     }
@@ -251,9 +254,9 @@ impl Place {
             pipe.cmd("ZADD").arg(&self.name).arg(until).arg(&line).ignore();
             pipe.cmd("PUBLISH").arg(self.channel()).arg(line).ignore();
         }
-        // Also with a heartbeat: it is a write, so a Redis that accepts no writes publishes no
-        // heartbeats either. Entries stay a day longer, because the clock of this server may be
-        // ahead.
+        // This write is also sent with each heartbeat, so that a Redis that accepts no writes
+        // rejects the heartbeat too. Entries stay for one more day, because the clock of this
+        // server may be ahead.
         let over = UnixTime::now().as_secs().saturating_sub(DAY);
         pipe.cmd("ZREMRANGEBYSCORE").arg(&self.name).arg("-inf").arg(format!("({over}")).ignore();
         if revocations.is_empty() {
@@ -293,8 +296,8 @@ impl Place {
         }
     }
 
-    /// Adds the entries of Redis to the list, and writes those back that Redis has lost: entries
-    /// that were not on its disk, or not on the replica that took over.
+    /// Adds the entries of Redis to the list. Writes entries back that Redis has lost, because they
+    /// were not on its disk or not on the replica that took over.
     fn exchange(&self, list: &Revocations) -> Result<(), RedisRingError> {
         let mut redis = connect(&self.client)?;
         let held = self.load(&mut redis)?;

@@ -10,7 +10,7 @@ use crate::connection::{alive, connect};
 use crate::error::RedisRingError;
 use crate::wrap::Wrap;
 
-/// Replaces the value if it is still the one that was read, and announces the change.
+/// If the value in Redis is still the value that was read, replaces it and announces the change.
 const COMPARE_AND_SET: &str = r"
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
@@ -23,20 +23,21 @@ pub struct RedisRing {
     pub(crate) client: Client,
     pub(crate) name: String,
     wrap: Option<Wrap>,
-    /// Reused by the next request; dropped after a failure.
+    /// The connection that the next request uses. It is dropped after a failure.
     connection: Option<Connection>,
 }
 
-/// A value read from Redis: the text of the ring, and the bytes that a change must find.
+/// A value read from Redis: the text of the ring, and the stored bytes. [`RedisRing::store`] checks
+/// that Redis still has these bytes.
 pub struct Stored {
-    /// The text of the ring, unwrapped; empty if Redis has no value.
+    /// The unwrapped text of the ring. Empty if Redis has no value.
     pub text: Zeroizing<Vec<u8>>,
     raw: Vec<u8>,
 }
 
 impl RedisRing {
     /// Creates the ring under `name` in the Redis at `url`, such as `redis://127.0.0.1/`.
-    /// It connects at the first use.
+    /// Connects when it is first used.
     ///
     /// # Errors
     /// [`RedisRingError::Redis`] if the URL is invalid.
@@ -68,13 +69,13 @@ impl RedisRing {
         Ok(Stored { text, raw })
     }
 
-    /// Replaces the value that was loaded with `text`. The text is not validated here: parse
-    /// it as a `KeyRing` first.
+    /// Replaces the loaded value `before` by `text`. This method does not validate the text, so
+    /// parse it as a `KeyRing` first.
     ///
     /// # Errors
-    /// [`RedisRingError::Changed`] if the value in Redis is no longer that of `before`:
-    /// nothing was changed, so load again. [`RedisRingError::Wrap`] if the text cannot be
-    /// wrapped. [`RedisRingError::Redis`] if the request fails.
+    /// [`RedisRingError::Changed`] if the value in Redis is no longer the value of `before`. In
+    /// this case nothing was changed; load the ring again. [`RedisRingError::Wrap`] if the text
+    /// cannot be wrapped. [`RedisRingError::Redis`] if the request fails.
     pub fn store(&mut self, before: &Stored, text: &[u8]) -> Result<(), RedisRingError> {
         let value = match &self.wrap {
             Some(wrap) => wrap.seal(text)?,

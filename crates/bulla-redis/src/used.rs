@@ -1,4 +1,4 @@
-//! Which tokens have been used, shared by a fleet.
+//! The used tokens of a fleet (all servers with the same ring).
 
 use std::sync::{Mutex, PoisonError};
 
@@ -21,12 +21,12 @@ use crate::error::RedisRingError;
 /// ```
 ///
 /// Each use sends one blocking request to Redis (`SET … NX EXAT`, Redis 6.2 or later). If Redis
-/// is down, no token opens. A single Redis decides: a replica that takes over may lack the most
-/// recent uses.
+/// is down, no token opens. If a replica takes over, it may lack the most recent uses, so these
+/// tokens could be opened once more.
 pub struct UsedInRedis {
     client: Client,
     name: String,
-    /// Idle connections, reused by later calls.
+    /// Idle connections, which later calls use.
     connections: Mutex<Vec<Connection>>,
 }
 
@@ -34,7 +34,7 @@ pub struct UsedInRedis {
 const MAX_KEPT: usize = 8;
 
 impl UsedInRedis {
-    /// Creates the list under `name` in the Redis at `url`. It connects at the first use.
+    /// Creates the list under `name` in the Redis at `url`. Connects when it is first used.
     ///
     /// # Errors
     /// [`RedisRingError::Redis`] if the URL is invalid.

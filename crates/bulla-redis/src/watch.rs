@@ -1,4 +1,4 @@
-//! Following the ring: at an interval, and as soon as a change is announced.
+//! Follows the ring: reads it at an interval, and as soon as a change is announced.
 
 use std::thread;
 use std::time::Duration;
@@ -16,8 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 impl RedisRing {
     /// Loads the ring and follows it, as
-    /// [`RingHandle::watch`](bulla::RingHandle::watch) does. It also reads the ring as soon as a
-    /// change is announced. Two threads do this until the last handle is dropped.
+    /// [`RingHandle::watch`](bulla::RingHandle::watch) does. Also reads the ring as soon as a
+    /// change is announced. Two threads do this, until the last handle is dropped.
     ///
     /// # Errors
     /// [`ReloadError`] if no valid ring can be loaded.
@@ -48,7 +48,7 @@ fn listen(client: &Client, channel: &str, ring: &WeakRingHandle) -> Result<(), R
     let mut announcements = connection.as_pubsub();
     announcements.set_read_timeout(Some(PATIENCE)).map_err(RedisRingError::of)?;
     announcements.subscribe(channel).map_err(RedisRingError::of)?;
-    // Changes that were announced before the subscription are found by the first hint.
+    // The first hint makes the handle read changes that were announced before the subscription.
     while let Some(handle) = ring.upgrade() {
         handle.hint();
         drop(handle);

@@ -1,4 +1,4 @@
-//! Wraps the text of a ring: seals it as a token that Redis stores.
+//! Wraps the text of a ring, that is, seals it as a token. Redis stores the token.
 
 use std::time::Duration;
 

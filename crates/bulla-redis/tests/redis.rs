@@ -43,7 +43,7 @@ impl Redis {
         }
     }
 
-    /// Starts the server. It finds what it wrote before, because it writes to an append-only file.
+    /// Starts the server. It has the data from before its last stop, in an append-only file.
     fn run(&mut self) -> std::io::Result<()> {
         let server = Command::new("redis-server")
             .args(["--port", "0", "--appendonly", "yes", "--appendfsync", "always", "--save", ""])
@@ -110,7 +110,7 @@ fn an_announced_change_reaches_every_server_before_its_interval() {
 }
 
 #[test]
-fn of_two_concurrent_changes_one_is_refused() {
+fn one_of_two_concurrent_changes_is_refused() {
     let Some(redis) = Redis::start() else { return };
     let mut ring = redis.ring("bank");
     put(&mut ring, &key_text());
@@ -268,7 +268,7 @@ fn a_redis_that_lost_its_data_gets_the_revocations_again() {
     eventually("Redis has the revocation again", || redis.revocations().list().len() == 1);
 }
 
-/// For example because its disk is full: it passes messages on but stores nothing.
+/// For example, if its disk is full, Redis passes messages on but stores nothing.
 #[test]
 fn a_redis_that_refuses_writes_does_not_confirm_the_list() {
     let Some(redis) = Redis::start() else { return };
@@ -325,7 +325,7 @@ fn a_token_that_two_servers_open_at_once_opens_on_one_of_them() {
 fn the_list_is_updated_as_long_as_sessions_use_it() {
     let Some(redis) = Redis::start() else { return };
     let other = redis.revocations();
-    // As in a function that builds the sessions and drops `SharedRevocations`.
+    // As in an application that builds the sessions and then drops `SharedRevocations`.
     let sessions = {
         let shared = redis.revocations();
         Sessions::<Account>::builder(KeyRing::generate().unwrap(), Policy::default())
@@ -344,7 +344,7 @@ fn the_list_is_updated_as_long_as_sessions_use_it() {
     eventually("the revocation is received", || load().get().is_none());
 }
 
-/// `end_others` spares this session only from revocations that its server knows.
+/// `end_others` protects the calling session only from revocations that its server knows already.
 #[test]
 fn a_session_that_ended_the_others_during_an_outage_ends_by_a_revocation_that_arrives_later() {
     let Some(mut redis) = Redis::start() else { return };

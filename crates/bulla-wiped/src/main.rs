@@ -1,6 +1,6 @@
-//! Checks that keys and plaintext are wiped. Starts a program that uses the library, and searches
-//! the memory of that program for the secrets, through /proc. The search runs in another process,
-//! because it needs copies of the secrets.
+//! Checks that keys and plaintext are wiped. Starts a program that uses the library, and reads the
+//! memory of that program from /proc to search it for the secrets. The search runs in another
+//! process, because it needs copies of the secrets.
 //!
 //! Linux only. Exits with status 1 if a secret is found that must be wiped, or if a secret is not
 //! found that must be there.
@@ -43,7 +43,8 @@ fn search() -> Result<ExitCode, Box<dyn Error>> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Sends the program its secrets when it asks for them, and searches when it says so.
+/// Sends secrets to the program when the program asks for them, and searches its memory when the
+/// program says so. Returns the number of unexpected results.
 fn answer(program: &mut Child) -> Result<usize, Box<dyn Error>> {
     let mut secrets = Secrets::new()?;
     let mut to = program.stdin.take().ok_or("no stdin")?;
@@ -75,7 +76,8 @@ fn answer(program: &mut Child) -> Result<usize, Box<dyn Error>> {
     Ok(failed)
 }
 
-/// Prints one search and returns how many needles are where they must not be, or are missing.
+/// Prints the result of one search. Returns the number of needles (secrets) that are where they
+/// must not be, or that are missing.
 fn report(search: &Search, needles: &[Needle], found: &[Found]) -> usize {
     println!("\n{}", search.name);
     let mut failed = 0;

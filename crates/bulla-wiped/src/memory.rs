@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt as _;
 
 use crate::needles::Needle;
 
-/// Eight bytes of a needle that were found.
+/// Eight bytes of a needle (a secret that is searched for), found in memory.
 pub(crate) struct Found {
     pub(crate) needle: &'static str,
     piece: usize,
@@ -19,7 +19,7 @@ pub(crate) struct Found {
 #[derive(Clone)]
 pub(crate) enum Place {
     Stack,
-    /// The heap or another mapping, by its name.
+    /// The heap or another mapping, with its name.
     Mapped(String),
 }
 
@@ -73,7 +73,8 @@ pub(crate) fn search(pid: u32, needles: &[Needle]) -> io::Result<Vec<Found>> {
     Ok(found)
 }
 
-/// The range and place of a readable mapping. Skips the pages of the kernel.
+/// The range and place of a mapping. `None` for pages of the kernel and for mappings that are not
+/// readable.
 fn region(line: &str) -> Option<(u64, u64, Place)> {
     let mut words = line.split_whitespace();
     let (from, to) = words.next()?.split_once('-')?;

@@ -1,4 +1,4 @@
-//! The secrets that are searched for.
+//! The needles: the secrets that the search looks for.
 
 use std::error::Error;
 
@@ -14,10 +14,10 @@ pub(crate) struct Needle {
 }
 
 impl Needle {
-    /// Pieces of eight bytes, because memory may hold only a part of a needle: the allocator
-    /// overwrites the first sixteen bytes of a freed block, and registers are spilled in parts.
-    /// Each piece is also searched for with swapped bytes, as SHA-256 reads words, and masked,
-    /// as HMAC masks its key.
+    /// Pieces of eight bytes, because memory may hold only a part of a needle. For example, the
+    /// allocator overwrites the first sixteen bytes of a freed block, and the compiler saves
+    /// registers to the stack in parts. Each piece is also searched for with swapped bytes, because
+    /// SHA-256 swaps the bytes of words, and masked, because HMAC masks its key.
     pub(crate) fn pieces(&self) -> impl Iterator<Item = (usize, [u8; 8])> {
         let pieces = (0..).step_by(8).zip(self.bytes.as_chunks().0.iter().copied());
         pieces.flat_map(|(at, piece)| {
@@ -27,7 +27,7 @@ impl Needle {
     }
 }
 
-/// Swaps the byte order of both words.
+/// Swaps the byte order of both 32-bit words.
 fn swapped([a, b, c, d, e, f, g, h]: [u8; 8]) -> [u8; 8] {
     [d, c, b, a, h, g, f, e]
 }
@@ -50,7 +50,7 @@ pub(crate) const PLAINTEXT_LEN: usize = 40;
 pub(crate) struct Secrets {
     pub(crate) ring_text: String,
     pub(crate) plaintext: String,
-    /// A plaintext that JSON writes with a backslash.
+    /// A plaintext with a quote, before which JSON writes a backslash.
     pub(crate) escaped: String,
     pub(crate) needles: Vec<Needle>,
     sealing: [u8; 32],
@@ -75,7 +75,8 @@ impl Secrets {
         Ok(Secrets { ring_text, plaintext, escaped, needles, sealing })
     }
 
-    /// Adds the subkey of a token that the program made. It is derived from the nonce.
+    /// Adds the subkey of a token that the program made. The subkey is derived from the token's
+    /// nonce.
     pub(crate) fn saw(&mut self, token: &str) -> Result<(), Box<dyn Error>> {
         let raw = BASE64_URL_SAFE_NO_PAD.decode(token.strip_prefix("b1.").ok_or("not sealed")?)?;
         let nonce: [u8; 16] = raw.get(4..20).ok_or("too short")?.try_into()?;

@@ -1,5 +1,5 @@
-//! The program whose memory is searched. It uses the library as a server does, and keeps no copy
-//! of a secret itself.
+//! The program whose memory is searched. It uses the library as a server does, and wipes its own
+//! copies of secrets.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -18,16 +18,16 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::needles::{ESCAPED, KEY, KEY_TEXT, PLAINTEXT, PLAINTEXT_LEN, SEALING};
 
-/// One search: when it runs, and which needles it must find on the heap. It must find no other
-/// needle there.
+/// One search: when it runs, and which needles (secrets) it must find on the heap. If it finds
+/// another needle on the heap, the check fails.
 pub(crate) struct Search {
     pub(crate) name: &'static str,
     pub(crate) there: &'static [&'static str],
     pub(crate) stack: Stack,
 }
 
-/// Whether copies may remain on the stack. Moving a value leaves a copy in a stack frame that is no
-/// longer in use, until another call overwrites it.
+/// Whether copies of secrets may remain on the stack. When a value is moved, a copy may remain in a
+/// stack frame that is no longer in use, until another call overwrites that frame.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stack {
     May,
@@ -206,7 +206,8 @@ fn session(host: &mut Host, sessions: &Sessions<Note>) -> Result<(), Box<dyn Err
     Ok(())
 }
 
-/// A key that appears twice, a key with a wrong id, a truncated key, and a key after a space.
+/// The library rejects a key that appears twice, a key with a wrong id, a truncated key, and a key
+/// after a space.
 #[inline(never)]
 fn refused_texts(host: &mut Host) -> Result<(), Box<dyn Error>> {
     let mut text = Zeroizing::new([b'\n'; 129]);
@@ -220,7 +221,7 @@ fn refused_texts(host: &mut Host) -> Result<(), Box<dyn Error>> {
     expect(KeyRing::try_from(&text[..64]).is_err())
 }
 
-/// Frees a copy of the plaintext without wiping it. The allocator leaves the middle of it.
+/// Frees a copy of the plaintext without wiping it. The allocator overwrites only its start.
 #[inline(never)]
 fn leak(host: &mut Host) -> Result<(), Box<dyn Error>> {
     let note = host.notes(PLAINTEXT, 3)?;
@@ -242,9 +243,10 @@ fn expect(holds: bool) -> Result<(), Box<dyn Error>> {
     if holds { Ok(()) } else { Err("the library did not return what the program expects".into()) }
 }
 
-/// The searching process, which knows the secrets, at the other end of two pipes.
+/// The process that searches the memory and knows the secrets. Two pipes connect it with the
+/// program.
 struct Host {
-    // Not the stdin of std, whose buffer would keep a copy.
+    // Reads without the buffer of `io::Stdin`, because that buffer would keep a copy of a secret.
     input: File,
     searches: std::slice::Iter<'static, Search>,
 }

@@ -26,8 +26,8 @@ pub(super) struct Meta {
     /// The time and the mark of the revocation by which the session last ended the others.
     pub(super) ended_others: Option<(u64, Mark)>,
     /// The revocations of the account that the server knew when the session started and that
-    /// reach past that time: the latest eight. They do not end this session.
-    pub(super) follows: [Option<OfAccount>; 8],
+    /// reach past that time: the latest 32. They do not end this session.
+    pub(super) follows: [Option<OfAccount>; 32],
 }
 
 /// A client, and the model's notes on the tokens that it keeps, by their names.

@@ -69,16 +69,16 @@ impl Told {
     }
 
     /// The revocations that a session of the account follows if it starts now.
-    pub(super) fn followed(&self, account: u64, now: u64) -> [Option<OfAccount>; 8] {
+    pub(super) fn followed(&self, account: u64, now: u64) -> [Option<OfAccount>; 32] {
         let held = self.accounts.get(&account).into_iter().flatten();
         let reach = held.filter(|of| of.before > now && of.before <= now + 2 * SKEW + 1);
         let mut reach: Vec<OfAccount> = reach.copied().collect();
         reach.sort_by_key(|of| Reverse(of.before));
-        let mut follows = [None; 8];
+        let mut follows = [None; 32];
         let mut at = 0;
         for (n, of) in reach.iter().enumerate() {
             let later = reach[..n].iter().any(|other| of.by.is_some() && other.by == of.by);
-            if !later && at < 8 {
+            if !later && at < follows.len() {
                 follows[at] = Some(*of);
                 at += 1;
             }

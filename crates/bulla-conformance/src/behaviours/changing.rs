@@ -1,4 +1,4 @@
-//! How does a change of the state reach the client, also in streams and WebSockets?
+//! Changes of the state: how they reach the client, also in streams and WebSockets.
 
 use crate::Build;
 use crate::behaviours::setup::{new_sessions, sets_nothing};

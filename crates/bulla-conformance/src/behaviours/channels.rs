@@ -1,4 +1,4 @@
-//! How do tokens travel in split cookies and in bearer headers?
+//! Tokens that are split over several cookies, and tokens in bearer headers.
 
 use bulla::{Cookie, Policy, Sessions};
 

@@ -1,4 +1,4 @@
-//! What happens when a handler fails, or when it cannot change the session?
+//! Handlers that fail, or that cannot change the session.
 
 use tracing::Level;
 
@@ -53,7 +53,8 @@ pub fn a_failing_handler_still_ends_the_session(build: Build) {
     assert!(client.kept.is_empty());
 }
 
-/// The tests of each adapter check that the response or the log names the layer.
+/// Checks only the status. The tests of each adapter also check that the response or the log names
+/// the missing layer.
 pub fn a_missing_layer_is_a_500(build: Build) {
     assert_eq!(Client::new().get(&*build(new_sessions()), "/missing").status, 500);
 }

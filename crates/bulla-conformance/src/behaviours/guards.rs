@@ -1,4 +1,4 @@
-//! What do guards answer without a session, and when the sign-in is too old (step-up)?
+//! Guards: the responses if there is no session, or if the sign-in is too old (step-up).
 
 use std::time::Duration;
 

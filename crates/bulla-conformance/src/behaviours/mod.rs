@@ -1,8 +1,8 @@
-//! The behaviours, one file for each question. `setup` has what they share.
+//! The behaviours, with one file for each topic. `setup` has the code that the other files share.
 #![allow(
     missing_docs,
     clippy::missing_panics_doc,
-    reason = "each is a test; its name says what it checks"
+    reason = "each function is a test, and its name says what the test checks"
 )]
 
 mod changing;

@@ -1,4 +1,4 @@
-//! What does a response carry when a handler reads the session, or ignores it?
+//! The response headers if a handler reads the session, or ignores the session.
 
 use crate::Build;
 use crate::behaviours::setup::{STATE, new_sessions, sets_nothing};

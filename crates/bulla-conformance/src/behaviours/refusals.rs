@@ -1,4 +1,4 @@
-//! Which tokens are refused, which are left alone, and what do the client and the log learn?
+//! Tokens that are refused or left alone (neither read nor deleted): the response and the log.
 
 use bulla::{KeyRing, Payload, Policy, Sessions, UnixTime};
 use serde::{Deserialize, Serialize};
@@ -59,7 +59,7 @@ pub fn a_newer_schema_and_an_unknown_key_are_left_alone(build: Build) {
     }
 }
 
-/// The token of a session that a server with this ring starts with this state.
+/// Starts a session with this state on a server with this ring, and returns the state token.
 fn token_of<T: Payload>(state: T, ring: KeyRing, now: UnixTime) -> String {
     let sessions = Sessions::<T>::new(ring, Policy::default());
     let session = sessions.load_at(now, |_| Vec::<&[u8]>::new());

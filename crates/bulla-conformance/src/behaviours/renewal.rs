@@ -1,4 +1,4 @@
-//! How do a new primary key, activity and time change the tokens of a session?
+//! The tokens of a session when the primary key changes, the user is active, or time passes.
 
 use crate::Build;
 use crate::behaviours::setup::{Clock, RENEWAL, key, minutes, sessions, sets_nothing};

@@ -1,4 +1,4 @@
-//! What happens when the application rejects a session, or cannot decide?
+//! Revalidation: the application rejects a session, or cannot decide.
 
 use std::sync::{Arc, Mutex};
 
@@ -51,7 +51,7 @@ pub fn a_check_without_an_answer_keeps_the_session_and_answers_503(build: Build)
     assert_eq!((response.status, response.one("retry-after")), (503, Some("5")));
     assert_eq!(client.get(&*app, "/look").body, "guest");
     assert_eq!(client.kept[STATE], before);
-    // The idle timeout still counts these requests as activity.
+    // These requests still count as activity, so the idle timeout does not end the session.
     for _ in 0..3 {
         clock.advance(minutes(20));
         assert_eq!(client.get(&*app, "/required").status, 503);

@@ -1,4 +1,4 @@
-//! Which sessions do revocations end, and which routes need a current list?
+//! Revocation: the sessions that it ends, and the routes that require a current revocation list.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::behaviours::setup::{Clock, builder, key, minutes};
 use crate::client::Client;
 use crate::{Account, Build};
 
-/// Sessions with revocations, whose subject is the name.
+/// Sessions with a revocation list. The subject of a session (its user) is the name of the account.
 fn with_revocations(clock: &Clock, revocations: &Revocations) -> Sessions<Account> {
     builder(&[&key()], clock)
         .revocations(revocations)

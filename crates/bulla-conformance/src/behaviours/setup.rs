@@ -1,4 +1,4 @@
-//! What do the behaviours have in common: a clock, sessions and the names of their cookies?
+//! The code that the behaviours share: a clock, sessions, and the names of their cookies.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

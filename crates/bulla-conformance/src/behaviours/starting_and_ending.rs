@@ -1,4 +1,4 @@
-//! Which cookie does a response set or delete when a session starts or ends?
+//! The cookies that a response sets when a session starts, and deletes when a session ends.
 
 use crate::Build;
 use crate::behaviours::setup::{STATE, new_sessions};
@@ -14,7 +14,7 @@ pub fn starting_sets_a_cookie_with_every_attribute(build: Build) {
     assert_eq!(attributes, "HttpOnly; SameSite=Lax; Secure; Path=/");
 }
 
-/// Session fixation: the attacker sets a cookie of their own session in the browser of the user.
+/// Session fixation: an attacker sets the cookie of the attacker's session in a user's browser.
 pub fn signing_in_replaces_a_session_that_an_attacker_planted(build: Build) {
     let app = build(new_sessions());
     let mut attacker = Client::new();

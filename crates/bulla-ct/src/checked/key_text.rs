@@ -37,14 +37,15 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             assert_hidden(&mut characters[SECRET_CHARACTERS]);
         }
     }),
-    // The public bits: the text is base64url, and the id in the text is that of the key.
+    // An observer may learn two bits: whether the text is base64url, and whether the id in the text
+    // is the id of the key.
     decides("key: read it from text", 2, |seen| {
         for _ in 0..KEYS {
             let text = secret_text();
             assert!(seen.watch_decision(|| Key::from_text(&text).is_ok()));
         }
     }),
-    // The public bit: base64ct accepts or refuses the whole text.
+    // An observer may learn one bit: whether base64ct rejects the text, but not at which character.
     decides("key: read text with an invalid character", 1, |seen| {
         for at in [12, 30, 54].repeat(KEYS / 3) {
             let mut text = unwatched(|| key().expose_text().as_bytes().to_vec());
@@ -54,7 +55,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             assert!(!seen.watch_decision(|| Key::from_text(&text).is_ok()));
         }
     }),
-    // The public bits: the key looks random, and the key is an example of the specification.
+    // An observer may learn two bits: whether the key looks random, and whether it is an example
+    // key of the specification.
     decides("key: check that it is fit for use", 2, |seen| {
         for _ in 0..KEYS {
             let key = key();

@@ -15,8 +15,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     decides("library: refuse a changed signed token", 1, |seen| refuse(seen, Mode::Signed)),
 ];
 
-/// Refuses tokens that were changed. The library branches on the content of a genuine token, and
-/// does not promise otherwise.
+/// Refuses tokens that were changed. Genuine tokens are not checked here, because the library may
+/// branch on their content.
 fn refuse(seen: &mut Seen, mode: Mode) {
     let tokens = RawTokens::new(ring(), mode, "bank.example/session");
     for len in (0..=130).chain([1024, 5900]) {

@@ -32,13 +32,14 @@ use secret::Seen;
 /// What memcheck may report for one run of an operation.
 #[derive(Clone, Copy)]
 enum Expected {
-    /// This number of bits is public, such as accepted or refused. Each bit is one branch, or two
-    /// if the caller branches on it again. The number is the same in each run, for every secret.
+    /// An observer may learn this number of bits, for example one bit that says whether a token is
+    /// accepted. Each bit is one branch, or two if the caller branches on it again. The number of
+    /// branches is the same in each run, for every secret.
     Public(usize),
-    /// Any number of branches, but the same number for every secret: each branch goes the same way
-    /// for every key.
+    /// Any number of branches, but the same number for every secret, because each branch goes the
+    /// same way for every key.
     SameForAll,
-    /// A control: memcheck must report it. It shows that this program detects mistakes.
+    /// A control, which memcheck must report. Controls show that this program detects mistakes.
     Leak,
 }
 

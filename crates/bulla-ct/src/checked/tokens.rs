@@ -53,7 +53,8 @@ impl Outcome {
     }
 }
 
-/// Secret bytes of all lengths around the block sizes of the ciphers, and of a long token.
+/// Secret bytes of many lengths: all lengths around the block sizes of the ciphers, and the length
+/// of a long token.
 fn bodies() -> impl Iterator<Item = Vec<u8>> {
     (0..=130).chain([255, 256, 257, 511, 512, 513, 1024, 6100]).map(|len| {
         let pool: [u8; 6100] = public_bytes();

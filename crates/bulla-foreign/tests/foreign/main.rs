@@ -1,7 +1,7 @@
 //! Checks the primitives of the library with the test vectors of other projects. The primitives are
 //! private to the library, so this test includes their source.
 
-#[allow(dead_code, unreachable_pub)] // a module of the library, used in part
+#[allow(dead_code, unreachable_pub)] // a module of the library, which this test uses in part
 #[path = "../../../../src/primitives/mod.rs"]
 mod primitives;
 
@@ -16,8 +16,9 @@ fn unhex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
 }
 
-/// An equivalent HMAC key of 32 bytes, because the library accepts no other length. HMAC pads a
-/// short key with zeros and hashes a key that is longer than a block (RFC 2104).
+/// Converts an HMAC key to an equivalent key of 32 bytes, because the library accepts no other
+/// length. HMAC itself pads short keys with zeros and hashes keys that are longer than a block (RFC
+/// 2104).
 fn in_32_bytes(key: &[u8]) -> Secret {
     let mut secret = Secret::default();
     match key.len() {

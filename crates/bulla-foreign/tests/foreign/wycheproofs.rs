@@ -13,7 +13,7 @@ fn xchacha20_poly1305() {
     let (mut opened, mut refused, mut of_other_sizes) = (0, 0, 0);
     for group in set.test_groups {
         for test in group.tests {
-            // The type of a nonce allows only the right size.
+            // The library takes nonces of one size only, so vectors with other sizes are skipped.
             let Ok(nonce) = <[u8; NONCE_LEN]>::try_from(&test.nonce[..]) else {
                 assert_eq!(test.result, TestResult::Invalid);
                 of_other_sizes += 1;
@@ -25,7 +25,8 @@ fn xchacha20_poly1305() {
             let result = key.decrypt(&nonce, &test.aad, &mut body, &tag);
             if test.result == TestResult::Invalid {
                 assert!(result.is_err(), "{}: {}", test.tc_id, test.comment);
-                // AWS-LC decrypts before it knows that the tag is wrong; the library wipes the result.
+                // AWS-LC decrypts before it checks the tag. If the tag is wrong, the library wipes
+                // the result.
                 let wiped = cfg!(feature = "aws-lc-rs") && body.iter().all(|byte| *byte == 0);
                 assert!(wiped || body == test.ct[..], "plaintext remains");
                 refused += 1;
@@ -66,8 +67,8 @@ fn hmac_sha256() {
     assert!(whole >= 30 && refused >= 30 && cut >= 30);
 }
 
-/// The library derives keys only from 32 bytes and without salt. Cases of this form test the library;
-/// all cases test the crate `hkdf` that it uses.
+/// All cases test the crate `hkdf`, which the library uses. The library derives keys only from 32
+/// bytes and without salt, so only cases of this form also test the library.
 #[test]
 fn hkdf_sha256() {
     let set = hkdfs::TestSet::load(hkdfs::TestName::HkdfSha256).unwrap();

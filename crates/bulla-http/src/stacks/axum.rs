@@ -56,7 +56,8 @@ mod bulla {
 
     use super::*;
 
-    /// The default policy, or with a touch threshold for the stack whose every read renews.
+    /// Uses the default policy. The stack in which every read renews also passes `renew_after`, the
+    /// time after which activity is recorded again.
     pub(super) fn app(renew_after: Option<Duration>) -> Outcome<Router> {
         let policy = Policy::default();
         assert_eq!(policy.idle_timeout(), IDLE);
@@ -80,7 +81,7 @@ mod bulla {
 }
 
 /// <https://docs.rs/axum-extra/latest/axum_extra/extract/cookie/struct.PrivateCookieJar.html>.
-/// It contains text, so the state is JSON.
+/// The cookie contains text, so the state is encoded as JSON.
 mod private_jar {
     use axum_extra::extract::cookie::{Cookie, Key, PrivateCookieJar, SameSite};
 
@@ -167,7 +168,7 @@ mod tower_sessions {
         all().layer(SessionManagerLayer::new(MemoryStore::default()).with_expiry(expiry()))
     }
 
-    /// With a pool of six connections, as its documentation shows.
+    /// Uses a pool of six connections, as the documentation of the store shows.
     pub(super) async fn redis(url: &str) -> Outcome<Router> {
         let pool = Pool::new(Config::from_url(url)?, None, None, None, 6)?;
         pool.connect();

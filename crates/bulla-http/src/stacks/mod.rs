@@ -1,4 +1,4 @@
-//! The stacks: each is a framework with a session library.
+//! The stacks. A stack is a framework with a session library.
 
 pub mod actix;
 pub mod axum;
@@ -84,7 +84,8 @@ const COOKIES: Stack = Stack { expiry: "server", ..BULLA };
 const STORES: Stack = Stack { keeps: Keeps::Redis, sees: "an id", expiry: "store", ..FLOOR };
 const ACTIX: Stack = Stack { framework: Framework::Actix, ..FLOOR };
 
-/// All stacks in the order of the report: for each framework no session, bulla, other libraries.
+/// All stacks in the order of the report. For each framework, the order is: no session, bulla,
+/// other libraries.
 pub const STACKS: [Stack; 14] = [
     FLOOR,
     BULLA,

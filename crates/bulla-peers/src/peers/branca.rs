@@ -16,7 +16,7 @@ pub(super) const PEER: Peer = Peer {
 pub(super) fn ways<S: State>(lifetime: u64) -> Ways<S> {
     let opening = Branca::new(&super::KEY).unwrap();
     Ways::new(
-        // The same as the method `encode` of `Branca`, which would need exclusive access.
+        // This does the same as the method `encode` of `Branca`, which would need exclusive access.
         move |state: &S| {
             let now = bulla::UnixTime::now().as_secs() as u32;
             let bytes = postcard::to_allocvec(state).unwrap();

@@ -59,8 +59,8 @@ pub(super) fn private_postcard<S: State>(_: u64) -> Ways<S> {
     )
 }
 
-/// Percent-encodes the value as axum-extra does, because this jar does not encode it, and JSON has
-/// characters that a cookie must not contain.
+/// Percent-encodes the value as axum-extra does. The signed jar does not encode values, and JSON
+/// has characters that a cookie must not contain.
 pub(super) fn signed_json<S: State>(_: u64) -> Ways<S> {
     let (sealing, opening) = (key(), key());
     Ways::new(

@@ -21,7 +21,7 @@ const PEER: Peer = Peer {
 pub(super) const AWS_LC: Peer = PEER;
 pub(super) const RUST_CRYPTO: Peer = Peer { name: "jsonwebtoken, RustCrypto", ..PEER };
 
-/// A process can install only one provider. This one delegates to the one that is selected.
+/// A process can install only one provider. This provider calls the provider that is selected.
 static PROVIDER: CryptoProvider = CryptoProvider {
     signer_factory: |algorithm, key| (selected().signer_factory)(algorithm, key),
     verifier_factory: |algorithm, key| (selected().verifier_factory)(algorithm, key),

@@ -1,4 +1,4 @@
-//! How each library carries a state, as its documentation recommends.
+//! How each library seals and opens a state. The code follows the documentation of the library.
 
 mod biscuit;
 mod branca;
@@ -128,8 +128,8 @@ pub fn jobs() -> Vec<Job> {
     jobs
 }
 
-/// Checks every library before the measurement: it must return the value, and must refuse a token
-/// that was changed or has expired.
+/// Checks every library before the measurement. A library must return the value, and it must refuse
+/// a token that was changed or has expired.
 ///
 /// # Panics
 /// If a check fails.
@@ -158,7 +158,7 @@ fn check_now<S: State>(peer: Peer, ways: Ways<S>) {
     let text = (ways.seal)(&S::sample());
     assert_eq!((ways.open)(&text).as_ref(), Some(&S::sample()), "{}", peer.name);
     assert!(text.is_ascii());
-    // Not the last character: some encodings ignore a part of its bits.
+    // The last character is not changed, because some encodings ignore a part of its bits.
     for at in (0..text.len() - 1).step_by(1 + text.len() / 50) {
         let mut bytes = text.clone().into_bytes();
         bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };

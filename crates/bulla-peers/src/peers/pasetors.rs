@@ -21,7 +21,8 @@ pub(super) const JSON: Peer = Peer {
     expiry: Expiry::Enforced,
 };
 
-/// The lower layer has no claims. It returns a string, so the bytes are encoded as base64.
+/// The lower layer of pasetors has no claims. It returns a string, so the bytes are encoded as
+/// base64.
 pub(super) const POSTCARD: Peer = Peer {
     name: "pasetors v4.local, postcard",
     encoding: "postcard in base64",

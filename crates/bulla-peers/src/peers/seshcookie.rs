@@ -1,6 +1,7 @@
-//! seshcookie, through its layer, because it has no lower-level API.
+//! seshcookie, measured through its layer, because it has no lower-level API.
 //!
-//! Therefore its figures include finding the cookie in the headers and writing Set-Cookie.
+//! Therefore the figures of seshcookie include the time to find the cookie in the headers and to
+//! write Set-Cookie.
 
 use std::convert::Infallible;
 use std::future::Future;
