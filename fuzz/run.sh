@@ -13,15 +13,15 @@ shift || true
 targets=("$@")
 [ $# -gt 0 ] || targets=(token open ring cookie pieces payload inspect differential record revocation)
 
-# RUSTC_BOOTSTRAP makes this work on a stable toolchain. There is no sanitizer by default, because
-# neither the library nor the laws have unsafe code, and fuzzing is three times as fast without.
-# SANITIZER=address checks the dependencies.
+# With RUSTC_BOOTSTRAP, cargo-fuzz works on a stable toolchain. By default no sanitizer is used,
+# because neither the library nor the laws have unsafe code, and fuzzing is three times as fast
+# without a sanitizer. SANITIZER=address checks the dependencies.
 export RUSTC_BOOTSTRAP=1
 command -v cargo-fuzz >/dev/null || cargo install --quiet --locked --debug cargo-fuzz
 cargo fuzz build --sanitizer "${SANITIZER:-none}" >&2
 binaries=fuzz/target/$(rustc -vV | sed -n 's/^host: //p')/release
 
-# The maximum length of an input, in bytes. Longer inputs make every execution slower.
+# The maximum length of an input, in bytes. The limits keep each execution fast.
 longest() {
   case $1 in
     token) echo 1024 ;;

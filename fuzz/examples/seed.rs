@@ -10,7 +10,7 @@ use bulla_fuzz::independent::{Key, Mode, from_base64url, open_body};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-/// The maximum length of a seed, in bytes. The fuzzer changes short seeds faster.
+/// The maximum length of a seed, in bytes. Short seeds make the fuzzer faster.
 const LONGEST: usize = 2_500;
 
 type Seeds = Vec<Vec<u8>>;
@@ -24,7 +24,7 @@ fn main() -> io::Result<()> {
     };
     let all = vectors("open.json")?;
     let opening = one_of_each(&all, |vector| format!("{} {}", vector["mode"], vector["expect"]));
-    // After step 6, both modes have the same body, so one mode is enough.
+    // After step 6, the body is the same in both modes, so one mode is enough.
     let bodies = one_of_each(&all, |vector| match vector["expect"].as_str() {
         Some("malformed-body" | "padding") if vector["mode"] == "sealed" => {
             vector["name"].to_string()
@@ -74,7 +74,7 @@ fn bytes(vector: &Value, field: &str) -> Vec<u8> {
     digits.chunks(2).map(|pair| digit(pair[0]) * 16 + digit(pair[1])).collect()
 }
 
-/// Replaces the keys of a vector, which are example keys that the library rejects.
+/// Replaces the keys of a vector, because they are example keys, which the library rejects.
 fn ring(vector: &Value) -> Vec<u8> {
     let Some(text) = vector["text"].as_str() else { return bytes(vector, "text_hex") };
     let mut text = text.to_owned();
@@ -88,7 +88,7 @@ fn ring(vector: &Value) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// Rings that the vectors do not have with the replaced keys.
+/// Rings with the replaced keys, for cases that the vectors do not have.
 fn own_rings() -> Seeds {
     let (one, two) = (key_text(1), key_text(2));
     let day = "2026-12-01T00:00:00Z";
@@ -105,7 +105,7 @@ fn own_rings() -> Seeds {
     own.map(String::into_bytes).to_vec()
 }
 
-/// Every kind of change of a short payload, after `head`.
+/// Every kind of change of a short payload. Each seed begins with `head`.
 fn changes(head: &[u8]) -> Seeds {
     let none = [head, &[7, 0], b"payload"].concat();
     let one = |kind: u8| [head, &[7, 1, kind, kind.wrapping_mul(9), 0, b'x'], b"payload"].concat();
@@ -130,7 +130,7 @@ fn cookies() -> Seeds {
     .to_vec()
 }
 
-/// The number of cookies, and for each: the token, the piece and the change.
+/// Each seed has the number of cookies, and for each cookie the token, the piece and the change.
 fn pieces() -> Seeds {
     [
         &[2, 1, 0, 0, 1, 1, 0][..],
@@ -193,7 +193,7 @@ fn differing(opening: &[Value]) -> Seeds {
         let fields = [100, 0, 200, 0, 3, 0, 5, 0];
         seeds.push([&[signed, key, 120, 0, 7, 0], &fields[..], b"abc"].concat());
     }
-    // One byte more and one byte less than the type has.
+    // Payloads with one byte more and one byte less than the type has.
     for payload in [&b"abcd"[..], b"ab"] {
         seeds.push([&[0, 0, 120, 0, 7, 0, 100, 0, 200, 0, 3, 0, 5, 0], payload].concat());
     }

@@ -8,9 +8,9 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-// JSON can be decoded without being verified, so an attacker must not be able to make the decoder
-// allocate much more than the length of the JSON. The limit is generous, because it also covers
-// all other allocations of the law.
+// An application can decode JSON without verifying the token first. Therefore the decoder must not
+// allocate much more than the length of the JSON. The limit is high, because it also includes all
+// other allocations of the law.
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let region = Region::new(ALLOCATOR);
     bulla_fuzz::laws::payload(data);

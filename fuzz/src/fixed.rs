@@ -1,5 +1,5 @@
 //! Constants of every run: keys, times and payload types. Because they do not change, an input
-//! that causes a crash always causes it.
+//! that causes a crash causes the same crash in every run.
 
 use std::time::Duration;
 
@@ -77,8 +77,8 @@ pub struct One {
     pub a: u8,
 }
 
-/// Schema version 3. There is no version 2. It is three bytes long, so that the independent
-/// implementation can decide by the length whether a payload decodes.
+/// Schema version 3. There is no version 2. A payload of version 3 has three bytes, so that the
+/// independent implementation can tell by the length whether a payload decodes.
 #[derive(Debug, PartialEq, Serialize, Deserialize, Payload)]
 #[payload(purpose = "fuzz.example/three", version = 3, previous = One)]
 pub struct Three {

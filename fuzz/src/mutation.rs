@@ -5,7 +5,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use crate::fixed::key_bytes;
 use crate::independent::{Key, from_base64url, to_base64url};
 
-/// One change. After most of them, the text is still base64url.
+/// One change. After most changes, the text is still base64url.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct Mutation {
     kind: u8,
@@ -16,7 +16,7 @@ pub struct Mutation {
 /// Reads up to three changes from the front of the input. The first byte is their number.
 ///
 /// # Errors
-/// Never fails: after its end, the input reads as zeros.
+/// Never fails, because `Unstructured` gives zeros after the end of the input.
 pub fn mutations(input: &mut Unstructured<'_>) -> arbitrary::Result<Vec<Mutation>> {
     let count = input.arbitrary::<u8>()? % 4;
     (0..count).map(|_| input.arbitrary()).collect()
@@ -63,8 +63,8 @@ fn letter(value: u8) -> u8 {
     to_base64url(&[value]).as_bytes()[0]
 }
 
-/// Decodes the text, changes the bytes and encodes them again. A text that does not decode, or is
-/// empty, stays the same.
+/// Decodes the text, changes the bytes and encodes them again. If the text does not decode, or if
+/// it is empty, it stays the same.
 fn raw(text: &[u8], change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let bytes = text.get(3..).and_then(from_base64url).filter(|bytes| !bytes.is_empty());
     let Some(mut bytes) = bytes else { return text.to_vec() };

@@ -1,4 +1,4 @@
-//! Runs the laws over the corpus without a fuzzer, so that an input that once violated a law is
+//! Runs the laws over the corpus without a fuzzer. So every input that once violated a law is
 //! tested again.
 
 use std::fs;

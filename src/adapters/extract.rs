@@ -131,7 +131,7 @@ impl fmt::Display for MissingLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "this route has no sessions of {0}: add SessionLayer::<{0}> (axum), \
+            "this route has no sessions of {0}: add SessionLayer::<{0}> after the routes (axum), \
              SessionMiddleware::<{0}> (actix-web) or SessionFairing::<{0}> (Rocket)",
             self.state
         )

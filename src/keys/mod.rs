@@ -27,7 +27,9 @@ pub use self::handle::{Failing, RingHealth, WeakRingHandle};
 pub use self::key::{Key, KeyError, KeyId};
 #[cfg(feature = "reload")]
 #[cfg_attr(docsrs, doc(cfg(feature = "reload")))]
-pub use self::reload::{Reload, ReloadError, Reloader, RingFile, RingSource, SourceError};
+pub use self::reload::{
+    LoadError, Reload, ReloadError, Reloader, RingFile, RingSource, SourceError,
+};
 pub use self::ring::{KeyRing, MAX_KEYS, MAX_RING_LEN, RingEntry, RingError};
 pub use crate::primitives::RandomError;
 pub use zeroize::Zeroizing;

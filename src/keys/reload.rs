@@ -165,11 +165,12 @@ impl<S: RingSource> Reloader<S> {
     /// Loads the first ring from `source`.
     ///
     /// # Errors
-    /// [`ReloadError`] if the source has no valid ring.
-    pub fn new(mut source: S) -> Result<(RingHandle, Reloader<S>), ReloadError> {
-        let text = source.read().map_err(ReloadError::Source)?;
+    /// [`LoadError`] if the source has no valid ring.
+    pub fn new(mut source: S) -> Result<(RingHandle, Reloader<S>), LoadError> {
         let now = UnixTime::now();
-        let ring = fit(&text, now)?;
+        let read = source.read().map_err(ReloadError::Source);
+        let read = read.and_then(|text| Ok((fit(&text, now)?, text)));
+        let (ring, text) = read.map_err(|reason| LoadError { name: source.name(), reason })?;
         let accepted = digest(&text);
         let handle = RingHandle::from(ring);
         handle.set_health(|health| {
@@ -236,7 +237,8 @@ impl<S: RingSource> Reloader<S> {
         );
         handle.set_health(|health| {
             let since = health.failing.take().map_or(now, |failing| failing.since);
-            health.failing = Some(Failing { since, error: error.to_string() });
+            let error = format!("{}: {error}", self.source.name());
+            health.failing = Some(Failing { since, error });
         });
     }
 
@@ -312,17 +314,18 @@ impl RingHandle {
     ///
     /// let ring = RingHandle::watch(RingFile::new("/etc/bank/ring"), Duration::from_secs(60))?;
     /// // SessionLayer::<Account>::new(&ring, policy), Sealer::<Reset>::new(&ring, lifetime), …
-    /// # Ok::<(), bulla::keys::ReloadError>(())
+    /// # Ok::<(), bulla::keys::LoadError>(())
     /// ```
     ///
     /// # Errors
-    /// [`ReloadError`] if the source has no valid ring, or if the thread cannot be started.
-    pub fn watch(source: impl RingSource, every: Duration) -> Result<RingHandle, ReloadError> {
+    /// [`LoadError`] if the source has no valid ring, or if the thread cannot be started.
+    pub fn watch(source: impl RingSource, every: Duration) -> Result<RingHandle, LoadError> {
+        let name = source.name();
         let (handle, reloader) = Reloader::new(source)?;
         let thread = thread::Builder::new()
             .name("bulla-ring".to_owned())
             .spawn(move || reloader.run(every))
-            .map_err(|error| ReloadError::Source(error.into()))?;
+            .map_err(|error| LoadError { name, reason: ReloadError::Source(error.into()) })?;
         handle.set_loader(thread.thread().clone());
         Ok(handle)
     }
@@ -331,6 +334,42 @@ impl RingHandle {
 impl<S> fmt::Debug for Reloader<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reloader").finish_non_exhaustive()
+    }
+}
+
+/// Why a server could not load its first ring.
+///
+/// `Debug` writes the same text as `Display`, so that a `main` that returns the error prints it.
+pub struct LoadError {
+    /// The name of the source, such as `the key ring /etc/bank/ring`.
+    pub name: String,
+    /// The reason.
+    pub reason: ReloadError,
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.reason)?;
+        let is_missing = match &self.reason {
+            ReloadError::Source(error) => error
+                .downcast_ref::<io::Error>()
+                .is_some_and(|error| error.kind() == io::ErrorKind::NotFound),
+            ReloadError::Ring(error) => *error == RingError::Empty,
+            _ => false,
+        };
+        if is_missing { f.write_str("; create one with `bulla ring new`") } else { Ok(()) }
+    }
+}
+
+impl fmt::Debug for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for LoadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.reason)
     }
 }
 

@@ -321,7 +321,9 @@ fn line_ends(bytes: &[u8]) -> usize {
 }
 
 /// Why a key ring was rejected. The error names the line and never repeats its content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// `Debug` writes the same text as `Display`, so that a `main` that returns the error prints it.
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RingError {
     /// The text is longer than 64 KiB.
@@ -437,6 +439,12 @@ impl fmt::Display for RingError {
             ),
             RingError::Empty => f.write_str("the key ring has no key; it needs at least one"),
         }
+    }
+}
+
+impl fmt::Debug for RingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -120,10 +120,12 @@ impl RevocationFile {
     /// If the file cannot be read, or does not exist and cannot be created. Do not continue without
     /// the list, because the server would then accept revoked sessions.
     pub fn follow(self) -> io::Result<Revocations> {
-        self.locked(|_| Ok(()))?;
         let list = Revocations::new();
         let mut reader = self.reader();
-        reader.learn(&list)?;
+        self.locked(|_| Ok(())).and_then(|()| reader.learn(&list)).map_err(|error| {
+            let path = self.path.display();
+            io::Error::new(error.kind(), format!("the revocation list {path}: {error}"))
+        })?;
         let follower = Follower {
             list: list.downgrade(),
             reader,

@@ -46,7 +46,7 @@ const MAX_RECENT: usize = 1024;
 /// let opens = || sessions.load(|name| (name == "cookie").then_some(cookie.as_bytes())).get().is_some();
 ///
 /// assert!(opens());
-/// sessions.revoke_subject("7");       // the password was changed
+/// sessions.revoke_subject("7")?;      // the password was changed
 /// assert!(!opens());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

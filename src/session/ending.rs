@@ -60,8 +60,8 @@ impl<T: Payload> Session<T> {
     ///
     /// # Errors
     /// The same as for [`end`](Session::end). Also [`SessionError::NoSession`], and
-    /// [`SessionError::NoRevocations`] if the sessions were built without
-    /// [`revocations`](crate::session::SessionsBuilder::revocations) or
+    /// [`SessionError::NoRevocations`] or [`SessionError::NoSubject`] if the sessions were built
+    /// without [`revocations`](crate::session::SessionsBuilder::revocations) or
     /// [`subject`](crate::session::SessionsBuilder::subject). With an error, no session has ended.
     pub fn end_everywhere(&self) -> Result<(), SessionError> {
         self.revision()?;
@@ -74,12 +74,15 @@ impl<T: Payload> Session<T> {
     /// Ends all other sessions of this session's subject, on every server: "sign out my other
     /// devices". This session gets a new id. Its absolute timeout does not start again.
     ///
-    /// Only the new token stays valid. So if the handler fails afterwards or the response is lost,
-    /// this session has ended too. If two sessions of the subject end the others in the same
-    /// second, both end.
+    /// Only the new token stays valid. So if the handler fails afterwards, or if the response is
+    /// lost, this session has ended too. The same happens if the user sends the form twice: both
+    /// requests carry the old token, and the browser drops the response of the first. Therefore
+    /// disable the button after the first click. If two sessions of the subject end the others in
+    /// the same second, both end.
     ///
     /// # Errors
-    /// The same as for [`set`](Session::set), and [`SessionError::NoRevocations`].
+    /// The same as for [`set`](Session::set), [`SessionError::NoRevocations`] and
+    /// [`SessionError::NoSubject`].
     /// [`SessionError::NotNow`] if this session has already ended the others in this second. If the
     /// session did so on a server whose clock is ahead, the error lasts until this server's clock
     /// has caught up. With an error, no session has ended.
@@ -107,9 +110,9 @@ impl<T: Payload> Session<T> {
     }
 
     fn revocable(&self, state: &T) -> Result<(&Revocations, Subject), SessionError> {
-        let subject = self.subject_of(state).ok_or(SessionError::NoRevocations)?;
         let shared = &self.inner.shared;
         let revocations = shared.revocations.as_ref().ok_or(SessionError::NoRevocations)?;
+        let subject = self.subject_of(state).ok_or(SessionError::NoSubject)?;
         Ok((revocations, subject))
     }
 }

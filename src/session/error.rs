@@ -19,8 +19,12 @@ pub enum SessionError {
     /// The session cannot be sent over the chosen transport, because that transport is not
     /// configured, or because a request with a bearer token asked for a cookie.
     NoChannel,
-    /// The sessions were built without revocations or without a subject.
+    /// The sessions were built without
+    /// [`revocations`](crate::session::SessionsBuilder::revocations).
     NoRevocations,
+    /// The sessions were built without [`subject`](crate::session::SessionsBuilder::subject), so
+    /// the sessions of one user cannot be found.
+    NoSubject,
     /// The [ceiling](crate::session::Start::with_ceiling) has passed, so the session would end at
     /// once.
     CeilingPassed,
@@ -54,9 +58,12 @@ impl fmt::Display for SessionError {
             SessionError::NoChannel => {
                 f.write_str("this request cannot carry a session over that channel")
             }
-            SessionError::NoRevocations => {
-                f.write_str("these sessions were built without revocations or without a subject")
-            }
+            SessionError::NoRevocations => f.write_str(
+                "sessions cannot be revoked without a list: call .revocations(…) on the builder",
+            ),
+            SessionError::NoSubject => f.write_str(
+                "the sessions of one user cannot be found: call .subject(…) on the builder",
+            ),
             SessionError::CeilingPassed => f.write_str("the session's ceiling has passed"),
             SessionError::Seal(error) => error.fmt(f),
             SessionError::TooLarge { size, limit } => write!(

@@ -8,6 +8,7 @@ use crate::keys::handle::RingHandle;
 use crate::revocation::entry::{Revocation, Subject};
 use crate::revocation::list::Revocations;
 use crate::session::about::{About, Validity};
+use crate::session::error::SessionError;
 use crate::session::event::Event;
 use crate::session::hint::PlainHttpHint;
 use crate::session::judge::{Carried, ChannelKeys};
@@ -110,35 +111,47 @@ impl<T: Payload> Sessions<T> {
     /// Revokes all sessions of a subject that exist now, on every server.
     ///
     /// Call it when the user changes the password or closes the account. `name` is the text that
-    /// [`subject`](SessionsBuilder::subject) returns for these sessions. Without
-    /// [`revocations`](SessionsBuilder::revocations), it does nothing.
-    pub fn revoke_subject(&self, name: &str) {
-        if let Some((revocations, now)) = self.revocations() {
-            revocations.revoke_subject(Subject::of(T::PURPOSE, name), now);
-        }
+    /// [`subject`](SessionsBuilder::subject) returns for these sessions.
+    ///
+    /// # Errors
+    /// [`SessionError::NoRevocations`] or [`SessionError::NoSubject`] if the sessions were built
+    /// without [`revocations`](SessionsBuilder::revocations) or
+    /// [`subject`](SessionsBuilder::subject). Nothing is revoked then.
+    pub fn revoke_subject(&self, name: &str) -> Result<(), SessionError> {
+        let (revocations, now) = self.revocations()?;
+        self.about.subject.as_ref().ok_or(SessionError::NoSubject)?;
+        revocations.revoke_subject(Subject::of(T::PURPOSE, name), now);
+        Ok(())
     }
 
     /// Revokes one session on every server.
     ///
     /// `id` is the session's [`Info::origin`](crate::session::Info::origin), for example from a
-    /// list of the user's devices. Without [`revocations`](SessionsBuilder::revocations), it does
-    /// nothing.
-    pub fn revoke_session(&self, id: SessionId) {
-        if let Some((revocations, now)) = self.revocations() {
-            revocations.add_at(now, Revocation::Session { id, until: revocations.last(now) });
-        }
+    /// list of the user's devices.
+    ///
+    /// # Errors
+    /// [`SessionError::NoRevocations`] if the sessions were built without
+    /// [`revocations`](SessionsBuilder::revocations).
+    pub fn revoke_session(&self, id: SessionId) -> Result<(), SessionError> {
+        let (revocations, now) = self.revocations()?;
+        revocations.add_at(now, Revocation::Session { id, until: revocations.last(now) });
+        Ok(())
     }
 
-    /// Revokes every session that exists now, on every server. Without
-    /// [`revocations`](SessionsBuilder::revocations), it does nothing.
-    pub fn revoke_all(&self) {
-        if let Some((revocations, now)) = self.revocations() {
-            revocations.revoke_all(now);
-        }
+    /// Revokes every session that exists now, on every server.
+    ///
+    /// # Errors
+    /// [`SessionError::NoRevocations`] if the sessions were built without
+    /// [`revocations`](SessionsBuilder::revocations).
+    pub fn revoke_all(&self) -> Result<(), SessionError> {
+        let (revocations, now) = self.revocations()?;
+        revocations.revoke_all(now);
+        Ok(())
     }
 
-    fn revocations(&self) -> Option<(&Revocations, UnixTime)> {
-        self.shared.revocations.as_ref().map(|revocations| (revocations, (self.shared.clock)()))
+    fn revocations(&self) -> Result<(&Revocations, UnixTime), SessionError> {
+        let revocations = self.shared.revocations.as_ref().ok_or(SessionError::NoRevocations)?;
+        Ok((revocations, (self.shared.clock)()))
     }
 
     fn carried<'h, I>(&self, values: impl Fn(&str) -> I) -> (Channel, Carried)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::time::UnixTime;
 use crate::token::error::OpenError;
@@ -30,10 +30,29 @@ pub trait UsedTokens {
     fn claim(&self, token: &[u8; 16], until: UnixTime) -> Result<bool, ClaimError>;
 }
 
+impl<U: UsedTokens + ?Sized> UsedTokens for &U {
+    fn claim(&self, token: &[u8; 16], until: UnixTime) -> Result<bool, ClaimError> {
+        (**self).claim(token, until)
+    }
+}
+
+impl<U: UsedTokens + ?Sized> UsedTokens for Arc<U> {
+    fn claim(&self, token: &[u8; 16], until: UnixTime) -> Result<bool, ClaimError> {
+        (**self).claim(token, until)
+    }
+}
+
 impl<P: Payload> Sealer<P> {
     /// Opens a token that has not been opened with this method before.
     ///
-    /// A second use of the link, or of a copy of it, is refused.
+    /// A second use of the link, or of a copy of it, is refused. The token is used up before this
+    /// method returns. So if the application fails afterwards, for example because its database is
+    /// down, the user needs a new link.
+    ///
+    /// The store decides how long "once" lasts: with [`UsedHere`], a link works again after a
+    /// restart of the server, and once on every server. A link that changes something in a database
+    /// can carry a number from there that the change increments, such as the generation of the
+    /// password. Then it works once with any store.
     ///
     /// Mail scanners follow links too. Therefore show a page with a button, and open the token when
     /// the user presses the button.

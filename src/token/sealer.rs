@@ -32,7 +32,8 @@ use crate::token::values::{Opened, Values};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// `new` derives a subkey from each key of the ring, so make a sealer once and share it.
+/// `new` derives a subkey from each key of the ring, so make a sealer once and share it, for example
+/// in an `Arc`.
 ///
 /// The length of a token is 62 characters plus 4/3 of its body in bytes. The body has about 5
 /// bytes for the time of issue, 3 for the lifetime, 1 for the schema version, and 1 or 2 for the

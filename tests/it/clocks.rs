@@ -172,7 +172,7 @@ fn a_revoked_session_stays_revoked_when_the_clock_is_set() {
         let mut client = world.at(0).signed_in(Client::browser());
         let (copy, other) = (client.clone(), world.signed_in(Client::browser()));
         world.at(10).visit(&mut client, |session| session.end().unwrap());
-        world.sessions.revoke_subject("1815");
+        world.sessions.revoke_subject("1815").unwrap();
         for (at, of) in [(10 + step, &copy), (10 + step, &other), (20, &copy), (20, &other)] {
             let session = of.send_now(&world.at(at).sessions);
             assert!(session.get().is_none(), "{step}: {at}");

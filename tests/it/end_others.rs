@@ -151,7 +151,7 @@ fn a_late_revocation_ends_a_session_that_ended_the_others() {
 fn a_revocation_that_is_learned_again_ends_no_later_session() {
     let fleet = fleet::<2>();
     let [here, there] = &fleet;
-    there.sessions.revoke_subject("1815");
+    there.sessions.revoke_subject("1815").unwrap();
     let before = there.take_passed_on();
     all_learn(&fleet, &before);
     let now = T0 + secs(600);
@@ -166,7 +166,7 @@ fn a_revocation_that_is_learned_again_ends_no_later_session() {
         assert!(fleet.iter().all(|server| server.accepts(&client, now)));
         assert_eq!(fleet.iter().map(|server| server.take_passed_on().len()).sum::<usize>(), 0);
     }
-    there.at(now).sessions.revoke_subject("1815");
+    there.at(now).sessions.revoke_subject("1815").unwrap();
     assert_eq!(spread(&fleet), 1);
     assert!(!fleet.iter().any(|server| server.accepts(&client, now)));
 }
@@ -178,7 +178,7 @@ fn a_request_that_read_its_session_before_a_revocation_cannot_end_the_others_aft
     let mut thief = Client::browser().signed_in(&server.sessions, T0, ada());
     let request = thief.send(&server.sessions, T0);
     assert!(request.get().is_some());
-    server.sessions.revoke_subject("1815");
+    server.sessions.revoke_subject("1815").unwrap();
     assert_eq!(request.end_others(), Err(SessionError::NoSession));
     thief.receive(&request);
     assert!(!server.accepts(&thief, T0));
@@ -190,7 +190,7 @@ fn a_request_that_read_its_session_before_a_revocation_cannot_end_the_others_aft
 fn a_late_revocation_spares_users_who_signed_in_more_than_a_minute_after_it() {
     let fleet = fleet::<2>();
     let [here, cut_off] = &fleet;
-    cut_off.sessions.revoke_subject("1815");
+    cut_off.sessions.revoke_subject("1815").unwrap();
     for (seconds, lives) in [(0, false), (60, false), (61, true), (HOUR, true)] {
         let now = T0 + secs(seconds);
         let mut client = Client::browser().signed_in(&here.sessions, now, ada());
@@ -211,7 +211,7 @@ fn ending_the_others_repeatedly_does_not_evade_a_revocation() {
             for spreads in [false, true] {
                 let mut fleet = fleet::<4>();
                 let mut thief = Client::browser().signed_in(&fleet[0].sessions, T0, ada());
-                fleet[3].sessions.revoke_subject("1815");
+                fleet[3].sessions.revoke_subject("1815").unwrap();
                 let late = fleet[3].take_passed_on();
                 let (mut now, mut kept) = (T0, Vec::new());
                 for server in chain {
@@ -259,7 +259,7 @@ fn revocations_take_effect_between_servers_with_different_clocks_and_policies() 
     let [here] = fleet::<1>();
     let there = Server::new(&here.key, Policy::aal1(), T0);
     let mut thief = Client::browser().signed_in(&here.sessions, T0, ada());
-    there.sessions.revoke_subject("1815");
+    there.sessions.revoke_subject("1815").unwrap();
     here.end_others(&mut thief, T0).unwrap();
     let fleet = [here, there];
     spread(&fleet);
@@ -363,7 +363,7 @@ fn a_password_change_ends_the_session_of_a_thief_who_ends_the_others_without_pau
                         all_learn(&fleet, &kept);
                     }
                     let now = T0 + secs(seconds);
-                    fleet[1].at(now).sessions.revoke_subject("1815");
+                    fleet[1].at(now).sessions.revoke_subject("1815").unwrap();
                     spread(&fleet);
                     all_learn(&fleet, &kept);
                     fleet[0].at(now + secs(ahead));
@@ -390,7 +390,7 @@ fn a_sign_in_after_one_revocation_is_ended_by_another_that_arrives_later() {
     let mut thief = Client::browser().signed_in(&ahead.sessions, T0 + secs(60), ada());
     ahead.end_others(&mut thief, T0 + secs(60)).unwrap();
     let other = Client::browser().signed_in(&ahead.sessions, T0 + secs(60), ada());
-    here.sessions.revoke_subject("1815");
+    here.sessions.revoke_subject("1815").unwrap();
     spread(&fleet);
     assert!(!here.accepts(&other, T0));
     assert!(!ahead.accepts(&other, T0 + secs(60)));
@@ -400,7 +400,7 @@ fn a_sign_in_after_one_revocation_is_ended_by_another_that_arrives_later() {
 fn a_session_that_starts_after_a_revocation_keeps_its_start_and_deadline() {
     let fleet = fleet::<1>();
     let [server] = &fleet;
-    server.sessions.revoke_subject("1815");
+    server.sessions.revoke_subject("1815").unwrap();
     let mut client = Client::browser().signed_in(&server.sessions, T0, ada());
     let info = |client: &Client| client.send(&server.sessions, T0).info().unwrap();
     let deadline = T0 + Policy::default().absolute_timeout();
@@ -419,7 +419,7 @@ fn after_33_revocations_in_two_minutes_sign_ins_are_refused_for_a_minute() {
         let [server] = &fleet;
         for _ in 0..times {
             let thief = Client::browser().signed_in(&server.sessions, T0, ada());
-            server.sessions.revoke_subject("1815");
+            server.sessions.revoke_subject("1815").unwrap();
             assert!(!server.accepts(&thief, T0));
         }
         for seconds in [0, 60, 61] {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bulla::keys::{Reload, ReloadError, Reloader, RingError, RingFile};
+use bulla::keys::{LoadError, Reload, ReloadError, Reloader, RingError, RingFile};
 use bulla::{KeyRing, OpenError, Policy, RingHandle, Sealer, Sessions};
 
 use crate::support::{Account, Client, T0, ada, key_text, ring, secs};
@@ -161,10 +161,11 @@ fn a_bad_ring_is_refused_and_reported_and_the_last_good_one_stays() {
 fn a_path_that_is_not_a_regular_file_is_refused_without_waiting() {
     let folder = Folder::new();
     let refused = |path: &Path| {
-        let error = Reloader::new(RingFile::new(path)).err().unwrap();
-        assert!(matches!(error, ReloadError::Source(_)), "{error:?}");
-        assert_eq!(error.source().unwrap().to_string(), error.to_string());
-        error.to_string()
+        let LoadError { name, reason } = Reloader::new(RingFile::new(path)).err().unwrap();
+        assert_eq!(name, format!("the key ring {}", path.display()));
+        assert!(matches!(reason, ReloadError::Source(_)), "{reason:?}");
+        assert_eq!(reason.source().unwrap().to_string(), reason.to_string());
+        reason.to_string()
     };
     assert_eq!(refused(&folder.0), "not a regular file");
     let pipe = folder.file("pipe");
@@ -175,8 +176,27 @@ fn a_path_that_is_not_a_regular_file_is_refused_without_waiting() {
     fs::write(&empty, "").unwrap();
     assert!(matches!(
         Reloader::new(RingFile::new(&empty)),
-        Err(ReloadError::Ring(RingError::Empty))
+        Err(LoadError { reason: ReloadError::Ring(RingError::Empty), .. })
     ));
+}
+
+/// A `main` that returns an error prints it with `Debug`.
+#[test]
+fn a_server_that_cannot_load_its_ring_says_which_and_what_to_do() {
+    let folder = Folder::new();
+    let (absent, bad) = (folder.file("absent"), folder.file("bad"));
+    fs::write(&bad, "bulla-key-1.x").unwrap();
+    let says = |path: &Path| {
+        format!("{:?}", RingHandle::watch(RingFile::new(path), secs(60)).unwrap_err())
+    };
+    let text = says(&absent);
+    assert!(
+        text.contains(absent.to_str().unwrap()) && text.ends_with("`bulla ring new`"),
+        "{text}"
+    );
+    let text = says(&bad);
+    assert!(text.contains(bad.to_str().unwrap()) && text.contains("line 1"), "{text}");
+    assert!(!text.contains("bulla ring new"), "{text}");
 }
 
 #[test]

@@ -85,13 +85,17 @@ fn each_revocation_ends_exactly_the_sessions_that_it_names() {
             "one session",
             |world, client| {
                 let id = client.send_now(&world.sessions).info().unwrap().id;
-                world.sessions.revoke_session(id);
+                world.sessions.revoke_session(id).unwrap();
             },
             [false, true, true],
         ),
-        ("a subject", |world, _| world.sessions.revoke_subject("1815"), [false, false, true]),
-        ("another subject", |world, _| world.sessions.revoke_subject("7"), [true; 3]),
-        ("all sessions", |world, _| world.sessions.revoke_all(), [false, false, false]),
+        (
+            "a subject",
+            |world, _| world.sessions.revoke_subject("1815").unwrap(),
+            [false, false, true],
+        ),
+        ("another subject", |world, _| world.sessions.revoke_subject("7").unwrap(), [true; 3]),
+        ("all sessions", |world, _| world.sessions.revoke_all().unwrap(), [false, false, false]),
         (
             "a key",
             |world, client| {
@@ -152,15 +156,15 @@ fn two_revocations_in_one_second_both_take_effect() {
         let there = world.signed_in(Client::browser(), ada());
         world.visit(&mut here, |session| session.end_others().unwrap());
         assert!(world.alive(&here) && !world.alive(&there));
-        world.sessions.revoke_subject("1815");
+        world.sessions.revoke_subject("1815").unwrap();
         assert!(!world.alive(&here));
     }
     let again = world.signed_in(Client::browser(), ada());
-    world.sessions.revoke_all();
+    world.sessions.revoke_all().unwrap();
     assert!(!world.alive(&again));
     let once_more = world.signed_in(Client::browser(), ada());
     assert!(world.alive(&once_more));
-    world.sessions.revoke_all();
+    world.sessions.revoke_all().unwrap();
     assert!(!world.alive(&once_more));
     world.at(1);
     assert!(world.alive(&world.signed_in(Client::browser(), ada())));
@@ -178,7 +182,7 @@ fn a_session_that_starts_after_revoke_all_can_be_ended_at_once() {
             except: None,
             until: never,
         });
-        world.sessions.revoke_all();
+        world.sessions.revoke_all().unwrap();
         let mut client = world.signed_in(Client::browser(), ada());
         let other = world.signed_in(Client::browser(), ada());
         world.visit(&mut client, |session| session.end_others().unwrap());
@@ -201,11 +205,29 @@ fn without_a_subject_ending_other_sessions_fails_and_nothing_ends() {
     let client = Client::browser().signed_in(&sessions, T0, ada());
     for end in [Session::end_everywhere, Session::end_others] {
         let session = client.send(&sessions, T0);
-        assert_eq!(end(&session), Err(SessionError::NoRevocations));
+        assert_eq!(end(&session), Err(SessionError::NoSubject));
         assert!(session.get().is_some() && session.commit().into_iter().all(|l| !l.sensitive));
     }
     let guest = Client::browser().send(&sessions, T0);
     assert_eq!(guest.end_others(), Err(SessionError::NoSession));
+    // Revoking by name would find no session, and must not seem to work.
+    assert_eq!(sessions.revoke_subject("1815"), Err(SessionError::NoSubject));
+    assert_eq!(sessions.revoke_all(), Ok(()));
+}
+
+#[test]
+fn without_a_list_revoking_fails() {
+    let sessions = Sessions::<Account>::builder(ring(&[&key_text()]), Policy::default())
+        .subject(|account| account.id.to_string())
+        .build();
+    let id = SessionId::from_bytes([1; 16]);
+    for revoked in
+        [sessions.revoke_subject("7"), sessions.revoke_session(id), sessions.revoke_all()]
+    {
+        assert_eq!(revoked, Err(SessionError::NoRevocations));
+    }
+    let client = Client::browser().signed_in(&sessions, T0, ada());
+    assert_eq!(client.send(&sessions, T0).end_others(), Err(SessionError::NoRevocations));
 }
 
 #[test]
@@ -324,7 +346,7 @@ fn learned_revocations_that_are_over_are_dropped_when_new_ones_are_made_here() {
     world.revocations.learn((0..1_500).map(|n| session(n, T0)));
     for n in 0..1_100_u128 {
         let id = SessionId::from_bytes((n + 10_000).to_be_bytes());
-        world.at(86_400).sessions.revoke_session(id);
+        world.at(86_400).sessions.revoke_session(id).unwrap();
     }
     assert_eq!(world.revocations.len(), 1_100);
 }
@@ -410,9 +432,12 @@ fn a_list_prunes_itself_while_revocations_are_added() {
     for day in 0..5 {
         for number in 0..3_000_u64 {
             world.at(day * 86_400 + number);
-            world.sessions.revoke_session(SessionId::from_bytes(
-                u128::from(day * 3_000 + number).to_be_bytes(),
-            ));
+            world
+                .sessions
+                .revoke_session(SessionId::from_bytes(
+                    u128::from(day * 3_000 + number).to_be_bytes(),
+                ))
+                .unwrap();
             longest = longest.max(world.revocations.len());
         }
     }
@@ -436,7 +461,7 @@ fn ending_a_session_also_ends_copies_from_before_its_id_changed() {
         world.at(10).visit(&mut client, |session| session.reauthenticated().unwrap());
         assert!(world.alive(&client) && world.alive(&copy));
         match by_its_id {
-            true => world.sessions.revoke_session(id), // as from a list of devices
+            true => world.sessions.revoke_session(id).unwrap(), // as from a list of devices
             false => world.visit(&mut client, |session| session.end().unwrap()),
         }
         assert!(!world.alive(&client) && !world.alive(&copy));
@@ -452,7 +477,7 @@ fn ending_the_others_repeatedly_does_not_block_sign_ins() {
             let _ = session.end_others();
         });
     }
-    world.at(60).sessions.revoke_subject("1815"); // the password is changed
+    world.at(60).sessions.revoke_subject("1815").unwrap(); // the password is changed
     assert!(!world.alive(&thief));
     assert!(world.alive(&world.signed_in(Client::browser(), ada())));
 }
@@ -474,7 +499,7 @@ fn revoke_all_is_kept_until_the_longest_session_has_ended() {
     let (world, key) = (World::new(), key_text());
     let long = sharing_the_list(&world, &key, Policy::aal1());
     let client = Client::browser().signed_in(&long, T0, ada());
-    world.at(5).sessions.revoke_all();
+    world.at(5).sessions.revoke_all().unwrap();
     for at in [10, 13 * 3_600] {
         world.revocations.prune(T0 + secs(at));
         assert!(client.send(&long, T0 + secs(at)).get().is_none(), "{at}");
@@ -486,10 +511,10 @@ fn a_clock_that_jumps_ahead_and_back_drops_no_revocation() {
     let world = World::new();
     let mut client = world.signed_in(Client::browser(), ada());
     let copy = client.clone();
-    world.at(86_400 * 365).sessions.revoke_session(SessionId::from_bytes([9; 16]));
+    world.at(86_400 * 365).sessions.revoke_session(SessionId::from_bytes([9; 16])).unwrap();
     world.at(10).visit(&mut client, |session| session.end().unwrap());
     for number in 0..1_100_u128 {
-        world.sessions.revoke_session(SessionId::from_bytes(number.to_be_bytes()));
+        world.sessions.revoke_session(SessionId::from_bytes(number.to_be_bytes())).unwrap();
     }
     assert!(!world.alive(&copy));
 
@@ -563,7 +588,7 @@ fn an_old_credential_stays_revoked_until_its_migration_ends() {
         .build();
     let mut client = Client::browser();
     client.kept.insert("id".to_owned(), "1815".to_owned());
-    sessions.revoke_subject("1815");
+    sessions.revoke_subject("1815").unwrap();
     for at in [60, 13 * 3_600] {
         list.prune(T0 + secs(at));
         assert!(client.send(&sessions, T0 + secs(at)).get().is_none(), "{at}");

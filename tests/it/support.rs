@@ -29,8 +29,10 @@ pub(crate) fn alan() -> Account {
 }
 
 /// The two ways in which a server can end all of Ada's sessions.
-pub(crate) const ENDS_ADA: [fn(&Sessions<Account>); 2] =
-    [|sessions| sessions.revoke_subject("1815"), |sessions| sessions.revoke_all()];
+pub(crate) const ENDS_ADA: [fn(&Sessions<Account>); 2] = [
+    |sessions| sessions.revoke_subject("1815").unwrap(),
+    |sessions| sessions.revoke_all().unwrap(),
+];
 
 pub(crate) fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)

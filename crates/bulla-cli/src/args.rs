@@ -62,7 +62,7 @@ pub(crate) enum Command {
 
 #[derive(Subcommand)]
 pub(crate) enum KeyCommand {
-    /// Write a new key to standard output. The key is secret: redirect it to a file. Most users
+    /// Write a new key to standard output. The key is secret, so redirect it to a file. Most users
     /// need `bulla ring new` instead, which creates a key and its ring.
     #[command(after_help = examples::KEY_NEW)]
     New,

@@ -126,7 +126,7 @@ impl Place {
         if let Place::File(path) = self {
             use std::os::unix::fs::PermissionsExt as _;
             let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
-            // Group access is fine: the server may read the file through its group.
+            // Group access is fine, because the server may read the file through its group.
             return (mode & 0o007 != 0).then(|| {
                 format!(
                     "warning: every user of this machine can read {self} (mode {mode:o}); \

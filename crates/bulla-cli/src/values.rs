@@ -25,8 +25,8 @@ pub(crate) fn key_id(text: &str) -> Result<KeyId, String> {
     text.to_ascii_lowercase().parse().map_err(|_| shown.to_owned())
 }
 
-/// Checks a purpose (specification, section 3). Rejects a zero byte: for a session's tokens, the
-/// library itself adds further parts to the purpose, each after a zero byte.
+/// Checks a purpose (specification, section 3). Rejects a zero byte, because the library itself adds
+/// further parts, each after a zero byte, to the purpose of a session's token.
 pub(crate) fn purpose(text: &str) -> Result<String, String> {
     let fits = (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     let shown = "1 to 255 visible ASCII characters without spaces, like shop.example/reset-link";

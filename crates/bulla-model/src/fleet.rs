@@ -301,7 +301,7 @@ impl Model for Fleet {
             Step::Revoke { server } => {
                 world.left.revokes -= 1;
                 let running = self.running(&world, server);
-                running.sessions.revoke_subject("ada");
+                running.sessions.revoke_subject("ada").unwrap();
                 added(&mut world, server, &running, Of::Everybody);
             }
             Step::Hears { server, entry } => world.servers[server].knows |= 1 << entry,

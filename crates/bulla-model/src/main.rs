@@ -7,10 +7,10 @@
 //! cargo run --release -p bulla-model -- --mistakes  # adds mistakes, which the checker must find
 //! ```
 //!
-//! Each step of a model calls the library: it builds the servers of the current state, sends a
-//! request with the cookies of a client, and stores the response. The model itself only records
-//! who signed in when and what was revoked when. From these records it decides which sessions must
-//! be accepted and which must be refused.
+//! Each step of a model calls the library. The step builds the servers of the current state, sends a
+//! request with the cookies of a client, and stores the response. The model itself only records the
+//! sign-ins and the revocations, with their times. From these records the model decides which
+//! sessions the servers must accept and which they must refuse.
 //!
 //! There are two models: `fleet` for sessions and revocations, and `rings` for the key schedule.
 #![allow(clippy::print_stdout, reason = "a command-line tool")]

@@ -142,8 +142,8 @@ fn pass_on(list: &Revocations, queue: Sender<Revocation>, state: Arc<State>) {
     let queue = Mutex::new(queue);
     list.on_add(move |revocation| {
         *lock(&state) += 1;
-        // This does not fail: the list owns this closure, and the writer runs until the list is
-        // dropped.
+        // This does not fail, because the list owns this closure, and the writer runs until the
+        // list is dropped.
         let queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = queue.send(*revocation);
     });

@@ -1,4 +1,4 @@
-//! The key ring in Redis: reading it, and changing it by compare-and-set.
+//! Reads the key ring in Redis, and changes it if it is still the ring that was read.
 
 use std::fmt;
 

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use bulla::RingHandle;
-use bulla::keys::{ReloadError, RingSource as _, WeakRingHandle};
+use bulla::keys::{LoadError, ReloadError, RingSource as _, WeakRingHandle};
 use redis::Client;
 
 use crate::error::RedisRingError;
@@ -20,11 +20,12 @@ impl RedisRing {
     /// change is announced. Two threads do this, until the last handle is dropped.
     ///
     /// # Errors
-    /// [`ReloadError`] if no valid ring can be loaded.
-    pub fn watch(self, every: Duration) -> Result<RingHandle, ReloadError> {
+    /// [`LoadError`] if no valid ring can be loaded.
+    pub fn watch(self, every: Duration) -> Result<RingHandle, LoadError> {
         let (client, channel, name) = (self.client.clone(), self.channel(), self.name());
         let handle = RingHandle::watch(self, every)?;
         let weak = handle.downgrade();
+        let failed = name.clone();
         thread::Builder::new()
             .name("bulla-redis".to_owned())
             .spawn(move || {
@@ -35,7 +36,10 @@ impl RedisRing {
                     }
                 }
             })
-            .map_err(|error| ReloadError::Source(error.into()))?;
+            .map_err(|error| LoadError {
+                name: failed,
+                reason: ReloadError::Source(error.into()),
+            })?;
         Ok(handle)
     }
 }

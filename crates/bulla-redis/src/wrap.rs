@@ -26,7 +26,7 @@ impl Wrap {
         Ok(Zeroizing::new(sealed.map_err(RedisRingError::Wrap)?.into_bytes()))
     }
 
-    /// Opens a wrapped value, however old it is.
+    /// Opens a wrapped value. Does not check its age.
     pub(crate) fn open(&self, value: &[u8]) -> Result<Zeroizing<Vec<u8>>, RedisRingError> {
         if !value.starts_with(b"b1.") {
             return Err(RedisRingError::NotWrapped);

@@ -333,7 +333,7 @@ fn the_list_is_updated_as_long_as_sessions_use_it() {
             .subject(|account| account.id.to_string())
             .build()
     };
-    sessions.revoke_subject("7");
+    sessions.revoke_subject("7").unwrap();
     eventually("the revocation is passed on", || other.list().len() == 1);
     let session = sessions.load(|_| Vec::<&[u8]>::new());
     session.start(Account { id: 8 }).unwrap();
@@ -367,7 +367,7 @@ fn a_session_that_ended_the_others_during_an_outage_ends_by_a_revocation_that_ar
     let cookie = cookie_of(&session);
 
     redis.stop();
-    there.revoke_subject("7");
+    there.revoke_subject("7").unwrap();
     let session = load(&here, &cookie);
     session.end_others().unwrap();
     let stayed = cookie_of(&session);

@@ -4,7 +4,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::text::to_base64url;
 
-/// The values of the cookies with this name: at most four, without empty ones.
+/// The values of the cookies with this name: at most four values, and no empty values.
 #[must_use]
 pub fn values(header: &[u8], name: &str) -> Vec<Vec<u8>> {
     let mut values = Vec::new();
@@ -54,7 +54,7 @@ pub fn find(header: &[u8], name: &str) -> Found {
     Found(tokens)
 }
 
-/// The count and the digest of a piece, if its index is the one in the name of its cookie.
+/// The count and the digest of a piece, if its index is also the index in the name of its cookie.
 fn head(value: &[u8], at: usize) -> Option<(usize, &[u8])> {
     if value.len() < 16 || !value.starts_with(b"p1.") || value[5] != b'.' || value[14] != b'.' {
         return None;
@@ -69,7 +69,7 @@ fn digest_of(token: &[u8]) -> String {
 }
 
 /// Splits a token into the names and values of two to four cookies. A token that fits into one
-/// cookie is not split. `None` if it does not fit into four.
+/// cookie is not split. `None` if the token does not fit into four cookies.
 #[must_use]
 pub fn split(name: &str, token: &str) -> Option<Vec<(String, String)>> {
     if name.len() + token.len() <= 4096 {

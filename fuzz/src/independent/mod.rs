@@ -1,5 +1,6 @@
-//! An independent implementation of the format, written only from spec/bulla-v1.md. It shares no
-//! code with the library, prefers simple code to fast code, and names errors as section 7 does.
+//! An independent implementation of the format, which was written only from spec/bulla-v1.md. It
+//! shares no code with the library, is simple instead of fast, and uses the error names of section
+//! 7.
 
 mod cookies;
 mod record;

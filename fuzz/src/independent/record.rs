@@ -1,19 +1,19 @@
-//! The record of a session, which precedes its state (spec section 9), and the revocations that a
-//! session follows.
+//! The record of a session, which comes before its state (spec section 9). Also the revocations
+//! that a session follows, that is, that its record names and that therefore do not end it.
 
 use super::text::{take_varint, varint};
 
-/// The last second of the year 9999. Later times count as this one.
+/// The last second of the year 9999. Later times count as this second.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// A revocation that a token names: the session id and the mark of its exception, and its instant.
+/// A revocation that a token names. The token then counts as an exception of the revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Followed {
     /// The id under which the session that made the revocation started.
     pub origin: [u8; 16],
-    /// Sessions that started before this are revoked.
+    /// The revocation ends sessions that started before this time.
     pub before: u64,
-    /// The mark.
+    /// The mark: random bytes of this revocation.
     pub mark: [u8; 8],
 }
 
@@ -26,13 +26,13 @@ pub struct Record {
     pub started_at: u64,
     /// When the user last signed in or reauthenticated.
     pub reauthenticated_at: u64,
-    /// A time after which the session is over, whatever the policy says.
+    /// The time at which the session ends at the latest, even if the policy allows more.
     pub ceiling: Option<u64>,
-    /// The id under which the session began, if it has another one now.
+    /// The id under which the session began, if the session has another id now.
     pub origin: Option<[u8; 16]>,
-    /// The last revocation by which the session ended the others: instant and mark.
+    /// The last revocation by which this session ended the others: its time and mark.
     pub ended_others: Option<(u64, [u8; 8])>,
-    /// The revocations that were known where the session started.
+    /// The revocations that the server knew when it started the session.
     pub follows: Vec<Followed>,
 }
 
@@ -111,8 +111,8 @@ impl Record {
         self.origin.unwrap_or(self.id)
     }
 
-    /// Whether the session is spared by a revocation that it would otherwise be ended by: its
-    /// token names the revocation, or a later one of the same origin.
+    /// Whether the revocation does not end this session, because the token names the revocation or
+    /// a later revocation of the same origin.
     #[must_use]
     pub fn follows(&self, revocation: &Followed) -> bool {
         let origin = self.first_id();

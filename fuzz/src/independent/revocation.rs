@@ -2,7 +2,7 @@
 
 use super::ring::instant;
 
-/// The bytes of `except=`: an origin and a mark.
+/// The bytes of `except=`: an origin (the first id of a session) and a mark (random bytes).
 pub type Exception = ([u8; 16], [u8; 8]);
 
 /// A line.
@@ -12,41 +12,41 @@ pub enum Line {
     Session {
         /// The id.
         id: [u8; 16],
-        /// The end.
+        /// The time at which the list drops the revocation.
         until: u64,
     },
     /// `subject DIGEST before=INSTANT until=INSTANT [except=ORIGIN.MARK]`
     Subject {
         /// The digest of the subject.
         digest: [u8; 16],
-        /// The instant.
+        /// Sessions and tokens from before this time are revoked.
         before: u64,
-        /// The end.
+        /// The time at which the list drops the revocation.
         until: u64,
-        /// The tokens that are spared.
+        /// The tokens that the revocation does not end.
         except: Option<Exception>,
     },
     /// `key ID before=INSTANT until=INSTANT`
     Key {
         /// The key id.
         id: [u8; 4],
-        /// The instant.
+        /// Sessions and tokens from before this time are revoked.
         before: u64,
-        /// The end.
+        /// The time at which the list drops the revocation.
         until: u64,
     },
     /// `all before=INSTANT until=INSTANT [except=ORIGIN.MARK]`
     All {
-        /// The instant.
+        /// Sessions and tokens from before this time are revoked.
         before: u64,
-        /// The end.
+        /// The time at which the list drops the revocation.
         until: u64,
-        /// The tokens that are spared.
+        /// The tokens that the revocation does not end.
         except: Option<Exception>,
     },
 }
 
-/// Reads a line. Returns `None` if it is not one of these four.
+/// Reads a line. Returns `None` if the line does not have one of these four forms.
 #[must_use]
 pub fn read_line(line: &str) -> Option<Line> {
     let is_space = |c| matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0c');

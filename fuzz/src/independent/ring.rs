@@ -47,7 +47,7 @@ impl RingText {
 /// Reads the text of a ring.
 ///
 /// # Errors
-/// The number of the line that is rejected, or 0 if the text as a whole is rejected.
+/// The number of the rejected line, or 0 if the whole text is rejected.
 pub fn read_ring(bytes: &[u8]) -> Result<RingText, usize> {
     if bytes.len() > 65_536 {
         return Err(0);
@@ -134,7 +134,7 @@ fn is_unfit(bytes: &[u8; 32]) -> bool {
         || (1..=16).any(|n| Sha256::digest(format!("bulla/1 example key {n}"))[..] == bytes[..])
 }
 
-/// Reads a time like `2026-12-01T00:00:00Z`, of the years 1970 to 9999.
+/// Reads a time such as `2026-12-01T00:00:00Z`, from the years 1970 to 9999.
 pub(super) fn instant(text: &[u8]) -> Option<u64> {
     let shape = b"dddd-dd-ddTdd:dd:ddZ";
     let fits = |(c, shape): (&u8, &u8)| match shape {

@@ -55,7 +55,7 @@ pub fn varint(mut value: u64) -> Vec<u8> {
     }
 }
 
-/// Takes a varint off the front. Returns `None` unless its bytes are those that [`varint`] writes.
+/// Takes a varint from the front. Returns `None` if [`varint`] would write the number differently.
 pub fn take_varint(rest: &mut &[u8]) -> Option<u64> {
     let len = rest.iter().position(|byte| *byte < 128)? + 1;
     let (bytes, tail) = rest.split_at(len);

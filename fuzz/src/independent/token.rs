@@ -100,8 +100,8 @@ impl Fields {
     }
 }
 
-/// Seals or signs a body, which need not be well-formed (steps 4 and 5 of section 5, or steps 3
-/// and 4 of section 6). `nonce` is used only for sealing.
+/// Seals a body (steps 4 and 5 of section 5) or signs it (steps 3 and 4 of section 6). The body may
+/// be malformed. `nonce` is used only for sealing.
 #[must_use]
 pub fn make(mode: Mode, key: &Key, nonce: &[u8; 24], body: &[u8]) -> String {
     let raw = match mode {

@@ -38,8 +38,8 @@ static WORLD: LazyLock<World> = LazyLock::new(|| World {
 /// `data` is a `Cookie` header in which the bytes 1 to 4 stand for two tokens and two names.
 ///
 /// # Panics
-/// If the session is not that of the first valid value, or if other values of the old cookie are
-/// found than by the independent implementation or the `cookie` crate.
+/// If the session does not come from the first valid value, or if the library finds other values of
+/// the old cookie than the independent implementation or the `cookie` crate.
 pub fn cookie(data: &[u8]) {
     let world = &*WORLD;
     let header = expand(data, world);
@@ -68,8 +68,8 @@ fn seen(header: &[u8], found: &[String]) {
         assert!(header.windows(value.len()).any(|part| part == value.as_bytes()));
         assert!(!value.contains(';'));
     }
-    // The `cookie` crate reads strings. It treats white space like the library only in headers of
-    // visible ASCII and spaces.
+    // The `cookie` crate reads only strings. It treats white space in the same way as the library
+    // only if the header has no other characters than visible ASCII and spaces.
     let text = std::str::from_utf8(header).ok().filter(|text| {
         text.bytes().all(|byte| matches!(byte, b' '..=b'~')) && !text.contains("b1.")
     });

@@ -36,8 +36,8 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
 /// The maximum length of the tokens of the sealer and the signer.
 const LIMIT: usize = 4_000;
 
-/// `data` has a body, which need not be well-formed, the mode and the key, changes to the token,
-/// and the time at which it is opened.
+/// `data` has a body (which may be malformed), the mode, the key, the changes to the token, and the
+/// time at which the token is opened.
 ///
 /// # Panics
 /// If the two implementations differ.
@@ -51,7 +51,7 @@ pub fn differential(data: &[u8]) {
     let reader =
         Reader { mode, keys: known, now, max_lifetime: MAX_LIFETIME, max_length: LIMIT, schemas };
     let there = open(&reader, &text).and_then(|opened| {
-        let wanted = opened.fields.schema as usize; // a type has as many bytes as its version
+        let wanted = opened.fields.schema as usize; // a type of version N has N bytes
         if opened.fields.payload.len() == wanted { Ok(opened) } else { Err("payload") }
     });
     let here: Result<Opened<Three>, _> = match mode {
@@ -65,7 +65,7 @@ pub fn differential(data: &[u8]) {
             assert_eq!(here.key_id.to_string(), hex(&there.key_id));
             let Three { a, b, c } = here.payload;
             let mut bytes = there.fields.payload;
-            bytes.resize(3, 0); // as the upgrade does
+            bytes.resize(3, 0); // the upgrade from version 1 adds two zeros
             assert_eq!(bytes, [a, b, c]);
         }
         (Err(here), Err(there)) => assert_eq!(name(&here), there),
@@ -89,7 +89,8 @@ pub fn differential(data: &[u8]) {
     }
 }
 
-/// Checks that the library makes the token that the format requires, byte by byte if it is signed.
+/// Checks that the library makes the token that the format requires. A signed token must have the
+/// same bytes.
 fn made_alike(mode: Mode, raw: &RawTokens, fields: &Fields, now: u64) {
     static RING: LazyLock<crate::independent::RingText> =
         LazyLock::new(|| read_ring(ring_text().as_bytes()).expect("the text is a ring"));

@@ -1,5 +1,5 @@
-//! Law: for any token, the page of `bulla inspect` has no character that controls a terminal, and
-//! says that the token opens only if it does.
+//! Law: for any token, the page (the output) of `bulla inspect` has no character that controls a
+//! terminal, and says that a token opens only if the token opens.
 
 use std::sync::LazyLock;
 

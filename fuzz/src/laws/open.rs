@@ -1,5 +1,5 @@
-//! Law: a token opens if and only if its text is unchanged and it is opened with the key, for the
-//! purpose, in the mode and within the lifetime with which it was made.
+//! Law: a token opens if and only if its text is unchanged and the key, the purpose and the mode
+//! are those with which the token was made, and its lifetime has not passed.
 
 use std::sync::LazyLock;
 
@@ -17,7 +17,7 @@ struct World {
     key: Key,
     right: [RawTokens; 2],
     other_purpose: [RawTokens; 2],
-    /// Rings without that key.
+    /// Tokens under rings that do not contain `key`.
     other_keys: [RawTokens; 2],
 }
 
@@ -60,7 +60,7 @@ fn run(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     };
     let body = fields.body(usize::from(bucket.max(1)));
     let made = make(mode, &world.key, &nonce, &body);
-    // Another valid token, of which changes take parts.
+    // Another valid token, because some changes insert parts of another token.
     let other_fields = Fields { payload: b"other".to_vec(), ..fields.clone() };
     let other_body = other_fields.body(usize::from(bucket.max(1)));
     let other = make(mode, &world.key, &[!nonce[0]; 24], &other_body);
@@ -83,7 +83,7 @@ fn run(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
         (Err(_), None) => {}
         (opened, _) => panic!("{opened:?} of {}", String::from_utf8_lossy(&text)),
     }
-    // A change may have replaced the prefix by that of the other mode.
+    // Even if a change has replaced the prefix by the prefix of the other mode.
     assert!(world.right[cross].authenticate(&text).is_err());
     for tokens in world.other_purpose.iter().chain(&world.other_keys) {
         assert!(tokens.authenticate(&text).is_err());

@@ -1,5 +1,5 @@
-//! Law: a value is the same after it was encoded and decoded. This also holds for values that were
-//! decoded from arbitrary bytes.
+//! Law: a value that is encoded and then decoded stays the same. This also holds for a value that
+//! was first decoded from arbitrary bytes.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -62,7 +62,7 @@ fn tokens<P: Payload>(ring: &KeyRing) -> (Signer<P>, RawTokens) {
 /// `data` is the bytes of a payload, or the parts from which a value is made.
 ///
 /// # Panics
-/// If a value differs after it was encoded and decoded.
+/// If a value that was encoded and decoded has changed.
 pub fn payload(data: &[u8]) {
     let Some((kind, rest)) = data.split_first() else { return };
     let world = &*WORLD;
@@ -85,7 +85,7 @@ fn comes_back<P: Payload + Debug + PartialEq>(signer: &Signer<P>, value: &P) {
     assert_eq!(signer.verify_at(&token, at(T0)).expect("it was signed").payload, *value);
 }
 
-/// Makes a token of these bytes. Returns it if they decode as a value.
+/// Makes a token whose payload is these bytes. Returns the token if the bytes decode as a value.
 fn read<P: Payload + Debug + PartialEq>(
     (signer, raw): &(Signer<P>, RawTokens),
     bytes: &[u8],

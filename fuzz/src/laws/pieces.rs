@@ -1,5 +1,5 @@
-//! Law: the pieces of a split token are joined to the same token, and pieces never become a token
-//! that was not split.
+//! Law: the pieces of a split token are joined to the same token. Other combinations of pieces
+//! never give a token.
 
 use std::sync::LazyLock;
 
@@ -18,7 +18,8 @@ struct World {
 }
 
 static WORLD: LazyLock<World> = LazyLock::new(|| {
-    // These need one cookie, two cookies (twice) and three cookies.
+    // The first token needs one cookie, the next two need two cookies each, and the last needs
+    // three.
     let all = [(1, 10), (2, 4_000), (3, 4_000), (4, 5_800)];
     let planted: Vec<Planted> =
         all.iter().map(|(number, len)| planted(NAME, *number, *len)).collect();
@@ -35,8 +36,8 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
 /// `data` says which pieces are sent, in which order, under which names and with which changes.
 ///
 /// # Panics
-/// If the session is not the first whose pieces are complete, or if incomplete pieces are not
-/// left alone.
+/// If the session does not come from the first complete set of pieces, or if the response deletes
+/// or overwrites incomplete pieces.
 pub fn pieces(data: &[u8]) {
     let mut input = Unstructured::new(data);
     let header = header(&mut input).unwrap_or_default();

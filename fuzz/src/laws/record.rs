@@ -1,5 +1,6 @@
-//! Law: the record of a session is read as the specification says, whatever its bytes. Revocations
-//! end exactly the sessions that do not follow them, and a change of the state keeps the record.
+//! Law: any bytes of a session's record (the ids and times before its state) are read as the
+//! specification says. A revocation ends exactly the older sessions that do not follow it (see
+//! [`Record::follows`]). A change of the state keeps the record.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -53,7 +54,7 @@ pub fn record(data: &[u8]) {
         let refused =
             matches!(session.status(), Status::Refused(Refusal::Token(OpenError::Payload(_))));
         assert!(refused, "{:?}", session.status());
-        // A newer release may be able to read it.
+        // The token is left alone, because a newer release may be able to read it.
         assert!(session.commit().into_iter().all(|line| line.name != "set-cookie"));
         return;
     };
@@ -99,13 +100,13 @@ struct Known {
     scope: Scope,
     before: u64,
     origin: [u8; 16],
-    /// `None` if it spares no token.
+    /// The mark in the tokens that the revocation does not end. `None` if it ends all.
     mark: Option<[u8; 8]>,
 }
 
 fn is_revoked(record: &Record, known: &[Known]) -> bool {
-    // Two revocations by one session in one second, with different marks, spare neither token. So
-    // does the mark of zeros.
+    // If one session makes two revocations in the same second, with different marks, both tokens
+    // are revoked. A token with a mark of zeros is also revoked.
     let mut marks: BTreeMap<_, Vec<[u8; 8]>> = BTreeMap::new();
     for of in known {
         marks.entry((of.scope, of.origin, of.before)).or_default().extend(of.mark);
@@ -173,12 +174,12 @@ fn read(input: &mut Unstructured<'_>) -> arbitrary::Result<(Vec<u8>, Vec<Known>)
     Ok((payload, known))
 }
 
-/// One of few ids, so that records and revocations often have the same.
+/// One of four ids, so that records and revocations often have the same id.
 fn id(input: &mut Unstructured<'_>) -> arbitrary::Result<[u8; 16]> {
     Ok([input.arbitrary::<u8>()? % 4; 16])
 }
 
-/// A time near [`T0`], and sometimes any time.
+/// In most cases a time near [`T0`], and otherwise any time.
 fn time(input: &mut Unstructured<'_>) -> arbitrary::Result<u64> {
     if input.ratio(1, 16)? {
         return Ok(input.arbitrary::<u64>()? % (1 << 37));
@@ -191,7 +192,7 @@ fn followed(input: &mut Unstructured<'_>) -> arbitrary::Result<Followed> {
     Ok(Followed { origin, before, mark: [input.arbitrary::<u8>()? % 3; 8] })
 }
 
-/// Whether `rest` is the state, a text in postcard, and nothing else.
+/// Whether `rest` is a state (a text in postcard), without further bytes.
 fn is_state(mut rest: &[u8]) -> bool {
     // Postcard also accepts lengths with leading zero groups.
     let mut len = 0_u128;

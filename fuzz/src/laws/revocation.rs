@@ -1,5 +1,5 @@
-//! Law: a line of a revocation list is read as the documentation says and written back as the same
-//! line, and a malformed line does not affect the other lines of a list.
+//! Law: a line of a revocation list is read as the documentation says. If the revocation is written
+//! and read again, it is the same.
 
 use bulla::revocation::{Exception, Revocation};
 
@@ -9,7 +9,7 @@ use crate::independent::{Line, read_line};
 /// `data` is the text of a list.
 ///
 /// # Panics
-/// If the two implementations differ, or if a line that is written is that of another revocation.
+/// If the two implementations differ, or if the line that is written has another revocation.
 pub fn revocation(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     line(text);

@@ -16,8 +16,8 @@ static SECRETS: LazyLock<Vec<String>> =
 /// `data` is the text of a ring.
 ///
 /// # Panics
-/// If the two implementations differ, if the text that is written is that of another ring, or if
-/// an error contains a part of a key.
+/// If the two implementations differ, if the text that is written gives another ring, or if an
+/// error contains a part of a key.
 pub fn ring(data: &[u8]) {
     let (here, there) = (KeyRing::try_from(data), read_ring(data));
     let (ring, there) = match (here, there) {
@@ -46,8 +46,8 @@ pub fn ring(data: &[u8]) {
     let again: KeyRing = text.parse().expect("a ring reads its own text");
     assert_eq!(again.expose_text(), text);
     assert_eq!(format!("{again:?}"), format!("{ring:?}"));
-    // Compares the primary key at each time at which a key starts or retires, and one second
-    // before.
+    // Compares the primary keys at each time at which a key becomes primary or retires, and one
+    // second before each of these times.
     let changes = there.entries.iter().flat_map(|entry| [entry.primary_from, entry.open_until]);
     for change in changes.flatten() {
         for now in [change.saturating_sub(1), change] {

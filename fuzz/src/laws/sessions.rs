@@ -43,7 +43,7 @@ pub(crate) fn planted(cookie: &str, number: u8, len: usize) -> Planted {
     Planted { id: SessionId::from_bytes(id), token }
 }
 
-/// Seals the payload of a state token that is issued at `T0` and lives for 12 hours.
+/// Seals the payload of a state token that is issued at `T0` and valid for 12 hours.
 pub(crate) fn sealed(cookie: &str, nonce: u8, payload: Vec<u8>) -> String {
     let fields = Fields { issued_at: T0, lifetime: 43_200, schema: 1, payload };
     make(Mode::Sealed, &key(cookie), &[nonce; 24], &fields.body(32))

@@ -1,4 +1,4 @@
-//! Law: what is read from a token without a key can be written back as the same text.
+//! Law: the fields that are read from a token without a key can be written back as the same text.
 
 use bulla::token::{Mode, Visible, read_unverified_raw};
 
@@ -8,8 +8,8 @@ use crate::independent::{Fields, from_base64url, to_base64url, unverified};
 /// `data` is the text of a token.
 ///
 /// # Panics
-/// If the text that is written back differs, or if the independent implementation reads something
-/// else.
+/// If the text that is written back differs, or if the independent implementation reads other
+/// fields.
 pub fn token(data: &[u8]) {
     let visible = Visible::of(data);
     if let Ok(visible) = visible {
@@ -36,8 +36,8 @@ pub fn token(data: &[u8]) {
                 payload: here.payload.to_vec(),
             };
             assert_eq!(fields, there);
-            let visible = visible.expect("what can be read can be seen");
-            // Writes the token from its parts. The mac is copied, because making it needs the key.
+            let visible = visible.expect("it was read above");
+            // Writes the token from its parts. The MAC is copied, because making a MAC needs the key.
             let mut body = fields.body(1);
             assert!(body.len() <= visible.body_len);
             body.resize(visible.body_len, 0);

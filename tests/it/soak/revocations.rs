@@ -93,8 +93,8 @@ impl Fleet {
         let account = account.unwrap_or(any);
         let clock = self.servers[index].set_clock(self.now);
         match &self.servers[index].release {
-            Release::Older(sessions) => sessions.revoke_subject(&account.to_string()),
-            Release::Newer(sessions) => sessions.revoke_subject(&account.to_string()),
+            Release::Older(sessions) => sessions.revoke_subject(&account.to_string()).unwrap(),
+            Release::Newer(sessions) => sessions.revoke_subject(&account.to_string()).unwrap(),
         }
         let added = self.servers[index].says();
         let subject = Subject::of(After::PURPOSE, &account.to_string());
