@@ -59,6 +59,12 @@ pub(crate) const SMALL: &[Fleet] = &[
         mistake: None,
     },
     Fleet {
+        name: "two copies that end the others in the same second",
+        ahead: &[0, 0],
+        budget: Budget { copies: 1, end_others: 2, ..NOTHING },
+        mistake: None,
+    },
+    Fleet {
         name: "a second device, and revocations that arrive late",
         ahead: &[0, 60],
         budget: Budget { sign_ins: 1, end_others: 1, revokes: 1, ticks: &[1], ..NOTHING },
