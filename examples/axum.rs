@@ -1,4 +1,4 @@
-//! Sessions in axum, on one page, with an upgrade of the state's type.
+//! Sessions in axum: guards, a page to confirm the password, and an upgrade of the state's type.
 //!
 //! ```sh
 //! cargo run --example axum --features axum08
@@ -8,14 +8,21 @@
 #![allow(missing_docs, clippy::print_stdout, reason = "an example program")]
 
 use axum::extract::Form;
-use axum::response::Redirect;
+use axum::response::{Html, Redirect};
 use axum::routing::{Router, get, post};
-use bulla::{Fresh, KeyRing, Payload, Policy, Required, Session, SessionError, SessionLayer};
+use bulla::{
+    Fresh, KeyRing, Payload, Policy, Required, Session, SessionError, SessionLayer, Sessions,
+};
 use serde::{Deserialize, Serialize};
 
 #[derive(Deserialize)]
 struct Login {
     user: String,
+}
+
+#[derive(Deserialize)]
+struct Confirm {
+    password: String,
 }
 
 #[derive(Serialize, Deserialize, Payload)]
@@ -38,13 +45,18 @@ struct Account {
 }
 
 fn app(ring: KeyRing) -> Router {
+    let sessions = Sessions::<Account>::builder(ring, Policy::default())
+        .sign_in_page("/") // for requests without a session
+        .step_up_page("/confirm") // for sessions that are not fresh
+        .build();
     Router::new()
         .route("/", get(home))
         .route("/login", post(login))
         .route("/balance", get(balance))
-        .route("/transfer", post(transfer))
+        .route("/transfer", get(transfer_form).post(transfer))
+        .route("/confirm", get(confirm_form).post(confirm))
         .route("/logout", post(logout))
-        .layer(SessionLayer::<Account>::new(ring, Policy::default()))
+        .layer(SessionLayer::from(sessions))
 }
 
 /// If the state is too large for a cookie, `start` returns an error. A browser would drop such a
@@ -57,15 +69,35 @@ async fn login(
     Ok(Redirect::to("/balance"))
 }
 
-/// Without a session, the response is a 401, or a redirect to your sign-in page.
+/// Without a session, the response is a redirect to the sign-in page.
 async fn balance(account: Required<Account>) -> String {
     format!("{} is rich", account.name)
 }
 
-/// If the user signed in more than five minutes ago, the response is a 401, or a redirect to your
-/// step-up page.
+/// If the user signed in more than five minutes ago, the response is a redirect to `/confirm`. The
+/// form requires it too, because a redirect loses what a user has entered in a form.
+async fn transfer_form(_: Fresh<Account, 300>) -> Html<&'static str> {
+    Html("<form method=post><button>Send the money")
+}
+
 async fn transfer(account: Fresh<Account, 300>) -> String {
     format!("{} was rich", account.name)
+}
+
+async fn confirm_form(_: Required<Account>) -> Html<&'static str> {
+    Html("<form method=post><input type=password name=password><button>Confirm")
+}
+
+async fn confirm(
+    _: Required<Account>,
+    session: Session<Account>,
+    Form(confirm): Form<Confirm>,
+) -> Result<Redirect, SessionError> {
+    if confirm.password != "secret" {
+        return Ok(Redirect::to("/confirm"));
+    }
+    session.reauthenticated()?;
+    Ok(Redirect::to("/transfer"))
 }
 
 async fn home(session: Session<Account>) -> Result<String, SessionError> {

@@ -22,7 +22,8 @@ use crate::token::wire::Claims;
 
 impl<T: Payload> Session<T> {
     /// Starts a new session with a new id, because the user has signed in. It replaces the session
-    /// that the client had.
+    /// in the client. Copies of the old session's tokens stay valid until their deadlines; to revoke
+    /// them too, call [`end`](Session::end) before.
     ///
     /// # Errors
     /// [`SessionError::TooLarge`], [`SessionError::ResponseSent`], or [`SessionError::Seal`] if no
