@@ -655,7 +655,7 @@ def renewal_purpose(purpose: bytes, channel: bytes) -> bytes:
     return purpose + b"\0renewal\0" + channel
 
 
-CEILING, ORIGIN, ENDED_OTHERS, FOLLOWS = 1, 2, 4, 8
+CEILING, ORIGIN, ENDED_OTHERS, FOLLOWS, REMEMBERED = 1, 2, 4, 8, 16
 MOST_FOLLOWS = 32
 
 
@@ -687,6 +687,7 @@ class StatePayload:
     origin: bytes | None
     ended_others: EndedOthers | None
     follows: tuple[Followed, ...]
+    remembered: bool
     state: bytes
 
     def encode(self) -> bytes:
@@ -706,7 +707,10 @@ class StatePayload:
             self.session_id
             + to_varint(self.started_at)
             + to_varint(self.reauthenticated_at)
-            + to_varint(sum(bit for bit, field in optional.items() if field))
+            + to_varint(
+                sum(bit for bit, field in optional.items() if field)
+                + (REMEMBERED if self.remembered else 0)
+            )
             + b"".join(optional.values())
             + self.state
         )
@@ -718,7 +722,7 @@ class StatePayload:
             started_at, rest = take_varint(rest)
             reauthenticated_at, rest = take_varint(rest)
             fields, rest = take_varint(rest)
-            if fields > CEILING | ORIGIN | ENDED_OTHERS | FOLLOWS:
+            if fields > CEILING | ORIGIN | ENDED_OTHERS | FOLLOWS | REMEMBERED:
                 raise Malformed
             ceiling = origin = ended_others = None
             follows = []
@@ -749,6 +753,7 @@ class StatePayload:
             origin,
             ended_others,
             tuple(follows),
+            fields & REMEMBERED != 0,
             rest,
         )
 
@@ -1002,7 +1007,7 @@ def primary_fields(ring: Ring, at: int) -> Vector:
 
 STATE_INPUTS = (
     "purpose", "channel", "state", "session_id", "started_at", "reauthenticated_at",
-    "ceiling", "origin", "ended_others", "follows", "issued_at", "lifetime", "schema", "key",
+    "ceiling", "origin", "ended_others", "follows", "remembered", "issued_at", "lifetime", "schema", "key",
     "nonce",
 )  # fmt: skip
 RENEWAL_INPUTS = ("key", "nonce", "issued_at", "lifetime", "validated_at", "with_copy")
@@ -1024,6 +1029,7 @@ def answer_session(vector: Vector) -> Vector:
             Followed(bytes.fromhex(of["origin"]), of["before"], bytes.fromhex(of["mark"]))
             for of in vector["follows"]
         ),
+        vector["remembered"],
         bytes.fromhex(vector["state"]),
     ).encode()
     purpose = state_purpose(*purpose_and_channel(vector))
@@ -2259,6 +2265,14 @@ def session_vectors() -> Iterator[Vector]:
         renewed_after=700,
         renewal_key=KEY_B,
     )
+    yield session_vector("remembered", remembered=True, renewed_after=13 * DAY)
+    yield session_vector(
+        "remembered-with-ceiling-and-copy",
+        remembered=True,
+        ceiling=ISSUED_AT + 20 * DAY,
+        renewed_after=10 * DAY,
+        renewal_key=KEY_B,
+    )
     yield session_vector("validated", renewed_after=600, validated_after=600)
     yield session_vector(
         "validated-with-copy", renewed_after=600, validated_after=300, renewal_key=KEY_B
@@ -2286,18 +2300,20 @@ def session_vector(
     origin: bytes | None = None,
     ended_others: Vector | None = None,
     follows: Sequence[Vector] = (),
+    remembered: bool = False,
     renewed_after: int | None = None,
     validated_after: int | None = None,
     renewal_key: Key = KEY_A,
 ) -> Vector:
     """A session that began at ``ISSUED_AT`` under key A. If the renewal token is under another
     key, the renewal token contains a copy of the state token."""
-    absolute_deadline = min(ISSUED_AT + ABSOLUTE_TIMEOUT, ceiling or LAST_SECOND)
+    absolute_timeout = 30 * DAY if remembered else ABSOLUTE_TIMEOUT
+    absolute_deadline = min(ISSUED_AT + absolute_timeout, ceiling or LAST_SECOND)
     renewal = renewed_after and {
         "key": renewal_key.secret.hex(),
         "nonce": nonce_of(f"session {name} renewal").hex(),
         "issued_at": ISSUED_AT + renewed_after,
-        "lifetime": IDLE_TIMEOUT,
+        "lifetime": 14 * DAY if remembered else IDLE_TIMEOUT,
         "validated_at": 0 if validated_after is None else ISSUED_AT + validated_after,
         "with_copy": renewal_key != KEY_A,
     }
@@ -2312,6 +2328,7 @@ def session_vector(
         "origin": origin and origin.hex(),
         "ended_others": ended_others,
         "follows": list(follows),
+        "remembered": remembered,
         "issued_at": ISSUED_AT + changed_after,
         "lifetime": absolute_deadline - (ISSUED_AT + changed_after),
         "schema": schema,
@@ -2485,7 +2502,7 @@ VECTOR_FILES = {
     "session.json": VectorFile(
         "Tokens of a session (section 9). The field purpose is the purpose of the state's type. "
         "An optional field that is absent is null. The absolute timeout is one day, and the idle "
-        "timeout is one hour.",
+        "timeout is one hour. For remembered sessions they are 30 days and 14 days.",
         session_vectors,
         answer_session,
         session_reads_back,

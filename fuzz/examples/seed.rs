@@ -207,9 +207,9 @@ fn differing(opening: &[Value]) -> Seeds {
 fn records() -> Seeds {
     let followed = [1, 9, 5, 1];
     let mut seeds = Vec::new();
-    for fields in 0..16_u8 {
+    for fields in 0..32_u8 {
         for change in [&[0][..], &[1, 1, 33, 0, 4], &[1, 4, 40, 0, 0]] {
-            let known = [&[1, 1][..], &followed, &[9]].concat();
+            let known = [&[1, 1, 1][..], &followed, &[9]].concat();
             let record = [&[2, 9, 4, 9, 4][..], &[fields], &[9, 4, 1], &followed, &[2]].concat();
             seeds.push([&known[..], &record, &followed, &followed, change].concat());
         }

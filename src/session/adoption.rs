@@ -11,6 +11,7 @@ use crate::session::event::Event;
 use crate::session::judge::Refusal;
 use crate::session::migration::{Adopted, OldServers};
 use crate::session::pending::{Kind, Written};
+use crate::session::policy::Term;
 use crate::session::record::Record;
 use crate::session::session::Session;
 use crate::time::UnixTime;
@@ -78,6 +79,7 @@ impl<T: Payload> Session<T> {
             origin: None,
             ended_others: None,
             follows: Vec::new(),
+            term: Term::Ordinary,
         };
         let (state, channel) = (Arc::new(adopted.state), self.inner.channel);
         self.seal(Draft { record, state, encoded: None, channel, kind })

@@ -7,12 +7,13 @@
 use std::time::Duration;
 
 use crate::session::judge::{Alive, ChannelKeys, Copied, Renewal, Source};
+use crate::session::policy::Term;
 use crate::session::shared::{Channel, Shared};
 use crate::session::tokens::{self, Seen};
 use crate::time::UnixTime;
 use crate::token::error::SealError;
 use crate::transport::bundle::Bundle;
-use crate::transport::cookie::Role;
+use crate::transport::cookie::{Kept, Role};
 
 /// The tokens of a session that was started or changed.
 pub(crate) struct NewTokens {
@@ -20,8 +21,15 @@ pub(crate) struct NewTokens {
     pub(crate) state: String,
     /// Present only over the bearer channel, and only if the session gets a new id.
     pub(crate) renewal: Option<String>,
-    /// The time until the session ends even with activity.
-    pub(crate) age: Duration,
+    pub(crate) kept: Kept,
+}
+
+/// How long a browser keeps the cookies of a session that ends after `age` even with activity.
+pub(crate) fn kept(term: Term, age: Duration) -> Kept {
+    match term {
+        Term::Ordinary => Kept::AsConfigured(age),
+        Term::Remembered => Kept::UntilDeadline(age),
+    }
 }
 
 /// What happens to the renewal token that came with the request.
@@ -37,7 +45,7 @@ pub(crate) enum Beside {
 pub(crate) fn write(shared: &Shared, tokens: &NewTokens, beside: Beside, bundle: &mut Bundle) {
     match (tokens.channel, &shared.cookie, &shared.bearer) {
         (Channel::Cookie, Some((cookie, _)), _) => {
-            bundle.set_cookies(cookie.store(Role::State, tokens.state.clone(), tokens.age));
+            bundle.set_cookies(cookie.store(Role::State, tokens.state.clone(), tokens.kept));
             if beside == Beside::Goes {
                 bundle.set_cookies(cookie.remove(Role::Renewal));
             }
@@ -99,10 +107,11 @@ pub(crate) fn follow<T>(
         }
         Renewal::Absent | Renewal::Counts { .. } | Renewal::Dead => {}
     }
-    let token = tokens::renewal(keys, &shared.policy, alive, Copied::No, seen)?;
+    let policy = shared.policy(alive.record.term);
+    let token = tokens::renewal(keys, &policy, alive, Copied::No, seen)?;
     match (tokens.channel, &shared.cookie, &shared.bearer) {
         (Channel::Cookie, Some((cookie, _)), _) => {
-            bundle.set_cookies(cookie.store(Role::Renewal, token, tokens.age));
+            bundle.set_cookies(cookie.store(Role::Renewal, token, tokens.kept));
         }
         (Channel::Bearer, _, Some((bearer, _))) => bundle.token(bearer.renewal_header(), token),
         _ => {}
@@ -132,7 +141,8 @@ pub(crate) fn renew<T>(
         return Ok(());
     };
     let idle = seen.at.since(alive.last_seen);
-    let touches = !idle.is_zero() && idle >= shared.policy.touch_threshold()
+    let policy = shared.policy(alive.record.term);
+    let touches = !idle.is_zero() && idle >= policy.touch_threshold()
         || seen.validated_at > alive.validated_at && keeps_renewals(channel, alive);
     let primary = match keys.renewal.primary_at(seen.at) {
         Ok(primary) => primary,
@@ -157,9 +167,9 @@ pub(crate) fn renew<T>(
     let seen = Seen { at: leaves(), ..seen };
     match (channel, &shared.cookie, &shared.bearer) {
         (Channel::Cookie, Some((cookie, _)), _) => {
-            let age = alive.expires_at.since(seen.at);
+            let kept = kept(alive.record.term, alive.expires_at.since(seen.at));
             if let Some(token) = fitting_renewal(shared, keys, alive, copy, due, seen)? {
-                bundle.set_cookies(cookie.store(Role::Renewal, token, age));
+                bundle.set_cookies(cookie.store(Role::Renewal, token, kept));
             }
         }
         // A client that sends no renewal token keeps only the state token, so this token is
@@ -168,7 +178,7 @@ pub(crate) fn renew<T>(
             bundle.token(bearer.token_header(), tokens::state_again(keys, alive, seen.at)?);
         }
         (Channel::Bearer, _, Some((bearer, _))) => {
-            let token = tokens::renewal(keys, &shared.policy, alive, copy, seen)?;
+            let token = tokens::renewal(keys, &policy, alive, copy, seen)?;
             bundle.token(bearer.renewal_header(), token);
         }
         _ => {}
@@ -205,14 +215,15 @@ fn fitting_renewal<T>(
     seen: Seen,
 ) -> Result<Option<String>, SealError> {
     let (_, limit) = shared.room(Channel::Cookie, Role::Renewal);
-    let token = tokens::renewal(keys, &shared.policy, alive, copy, seen)?;
+    let policy = shared.policy(alive.record.term);
+    let token = tokens::renewal(keys, &policy, alive, copy, seen)?;
     if token.len() <= limit {
         return Ok(Some(token));
     }
     match (alive.token.source, due) {
         (Source::Token, Due::Move) => Ok(None),
         (Source::Token, Due::Touch) => {
-            tokens::renewal(keys, &shared.policy, alive, Copied::No, seen).map(Some)
+            tokens::renewal(keys, &policy, alive, Copied::No, seen).map(Some)
         }
         (Source::Copy, _) => Err(SealError::TooLong { len: token.len(), limit }),
     }

@@ -76,7 +76,10 @@ impl<T> Sessions<T> {
     pub fn audit(&self, now: UnixTime) -> Audit {
         let (shared, about) = self.settings();
         let mut audit = Audit { rows: Vec::new() };
-        audit.clocks(&shared.policy);
+        audit.clocks(&shared.policies.ordinary);
+        if let Some(policy) = &shared.policies.remembered {
+            audit.remembered(policy);
+        }
         audit.ends(shared, about);
         if let Some((cookie, _)) = &shared.cookie {
             audit.cookie(cookie);
@@ -158,6 +161,17 @@ impl Audit {
             idle <= 30 * MINUTE,
             value,
             "the idle timeout is above 30 minutes; set Policy::with_idle_timeout",
+        );
+    }
+
+    fn remembered(&mut self, policy: &Policy) {
+        let (idle, absolute) = (policy.idle_timeout(), policy.absolute_timeout());
+        self.check(
+            "NIST 800-63B-4 2.1.3",
+            "remembered sessions end within 30 days",
+            absolute <= 30 * DAY,
+            &format!("idle {}, absolute {}; the cookie is persistent", span(idle), span(absolute)),
+            "the absolute timeout of SessionsBuilder::remembered is above 30 days",
         );
     }
 

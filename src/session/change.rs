@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::revocation::known::Followed;
-use crate::session::answer::NewTokens;
+use crate::session::answer::{self, NewTokens};
 use crate::session::error::SessionError;
 use crate::session::pending::{Change, Kind, Response, Written};
 use crate::session::record::Record;
@@ -35,8 +35,9 @@ impl<T: Payload> Session<T> {
     /// Starts a new session with options. See [`start`](Session::start).
     ///
     /// # Errors
-    /// The same as for [`start`](Session::start). Also [`SessionError::NoChannel`], and
-    /// [`SessionError::CeilingPassed`] if the ceiling is not in the future.
+    /// The same as for [`start`](Session::start). Also [`SessionError::NoChannel`],
+    /// [`SessionError::NoRememberedPolicy`], and [`SessionError::CeilingPassed`] if the ceiling is
+    /// not in the future.
     pub fn start_with(&self, state: T, options: Start) -> Result<(), SessionError> {
         let revision = self.revision()?;
         let now = self.now();
@@ -48,6 +49,7 @@ impl<T: Payload> Session<T> {
             origin: None,
             ended_others: None,
             follows: self.followed(&state),
+            term: options.term,
         };
         let channel = options.channel.unwrap_or(self.inner.channel);
         if (self.inner.channel, channel) == (Channel::Bearer, Channel::Cookie) {
@@ -161,7 +163,8 @@ impl<T: Payload> Session<T> {
         let shared = &self.inner.shared;
         let keys = shared.keys(channel).ok_or(SessionError::NoChannel)?;
         let now = self.now();
-        let expires_at = shared.policy.deadline(record.started_at, record.ceiling);
+        let policy = shared.policies.of(record.term).ok_or(SessionError::NoRememberedPolicy)?;
+        let expires_at = policy.deadline(record.started_at, record.ceiling);
         if expires_at <= now {
             return Err(SessionError::CeilingPassed);
         }
@@ -183,12 +186,10 @@ impl<T: Payload> Session<T> {
         shared.check_fit(channel, text.len())?;
         let renewal = match (channel, kind) {
             (Channel::Cookie, _) | (Channel::Bearer, Kind::Changed) => None,
-            (Channel::Bearer, _) => {
-                Some(tokens::first_renewal(keys, &shared.policy, record.id, now)?)
-            }
+            (Channel::Bearer, _) => Some(tokens::first_renewal(keys, &policy, record.id, now)?),
         };
-        let age = expires_at.since(now);
-        let tokens = NewTokens { channel, state: text, renewal, age };
+        let kept = answer::kept(record.term, expires_at.since(now));
+        let tokens = NewTokens { channel, state: text, renewal, kept };
         Ok(Written { record, state, key_id, tokens, expires_at, kind })
     }
 

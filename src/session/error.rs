@@ -25,6 +25,9 @@ pub enum SessionError {
     /// The sessions were built without [`subject`](crate::session::SessionsBuilder::subject), so
     /// the sessions of one user cannot be found.
     NoSubject,
+    /// The sessions were built without a policy for
+    /// [remembered](crate::session::SessionsBuilder::remembered) sessions.
+    NoRememberedPolicy,
     /// The [ceiling](crate::session::Start::with_ceiling) has passed, so the session would end at
     /// once.
     CeilingPassed,
@@ -63,6 +66,9 @@ impl fmt::Display for SessionError {
             ),
             SessionError::NoSubject => f.write_str(
                 "the sessions of one user cannot be found: call .subject(…) on the builder",
+            ),
+            SessionError::NoRememberedPolicy => f.write_str(
+                "sessions cannot be remembered without a policy: call .remembered(…) on the builder",
             ),
             SessionError::CeilingPassed => f.write_str("the session's ceiling has passed"),
             SessionError::Seal(error) => error.fmt(f),

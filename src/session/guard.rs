@@ -53,8 +53,13 @@ impl<T: Payload> Session<T> {
     /// [`Denied`], the response if there is no session or it is not fresh.
     pub fn require_fresh(&self, age: Duration) -> Result<Arc<T>, Denied> {
         let state = self.require()?;
-        let proved_at = self.info().map(|info| info.reauthenticated_at);
-        if proved_at.is_none_or(|at| self.now().since(at) > age) {
+        // A remembered session is not fresh for longer than an ordinary session lives.
+        let longest = self.shared().policies.ordinary.absolute_timeout();
+        let is_fresh = self.info().is_some_and(|info| {
+            let since = self.now().since(info.reauthenticated_at);
+            since <= age && (!info.remembered || since < longest)
+        });
+        if !is_fresh {
             let page = self.shared().step_up_page.as_deref();
             return Err(Denied::step_up(self.channel(), page, age));
         }

@@ -18,6 +18,8 @@ pub struct Info {
     /// ([`while_old_servers_run`](crate::session::OldCookie::while_old_servers_run)). If so, its
     /// ids are valid only in this request.
     pub borrowed: bool,
+    /// The user asked to stay signed in ([`Start::remembered`](crate::session::Start::remembered)).
+    pub remembered: bool,
     /// When the user signed in.
     pub started_at: UnixTime,
     /// When the user last signed in or reauthenticated. This is 1970 if the session was adopted

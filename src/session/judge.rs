@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::keys::handle::RingHandle;
 use crate::keys::key::KeyId;
-use crate::session::policy::Policy;
+use crate::session::policy::Policies;
 use crate::session::record::{RENEWAL_SCHEMA, Record, RenewalRecord, StateCopy};
 use crate::time::UnixTime;
 use crate::token::error::OpenError;
@@ -229,14 +229,14 @@ impl fmt::Display for Refusal {
 /// are checked.
 pub(crate) fn judge<T: Payload>(
     keys: &ChannelKeys,
-    policy: &Policy,
+    policies: &Policies,
     carried: &Carried,
     now: impl Fn() -> UnixTime,
     is_revoked: impl Fn(&Record, &T, &StateToken) -> bool,
 ) -> Judged<T> {
     let mut judged = Judged::Absent;
     for token in &carried.states {
-        match open_session(keys, policy, token, &carried.renewals, &now, &is_revoked) {
+        match open_session(keys, policies, token, &carried.renewals, &now, &is_revoked) {
             Ok(alive) => return Judged::Alive(alive),
             Err(refused) => match judged {
                 Judged::Refused(Refused { fate: Fate::LeftAlone, .. }) => {}
@@ -250,7 +250,7 @@ pub(crate) fn judge<T: Payload>(
 
 fn open_session<T: Payload>(
     keys: &ChannelKeys,
-    policy: &Policy,
+    policies: &Policies,
     text: &[u8],
     renewal_texts: &[Vec<u8>],
     now: &impl Fn() -> UnixTime,
@@ -266,7 +266,7 @@ fn open_session<T: Payload>(
 
     // Renewal tokens are opened only after the state token was checked, so that a forged state
     // token causes only one decryption.
-    let renewals = open_renewals(keys, policy, renewal_texts, now);
+    let renewals = open_renewals(keys, policies, renewal_texts, now);
     let named = match &opened {
         Ok(unsealed) => Some(unsealed.key_id),
         Err(OpenError::UnknownKey(id) | OpenError::RetiredKey(id)) => Some(*id),
@@ -282,6 +282,8 @@ fn open_session<T: Payload>(
         }
     };
     let (record, state) = open_payload(&body).map_err(|error| refused(error, now))?;
+    // A server that is not configured for remembered sessions leaves them to the servers that are.
+    let policy = policies.of(record.term).ok_or_else(|| refused(NOT_REMEMBERED.into(), now))?;
 
     let claims = body.claims;
     let body = Buffer::of(body.unpadded);
@@ -332,6 +334,9 @@ fn open_payload<T: Payload>(body: &Body<'_>) -> Result<(Record, T), OpenError> {
     let state = payload::decode(body.claims.schema, payload)?;
     Ok((record, state))
 }
+
+const NOT_REMEMBERED: PayloadError =
+    PayloadError("the session is remembered, and this server has no policy for that");
 
 fn refused(error: OpenError, now: &impl Fn() -> UnixTime) -> (Refusal, Fate) {
     match error {
@@ -391,13 +396,13 @@ impl FoundRenewal {
 
 fn open_renewals(
     keys: &ChannelKeys,
-    policy: &Policy,
+    policies: &Policies,
     tokens: &[Vec<u8>],
     now: &impl Fn() -> UnixTime,
 ) -> Renewals {
     let mut renewals = Renewals { found: Vec::new(), unjudged: 0, expired: UnixTime::EPOCH };
     for token in tokens {
-        match open_renewal(keys, policy, token, now) {
+        match open_renewal(keys, policies, token, now) {
             Ok(renewal) => renewals.found.push(renewal),
             Err(OpenError::Expired { expires_at }) => {
                 renewals.expired = renewals.expired.max(expires_at);
@@ -413,12 +418,12 @@ fn open_renewals(
 
 fn open_renewal(
     keys: &ChannelKeys,
-    policy: &Policy,
+    policies: &Policies,
     token: &[u8],
     now: &impl Fn() -> UnixTime,
 ) -> Result<FoundRenewal, OpenError> {
     let mut buf = Buffer::new();
-    let unsealed = keys.renewal.open(token, now, policy.idle_timeout(), &mut buf)?;
+    let unsealed = keys.renewal.open(token, now, policies.longest_idle(), &mut buf)?;
     let version = unsealed.body.claims.schema;
     if version > RENEWAL_SCHEMA {
         return Err(OpenError::NewerSchema { version, newest: RENEWAL_SCHEMA });
@@ -439,13 +444,16 @@ fn open_renewal(
 mod tests {
     use super::*;
     use crate::keys::ring::KeyRing;
+    use crate::session::policy::Policy;
     use crate::session::tokens::first_renewal;
 
     #[test]
     fn only_a_renewal_token_that_another_server_may_accept_counts_as_unjudged() {
         let keys = || ChannelKeys::new(&KeyRing::generate().unwrap().into(), "a", b"");
         let (here, elsewhere) = (keys(), keys());
-        let (policy, now) = (Policy::default(), UnixTime::from_secs(1_796_126_400));
+        let policy = Policy::default();
+        let policies = Policies { ordinary: policy, remembered: None };
+        let now = UnixTime::from_secs(1_796_126_400);
         let made = |keys| {
             let id = SessionId::from_bytes([7; 16]);
             first_renewal(keys, &policy, id, now).unwrap().into_bytes()
@@ -457,7 +465,7 @@ mod tests {
             (cut, 0, 0),
             (b"another library's".to_vec(), 0, 1),
         ] {
-            let renewals = open_renewals(&here, &policy, &[token], &|| now);
+            let renewals = open_renewals(&here, &policies, &[token], &|| now);
             assert_eq!((renewals.found.len(), renewals.unjudged), (found, unjudged));
         }
     }

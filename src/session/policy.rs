@@ -135,6 +135,41 @@ impl Policy {
     }
 }
 
+/// The policies of an application: that of its sessions, and that of the sessions that users asked
+/// to be remembered, if there are any.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policies {
+    pub(crate) ordinary: Policy,
+    pub(crate) remembered: Option<Policy>,
+}
+
+/// Which of the two policies a session has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Term {
+    #[default]
+    Ordinary,
+    Remembered,
+}
+
+impl Policies {
+    /// `None` if the session is remembered and the application has no policy for that.
+    pub(crate) fn of(&self, term: Term) -> Option<Policy> {
+        match term {
+            Term::Ordinary => Some(self.ordinary),
+            Term::Remembered => self.remembered,
+        }
+    }
+
+    pub(crate) fn longest_idle(&self) -> Duration {
+        self.remembered.map_or(self.ordinary.idle, |other| other.idle.max(self.ordinary.idle))
+    }
+
+    pub(crate) fn longest_absolute(&self) -> Duration {
+        let ordinary = self.ordinary.absolute;
+        self.remembered.map_or(ordinary, |other| other.absolute.max(ordinary))
+    }
+}
+
 /// Idle timeout 30 minutes, absolute timeout 12 hours.
 impl Default for Policy {
     fn default() -> Policy {

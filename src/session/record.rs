@@ -3,6 +3,7 @@
 use crate::primitives::RandomError;
 use crate::revocation::entry::Exception;
 use crate::revocation::known::{Followed, Follows, MAX_FOLLOWS};
+use crate::session::policy::Term;
 use crate::time::UnixTime;
 use crate::token::id::{FINGERPRINT_LEN, Fingerprint, ID_LEN, Mark, SessionId};
 use crate::token::payload::PayloadError;
@@ -29,14 +30,17 @@ pub(crate) struct Record {
     pub(crate) ended_others: Option<(UnixTime, Mark)>,
     /// The revocations that the server knew when the session started. They do not end the session.
     pub(crate) follows: Vec<Followed>,
+    /// Whether the user asked to be remembered.
+    pub(crate) term: Term,
 }
 
 /// Bits for the optional fields of a record, in the order of the fields. A set bit means that the
-/// field is present. Bits 16 and 32 are reserved for future fields.
+/// field is present. Remembered has no bytes. Bit 32 is reserved for a future field.
 const CEILING: u64 = 1;
 const ORIGIN: u64 = 2;
 const ENDED_OTHERS: u64 = 4;
 const FOLLOWS: u64 = 8;
+const REMEMBERED: u64 = 16;
 
 impl Record {
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
@@ -47,7 +51,8 @@ impl Record {
         let fields = bit(CEILING, self.ceiling.is_some())
             | bit(ORIGIN, self.origin.is_some())
             | bit(ENDED_OTHERS, self.ended_others.is_some())
-            | bit(FOLLOWS, !self.follows.is_empty());
+            | bit(FOLLOWS, !self.follows.is_empty())
+            | bit(REMEMBERED, self.term == Term::Remembered);
         write_varint(out, fields);
         if let Some(ceiling) = self.ceiling {
             write_varint(out, ceiling.as_secs());
@@ -95,7 +100,7 @@ impl Record {
         let started_at = take_time(rest).ok_or_else(cut)?;
         let reauthenticated_at = take_time(rest).ok_or_else(cut)?;
         let fields = take_varint(rest).ok_or_else(cut)?;
-        if fields > (CEILING | ORIGIN | ENDED_OTHERS | FOLLOWS) {
+        if fields > (CEILING | ORIGIN | ENDED_OTHERS | FOLLOWS | REMEMBERED) {
             return Err(PayloadError("the session has a field that this version does not know"));
         }
         let has = |field| fields & field != 0;
@@ -107,6 +112,7 @@ impl Record {
             origin: None,
             ended_others: None,
             follows: Vec::new(),
+            term: if has(REMEMBERED) { Term::Remembered } else { Term::Ordinary },
         };
         if has(CEILING) {
             record.ceiling = Some(take_time(rest).ok_or_else(cut)?);

@@ -16,6 +16,7 @@ use crate::session::info::{Info, Status};
 use crate::session::judge::{Alive, Carried, Judged, Refusal, StateToken, judge};
 use crate::session::migration::Old;
 use crate::session::pending::{Activity, Change, Kind, Pending, Written};
+use crate::session::policy::Term;
 use crate::session::record::Record;
 use crate::session::shared::{Channel, Shared};
 use crate::time::UnixTime;
@@ -167,11 +168,13 @@ impl<T: Payload> Session<T> {
                 )
             }
         };
-        let idle_expires_at = last_seen + self.inner.shared.policy.idle_timeout();
+        let idle = self.inner.shared.policy(record.term).idle_timeout();
+        let idle_expires_at = last_seen + idle;
         Some(Info {
             id: record.id,
             origin: record.first_id(),
             borrowed,
+            remembered: record.term == Term::Remembered,
             started_at: record.started_at,
             reauthenticated_at: record.reauthenticated_at,
             last_seen,
@@ -202,7 +205,7 @@ impl<T: Payload> Session<T> {
                 let keys = ([token.named, token.key_id], token.claims.issued_at);
                 self.is_revoked(record, state, Some(keys))
             };
-            let judged = judge(keys, &shared.policy, carried, || self.now(), is_revoked);
+            let judged = judge(keys, &shared.policies, carried, || self.now(), is_revoked);
             match &judged {
                 Judged::Absent => {}
                 Judged::Refused(refused) => shared.emit(Event::Refused(refused.refusal)),

@@ -13,7 +13,7 @@ use crate::session::event::Event;
 use crate::session::hint::PlainHttpHint;
 use crate::session::judge::{Carried, ChannelKeys};
 use crate::session::migration::{Adopted, Migration, Old, OldCookie};
-use crate::session::policy::Policy;
+use crate::session::policy::{Policies, Policy};
 use crate::session::session::Session;
 use crate::session::shared::{Channel, Shared};
 use crate::time::UnixTime;
@@ -198,7 +198,7 @@ impl<T> Clone for Sessions<T> {
 
 impl<T> fmt::Debug for Sessions<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sessions").field("policy", &self.shared.policy).finish_non_exhaustive()
+        f.debug_struct("Sessions").field("policies", &self.shared.policies).finish_non_exhaustive()
     }
 }
 
@@ -230,7 +230,7 @@ impl<T: Payload> SessionsBuilder<T> {
         const { payload::check::<T>() };
         let shared = Shared {
             ring: ring.into(),
-            policy,
+            policies: Policies { ordinary: policy, remembered: None },
             cookie: None,
             bearer: None,
             clock: Arc::new(UnixTime::now),
@@ -258,6 +258,38 @@ impl<T: Payload> SessionsBuilder<T> {
     pub fn bearer(mut self, bearer: Bearer) -> SessionsBuilder<T> {
         let keys = ChannelKeys::new(&self.shared.ring, T::PURPOSE, b"bearer");
         self.shared.bearer = Some((bearer, keys));
+        self
+    }
+
+    /// Sets the policy of sessions that users ask to be remembered: the box "keep me signed in" of a
+    /// sign-in form. See [`Start::remembered`](crate::session::Start::remembered).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use bulla::{KeyRing, Payload, Policy, Session, SessionError, Sessions};
+    /// use bulla::session::Start;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, Payload)]
+    /// # #[payload(purpose = "shop.example/session")]
+    /// # struct Account { id: u64 }
+    ///
+    /// let day = Duration::from_secs(24 * 60 * 60);
+    /// let sessions = Sessions::<Account>::builder(KeyRing::generate()?, Policy::default())
+    ///     .remembered(Policy::new(14 * day, 30 * day))
+    ///     .build();
+    ///
+    /// fn sign_in(session: &Session<Account>, keep_me_signed_in: bool) -> Result<(), SessionError> {
+    ///     let options = if keep_me_signed_in { Start::new().remembered() } else { Start::new() };
+    ///     session.start_with(Account { id: 7 }, options)
+    /// }
+    /// # Ok::<(), bulla::keys::RandomError>(())
+    /// ```
+    ///
+    /// Switch it on at all servers before users see the box: a server without this policy leaves
+    /// remembered sessions alone, so their users seem signed out there.
+    #[must_use]
+    pub fn remembered(mut self, policy: Policy) -> SessionsBuilder<T> {
+        self.shared.policies.remembered = Some(policy);
         self
     }
 
@@ -459,7 +491,7 @@ impl<T: Payload> SessionsBuilder<T> {
         }
         if let Some(revocations) = &self.shared.revocations {
             let adopts_until = self.migrations.iter().map(Migration::until).max();
-            let longest = self.shared.policy.absolute_timeout();
+            let longest = self.shared.policies.longest_absolute();
             revocations.used_by(longest, adopts_until.unwrap_or(UnixTime::EPOCH));
         }
         Sessions {
@@ -480,7 +512,7 @@ fn page(path: String) -> String {
 impl<T> fmt::Debug for SessionsBuilder<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionsBuilder")
-            .field("policy", &self.shared.policy)
+            .field("policies", &self.shared.policies)
             .finish_non_exhaustive()
     }
 }

@@ -8,7 +8,7 @@ use crate::session::error::SessionError;
 use crate::session::event::{self, Event, Hook};
 use crate::session::hint::PlainHttpHint;
 use crate::session::judge::ChannelKeys;
-use crate::session::policy::Policy;
+use crate::session::policy::{Policies, Policy, Term};
 use crate::session::tokens;
 use crate::time::UnixTime;
 use crate::token::wire::MAX_TOKEN_LEN;
@@ -26,7 +26,7 @@ pub enum Channel {
 
 pub(crate) struct Shared {
     pub(crate) ring: RingHandle,
-    pub(crate) policy: Policy,
+    pub(crate) policies: Policies,
     pub(crate) cookie: Option<(Cookie, ChannelKeys)>,
     pub(crate) bearer: Option<(Bearer, ChannelKeys)>,
     pub(crate) clock: Arc<dyn Fn() -> UnixTime + Send + Sync>,
@@ -43,6 +43,12 @@ impl Shared {
             Channel::Cookie => self.cookie.as_ref().map(|(_, keys)| keys),
             Channel::Bearer => self.bearer.as_ref().map(|(_, keys)| keys),
         }
+    }
+
+    /// The policy of a session. A remembered session is only judged alive if there is a policy for
+    /// it.
+    pub(crate) fn policy(&self, term: Term) -> Policy {
+        self.policies.of(term).unwrap_or(self.policies.ordinary)
     }
 
     pub(crate) fn emit(&self, event: Event) {

@@ -1,5 +1,6 @@
 //! Options for starting a session.
 
+use crate::session::policy::Term;
 use crate::session::shared::Channel;
 use crate::time::UnixTime;
 
@@ -17,6 +18,7 @@ use crate::time::UnixTime;
 pub struct Start {
     pub(crate) ceiling: Option<UnixTime>,
     pub(crate) channel: Option<Channel>,
+    pub(crate) term: Term,
 }
 
 impl Start {
@@ -31,6 +33,21 @@ impl Start {
     #[must_use]
     pub fn with_ceiling(mut self, at: UnixTime) -> Start {
         self.ceiling = Some(at);
+        self
+    }
+
+    /// Keeps the user signed in, because they asked for it in the sign-in form.
+    ///
+    /// The session has the policy of
+    /// [`SessionsBuilder::remembered`](crate::session::SessionsBuilder::remembered), and its cookie
+    /// stays in the browser until the absolute timeout, also when the browser is closed. Both hold
+    /// until the session ends, through changes and reauthentication.
+    ///
+    /// A remembered session is [`Fresh`](crate::Fresh) at most for the ordinary absolute timeout
+    /// after the sign-in or reauthentication.
+    #[must_use]
+    pub fn remembered(mut self) -> Start {
+        self.term = Term::Remembered;
         self
     }
 

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::keys::key::{Key, KeyError, KeyId};
 use crate::keys::ring::{KeyRing, RingEntry};
 use crate::primitives::{SealingKey, digest};
+use crate::session::policy::Term;
 use crate::session::record::{Record, RenewalRecord, StateCopy};
 use crate::time::UnixTime;
 use crate::token::error::OpenError;
@@ -324,6 +325,8 @@ fn sessions() {
             })
             .collect();
         assert_eq!(&follows, vector.0["follows"].as_array().unwrap());
+        let remembered = record.term == Term::Remembered;
+        assert_eq!(Some(remembered), vector.0["remembered"].as_bool());
         let mut payload = Vec::new();
         record.write(&mut payload);
         payload.extend_from_slice(&state);

@@ -71,6 +71,15 @@ pub(crate) enum Role {
     Renewal,
 }
 
+/// How long a browser keeps a session's cookie, if the session ends after the given time even with
+/// activity.
+#[derive(Clone, Copy)]
+pub(crate) enum Kept {
+    /// Until the browser closes, or until the deadline if the cookie is persistent.
+    AsConfigured(Duration),
+    UntilDeadline(Duration),
+}
+
 /// The `SameSite` attribute: which requests carry the cookie (RFC 6265bis section 5.6.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SameSite {
@@ -304,7 +313,7 @@ impl Cookie {
 
     /// The `Set-Cookie` values that store `token` and delete the cookies that it does not need.
     /// `token` must not exceed [`capacity`](Cookie::capacity).
-    pub(crate) fn store(&self, role: Role, token: String, age: Duration) -> Vec<String> {
+    pub(crate) fn store(&self, role: Role, token: String, kept: Kept) -> Vec<String> {
         let names = self.names(role);
         let fits_one = token.len() <= MAX_COOKIE_LEN.saturating_sub(self.name_len(role));
         let values = match self.size {
@@ -317,7 +326,7 @@ impl Cookie {
         names
             .iter()
             .map(|name| match values.next() {
-                Some(value) => self.line(name, value, self.max_age(age)),
+                Some(value) => self.line(name, value, self.max_age(kept)),
                 None => self.removal(name),
             })
             .collect()
@@ -337,10 +346,12 @@ impl Cookie {
         !matches!(self.reach, Reach::PlainHttp)
     }
 
-    fn max_age(&self, age: Duration) -> Option<Duration> {
-        match self.keep {
-            Keep::UntilBrowserCloses => None,
-            Keep::UntilDeadline => Some(age.min(MAX_COOKIE_AGE)),
+    fn max_age(&self, kept: Kept) -> Option<Duration> {
+        match (kept, self.keep) {
+            (Kept::AsConfigured(_), Keep::UntilBrowserCloses) => None,
+            (Kept::AsConfigured(age), Keep::UntilDeadline) | (Kept::UntilDeadline(age), _) => {
+                Some(age.min(MAX_COOKIE_AGE))
+            }
         }
     }
 

@@ -27,6 +27,11 @@ async fn start(session: Session<Account>, name: Path<String>) -> Result<String, 
     Ok(String::new())
 }
 
+async fn remember(session: Session<Account>, name: Path<String>) -> Result<String, SessionError> {
+    session.start_with(Account::new(name.as_str()), Start::new().remembered())?;
+    Ok(String::new())
+}
+
 async fn start_bearer(session: Session<Account>) -> Result<String, SessionError> {
     session.start_with(Account::new("ada"), Start::new().over(Channel::Bearer))?;
     Ok(String::new())
@@ -169,6 +174,7 @@ impl App for Actix {
                         .route("/untouched", web::get().to(|| async { "hello" }))
                         .route("/look", web::get().to(look))
                         .route("/start/{name}", web::post().to(start))
+                        .route("/remember/{name}", web::post().to(remember))
                         .route("/start-bearer", web::post().to(start_bearer))
                         .route("/rename/{name}", web::post().to(rename))
                         .route("/update-or-fail", web::post().to(update_or_fail))

@@ -24,6 +24,7 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
         .route("/untouched", get(|| async { "hello" }))
         .route("/look", get(look))
         .route("/start/{name}", post(start))
+        .route("/remember/{name}", post(remember))
         .route("/start-bearer", post(start_bearer))
         .route("/rename/{name}", post(rename))
         .route("/update-or-fail", post(update_or_fail))
@@ -51,6 +52,10 @@ async fn look(session: Session<Account>) -> String {
 
 async fn start(session: Session<Account>, Path(name): Path<String>) -> Result<(), SessionError> {
     session.start(Account::new(name))
+}
+
+async fn remember(session: Session<Account>, Path(name): Path<String>) -> Result<(), SessionError> {
+    session.start_with(Account::new(name), Start::new().remembered())
 }
 
 async fn start_bearer(session: Session<Account>) -> Result<(), SessionError> {

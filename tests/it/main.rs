@@ -13,6 +13,7 @@ mod migration;
 
 mod overlap;
 mod properties;
+mod remembered;
 mod revalidation;
 mod revocation;
 #[cfg(feature = "reload")]

@@ -21,6 +21,7 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
             untouched,
             look,
             start,
+            remember,
             start_bearer,
             rename,
             update_or_fail,
@@ -66,6 +67,11 @@ fn missing(session: Session<Account>) -> String {
 #[post("/start/<name>")]
 fn start(session: Session<Account>, name: &str) -> Result<(), SessionError> {
     session.start(Account::new(name))
+}
+
+#[post("/remember/<name>")]
+fn remember(session: Session<Account>, name: &str) -> Result<(), SessionError> {
+    session.start_with(Account::new(name), Start::new().remembered())
 }
 
 #[post("/start-bearer")]

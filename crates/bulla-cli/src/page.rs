@@ -163,9 +163,12 @@ impl Page {
             self.instant(name, take_varint(rest)?);
         }
         let fields = take_varint(rest)?;
-        if fields > 15 {
+        if fields > 31 {
             self.line("fields", "unknown to this release");
             return None;
+        }
+        if fields & 16 != 0 {
+            self.line("remembered", "yes");
         }
         let ceiling = if fields & 1 == 0 { 0 } else { take_varint(rest)? };
         self.instant("ceiling", ceiling);

@@ -9,6 +9,7 @@
 //! | `GET /untouched` | responds with `hello` and does not read the session |
 //! | `GET /look` | responds with the name of the account, or with `guest` |
 //! | `POST /start/{name}` | starts a session |
+//! | `POST /remember/{name}` | starts a remembered session |
 //! | `POST /start-bearer` | starts a session of `ada` over the bearer channel |
 //! | `POST /rename/{name}` | changes the name |
 //! | `POST /update-or-fail` | changes the name; if that fails, returns the error with `?` |
@@ -103,6 +104,7 @@ macro_rules! conformance {
             a_route_that_does_not_read_the_session_adds_no_header,
             a_session_is_read_back_and_reading_sends_nothing,
             starting_sets_a_cookie_with_every_attribute,
+            a_remembered_session_outlives_the_browser_and_the_ordinary_timeouts,
             signing_in_replaces_a_session_that_an_attacker_planted,
             a_token_is_not_cached_unless_the_application_says_so,
             ending_deletes_the_cookie_with_the_same_attributes,

@@ -34,6 +34,8 @@ pub struct Record {
     pub ended_others: Option<(u64, [u8; 8])>,
     /// The revocations that the server knew when it started the session.
     pub follows: Vec<Followed>,
+    /// Whether the user asked to stay signed in.
+    pub remembered: bool,
 }
 
 impl Record {
@@ -48,6 +50,7 @@ impl Record {
             (self.origin.is_some(), 2),
             (self.ended_others.is_some(), 4),
             (!self.follows.is_empty(), 8),
+            (self.remembered, 16),
         ];
         out.extend(varint(bits.iter().filter(|(is_there, _)| *is_there).map(|(_, bit)| bit).sum()));
         out.extend(self.ceiling.into_iter().flat_map(varint));
@@ -78,11 +81,13 @@ impl Record {
             origin: None,
             ended_others: None,
             follows: Vec::new(),
+            remembered: false,
         };
         let fields = take_varint(rest)?;
-        if fields > 15 {
+        if fields > 31 {
             return None;
         }
+        record.remembered = fields & 16 != 0;
         if fields & 1 != 0 {
             record.ceiling = Some(take_time(rest)?);
         }

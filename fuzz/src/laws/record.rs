@@ -11,12 +11,13 @@ use bulla::session::{Refusal, SessionId, Status};
 use bulla::{OpenError, Policy, Revocations, Sessions};
 
 use super::sessions::{NAME, State, key, sealed};
-use crate::fixed::{T0, at, ring};
+use crate::fixed::{T0, at, ring, secs};
 use crate::independent::{Followed, Mode, Record, authenticate};
 
 /// The time of the request.
 const NOW: u64 = T0 + 1;
 const ABSOLUTE: u64 = 12 * 3_600;
+const REMEMBERED: u64 = 30 * 86_400;
 
 static POLICY: LazyLock<Policy> = LazyLock::new(Policy::default);
 
@@ -27,7 +28,7 @@ static POLICY: LazyLock<Policy> = LazyLock::new(Policy::default);
 /// If the two implementations differ, or if a change of the state changes the record.
 pub fn record(data: &[u8]) {
     let mut input = Unstructured::new(data);
-    let Ok((payload, known)) = read(&mut input) else { return };
+    let Ok((remembers, payload, known)) = read(&mut input) else { return };
 
     let revocations = Revocations::new();
     for of in &known {
@@ -41,16 +42,17 @@ pub fn record(data: &[u8]) {
             }
         });
     }
-    let sessions = Sessions::<State>::builder(ring(), *POLICY)
-        .revocations(&revocations)
-        .subject(|_| "subject".to_owned())
-        .build();
+    let mut sessions = Sessions::<State>::builder(ring(), *POLICY);
+    if remembers {
+        sessions = sessions.remembered(Policy::new(secs(REMEMBERED), secs(REMEMBERED)));
+    }
+    let sessions = sessions.revocations(&revocations).subject(|_| "subject".to_owned()).build();
     let header = format!("{NAME}={}", sealed(NAME, 1, payload.clone()));
     let session = sessions.load_at(at(NOW), |name| (name == "cookie").then_some(header.as_bytes()));
 
     let mut rest = &payload[..];
     let record = Record::take(&mut rest).filter(|_| is_state(rest));
-    let Some(record) = record else {
+    let Some(record) = record.filter(|record| remembers || !record.remembered) else {
         let refused =
             matches!(session.status(), Status::Refused(Refusal::Token(OpenError::Payload(_))));
         assert!(refused, "{:?}", session.status());
@@ -62,19 +64,21 @@ pub fn record(data: &[u8]) {
         assert_eq!(session.status(), Status::Refused(Refusal::Revoked));
         return;
     }
-    let deadline = (record.started_at + ABSOLUTE).min(record.ceiling.unwrap_or(u64::MAX));
+    let absolute = if record.remembered { REMEMBERED } else { ABSOLUTE };
+    let deadline = (record.started_at + absolute).min(record.ceiling.unwrap_or(u64::MAX));
     if deadline <= NOW {
         assert_eq!(session.status(), Status::Refused(Refusal::AbsoluteTimeout));
         return;
     }
     let info = session.info().expect("a living session");
     assert_eq!(
-        (info.id, info.origin, info.started_at, info.reauthenticated_at),
+        (info.id, info.origin, info.started_at, info.reauthenticated_at, info.remembered),
         (
             session_id(record.id),
             session_id(record.first_id()),
             at(record.started_at),
-            at(record.reauthenticated_at)
+            at(record.reauthenticated_at),
+            record.remembered
         )
     );
     session.set(State { text: "changed".to_owned() }).expect("it fits");
@@ -125,8 +129,10 @@ fn is_revoked(record: &Record, known: &[Known]) -> bool {
     })
 }
 
-/// Reads the payload of a state token, and up to four revocations.
-fn read(input: &mut Unstructured<'_>) -> arbitrary::Result<(Vec<u8>, Vec<Known>)> {
+/// Reads whether the server remembers sessions, the payload of a state token, and up to four
+/// revocations.
+fn read(input: &mut Unstructured<'_>) -> arbitrary::Result<(bool, Vec<u8>, Vec<Known>)> {
+    let remembers = input.arbitrary()?;
     let mut known = Vec::new();
     for _ in 0..input.arbitrary::<u8>()? % 5 {
         let scope = if input.arbitrary()? { Scope::Subject } else { Scope::All };
@@ -142,8 +148,10 @@ fn read(input: &mut Unstructured<'_>) -> arbitrary::Result<(Vec<u8>, Vec<Known>)
         origin: None,
         ended_others: None,
         follows: Vec::new(),
+        remembered: false,
     };
     let fields: u8 = input.arbitrary()?;
+    record.remembered = fields & 16 != 0;
     if fields & 1 != 0 {
         record.ceiling = Some(time(input)? + 600);
     }
@@ -171,7 +179,7 @@ fn read(input: &mut Unstructured<'_>) -> arbitrary::Result<(Vec<u8>, Vec<Known>)
             _ => payload.truncate(place),
         }
     }
-    Ok((payload, known))
+    Ok((remembers, payload, known))
 }
 
 /// One of four ids, so that records and revocations often have the same id.

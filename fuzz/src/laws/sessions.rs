@@ -35,6 +35,7 @@ pub(crate) fn planted(cookie: &str, number: u8, len: usize) -> Planted {
         origin: None,
         ended_others: None,
         follows: Vec::new(),
+        remembered: false,
     };
     let mut payload = record.write();
     payload.extend(varint(len as u64));

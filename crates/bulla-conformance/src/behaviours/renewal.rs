@@ -1,7 +1,11 @@
 //! The tokens of a session when the primary key changes, the user is active, or time passes.
 
+use bulla::Policy;
+
 use crate::Build;
-use crate::behaviours::setup::{Clock, RENEWAL, key, minutes, sessions, sets_nothing};
+use crate::behaviours::setup::{
+    Clock, RENEWAL, STATE, builder, key, minutes, sessions, sets_nothing,
+};
 use crate::client::Client;
 
 pub fn a_session_moves_to_the_new_primary_key(build: Build) {
@@ -41,6 +45,31 @@ pub fn a_renewal_never_undoes_a_concurrent_change(build: Build) {
             assert_eq!(client.get(&*app, "/look").body, "countess");
         }
     }
+}
+
+/// "Keep me signed in": the ordinary timeouts are 30 minutes and 12 hours.
+pub fn a_remembered_session_outlives_the_browser_and_the_ordinary_timeouts(build: Build) {
+    let (key, clock) = (key(), Clock::new());
+    let days = |days: u64| minutes(days * 24 * 60);
+    let policy = Policy::new(days(14), days(30));
+    let app = build(builder(&[&key], &clock).remembered(policy).build());
+    let mut client = Client::new();
+    let response = client.post(&*app, "/remember/ada");
+    let cookie = response.one("set-cookie").unwrap();
+    assert!(cookie.starts_with(STATE) && cookie.contains("Max-Age=2592000"), "{cookie}");
+    clock.advance(days(13));
+    let response = client.get(&*app, "/look");
+    assert_eq!(response.body, "ada");
+    let cookie = response.one("set-cookie").unwrap();
+    assert!(cookie.starts_with(RENEWAL) && cookie.contains("Max-Age=1468800"), "{cookie}");
+    assert_eq!(client.get(&*app, "/fresh").status, 401);
+    client.post(&*app, "/prove");
+    assert_eq!(client.get(&*app, "/fresh").body, "ada");
+    clock.advance(days(17));
+    assert_eq!(client.get(&*app, "/look").body, "guest");
+    // Without this policy, the error is one for the programmer.
+    let app = build(sessions(&[&key], &clock));
+    assert_eq!(Client::new().post(&*app, "/remember/ada").status, 500);
 }
 
 pub fn the_server_enforces_both_timeouts(build: Build) {
