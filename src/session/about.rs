@@ -1,11 +1,13 @@
 //! The two functions that an application can supply for its sessions. One returns the subject of a
 //! session (the user that the session belongs to). The other checks whether a session is still
-//! valid.
+//! valid, by itself or by loading the user.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+use crate::session::user::Loader;
 
 /// The default of [`revalidate_after`](crate::session::SessionsBuilder::revalidate_after).
 const REVALIDATE_AFTER: Duration = Duration::from_secs(5 * 60);
@@ -13,14 +15,17 @@ const REVALIDATE_AFTER: Duration = Duration::from_secs(5 * 60);
 pub(crate) struct About<T> {
     /// Returns the subject of a session.
     pub(crate) subject: Option<Box<Subject<T>>>,
-    /// Returns whether a session is still valid.
-    pub(crate) check: Option<Box<Check<T>>>,
+    pub(crate) check: Option<Check<T>>,
     pub(crate) revalidate_after: Duration,
 }
 
 type Subject<T> = dyn Fn(&T) -> String + Send + Sync;
 
-type Check<T> = dyn Fn(Arc<T>) -> Checking + Send + Sync;
+/// How the application checks whether a session is still valid.
+pub(crate) enum Check<T> {
+    Asks(Box<dyn Fn(Arc<T>) -> Checking + Send + Sync>),
+    Loads(Loader<T>),
+}
 
 type Checking = Pin<Box<dyn Future<Output = Validity> + Send>>;
 

@@ -28,6 +28,9 @@ pub enum SessionError {
     /// The sessions were built without a policy for
     /// [remembered](crate::session::SessionsBuilder::remembered) sessions.
     NoRememberedPolicy,
+    /// The sessions were built without a function that loads this type of
+    /// [user](crate::session::SessionsBuilder::user).
+    NoUserLoader,
     /// The [ceiling](crate::session::Start::with_ceiling) has passed, so the session would end at
     /// once.
     CeilingPassed,
@@ -69,6 +72,10 @@ impl fmt::Display for SessionError {
             ),
             SessionError::NoRememberedPolicy => f.write_str(
                 "sessions cannot be remembered without a policy: call .remembered(…) on the builder",
+            ),
+            SessionError::NoUserLoader => f.write_str(
+                "the user of a session cannot be loaded: call .user(…) on the builder, with this \
+                 type of user",
             ),
             SessionError::CeilingPassed => f.write_str("the session's ceiling has passed"),
             SessionError::Seal(error) => error.fmt(f),

@@ -80,6 +80,14 @@ impl fmt::Display for Event {
     }
 }
 
+/// Logs that the user of a session could not be loaded.
+pub(crate) fn not_loaded(error: &dyn fmt::Display) {
+    #[cfg(feature = "tracing")]
+    tracing::error!(target: "bulla", "the user of a session could not be loaded: {error}");
+    #[cfg(not(feature = "tracing"))]
+    let _ = error;
+}
+
 /// The application's function that receives events, within the request.
 pub(crate) type Hook = Box<dyn Fn(&Event) + Send + Sync>;
 

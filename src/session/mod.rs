@@ -19,6 +19,7 @@
 //! | How are tokens written, renewed and deleted in header lines? | `answer` |
 //! | Does the application still accept the session? | `revalidation`, `about` |
 //! | How is a session of another library adopted? | `migration`, `adoption` |
+//! | How is the user of a session loaded? | `user` (by the application), `loading` (once in a request) |
 //! | What does a guard check, and what does it answer? | `guard` |
 //! | Why does a browser drop the cookie during development? | `hint` |
 //! | What can an application, a log and an auditor learn? | `info`, `event`, `audit` |
@@ -40,6 +41,7 @@ pub(crate) mod guard;
 pub(crate) mod hint;
 pub(crate) mod info;
 pub(crate) mod judge;
+pub(crate) mod loading;
 pub(crate) mod migration;
 pub(crate) mod pending;
 pub(crate) mod policy;
@@ -51,6 +53,7 @@ pub(crate) mod sessions;
 pub(crate) mod shared;
 pub(crate) mod start;
 pub(crate) mod tokens;
+pub(crate) mod user;
 
 pub use self::about::Validity;
 pub use self::audit::{Audit, AuditRow, Verdict};
@@ -65,4 +68,5 @@ pub use self::session::Session;
 pub use self::sessions::{Sessions, SessionsBuilder};
 pub use self::shared::Channel;
 pub use self::start::Start;
+pub use self::user::User;
 pub use crate::token::id::SessionId;

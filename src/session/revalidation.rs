@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::session::about::Validity;
+use crate::session::about::{Check, Validity};
 use crate::session::event::Event;
 use crate::session::judge::{Alive, Judged, Refusal};
 use crate::session::session::Session;
@@ -21,17 +21,28 @@ impl<T: Payload> Session<T> {
         if self.inner.checked.get().is_some() {
             return;
         }
-        let adopted;
-        let state = match self.judged() {
-            Judged::Alive(alive) if self.validity(alive).is_ok() => return,
-            Judged::Alive(alive) => &alive.state,
+        if matches!(self.judged(), Judged::Alive(alive) if self.validity(alive).is_ok()) {
+            return;
+        }
+        let Some(state) = self.to_check() else { return };
+        match check {
+            Check::Asks(check) => self.answered(check(state).await),
+            Check::Loads(loader) => drop(self.load(loader, state).await),
+        }
+    }
+
+    /// The state for the application's check. `None` if the request carries no session.
+    pub(crate) fn to_check(&self) -> Option<Arc<T>> {
+        match self.judged() {
+            Judged::Alive(alive) => Some(Arc::clone(&alive.state)),
             Judged::Absent | Judged::Refused(_) => {
-                adopted = self.adopted();
-                let Some(adopted) = &adopted else { return };
-                &adopted.state
+                self.adopted().map(|written| Arc::clone(&written.state))
             }
-        };
-        let validity = check(Arc::clone(state)).await;
+        }
+    }
+
+    /// Records the answer of the application's check for this request.
+    pub(crate) fn answered(&self, validity: Validity) {
         if self.inner.checked.set(validity).is_ok()
             && let Err(refusal) = self.verdict()
         {

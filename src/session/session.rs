@@ -19,6 +19,7 @@ use crate::session::pending::{Activity, Change, Kind, Pending, Written};
 use crate::session::policy::Term;
 use crate::session::record::Record;
 use crate::session::shared::{Channel, Shared};
+use crate::session::user::Loaded;
 use crate::time::UnixTime;
 use crate::token::payload::Payload;
 
@@ -72,6 +73,7 @@ pub(crate) struct Inner<T> {
     pub(crate) clock: Clock,
     pub(crate) judged: OnceLock<Judged<T>>,
     pub(crate) checked: Checked,
+    pub(crate) loaded: OnceLock<Loaded>,
     pub(crate) adopted: OnceLock<Option<Arc<Written<T>>>>,
     pub(crate) pending: Mutex<Pending<T>>,
 }
@@ -280,6 +282,7 @@ impl<T> Session<T> {
             now: now.map_or_else(OnceLock::new, OnceLock::from),
             judged: OnceLock::new(),
             checked: Checked::new(),
+            loaded: OnceLock::new(),
             adopted: OnceLock::new(),
             pending: Mutex::new(Pending::new()),
         };

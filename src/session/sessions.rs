@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::keys::handle::RingHandle;
 use crate::revocation::entry::{Revocation, Subject};
 use crate::revocation::list::Revocations;
-use crate::session::about::{About, Validity};
+use crate::session::about::{About, Check, Validity};
 use crate::session::error::SessionError;
 use crate::session::event::Event;
 use crate::session::hint::PlainHttpHint;
@@ -16,6 +16,7 @@ use crate::session::migration::{Adopted, Migration, Old, OldCookie};
 use crate::session::policy::{Policies, Policy};
 use crate::session::session::Session;
 use crate::session::shared::{Channel, Shared};
+use crate::session::user::{Loader, User};
 use crate::time::UnixTime;
 use crate::token::id::SessionId;
 use crate::token::payload::{self, Payload};
@@ -391,7 +392,56 @@ impl<T: Payload> SessionsBuilder<T> {
     where
         F: Future<Output = Validity> + Send + 'static,
     {
-        self.about.check = Some(Box::new(move |state| Box::pin(check(state))));
+        self.about.check = Some(Check::Asks(Box::new(move |state| Box::pin(check(state)))));
+        self
+    }
+
+    /// Sets how the [`User`] of a session is loaded from the application's database.
+    ///
+    /// The extractor [`SignedIn`](crate::SignedIn) and [`Session::user`] load the user, at most once
+    /// in a request. If there is no such user, or the user does not [accept](User::accepts) the
+    /// session, the session is over. If `load` fails, the error is logged, a guard answers 503, and
+    /// the session stays.
+    ///
+    /// Loading also is the check of [`revalidate`](SessionsBuilder::revalidate): routes that do not
+    /// need the user load them when that check is due. Of this method and `revalidate`, the last
+    /// call wins.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use bulla::{KeyRing, Payload, Policy, Sessions};
+    /// # use bulla::session::User;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, Payload)]
+    /// # #[payload(purpose = "bank.example/session")]
+    /// # struct Account { id: u64 }
+    /// # struct Customer { name: String }
+    /// # impl User for Customer { type State = Account; }
+    /// # struct Database;
+    /// # impl Database {
+    /// #     async fn customer(&self, _: u64) -> Result<Option<Customer>, std::io::Error> { Ok(None) }
+    /// # }
+    /// # let database = Arc::new(Database);
+    /// let sessions = Sessions::<Account>::builder(KeyRing::generate()?, Policy::default())
+    ///     .user(move |account| {
+    ///         let database = Arc::clone(&database);
+    ///         async move { database.customer(account.id).await }
+    ///     })
+    ///     .build();
+    /// # Ok::<(), bulla::keys::RandomError>(())
+    /// ```
+    #[must_use]
+    pub fn user<U, E, F>(
+        mut self,
+        load: impl Fn(Arc<T>) -> F + Send + Sync + 'static,
+    ) -> SessionsBuilder<T>
+    where
+        T: Send + Sync + 'static,
+        U: User<State = T>,
+        E: fmt::Display,
+        F: Future<Output = Result<Option<U>, E>> + Send + 'static,
+    {
+        self.about.check = Some(Check::Loads(Loader::new(load)));
         self
     }
 

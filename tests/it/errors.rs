@@ -36,6 +36,8 @@ fn every_error_and_event_has_its_own_text() {
         (SessionError::NoChannel.to_string(), "over that channel"),
         (SessionError::NoRevocations.to_string(), ".revocations("),
         (SessionError::NoSubject.to_string(), ".subject("),
+        (SessionError::NoUserLoader.to_string(), ".user("),
+        (SessionError::NoRememberedPolicy.to_string(), ".remembered("),
         (SessionError::CeilingPassed.to_string(), "ceiling"),
         (SessionError::TooLarge { size: 5000, limit: 4096 }.to_string(), "5000 octets"),
         (SessionError::Conflict.to_string(), "another task"),

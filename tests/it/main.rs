@@ -27,6 +27,7 @@ mod support;
 mod tidy;
 mod timelines;
 mod token;
+mod user;
 
 #[cfg(feature = "actix4")]
 mod actix4;
