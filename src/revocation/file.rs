@@ -1,6 +1,7 @@
 //! Revocations that are stored in a file.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -67,7 +68,37 @@ impl RevocationFile {
     /// If the file does not exist or cannot be read.
     pub fn read(&self) -> io::Result<Vec<Revocation>> {
         let mut revocations = Vec::new();
-        self.reader().take(&mut revocations)?;
+        self.reader().take(&mut revocations, |line| warn(&self.path, line))?;
+        Ok(revocations)
+    }
+
+    /// Reads all revocations in the file, and calls `skipped` with each line that is not one,
+    /// instead of writing to the log. Empty lines and lines that begin with `#` are ignored.
+    ///
+    /// For tools that show the list to a person.
+    ///
+    /// ```
+    /// use bulla::revocation::RevocationFile;
+    ///
+    /// # let path = std::env::temp_dir().join(format!("bulla-doc-{}", std::process::id()));
+    /// std::fs::write(&path, "all of March\n")?;
+    /// let mut notes = Vec::new();
+    /// let revocations =
+    ///     RevocationFile::new(&path).read_with(|line| notes.push(line.to_string()))?;
+    /// assert!(revocations.is_empty());
+    /// assert_eq!(notes, ["line 1 is not a revocation"]);
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the file does not exist or cannot be read.
+    pub fn read_with(&self, mut skipped: impl FnMut(SkippedLine)) -> io::Result<Vec<Revocation>> {
+        let mut revocations = Vec::new();
+        let mut reader = self.reader();
+        if reader.take(&mut revocations, &mut skipped)? == LastLine::Unfinished {
+            skipped(SkippedLine::Unfinished { number: reader.lines.saturating_add(1) });
+        }
         Ok(revocations)
     }
 
@@ -174,6 +205,53 @@ fn is_kept(line: &[u8], now: UnixTime) -> bool {
     !line.is_empty() && revocation.is_none_or(|revocation| revocation.until() > now)
 }
 
+/// A line of a revocation file that is not read as a revocation. See
+/// [`RevocationFile::read_with`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SkippedLine {
+    /// The line is not a revocation. A newer release may have written it.
+    Malformed {
+        /// The number of the line, from 1.
+        number: usize,
+    },
+    /// The last line has no line break at its end. A process may be writing it at the moment.
+    Unfinished {
+        /// The number of the line, from 1.
+        number: usize,
+    },
+}
+
+impl SkippedLine {
+    /// The number of the line, from 1.
+    #[must_use]
+    pub fn number(&self) -> usize {
+        match *self {
+            SkippedLine::Malformed { number } | SkippedLine::Unfinished { number } => number,
+        }
+    }
+}
+
+impl fmt::Display for SkippedLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SkippedLine::Malformed { number } => write!(f, "line {number} is not a revocation"),
+            SkippedLine::Unfinished { number } => {
+                write!(f, "line {number} is not complete, because it has no line break at its end")
+            }
+        }
+    }
+}
+
+fn warn(path: &Path, line: SkippedLine) {
+    tracing::warn!(
+        target: "bulla",
+        "line {} of {} is not a revocation and is skipped",
+        line.number(),
+        path.display()
+    );
+}
+
 /// Replaces the file atomically and keeps its owner and permissions.
 fn replace(path: &Path, old: &File, text: &[u8]) -> io::Result<()> {
     let mut beside = path.to_owned().into_os_string();
@@ -202,9 +280,22 @@ struct Reader {
     lines: usize,
 }
 
+/// How the part of the file ends that was not read yet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LastLine {
+    Complete,
+    /// With a line that has no line break.
+    Unfinished,
+}
+
 impl Reader {
-    /// Reads the lines that were added since the last call.
-    fn take(&mut self, revocations: &mut Vec<Revocation>) -> io::Result<()> {
+    /// Reads the lines that were added since the last call, and calls `skipped` with each complete
+    /// line that is not a revocation.
+    fn take(
+        &mut self,
+        revocations: &mut Vec<Revocation>,
+        mut skipped: impl FnMut(SkippedLine),
+    ) -> io::Result<LastLine> {
         let mut file = File::open(&self.path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
@@ -224,7 +315,7 @@ impl Reader {
             line.clear();
             let len = file.read_until(b'\n', &mut line)?;
             if line.last() != Some(&b'\n') {
-                return Ok(()); // the end, or a line that is still being written
+                return Ok(if len == 0 { LastLine::Complete } else { LastLine::Unfinished });
             }
             self.offset += len as u64;
             self.lines += 1;
@@ -232,12 +323,7 @@ impl Reader {
             match text.parse() {
                 Ok(revocation) => revocations.push(revocation),
                 Err(_) if text.is_empty() || text.starts_with('#') => {}
-                Err(_) => tracing::warn!(
-                    target: "bulla",
-                    "line {} of {} is not a revocation and is skipped",
-                    self.lines,
-                    self.path.display()
-                ),
+                Err(_) => skipped(SkippedLine::Malformed { number: self.lines }),
             }
         }
     }
@@ -245,7 +331,8 @@ impl Reader {
     fn learn(&mut self, list: &Revocations) -> io::Result<()> {
         let now = UnixTime::now();
         let mut news = Vec::new();
-        let taken = self.take(&mut news);
+        let path = self.path.clone();
+        let taken = self.take(&mut news, |line| warn(&path, line));
         if !news.is_empty() {
             list.learn(news); // including the lines that were read before an error
         }
@@ -427,7 +514,7 @@ mod tests {
         let mut reader = file.0.reader();
         let mut read = || {
             let mut news = Vec::new();
-            reader.take(&mut news).unwrap();
+            reader.take(&mut news, |line| panic!("{line}")).unwrap();
             (news, reader.lines)
         };
         file.write(living(0..3));

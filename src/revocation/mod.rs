@@ -25,5 +25,5 @@ pub(crate) mod set;
 pub use self::entry::{Exception, Revocation, RevocationError, Subject};
 #[cfg(feature = "reload")]
 #[cfg_attr(docsrs, doc(cfg(feature = "reload")))]
-pub use self::file::RevocationFile;
+pub use self::file::{RevocationFile, SkippedLine};
 pub use self::list::{Revocations, WeakRevocations};

@@ -96,6 +96,29 @@ fn a_line_cut_by_a_crash_does_not_damage_other_lines() {
 }
 
 #[test]
+fn a_tool_gets_the_number_of_each_line_that_is_skipped_and_nothing_is_logged() {
+    let path = path("skipped");
+    let file = RevocationFile::new(&path);
+    let line = revocation(1).to_string();
+    for (text, skipped) in [
+        (format!("{line}\n\n# March\n"), vec![]),
+        (format!("March\n{line}\n\u{fc}\n"), vec!["line 1 is not", "line 3 is not"]),
+        (format!("{line}\n{line}"), vec!["line 2 is not complete"]),
+        (format!("{line}\nsession 02"), vec!["line 2 is not complete"]),
+    ] {
+        fs::write(&path, &text).unwrap();
+        let mut notes = Vec::new();
+        let ((), log) = logged(Level::TRACE, || {
+            let read = file.read_with(|line| notes.push(line.to_string())).unwrap();
+            assert_eq!(read, [revocation(1)], "{text}");
+        });
+        assert!(log.is_empty(), "{log}");
+        assert_eq!(notes.len(), skipped.len(), "{text}");
+        assert!(notes.iter().zip(&skipped).all(|(note, says)| note.starts_with(says)), "{notes:?}");
+    }
+}
+
+#[test]
 fn pruning_a_file_removes_only_revocations_that_are_over() {
     let file = RevocationFile::new(path("prune"));
     let list = file.clone().follow().unwrap();
