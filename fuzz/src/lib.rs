@@ -12,6 +12,12 @@ pub mod mutation;
 
 // Source files of the command-line tool. They are included here because the tool is not a library.
 #[allow(dead_code)]
+#[path = "../../crates/bulla-cli/src/contents.rs"]
+mod contents;
+#[allow(dead_code)]
+#[path = "../../crates/bulla-cli/src/json.rs"]
+mod json;
+#[allow(dead_code)]
 #[path = "../../crates/bulla-cli/src/page.rs"]
 mod page;
 #[allow(dead_code)]

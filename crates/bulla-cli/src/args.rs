@@ -7,7 +7,7 @@ use bulla::UnixTime;
 use bulla::keys::KeyId;
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::options::{Clock, Edit, Place, RevocationPlace, Revoke, Skew};
+use crate::options::{Clock, Edit, Output, Place, RevocationPlace, Revoke, RevokeBefore, Skew};
 use crate::{examples, values};
 
 /// Manage key rings of bulla, and inspect tokens.
@@ -83,6 +83,8 @@ pub(crate) enum RingCommand {
         place: Place,
         #[command(flatten)]
         clock: Clock,
+        #[command(flatten)]
+        output: Output,
     },
     /// Add a new key and schedule the change to it. The key opens tokens at once and becomes
     /// primary after the spread. The key before it retires when its last token has expired.
@@ -186,6 +188,8 @@ pub(crate) enum RingCommand {
         place: Place,
         #[command(flatten)]
         clock: Clock,
+        #[command(flatten)]
+        output: Output,
     },
 }
 
@@ -197,6 +201,8 @@ pub(crate) enum RevokeCommand {
         place: RevocationPlace,
         #[command(flatten)]
         clock: Clock,
+        #[command(flatten)]
+        output: Output,
     },
     /// End one session.
     Session {
@@ -213,7 +219,7 @@ pub(crate) enum RevokeCommand {
         #[arg(long, value_parser = values::purpose)]
         purpose: String,
         #[command(flatten)]
-        revoke: Revoke,
+        revoke: RevokeBefore,
     },
     /// Refuse the tokens under one key that were issued before a given time. To refuse all tokens
     /// under the key, use `bulla ring revoke`.
@@ -222,12 +228,12 @@ pub(crate) enum RevokeCommand {
         #[arg(value_parser = values::key_id)]
         id: KeyId,
         #[command(flatten)]
-        revoke: Revoke,
+        revoke: RevokeBefore,
     },
     /// Revoke everything: end the sessions of all users.
     All {
         #[command(flatten)]
-        revoke: Revoke,
+        revoke: RevokeBefore,
     },
 }
 
@@ -243,6 +249,8 @@ pub(crate) struct Audit {
     pub(crate) place: Place,
     #[command(flatten)]
     pub(crate) clock: Clock,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 #[derive(clap::Args)]
@@ -263,6 +271,8 @@ pub(crate) struct Inspect {
     pub(crate) bearer: bool,
     #[command(flatten)]
     pub(crate) clock: Clock,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 #[derive(clap::Args)]

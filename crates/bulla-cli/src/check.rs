@@ -4,9 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use bulla::UnixTime;
+use serde::Serialize;
 
 use crate::document::KeyLine;
 use crate::edit::Kept;
+use crate::json::Text;
 use crate::timeline::{Sealing, gaps, primary_at, sealing};
 use crate::values::shown;
 
@@ -21,12 +23,38 @@ pub(crate) struct Policy {
     pub(crate) kept: Kept,
 }
 
+/// The result of a check.
+#[derive(Serialize)]
+pub(crate) struct Checks {
+    as_of: Text<UnixTime>,
+    /// `Fail` if a row fails, otherwise `Pass`.
+    pub(crate) verdict: Verdict,
+    rows: Vec<Row>,
+}
+
+impl Checks {
+    pub(crate) fn of(keys: &[KeyLine], policy: Policy, now: UnixTime) -> Checks {
+        let rows = rows(keys, policy, now);
+        let fails = rows.iter().any(|row| row.verdict == Verdict::Fail);
+        let verdict = if fails { Verdict::Fail } else { Verdict::Pass };
+        Checks { as_of: Text(now), verdict, rows }
+    }
+}
+
+impl fmt::Display for Checks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.rows.iter().try_for_each(|row| writeln!(f, "{row}"))
+    }
+}
+
+#[derive(Serialize)]
 pub(crate) struct Row {
     pub(crate) verdict: Verdict,
     text: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Verdict {
     Pass,
     /// No token is lost, but the user should know.

@@ -89,6 +89,7 @@ Examples:
 pub(crate) const CHECK: &str = "\
 Example, after each change or every night:
   bulla ring check --spread 10m --longest 12h
+  bulla ring check --spread 10m --longest 12h --json        for a script
 
 The check passes if:
   - the ring has a primary key at all times from now on

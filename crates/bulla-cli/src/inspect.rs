@@ -2,9 +2,13 @@
 
 use bulla::OpenError;
 use bulla::token::Visible;
+use serde::Serialize;
 
 use crate::args::Inspect;
-use crate::page::{self, Carrier};
+use crate::contents::{Carrier, Contents};
+use crate::json::Text;
+use crate::options::Form;
+use crate::page;
 use crate::place::Place;
 use crate::reply::{Answer, Failure, Reply};
 use crate::token::given;
@@ -14,7 +18,7 @@ pub(crate) fn inspect(inspect: &Inspect) -> Result<Reply, Failure> {
     let now = inspect.clock.now();
     let visible = match Visible::of(&*token) {
         Ok(visible) => visible,
-        Err(error) => return Ok(no_token(&token, error)),
+        Err(error) => return no_token(&token, error, inspect.output.form()),
     };
     let carrier = match (&inspect.cookie, inspect.bearer) {
         (Some(name), _) => Carrier::Cookie(name),
@@ -27,10 +31,13 @@ pub(crate) fn inspect(inspect: &Inspect) -> Result<Reply, Failure> {
         _ => None,
     };
     let verifying = ring.as_ref().map(|(ring, purpose)| (ring, purpose.as_str(), carrier));
-    let shown = page::of_token(&token, visible, verifying, now);
-    let answer = if shown.opens == Some(false) { Answer::No } else { Answer::Yes };
-    let reply = Reply::new(answer, shown.text.as_bytes());
-    Ok(match (shown.opens, carrier) {
+    let contents = Contents::of(&token, visible, verifying, now);
+    let answer = if contents.opens == Some(false) { Answer::No } else { Answer::Yes };
+    let reply = match inspect.output.form() {
+        Form::Text => Reply::new(answer, page::of(&contents, now).as_bytes()),
+        Form::Json => Reply::json(answer, &contents)?,
+    };
+    Ok(match (contents.opens, carrier) {
         (None, _) => reply.note(
             "note: add --ring FILE and --purpose P to verify the token and show its contents; \
              for a token of a session also --cookie NAME or --bearer",
@@ -43,12 +50,22 @@ pub(crate) fn inspect(inspect: &Inspect) -> Result<Reply, Failure> {
     })
 }
 
-fn no_token(token: &str, error: OpenError) -> Reply {
-    let reply = Reply::new(Answer::No, format!("refused: {error}\n"));
+/// The document for input that is not a token.
+#[derive(Serialize)]
+struct NoToken {
+    opens: bool,
+    refused: Text<OpenError>,
+}
+
+fn no_token(token: &str, error: OpenError, form: Form) -> Result<Reply, Failure> {
+    let reply = match form {
+        Form::Text => Reply::new(Answer::No, format!("refused: {error}\n")),
+        Form::Json => Reply::json(Answer::No, &NoToken { opens: false, refused: Text(error) })?,
+    };
     let advice = if token.starts_with("p1.") {
         "this is one piece of a token that is split over several cookies"
     } else {
         "a token begins with b1. (sealed) or s1. (signed); give it without the cookie name"
     };
-    reply.note(advice)
+    Ok(reply.note(advice))
 }

@@ -2,21 +2,23 @@
 //!
 //! - `args` and `options` define the command line. `examples` has the end of each `--help`.
 //! - Each group of commands has a file that runs it: `ring` (which uses `edit`, `compromise`,
-//!   `check` and `list`), `revoke`, `audit`, `inspect` (which uses `page`), `token` (seal and
-//!   open) and `manual` (completions and man pages).
+//!   `check` and `list`), `revoke` (which uses `revoked`), `audit`, `inspect` (which uses
+//!   `contents` and `page`), `token` (seal and open) and `manual` (completions and man pages).
 //! - `place` reads and writes a ring, either in a file (with `file`) or in Redis. `document`
 //!   changes the text of a ring. `timeline` computes which key is primary at which time.
-//! - `reply` prints the output and sets the exit status.
+//! - `reply` prints the output, as text or as JSON (with `json`), and sets the exit status.
 
 mod args;
 mod audit;
 mod check;
 mod compromise;
+mod contents;
 mod document;
 mod edit;
 mod examples;
 mod file;
 mod inspect;
+mod json;
 #[cfg(test)]
 mod laws;
 mod list;
@@ -26,6 +28,7 @@ mod page;
 mod place;
 mod reply;
 mod revoke;
+mod revoked;
 mod ring;
 mod timeline;
 mod token;

@@ -59,15 +59,43 @@ impl Clock {
     }
 }
 
+/// The option of every command whose output a script may read.
+#[derive(clap::Args, Clone, Copy)]
+pub(crate) struct Output {
+    /// Print one JSON document instead of text, for scripts.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The form of a command's output.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Text,
+    Json,
+}
+
+impl Output {
+    pub(crate) fn form(self) -> Form {
+        if self.json { Form::Json } else { Form::Text }
+    }
+}
+
+/// The options of every command that revokes sessions or tokens up to a time.
+#[derive(clap::Args)]
+pub(crate) struct RevokeBefore {
+    /// Revoke only sessions that started, or tokens that were issued, before this time. Default:
+    /// all until now.
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) before: Option<UnixTime>,
+    #[command(flatten)]
+    pub(crate) revoke: Revoke,
+}
+
 /// The options of every command that adds a revocation.
 #[derive(clap::Args)]
 pub(crate) struct Revoke {
     #[command(flatten)]
     pub(crate) place: RevocationPlace,
-    /// Revoke only sessions that started, or tokens that were issued, before this time. Default:
-    /// all until now.
-    #[arg(long, value_name = "INSTANT")]
-    pub(crate) before: Option<UnixTime>,
     /// The absolute timeout of the sessions. After this time, the list drops the revocation.
     #[arg(long, value_name = "DURATION", value_parser = values::span)]
     pub(crate) absolute: Duration,

@@ -1,9 +1,13 @@
 //! What a command prints, and its exit status.
 
+use std::fmt;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use bulla::keys::Zeroizing;
+use serde::Serialize;
+
+use crate::options::Form;
 
 /// Why a command failed, as text for the user. The exit status is 2.
 pub(crate) type Failure = Box<dyn std::error::Error>;
@@ -27,6 +31,25 @@ pub(crate) struct Reply {
 impl Reply {
     pub(crate) fn new(answer: Answer, out: impl Into<Vec<u8>>) -> Reply {
         Reply { answer, out: Zeroizing::new(out.into()), notes: Vec::new() }
+    }
+
+    /// A document in the form that the command line asks for.
+    pub(crate) fn of(
+        answer: Answer,
+        document: &(impl fmt::Display + Serialize),
+        form: Form,
+    ) -> Result<Reply, Failure> {
+        match form {
+            Form::Text => Ok(Reply::new(answer, document.to_string())),
+            Form::Json => Reply::json(answer, document),
+        }
+    }
+
+    pub(crate) fn json(answer: Answer, document: &impl Serialize) -> Result<Reply, Failure> {
+        let mut reply = Reply::new(answer, "");
+        serde_json::to_writer_pretty(&mut *reply.out, document)?;
+        reply.out.push(b'\n');
+        Ok(reply)
     }
 
     pub(crate) fn note(mut self, note: impl Into<String>) -> Reply {

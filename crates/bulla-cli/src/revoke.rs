@@ -3,46 +3,46 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bulla::revocation::{Revocation, RevocationFile, Subject};
+use bulla::revocation::{Revocation, RevocationFile, SkippedLine, Subject};
 use bulla::session::SessionId;
 use bulla::token::CLOCK_SKEW;
 use bulla::{Revocations, UnixTime};
 use bulla_redis::SharedRevocations;
 
 use crate::args::RevokeCommand;
-use crate::options::{RevocationPlace, Revoke};
+use crate::options::{Form, RevocationPlace, Revoke, RevokeBefore};
 use crate::reply::{Answer, Failure, Reply};
-use crate::values::shown;
+use crate::revoked::Listed;
 
 /// How long to wait for Redis to confirm a revocation.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(command: RevokeCommand) -> Result<Reply, Failure> {
     match command {
-        RevokeCommand::List { place, clock } => list(&place, clock.now()),
+        RevokeCommand::List { place, clock, output } => list(&place, clock.now(), output.form()),
         RevokeCommand::Session { id, revoke } => {
             let id = session_id(&id).ok_or("a session id is 32 hexadecimal digits")?;
             add(&revoke, Revocation::Session { id, until: until(&revoke) })
         }
-        RevokeCommand::Subject { subject, purpose, revoke } => {
+        RevokeCommand::Subject { subject, purpose, revoke: RevokeBefore { before, revoke } } => {
             let (subject, until) = (Subject::of(&purpose, &subject), until(&revoke));
-            let revocation = match revoke.before {
+            let revocation = match before {
                 Some(before) => Revocation::Subject { subject, before, except: None, until },
                 None => Revocation::of_subject(subject, revoke.clock.now(), until)?,
             };
             add(&revoke, revocation)
         }
-        RevokeCommand::Key { id, revoke } => {
+        RevokeCommand::Key { id, revoke: RevokeBefore { before, revoke } } => {
             let until = until(&revoke);
-            let revocation = match revoke.before {
+            let revocation = match before {
                 Some(before) => Revocation::Key { id, before, until },
                 None => Revocation::of_key(id, revoke.clock.now(), until),
             };
             add(&revoke, revocation)
         }
-        RevokeCommand::All { revoke } => {
+        RevokeCommand::All { revoke: RevokeBefore { before, revoke } } => {
             let until = until(&revoke);
-            let revocation = match revoke.before {
+            let revocation = match before {
                 Some(before) => Revocation::All { before, except: None, until },
                 None => Revocation::of_all(revoke.clock.now(), until)?,
             };
@@ -51,19 +51,14 @@ pub(crate) fn run(command: RevokeCommand) -> Result<Reply, Failure> {
     }
 }
 
-fn list(place: &RevocationPlace, now: UnixTime) -> Result<Reply, Failure> {
-    let revocations = place.open(Missing::IsAnError)?.list().to_vec();
-    let mut lines: Vec<(UnixTime, String)> = revocations
-        .iter()
-        .filter(|revocation| revocation.until() > now)
-        .map(|revocation| (revocation.until(), revocation.to_string()))
-        .collect();
-    lines.sort_unstable();
-    let text: String = lines
-        .iter()
-        .map(|(until, line)| format!("{line} (in {})\n", shown(until.since(now))))
-        .collect();
-    Ok(Reply::new(Answer::Yes, text).note(format!("{} revocations", lines.len())))
+fn list(place: &RevocationPlace, now: UnixTime, form: Form) -> Result<Reply, Failure> {
+    let opened = place.open(Missing::IsAnError)?;
+    let listed = Listed::of(&opened.list().to_vec(), opened.skipped(), now);
+    let mut reply = Reply::of(Answer::Yes, &listed, form)?;
+    reply
+        .notes
+        .extend(opened.skipped().iter().map(|line| format!("note: {line}; servers skip it")));
+    Ok(reply.note(format!("{} revocations", listed.revocations.len())))
 }
 
 fn add(revoke: &Revoke, revocation: Revocation) -> Result<Reply, Failure> {
@@ -93,7 +88,7 @@ fn add(revoke: &Revoke, revocation: Revocation) -> Result<Reply, Failure> {
 
 /// A revocation list that servers follow, and the place where it is stored.
 enum Opened {
-    File { path: PathBuf, list: Revocations },
+    File { path: PathBuf, list: Revocations, skipped: Vec<SkippedLine> },
     Redis(SharedRevocations),
 }
 
@@ -111,18 +106,26 @@ impl Opened {
             Opened::Redis(shared) => shared.list(),
         }
     }
+
+    /// The lines of the file that are not revocations.
+    fn skipped(&self) -> &[SkippedLine] {
+        match self {
+            Opened::File { skipped, .. } => skipped,
+            Opened::Redis(_) => &[],
+        }
+    }
 }
 
 impl RevocationPlace {
     fn open(&self, missing: Missing) -> Result<Opened, Failure> {
         match (&self.file, &self.redis, &self.name) {
             (Some(path), ..) => {
-                let list = Revocations::new();
+                let (list, mut skipped) = (Revocations::new(), Vec::new());
                 if missing == Missing::IsAnError || path.exists() {
-                    let read = RevocationFile::new(path).read();
+                    let read = RevocationFile::new(path).read_with(|line| skipped.push(line));
                     list.learn(read.map_err(|error| format!("{}: {error}", path.display()))?);
                 }
-                Ok(Opened::File { path: path.clone(), list })
+                Ok(Opened::File { path: path.clone(), list, skipped })
             }
             (None, Some(url), Some(name)) => {
                 Ok(Opened::Redis(SharedRevocations::join(url, name.as_str())?))

@@ -4,11 +4,11 @@ use bulla::UnixTime;
 use bulla::keys::Key;
 
 use crate::args::RingCommand;
-use crate::check::{self, Verdict};
+use crate::check::{self, Checks, Verdict};
 use crate::compromise::compromise;
 use crate::document::Document;
 use crate::edit::{self, Change, Kept, Retirement};
-use crate::list;
+use crate::list::List;
 use crate::options;
 use crate::place::Place;
 use crate::reply::{Answer, Failure, Reply};
@@ -17,20 +17,21 @@ use crate::timeline::new_gap;
 pub(crate) fn run(command: RingCommand) -> Result<Reply, Failure> {
     match command {
         RingCommand::New { edit } => new(&edit),
-        RingCommand::List { place, clock } => {
+        RingCommand::List { place, clock, output } => {
             let mut place = Place::of(&place)?;
-            let mut reply = Reply::new(Answer::Yes, list::show(&place.read()?, clock.now()));
+            let list = List::of(&place.read()?, clock.now());
+            let mut reply = Reply::of(Answer::Yes, &list, output.form())?;
             reply.notes.extend(place.warning());
             Ok(reply)
         }
-        RingCommand::Check { spread, longest, skew, place, clock } => {
+        RingCommand::Check { spread, longest, skew, place, clock, output } => {
             let mut place = Place::of(&place)?;
             let kept = Kept { longest, skew: skew.skew };
             let policy = check::Policy { spread, kept };
-            let rows = check::rows(&place.read()?.keys(), policy, clock.now());
-            let fails = rows.iter().any(|row| row.verdict == Verdict::Fail);
-            let text: String = rows.iter().map(|row| format!("{row}\n")).collect();
-            let mut reply = Reply::new(if fails { Answer::No } else { Answer::Yes }, text);
+            let checks = Checks::of(&place.read()?.keys(), policy, clock.now());
+            let fails = checks.verdict == Verdict::Fail;
+            let answer = if fails { Answer::No } else { Answer::Yes };
+            let mut reply = Reply::of(answer, &checks, output.form())?;
             reply.notes.extend(place.warning());
             Ok(reply)
         }

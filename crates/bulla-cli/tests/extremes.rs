@@ -5,10 +5,10 @@ use std::process::{Command, Output, Stdio};
 
 const MARK: &str = "hunter2";
 
-fn bulla(command: &str, token: &[u8]) -> Output {
+fn bulla(arguments: &[&str], token: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_bulla"))
         .env_remove("BULLA_RING")
-        .args([command, "-"])
+        .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -33,9 +33,12 @@ fn inspect_refuses_input_that_is_not_a_token_and_prints_no_part_of_it() {
         inputs.push([b"b1.", MARK.as_bytes(), odd].concat());
     }
     for input in inputs {
-        let output = bulla("inspect", &input);
-        assert!(matches!(output.status.code(), Some(1 | 2)), "{:?}", output.status);
-        for said in [output.stdout, output.stderr] {
+        let outputs = [&["inspect", "-"][..], &["inspect", "-", "--json"]]
+            .map(|arguments| bulla(arguments, &input));
+        for output in &outputs {
+            assert!(matches!(output.status.code(), Some(1 | 2)), "{:?}", output.status);
+        }
+        for said in outputs.into_iter().flat_map(|output| [output.stdout, output.stderr]) {
             let said = String::from_utf8(said).expect("it is text");
             assert!(!said.contains(MARK) && said.len() < 1_000, "{said}");
             let legal = |byte: u8| byte == b'\n' || (0x20..0x7f).contains(&byte);

@@ -1,5 +1,5 @@
-//! Law: for any token, the page (the output) of `bulla inspect` has no character that controls a
-//! terminal, and says that a token opens only if the token opens.
+//! Law: for any token, the output of `bulla inspect`, as text or as JSON, has no character that
+//! controls a terminal, and says that a token opens only if the token opens.
 
 use std::sync::LazyLock;
 
@@ -7,10 +7,11 @@ use arbitrary::Unstructured;
 use bulla::KeyRing;
 use bulla::token::Visible;
 
+use crate::contents::{Carrier, Contents};
 use crate::fixed::{T0, at, key_bytes, ring};
 use crate::independent::{Fields, Key, Mode, authenticate, deadline, make};
 use crate::mutation::{mutations, rest};
-use crate::page::{self, Carrier};
+use crate::page;
 
 const PURPOSE: &str = "fuzz.example/inspect";
 
@@ -29,27 +30,33 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
 /// `data` is the text of a token, or the parts from which a token is made.
 ///
 /// # Panics
-/// If the page has a character that controls a terminal, or is wrong about whether the token
-/// opens.
+/// If the output has a character that controls a terminal, or is wrong about whether the token
+/// opens, or is not JSON.
 pub fn inspect(data: &[u8]) {
     let mut input = Unstructured::new(data);
     let world = &*WORLD;
     let Ok((text, now, role)) = token(&mut input) else { return };
     let Ok(visible) = Visible::of(&text) else { return };
-    let unverified = page::of_token(&text, visible, None, at(now));
+    let unverified = Contents::of(&text, visible, None, at(now));
     let carrier = if role == 0 { Carrier::Alone } else { Carrier::Bearer };
     let verifying = Some((&world.ring, PURPOSE, carrier));
-    let verified = page::of_token(&text, visible, verifying, at(now));
-    for shown in [&unverified, &verified] {
+    let verified = Contents::of(&text, visible, verifying, at(now));
+    let pages = [&unverified, &verified].map(|contents| page::of(contents, at(now)));
+    let documents =
+        [&unverified, &verified].map(|contents| serde_json::to_string_pretty(contents).unwrap());
+    for (page, document) in pages.iter().zip(&documents) {
         let harmful = |c: char| {
             let turns = "\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}";
             c != '\n' && (c.is_control() || turns.contains(c))
         };
-        assert!(!shown.text.contains(harmful), "{:?}", &*shown.text);
-        assert!(shown.text.lines().count() < 24, "{:?}", &*shown.text);
-        assert!(shown.text.len() < 100_000);
+        assert!(!page.contains(harmful), "{:?}", &**page);
+        assert!(page.lines().count() < 24, "{:?}", &**page);
+        assert!(page.len() < 100_000);
+        assert!(!document.contains(harmful), "{document:?}");
+        let read = serde_json::from_str::<serde_json::Value>(document);
+        assert!(read.is_ok_and(|read| read["key_id"].is_string()), "{document:?}");
     }
-    assert!(!unverified.text.contains("\nauthentic"));
+    assert!(!pages[0].contains("\nauthentic"));
 
     let mode = match visible.mode {
         bulla::token::Mode::Sealed => Mode::Sealed,
@@ -60,8 +67,8 @@ pub fn inspect(data: &[u8]) {
         authenticate(mode, std::slice::from_ref(key), text.as_bytes())
             .is_ok_and(|(key, fields)| deadline(key, &fields, u64::MAX, now).is_ok())
     });
-    assert_eq!(verified.opens, Some(opens), "{}", &*verified.text);
-    assert_eq!(verified.text.contains("\nopens                yes"), opens);
+    assert_eq!(verified.opens, Some(opens), "{}", documents[1]);
+    assert_eq!(pages[1].contains("\nopens                yes"), opens);
 }
 
 fn token(input: &mut Unstructured<'_>) -> arbitrary::Result<(String, u64, u8)> {
