@@ -59,9 +59,11 @@ use crate::token::wipe::append_wiped;
 ///
 /// # Serde attributes
 ///
-/// Postcard writes the values of the fields one after another, so every field must always be
-/// written. Therefore postcard cannot be used with `skip_serializing_if`, `flatten`, `untagged` or
-/// `tag`, nor with only one of `skip_serializing` and `skip_deserializing`.
+/// Postcard writes the values of the fields one after another, without names and types, so every
+/// field must always be written. Therefore postcard cannot be used with `skip_serializing_if`,
+/// `flatten`, `untagged` or `tag`, nor with only one of `skip_serializing` and
+/// `skip_deserializing`, nor with `serde_json::Value`. Use serde's default representation of enums,
+/// or JSON with `#[payload(encoding = "json")]`.
 ///
 /// The derive rejects these attributes in the type itself. In a nested type, a field that
 /// `skip_serializing_if` leaves out causes a [`PayloadError`] when the value is written. Debug
@@ -290,9 +292,15 @@ fn postcard_reason(error: &postcard::Error) -> &'static str {
     match error {
         postcard::Error::DeserializeUnexpectedEnd => "the bytes end too early",
         postcard::Error::WontImplement | postcard::Error::NotYetImplemented => {
-            "postcard is not self-describing and cannot encode this type (untagged or flattened)"
+            "postcard writes no type information, so it cannot read untagged, internally tagged or \
+             flattened types, or serde_json::Value: use serde's default representation of enums, \
+             or JSON with #[payload(encoding = \"json\")]"
         }
-        postcard::Error::SerializeSeqLengthUnknown => "the length of a sequence is not known",
+        postcard::Error::SerializeSeqLengthUnknown => {
+            "postcard cannot write a sequence or map whose length is not known before, such as a \
+             struct with a flattened field: remove the attribute flatten, or use JSON with \
+             #[payload(encoding = \"json\")]"
+        }
         postcard::Error::SerdeSerCustom => "a Serialize implementation reported an error",
         postcard::Error::SerdeDeCustom => "a Deserialize implementation rejected the value",
         _ => "the bytes do not fit the type",
@@ -467,6 +475,6 @@ mod tests {
             "a Serialize implementation reported an error"
         );
         let unknown_length = reason(postcard::to_allocvec(&Endless));
-        assert_eq!(unknown_length, "the length of a sequence is not known");
+        assert!(unknown_length.contains("whose length is not known"), "{unknown_length}");
     }
 }

@@ -129,3 +129,76 @@ fn sealing_refuses_a_field_that_serde_would_leave_out() {
     let token = sealer.seal_at(&user(Some(5)), T0).unwrap();
     assert_eq!(sealer.open_at(&token, T0).unwrap().payload.rights.admin_of, Some(5));
 }
+
+/// Two payload types with this field, one for each encoding.
+macro_rules! encoded {
+    ($postcard:ident, $json:ident, $field:ty) => {
+        #[derive(Debug, PartialEq, Serialize, Deserialize, Payload)]
+        #[payload(purpose = "bank.example/session")]
+        struct $postcard {
+            field: $field,
+        }
+        #[derive(Debug, PartialEq, Serialize, Deserialize, Payload)]
+        #[payload(purpose = "bank.example/session", encoding = "json")]
+        struct $json {
+            field: $field,
+        }
+    };
+}
+
+/// The derive macro cannot see inside the types of fields. Debug builds find out when they seal,
+/// and release builds when they seal or open.
+#[test]
+fn a_type_that_postcard_cannot_hold_is_named_with_advice_and_works_as_json() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Untagged {
+        Id(u8),
+        Name(String),
+    }
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(tag = "kind")]
+    enum Tagged {
+        User { id: u8 },
+        Guest,
+    }
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Flattened {
+        #[serde(flatten)]
+        names: std::collections::BTreeMap<String, u8>,
+    }
+    encoded!(UntaggedPostcard, UntaggedJson, Untagged);
+    encoded!(TaggedPostcard, TaggedJson, Tagged);
+    encoded!(FlattenedPostcard, FlattenedJson, Flattened);
+    encoded!(ValuePostcard, ValueJson, serde_json::Value);
+
+    fn through<P: Payload>(payload: &P) -> Result<P, String> {
+        let sealer = sealer::<P>(&KeyRing::generate().unwrap());
+        let token = sealer.seal_at(payload, T0).map_err(|error| error.to_string())?;
+        Ok(sealer.open_at(&token, T0).map_err(|error| error.to_string())?.payload)
+    }
+    let names = || Flattened { names: [("ada".to_owned(), 1)].into() };
+    let value = || serde_json::json!({ "theme": ["dark"] });
+    for (refused, kind) in [
+        (through(&UntaggedPostcard { field: Untagged::Id(7) }).err(), "untagged"),
+        (through(&UntaggedPostcard { field: Untagged::Name("a".into()) }).err(), "untagged"),
+        (through(&TaggedPostcard { field: Tagged::User { id: 7 } }).err(), "internally tagged"),
+        (through(&TaggedPostcard { field: Tagged::Guest }).err(), "internally tagged"),
+        (through(&FlattenedPostcard { field: names() }).err(), "flattened"),
+        (through(&ValuePostcard { field: value() }).err(), "serde_json::Value"),
+    ] {
+        let refused = refused.unwrap_or_else(|| panic!("postcard held a type that is {kind}"));
+        assert!(refused.contains(kind), "{kind}: {refused}");
+        assert!(refused.contains("#[payload(encoding = \"json\")]"), "{refused}");
+        assert!(!refused.contains("theme"), "{refused}");
+    }
+
+    #[track_caller]
+    fn holds<P: Payload + PartialEq + std::fmt::Debug>(payload: P) {
+        assert_eq!(through(&payload).as_ref(), Ok(&payload));
+    }
+    holds(UntaggedJson { field: Untagged::Id(7) });
+    holds(TaggedJson { field: Tagged::Guest });
+    holds(FlattenedJson { field: names() });
+    holds(ValueJson { field: value() });
+}
