@@ -13,8 +13,9 @@ use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, HttpResponse,
 use pin_project_lite::pin_project;
 
 use super::extract::OPAQUE;
+use super::layers::{self, Layers, Unusable};
 use crate::adapters::{MissingLayer, Rejection};
-use crate::session::Denied;
+use crate::session::{Channel, Denied};
 use crate::transport::{Bundle, Rule};
 use crate::{
     Current, Fresh, Payload, Policy, Required, RingHandle, Session, SessionError, Sessions,
@@ -62,12 +63,13 @@ impl<T: Payload> SessionMiddleware<T> {
     /// transports and settings, use [`Sessions::builder`] and `SessionMiddleware::from`.
     #[must_use]
     pub fn new(ring: impl Into<RingHandle>, policy: Policy) -> SessionMiddleware<T> {
-        SessionMiddleware { sessions: Sessions::new(ring, policy) }
+        SessionMiddleware::from(Sessions::new(ring, policy))
     }
 }
 
 impl<T> From<Sessions<T>> for SessionMiddleware<T> {
     fn from(sessions: Sessions<T>) -> SessionMiddleware<T> {
+        layers::register(&sessions);
         SessionMiddleware { sessions }
     }
 }
@@ -124,11 +126,31 @@ where
     dev::forward_ready!(inner);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let headers = request.headers();
-        let session = self.sessions.load(|name| headers.get_all(name).map(HeaderValue::as_bytes));
-        request.extensions_mut().insert(session.clone());
+        let session = enter(&self.sessions, &request);
         ActixResponseFuture { inner: self.inner.call(request), session }
     }
+}
+
+/// Gives the request a session. Returns it, unless other middleware around this one writes it or
+/// owns its cookie.
+fn enter<T>(sessions: &Sessions<T>, request: &ServiceRequest) -> Option<Session<T>>
+where
+    T: Payload + Send + Sync + 'static,
+{
+    let values = |name: &str| request.headers().get_all(name).map(HeaderValue::as_bytes);
+    let mut extensions = request.extensions_mut();
+    let session = sessions.load_unless_shared(extensions.get::<Session<T>>(), values)?;
+    if layers::are_contested() && session.channel() == Channel::Cookie {
+        let mut around = extensions.remove::<Layers>().unwrap_or_default();
+        let added = around.add(sessions);
+        extensions.insert(around);
+        if let Err(why) = added {
+            extensions.insert(Unusable::<T>::new(why));
+            return None;
+        }
+    }
+    extensions.insert(session.clone());
+    Some(session)
 }
 
 pin_project! {
@@ -136,7 +158,8 @@ pin_project! {
     pub struct ActixResponseFuture<F, T> {
         #[pin]
         inner: F,
-        session: Session<T>,
+        // `None` if other middleware writes the session.
+        session: Option<Session<T>>,
     }
 }
 
@@ -156,10 +179,11 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut response = ready!(this.inner.poll(cx))?;
+        let Some(session) = this.session else { return Poll::Ready(Ok(response)) };
         if response.status().is_server_error() {
-            this.session.discard_changes();
+            session.discard_changes();
         }
-        finish(&mut response, this.session.commit());
+        finish(&mut response, session.commit());
         Poll::Ready(Ok(response))
     }
 }
@@ -241,9 +265,13 @@ type Extracting<E, R> = Pin<Box<dyn Future<Output = Result<E, R>>>>;
 fn session<T: Payload + Send + Sync + 'static>(
     request: &HttpRequest,
 ) -> impl Future<Output = Result<Session<T>, MissingLayer>> + use<T> {
-    let session = request.extensions().get::<Session<T>>().cloned();
+    let extensions = request.extensions();
+    let session = extensions.get::<Session<T>>().cloned().ok_or_else(|| {
+        let unusable = extensions.get::<Unusable<T>>();
+        unusable.map_or_else(MissingLayer::of::<T>, |mark| mark.why.clone())
+    });
     async {
-        let session = session.ok_or_else(MissingLayer::of::<T>)?;
+        let session = session?;
         session.revalidate().await;
         Ok(session)
     }
@@ -251,8 +279,7 @@ fn session<T: Payload + Send + Sync + 'static>(
 
 impl ResponseError for MissingLayer {
     fn error_response(&self) -> HttpResponse {
-        tracing::error!("{self}");
-        HttpResponse::InternalServerError().body(self.to_string())
+        HttpResponse::InternalServerError().body(self.body())
     }
 }
 

@@ -9,6 +9,7 @@ use http::request::Parts;
 use http::{StatusCode, header};
 
 use super::extract::OPAQUE;
+use super::layers::Unusable;
 use crate::adapters::{MissingLayer, Rejection};
 use crate::session::Denied;
 use crate::{Current, Fresh, Payload, Required, Session, SessionError};
@@ -24,8 +25,10 @@ where
     type Rejection = MissingLayer;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Session<T>, MissingLayer> {
-        let session = parts.extensions.get::<Session<T>>().cloned();
-        let session = session.ok_or_else(MissingLayer::of::<T>)?;
+        let Some(session) = parts.extensions.get::<Session<T>>().cloned() else {
+            let unusable = parts.extensions.get::<Unusable<T>>();
+            return Err(unusable.map_or_else(MissingLayer::of::<T>, |mark| mark.why.clone()));
+        };
         session.revalidate().await;
         Ok(session)
     }
@@ -75,8 +78,7 @@ where
 
 impl IntoResponse for MissingLayer {
     fn into_response(self) -> Response {
-        tracing::error!("{self}");
-        (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
+        (StatusCode::INTERNAL_SERVER_ERROR, self.body()).into_response()
     }
 }
 

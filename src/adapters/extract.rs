@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::adapters::MissingLayer;
 use crate::session::Denied;
 
 /// An extractor (in Rocket, a request guard) for a route that requires a session. It dereferences
@@ -114,37 +115,11 @@ impl<T, const SECONDS: u64> fmt::Debug for Current<T, SECONDS> {
     }
 }
 
-/// The error of an extractor if the route has no session layer (middleware, fairing) for this
-/// type of state.
-#[derive(Clone, Copy, Debug)]
-pub struct MissingLayer {
-    state: &'static str,
-}
-
-impl MissingLayer {
-    pub(crate) fn of<T>() -> MissingLayer {
-        MissingLayer { state: std::any::type_name::<T>() }
-    }
-}
-
-impl fmt::Display for MissingLayer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "this route has no sessions of {0}: add SessionLayer::<{0}> after the routes (axum), \
-             SessionMiddleware::<{0}> (actix-web) or SessionFairing::<{0}> (Rocket)",
-            self.state
-        )
-    }
-}
-
-impl std::error::Error for MissingLayer {}
-
 /// Why [`Required`], [`Fresh`] or [`Current`] refused a request.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// The route has no session layer.
+    /// The route has no usable session layer.
     MissingLayer(MissingLayer),
     /// There is no session, it is not fresh, or this server cannot decide at the moment.
     Denied(Denied),

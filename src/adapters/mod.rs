@@ -17,8 +17,9 @@
 //! Feature and file `rocket05`. `SessionFairing` is attached to the application, and routes take
 //! the same types as request guards.
 //!
-//! The file `extract` has the guards that all frameworks share. The file `http` has the methods
-//! for the header types of `http` 1.
+//! The file `extract` has the guards that all frameworks share. The file `layers` finds layers that
+//! use one cookie for two types of state. The file `http` has the methods for the header types of
+//! `http` 1.
 
 #[cfg(feature = "actix4")]
 mod actix4;
@@ -28,6 +29,8 @@ mod axum08;
 mod extract;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(any(feature = "actix4", feature = "rocket05", feature = "tower"))]
+mod layers;
 #[cfg(feature = "rocket05")]
 mod rocket05;
 #[cfg(feature = "tower")]
@@ -41,7 +44,10 @@ pub use self::actix4::{ActixResponseFuture, ActixSessionService, SessionMiddlewa
     docsrs,
     doc(cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05")))
 )]
-pub use self::extract::{Current, Fresh, MissingLayer, Rejection, Required};
+pub use self::extract::{Current, Fresh, Rejection, Required};
+#[cfg(any(feature = "actix4", feature = "rocket05", feature = "tower"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "actix4", feature = "rocket05", feature = "tower"))))]
+pub use self::layers::MissingLayer;
 #[cfg(feature = "rocket05")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rocket05")))]
 pub use self::rocket05::SessionFairing;

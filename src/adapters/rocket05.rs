@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::Cursor;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rocket::fairing::{Fairing, Info, Kind};
@@ -11,8 +11,9 @@ use rocket::request::{FromRequest, Outcome};
 use rocket::response::Responder;
 use rocket::{Data, Request, Response};
 
+use super::layers::{self, Layers};
 use crate::adapters::{MissingLayer, Rejection};
-use crate::session::Denied;
+use crate::session::{Channel, Denied};
 use crate::transport::{Bundle, Rule};
 use crate::{
     Current, Fresh, Payload, Policy, Required, RingHandle, Session, SessionError, Sessions,
@@ -20,7 +21,8 @@ use crate::{
 
 /// A fairing for Rocket 0.5 that gives every request a [`Session`] and writes the changes of the
 /// session to the response. It follows the rules of [`SessionLayer`](crate::SessionLayer), except
-/// that Rocket cannot mark header values sensitive.
+/// that Rocket cannot mark header values sensitive. The fairing that is attached first counts as
+/// the outer layer.
 ///
 /// If there is no session, [`Required`], [`Fresh`] and [`Current`] forward the request with 401, so
 /// that the next route can be the page for guests. If no route answers, the client gets the
@@ -65,12 +67,13 @@ impl<T: Payload> SessionFairing<T> {
     /// transports and settings, use [`Sessions::builder`] and `SessionFairing::from`.
     #[must_use]
     pub fn new(ring: impl Into<RingHandle>, policy: Policy) -> SessionFairing<T> {
-        SessionFairing { sessions: Sessions::new(ring, policy) }
+        SessionFairing::from(Sessions::new(ring, policy))
     }
 }
 
 impl<T> From<Sessions<T>> for SessionFairing<T> {
     fn from(sessions: Sessions<T>) -> SessionFairing<T> {
+        layers::register(&sessions);
         SessionFairing { sessions }
     }
 }
@@ -81,8 +84,24 @@ impl<T> fmt::Debug for SessionFairing<T> {
     }
 }
 
-/// The session in the cache of a request. `None` if no fairing is attached.
-struct Slot<T>(Option<Session<T>>);
+/// The session in the cache of a request.
+enum Slot<T> {
+    /// No fairing is attached.
+    Empty,
+    Session(Session<T>),
+    Unusable(MissingLayer),
+}
+
+/// The cookies of the fairings that have seen a request. The cache of a request only lends what it
+/// has, so the list is behind a lock.
+#[derive(Default)]
+struct Around(Mutex<Layers>);
+
+impl Around {
+    fn add<T>(&self, sessions: &Sessions<T>) -> Result<(), MissingLayer> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).add(sessions)
+    }
+}
 
 /// The refusal of the first guard. It is used if no other route answers the request.
 #[derive(Default)]
@@ -90,8 +109,24 @@ struct Answer(OnceLock<Denied>);
 
 fn session<'r, T: Payload + Send + Sync + 'static>(
     request: &'r Request<'_>,
-) -> Option<&'r Session<T>> {
-    request.local_cache(|| Slot::<T>(None)).0.as_ref()
+) -> Result<&'r Session<T>, MissingLayer> {
+    match request.local_cache(|| Slot::<T>::Empty) {
+        Slot::Session(session) => Ok(session),
+        Slot::Empty => Err(MissingLayer::of::<T>()),
+        Slot::Unusable(why) => Err(why.clone()),
+    }
+}
+
+impl<T: Payload> SessionFairing<T> {
+    fn enter(&self, request: &Request<'_>, session: Session<T>) -> Slot<T> {
+        if layers::are_contested()
+            && session.channel() == Channel::Cookie
+            && let Err(why) = request.local_cache(Around::default).add(&self.sessions)
+        {
+            return Slot::Unusable(why);
+        }
+        Slot::Session(session)
+    }
 }
 
 #[rocket::async_trait]
@@ -109,18 +144,32 @@ impl<T: Payload + Send + Sync + 'static> Fairing for SessionFairing<T> {
                 pairs.collect::<Vec<_>>().join("; ")
             }
         };
-        let session = self.sessions.load(|name| {
+        let values = |name: &str| {
             let mut values: Vec<&[u8]> = request.headers().get(name).map(str::as_bytes).collect();
             if name == "cookie" && !jar.is_empty() {
                 values.push(jar.as_bytes());
             }
             values
+        };
+        let mine = self.enter(request, self.sessions.load(values));
+        let mut is_mine = false;
+        let slot = request.local_cache(|| {
+            is_mine = true;
+            mine
         });
-        request.local_cache(|| Slot(Some(session)));
+        // If another fairing for this type has filled the slot before, both share its session.
+        if let (false, Slot::Session(outer)) = (is_mine, slot)
+            && self.sessions.load_unless_shared(Some(outer), values).is_some()
+        {
+            tracing::error!(
+                "two fairings for sessions of {} with different cookies: only the first is used",
+                std::any::type_name::<T>()
+            );
+        }
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
-        let Some(session) = session::<T>(request) else { return };
+        let Slot::Session(session) = request.local_cache(|| Slot::<T>::Empty) else { return };
         let denied = request.local_cache(Answer::default).0.get();
         let failed = response.status().code >= 500;
         // A route that failed for another reason keeps its response.
@@ -171,8 +220,8 @@ impl<'r, T: Payload + Send + Sync + 'static> FromRequest<'r> for Session<T> {
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Session<T>, MissingLayer> {
         match looked_at::<T>(request).await {
-            Some(session) => Outcome::Success(session.clone()),
-            None => Outcome::Error((Status::InternalServerError, missing::<T>())),
+            Ok(session) => Outcome::Success(session.clone()),
+            Err(missing) => Outcome::Error((Status::InternalServerError, missing)),
         }
     }
 }
@@ -221,27 +270,21 @@ where
 /// The session, after the application's check ([`Session::revalidate`]) has run if it is due.
 async fn looked_at<'r, T: Payload + Send + Sync + 'static>(
     request: &'r Request<'_>,
-) -> Option<&'r Session<T>> {
+) -> Result<&'r Session<T>, MissingLayer> {
     let session = session::<T>(request)?;
     session.revalidate().await;
-    Some(session)
+    Ok(session)
 }
 
 fn outcome<T>(
     request: &Request<'_>,
-    state: Option<Result<Arc<T>, Denied>>,
+    state: Result<Result<Arc<T>, Denied>, MissingLayer>,
 ) -> Outcome<Arc<T>, Rejection> {
     match state {
-        Some(Ok(state)) => Outcome::Success(state),
-        Some(Err(denied)) => deny(request, denied),
-        None => Outcome::Error((Status::InternalServerError, missing::<T>().into())),
+        Ok(Ok(state)) => Outcome::Success(state),
+        Ok(Err(denied)) => deny(request, denied),
+        Err(missing) => Outcome::Error((Status::InternalServerError, missing.into())),
     }
-}
-
-fn missing<T>() -> MissingLayer {
-    let missing = MissingLayer::of::<T>();
-    tracing::error!("{missing}");
-    missing
 }
 
 fn deny<T>(request: &Request<'_>, denied: Denied) -> Outcome<T, Rejection> {

@@ -10,6 +10,8 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::layers::{self, Layers};
+use crate::session::Channel;
 use crate::transport::Bundle;
 use crate::{Payload, Policy, RingHandle, Session, Sessions};
 
@@ -61,6 +63,13 @@ use crate::{Payload, Policy, RingHandle, Session, Sessions};
 /// 6. If a renewal cannot be sealed, the response is sent without it, and the error is logged as
 ///    [`Event::NotRenewed`](crate::session::Event::NotRenewed). If a token cannot be written to
 ///    the headers, the response becomes a 500.
+/// 7. If two layers for the same type of state and the same cookie are around a request, for
+///    example because a nested router has a layer too, they share one session, and the outer layer
+///    writes it. The settings of the inner layer are not used. If they are not those of the outer
+///    layer, a warning is logged once.
+/// 8. If two layers around a request use the same cookie for different types of state, the inner
+///    one gives the request no session and logs an error that names both types. Extractors that
+///    need its session answer 500 without details.
 pub struct SessionLayer<T> {
     sessions: Sessions<T>,
 }
@@ -70,12 +79,13 @@ impl<T: Payload> SessionLayer<T> {
     /// transports and settings, use [`Sessions::builder`] and `SessionLayer::from`.
     #[must_use]
     pub fn new(ring: impl Into<RingHandle>, policy: Policy) -> SessionLayer<T> {
-        SessionLayer { sessions: Sessions::new(ring, policy) }
+        SessionLayer::from(Sessions::new(ring, policy))
     }
 }
 
 impl<T> From<Sessions<T>> for SessionLayer<T> {
     fn from(sessions: Sessions<T>) -> SessionLayer<T> {
+        layers::register(&sessions);
         SessionLayer { sessions }
     }
 }
@@ -132,10 +142,29 @@ where
     }
 
     fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
-        let session = self.sessions.load_headers(request.headers());
-        request.extensions_mut().insert(session.clone());
+        let session = enter(&self.sessions, &mut request);
         ResponseFuture { inner: self.inner.call(request), session }
     }
+}
+
+/// Gives the request a session. Returns it, unless an outer layer writes it or owns its cookie.
+fn enter<T, B>(sessions: &Sessions<T>, request: &mut Request<B>) -> Option<Session<T>>
+where
+    T: Payload + Send + Sync + 'static,
+{
+    let values = |name: &str| request.headers().get_all(name).iter().map(HeaderValue::as_bytes);
+    let outer = request.extensions().get::<Session<T>>();
+    let session = sessions.load_unless_shared(outer, values)?;
+    if layers::are_contested() && session.channel() == Channel::Cookie {
+        let added = request.extensions_mut().get_or_insert_default::<Layers>().add(sessions);
+        if let Err(why) = added {
+            #[cfg(feature = "axum08")] // the extractors look for it
+            request.extensions_mut().insert(layers::Unusable::<T>::new(why));
+            return None;
+        }
+    }
+    request.extensions_mut().insert(session.clone());
+    Some(session)
 }
 
 pin_project! {
@@ -143,7 +172,8 @@ pin_project! {
     pub struct ResponseFuture<F, T> {
         #[pin]
         inner: F,
-        session: Session<T>,
+        // `None` if an outer layer writes the session.
+        session: Option<Session<T>>,
     }
 }
 
@@ -163,10 +193,11 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut response = ready!(this.inner.poll(cx))?;
+        let Some(session) = this.session else { return Poll::Ready(Ok(response)) };
         if is_server_error(&response) {
-            this.session.discard_changes();
+            session.discard_changes();
         }
-        finish(&mut response, this.session.commit());
+        finish(&mut response, session.commit());
         Poll::Ready(Ok(response))
     }
 }

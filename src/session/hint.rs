@@ -1,8 +1,11 @@
-//! A hint for development: browsers drop `Secure` cookies that come over plain HTTP.
+//! Hints about a configuration that does not do what it says.
+//!
+//! Browsers drop `Secure` cookies that come over plain HTTP. The settings of a layer inside another
+//! layer are not used.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether the hint was logged already.
+/// Whether the hint about plain HTTP was logged already.
 #[derive(Default)]
 pub(crate) struct PlainHttpHint(AtomicBool);
 
@@ -33,6 +36,27 @@ impl PlainHttpHint {
                 "the session's cookie is Secure, so browsers drop it unless this host is reached \
                  over HTTPS; for development over plain HTTP, build the cookie with \
                  over_plain_http() (this line appears once, and only in debug builds)"
+            );
+        }
+    }
+}
+
+/// Whether the hint about the settings of an inner layer was logged already.
+#[derive(Default)]
+pub(crate) struct UnusedSettingsHint(AtomicBool);
+
+impl UnusedSettingsHint {
+    /// Logs the hint once. It is also logged in release builds, because the settings that are not
+    /// used may be the stricter ones. Without the feature `tracing`, this does nothing.
+    pub(crate) fn log<T>(&self) {
+        if !self.0.swap(true, Ordering::Relaxed) {
+            #[cfg(feature = "tracing")]
+            tracing::warn!(
+                target: "bulla",
+                "two layers for sessions of {} with the same cookie are around one request, so the \
+                 settings of the inner layer are not used; build both layers from one Sessions \
+                 value, or give one another cookie (this line appears once)",
+                std::any::type_name::<T>()
             );
         }
     }

@@ -21,7 +21,7 @@
 //! | How is a session of another library adopted? | `migration`, `adoption` |
 //! | How is the user of a session loaded? | `user` (by the application), `loading` (once in a request) |
 //! | What does a guard check, and what does it answer? | `guard` |
-//! | Why does a browser drop the cookie during development? | `hint` |
+//! | Which hints about a configuration are logged? | `hint` |
 //! | What can an application, a log and an auditor learn? | `info`, `event`, `audit` |
 //! | Why does a change fail? | `error` |
 //!

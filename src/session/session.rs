@@ -15,7 +15,7 @@ use crate::session::event::Event;
 use crate::session::info::{Info, Status};
 use crate::session::judge::{Alive, Carried, Judged, Refusal, StateToken, judge};
 use crate::session::migration::Old;
-use crate::session::pending::{Activity, Change, Kind, Pending, Written};
+use crate::session::pending::{Activity, Change, Kind, Pending, Response, Written};
 use crate::session::policy::Term;
 use crate::session::record::Record;
 use crate::session::shared::{Channel, Shared};
@@ -264,6 +264,15 @@ impl<T: Payload> Session<T> {
 }
 
 impl<T> Session<T> {
+    /// Whether both sessions would be written to the same cookie (or header) of the response, and
+    /// the response of this session is still to be written.
+    pub(crate) fn shares_carrier_with(&self, other: &Session<T>) -> bool {
+        let (mine, others) = (self.inner.channel, other.inner.channel);
+        mine == others
+            && self.shared().carrier(mine) == other.shared().carrier(others)
+            && self.pending().response == Response::Open
+    }
+
     pub(crate) fn new(
         shared: Arc<Shared>,
         channel: Channel,

@@ -10,7 +10,7 @@ use crate::revocation::list::Revocations;
 use crate::session::about::{About, Check, Validity};
 use crate::session::error::SessionError;
 use crate::session::event::Event;
-use crate::session::hint::PlainHttpHint;
+use crate::session::hint::{PlainHttpHint, UnusedSettingsHint};
 use crate::session::judge::{Carried, ChannelKeys};
 use crate::session::migration::{Adopted, Migration, Old, OldCookie};
 use crate::session::policy::{Policies, Policy};
@@ -94,6 +94,47 @@ impl<T: Payload> Sessions<T> {
         I: IntoIterator<Item = &'h [u8]>,
     {
         self.session(Some(now), values)
+    }
+
+    /// Loads the session of a request for a layer (middleware, fairing) that may be inside another
+    /// layer. `outer` is the session that the outer layer gave the request, if there is one.
+    ///
+    /// Returns `None` if both layers would write the same cookie (or header), so that handlers must
+    /// use `outer`, with the settings of the outer layer. The inner layer then does not call
+    /// [`commit`](Session::commit). If each layer committed a session of its own, the response
+    /// would carry two values for one cookie, and one of the two changes would be lost.
+    ///
+    /// ```
+    /// use bulla::{KeyRing, Payload, Policy, Sessions};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Payload)]
+    /// #[payload(purpose = "bank.example/session")]
+    /// struct Account { id: u64 }
+    ///
+    /// let sessions = Sessions::<Account>::new(KeyRing::generate()?, Policy::default());
+    /// let headers = |_name: &str| None::<&[u8]>;
+    /// let outer = sessions.load_unless_shared(None, headers).unwrap();
+    /// assert!(sessions.load_unless_shared(Some(&outer), headers).is_none());
+    /// # Ok::<(), bulla::keys::RandomError>(())
+    /// ```
+    #[must_use]
+    pub fn load_unless_shared<'h, I>(
+        &self,
+        outer: Option<&Session<T>>,
+        values: impl Fn(&str) -> I,
+    ) -> Option<Session<T>>
+    where
+        I: IntoIterator<Item = &'h [u8]>,
+    {
+        let session = self.load(values);
+        let Some(outer) = outer.filter(|outer| outer.shares_carrier_with(&session)) else {
+            return Some(session);
+        };
+        if !Arc::ptr_eq(&outer.inner.shared, &self.shared) {
+            self.shared.unused_settings.log::<T>();
+        }
+        None
     }
 
     fn session<'h, I>(&self, now: Option<UnixTime>, values: impl Fn(&str) -> I) -> Session<T>
@@ -182,6 +223,13 @@ impl<T: Payload> Sessions<T> {
 }
 
 impl<T> Sessions<T> {
+    /// The name of the cookie that carries the state token. `None` if sessions travel only in
+    /// headers.
+    #[must_use]
+    pub fn cookie_name(&self) -> Option<&str> {
+        self.shared.cookie.as_ref().map(|(cookie, _)| cookie.name())
+    }
+
     pub(crate) fn settings(&self) -> (&Shared, &About<T>) {
         (&self.shared, &self.about)
     }
@@ -240,6 +288,7 @@ impl<T: Payload> SessionsBuilder<T> {
             hook: None,
             revocations: None,
             plain_http: PlainHttpHint::default(),
+            unused_settings: UnusedSettingsHint::default(),
         };
         let about = About::default();
         SessionsBuilder { shared, migrations: Vec::new(), about }

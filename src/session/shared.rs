@@ -6,7 +6,7 @@ use crate::keys::handle::RingHandle;
 use crate::revocation::list::Revocations;
 use crate::session::error::SessionError;
 use crate::session::event::{self, Event, Hook};
-use crate::session::hint::PlainHttpHint;
+use crate::session::hint::{PlainHttpHint, UnusedSettingsHint};
 use crate::session::judge::ChannelKeys;
 use crate::session::policy::{Policies, Policy, Term};
 use crate::session::tokens;
@@ -35,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) hook: Option<Hook>,
     pub(crate) revocations: Option<Revocations>,
     pub(crate) plain_http: PlainHttpHint,
+    pub(crate) unused_settings: UnusedSettingsHint,
 }
 
 impl Shared {
@@ -53,6 +54,14 @@ impl Shared {
 
     pub(crate) fn emit(&self, event: Event) {
         event::emit(self.hook.as_ref(), event);
+    }
+
+    /// The name of the cookie, or of the response header, that carries the state token.
+    pub(crate) fn carrier(&self, channel: Channel) -> Option<&str> {
+        match channel {
+            Channel::Cookie => self.cookie.as_ref().map(|(cookie, _)| cookie.name()),
+            Channel::Bearer => self.bearer.as_ref().map(|(bearer, _)| bearer.token_header()),
+        }
     }
 
     /// The `Vary` header of a response that depends on a session.

@@ -4,13 +4,18 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, MessageBody, to_bytes};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::ErrorInternalServerError;
 use actix_web::http::StatusCode;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::test as harness;
 use actix_web::web::{self, Bytes, Path};
-use actix_web::{App as ActixApp, HttpResponse, rt};
+use actix_web::{App as ActixApp, Error, HttpResponse, rt};
 use bulla::session::{Channel, Start};
 use bulla::{Current, Fresh, Required, Session, SessionError, SessionMiddleware, Sessions};
-use bulla_conformance::{Account, App, Request, Response, conformance};
+use bulla_conformance::{
+    Account, App, Request, Response, Visitor, conformance, inner_sessions, visitors,
+};
 
 conformance!(build);
 
@@ -89,6 +94,27 @@ async fn end_others(session: Session<Account>) -> Result<HttpResponse, SessionEr
 
 async fn fresh(account: Fresh<Account, 300>) -> String {
     account.name.clone()
+}
+
+async fn guard(
+    session: Session<Account>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let _ = session.update(|account| account.name.push('+'));
+    next.call(request).await
+}
+
+async fn append(session: Session<Account>, name: Path<String>) -> Result<String, Error> {
+    session.update(|account| account.name.push_str(&name))?;
+    if *name == "fail" {
+        return Err(ErrorInternalServerError("failed"));
+    }
+    Ok(String::new())
+}
+
+async fn look_at_visitor(session: Session<Visitor>) -> String {
+    session.with(|visitor| visitor.map_or("guest".to_owned(), |visitor| visitor.name.clone()))
 }
 
 async fn cached(session: Session<Account>) -> Result<HttpResponse, SessionError> {
@@ -190,7 +216,18 @@ impl App for Actix {
                         .route("/cached", web::get().to(cached))
                         .route("/late", web::get().to(late))
                         .route("/events", web::get().to(events))
-                        .route("/socket", web::get().to(socket)),
+                        .route("/socket", web::get().to(socket))
+                        .service(
+                            web::scope("/twice")
+                                .wrap(SessionMiddleware::from(inner_sessions()))
+                                .wrap(from_fn(guard))
+                                .route("/{name}", web::post().to(append)),
+                        )
+                        .service(
+                            web::scope("/clash")
+                                .wrap(SessionMiddleware::from(visitors()))
+                                .route("", web::get().to(look_at_visitor)),
+                        ),
                 ),
             )
             .await;

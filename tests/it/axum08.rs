@@ -6,13 +6,16 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::Path;
+use axum::extract::{self, Path};
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response as AnyResponse};
 use axum::routing::{get, post};
 use bulla::session::{Channel, Start};
 use bulla::{Current, Fresh, Required, Session, SessionError, SessionLayer, Sessions};
-use bulla_conformance::{Account, App, Request, Response, conformance};
+use bulla_conformance::{
+    Account, App, Request, Response, Visitor, conformance, inner_sessions, visitors,
+};
 use futures_executor::block_on;
 use http_body::Frame;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
@@ -20,6 +23,12 @@ use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 conformance!(build);
 
 fn build(sessions: Sessions<Account>) -> Box<dyn App> {
+    let twice = Router::new()
+        .route("/twice/{name}", post(append))
+        .layer(SessionLayer::from(inner_sessions()))
+        .layer(from_fn(guard));
+    let clash =
+        Router::new().route("/clash", get(look_at_visitor)).layer(SessionLayer::from(visitors()));
     let app = Router::new()
         .route("/untouched", get(|| async { "hello" }))
         .route("/look", get(look))
@@ -41,6 +50,8 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
         .route("/late", get(late))
         .route("/events", get(events))
         .route("/socket", get(socket))
+        .merge(twice)
+        .merge(clash)
         .layer(SessionLayer::from(sessions))
         .route("/missing", get(look));
     Box::new(Axum(app))
@@ -109,6 +120,24 @@ async fn prove(session: Session<Account>) -> Result<(), SessionError> {
 
 async fn end_others(session: Session<Account>) -> Result<(), SessionError> {
     session.end_others()
+}
+
+async fn guard(session: Session<Account>, request: extract::Request, next: Next) -> AnyResponse {
+    let _ = session.update(|account| account.name.push('+'));
+    next.run(request).await
+}
+
+async fn append(
+    session: Session<Account>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, SessionError> {
+    session.update(|account| account.name.push_str(&name))?;
+    let fails = name == "fail";
+    Ok(if fails { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK })
+}
+
+async fn look_at_visitor(session: Session<Visitor>) -> String {
+    session.with(|visitor| visitor.map_or("guest".to_owned(), |visitor| visitor.name.clone()))
 }
 
 async fn cached(session: Session<Account>) -> Result<impl IntoResponse, SessionError> {
@@ -206,6 +235,29 @@ fn a_missing_layer_is_named_in_the_response() {
         let body = Axum(app.clone()).send(&request).body;
         assert!(body.contains("SessionLayer::<bulla_conformance::Account>"), "{body}");
     }
+}
+
+#[test]
+fn layers_with_different_cookies_write_a_session_each() {
+    let layer = |name| {
+        let ring = bulla::KeyRing::generate().unwrap();
+        let sessions = Sessions::<Account>::builder(ring, bulla::Policy::default());
+        SessionLayer::from(sessions.cookie(bulla::Cookie::new(name).unwrap()).build())
+    };
+    let start_outer = |session: Session<Account>, request: extract::Request, next: Next| async move {
+        session.start(Account::new("ada")).unwrap();
+        next.run(request).await
+    };
+    let app = Router::new()
+        .route("/start/{name}", post(start))
+        .layer(layer("inner"))
+        .layer(from_fn(start_outer))
+        .layer(layer("outer"));
+    let path = "/start/alan".to_owned();
+    let response = Axum(app).send(&Request { method: "POST", path, headers: Vec::new() });
+    let cookies = response.headers.iter().filter(|(name, _)| name == "set-cookie");
+    let names: Vec<&str> = cookies.map(|(_, line)| line.split('=').next().unwrap()).collect();
+    assert_eq!(names, ["__Host-inner", "__Host-outer"]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod disasters;
 mod end_others;
 mod errors;
 mod extremes;
+mod layers;
 mod migration;
 
 mod overlap;

@@ -1,11 +1,15 @@
 //! Tests of the adapter for Rocket 0.5.
 
+use std::cell::LazyCell;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bulla::session::{Channel, Start};
 use bulla::{Current, Fresh, Required, Session, SessionError, SessionFairing, Sessions};
-use bulla_conformance::{Account, App, Request, Response, conformance};
+use bulla_conformance::{
+    Account, App, Request, Response, Visitor, conformance, inner_sessions, visitors,
+};
+use rocket::fairing::AdHoc;
 use rocket::http::{ContentType, Header, Method, Status};
 use rocket::local::blocking::Client;
 use rocket::response::stream::{ReaderStream, TextStream};
@@ -15,7 +19,8 @@ use rocket::{Build, Config, Responder, Rocket, get, post, routes};
 conformance!(build);
 
 fn build(sessions: Sessions<Account>) -> Box<dyn App> {
-    let with = rocket().attach(SessionFairing::from(sessions)).mount(
+    let fairing = SessionFairing::from(sessions.clone());
+    let with = rocket().attach(fairing).mount(
         "/",
         routes![
             untouched,
@@ -40,9 +45,26 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
             socket
         ],
     );
+    let twice = rocket()
+        .attach(SessionFairing::from(sessions.clone()))
+        .attach(AdHoc::on_request("guard", |request, _| Box::pin(guard(request))))
+        .attach(SessionFairing::from(inner_sessions()))
+        .mount("/", routes![append]);
+    let clash = rocket()
+        .attach(SessionFairing::from(sessions))
+        .attach(SessionFairing::from(visitors()))
+        .mount("/", routes![look_at_visitor]);
     let without = rocket().mount("/", routes![missing]);
-    let client = |rocket| Client::untracked(rocket).unwrap();
-    Box::new(Apps { with: client(with), without: client(without) })
+    let started = |rocket| {
+        let start: Box<dyn FnOnce() -> Client> = Box::new(|| Client::untracked(rocket).unwrap());
+        LazyCell::new(start)
+    };
+    Box::new(Apps {
+        with: started(with),
+        twice: started(twice),
+        clash: started(clash),
+        without: started(without),
+    })
 }
 
 fn rocket() -> Rocket<Build> {
@@ -139,6 +161,22 @@ fn fresh(account: Fresh<Account, 300>) -> String {
     account.name.clone()
 }
 
+async fn guard(request: &rocket::Request<'_>) {
+    let session = request.guard::<Session<Account>>().await.unwrap();
+    let _ = session.update(|account| account.name.push('+'));
+}
+
+#[post("/twice/<name>")]
+fn append(session: Session<Account>, name: &str) -> Result<Status, SessionError> {
+    session.update(|account| account.name.push_str(name))?;
+    Ok(if name == "fail" { Status::InternalServerError } else { Status::Ok })
+}
+
+#[get("/clash")]
+fn look_at_visitor(session: Session<Visitor>) -> String {
+    session.with(|visitor| visitor.map_or("guest".to_owned(), |visitor| visitor.name.clone()))
+}
+
 #[derive(Responder)]
 struct Cached {
     body: (),
@@ -211,15 +249,26 @@ fn socket(session: Session<Account>) -> Result<Socket, SessionError> {
     })
 }
 
-/// An application with the fairing, and an application without it.
+/// An application with the fairing, one with the fairing twice, one with a fairing for another type
+/// of state in the same cookie, and one without a fairing. An application starts when it gets its
+/// first request.
 struct Apps {
-    with: Client,
-    without: Client,
+    with: Started,
+    twice: Started,
+    clash: Started,
+    without: Started,
 }
+
+type Started = LazyCell<Client, Box<dyn FnOnce() -> Client>>;
 
 impl App for Apps {
     fn send(&self, request: &Request) -> Response {
-        let client = if request.path == "/missing" { &self.without } else { &self.with };
+        let client = match request.path.split('/').nth(1) {
+            Some("missing") => &self.without,
+            Some("twice") => &self.twice,
+            Some("clash") => &self.clash,
+            _ => &self.with,
+        };
         let method: Method = request.method.parse().unwrap();
         let mut call = client.req(method, request.path.as_str());
         for (name, value) in &request.headers {

@@ -26,13 +26,15 @@
 //! | `GET /late` | streams a body that starts a session and contains the result |
 //! | `GET /events` | changes the name to `streamed` and sends two server-sent events. For each event, it reads the name again and sends `data: ` and the name |
 //! | `GET /socket` | changes the name to `upgraded` and responds with 101, `Upgrade: websocket`, and the previous name in `x-was` |
+//! | `POST /twice/{name}` | appends `name` to the name of the account, and responds with 500 if `name` is `fail`. Two layers are around this route: the application's, and inside of it a layer of [`inner_sessions`]. Between them, a guard (middleware) appends `+` to the name |
+//! | `GET /clash` | does the same as `/look` for a [`Visitor`]; inside of the application's layer, a layer of [`visitors`] is around this route |
 //! | `GET /missing` | does the same as `/look`, but the adapter's layer does not cover this route; the route may belong to another application |
 
 mod behaviours;
 mod client;
 mod logs;
 
-use bulla::{Payload, Sessions};
+use bulla::{Bearer, Cookie, KeyRing, Payload, Policy, Sessions};
 use serde::{Deserialize, Serialize};
 
 pub use crate::behaviours::*;
@@ -52,6 +54,36 @@ impl Account {
     pub fn new(name: impl Into<String>) -> Account {
         Account { name: name.into() }
     }
+}
+
+/// The state of other sessions, which use the same cookie.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Payload)]
+#[payload(purpose = "conformance.example/visitor")]
+pub struct Visitor {
+    /// The name of the visitor.
+    pub name: String,
+}
+
+/// The sessions of a layer inside the application's layer: the same type, cookie and headers, but
+/// other keys and timeouts.
+///
+/// # Panics
+/// If the operating system has no random bytes.
+#[must_use]
+pub fn inner_sessions() -> Sessions<Account> {
+    Sessions::builder(KeyRing::generate().unwrap(), Policy::high_value())
+        .cookie(Cookie::default())
+        .bearer(Bearer::default())
+        .build()
+}
+
+/// Sessions of another type in the application's cookie.
+///
+/// # Panics
+/// If the operating system has no random bytes.
+#[must_use]
+pub fn visitors() -> Sessions<Visitor> {
+    Sessions::new(KeyRing::generate().unwrap(), Policy::default())
 }
 
 /// Builds the application of an adapter with these sessions.
@@ -117,6 +149,9 @@ macro_rules! conformance {
             a_failing_handler_changes_nothing,
             a_failing_handler_still_ends_the_session,
             a_missing_layer_is_a_500,
+            two_layers_of_one_type_share_a_session_that_the_outer_one_writes,
+            two_layers_of_one_type_with_different_settings_log_a_warning,
+            two_types_of_state_in_one_cookie_are_an_opaque_500_and_an_error_in_the_log,
             forged_expired_and_malformed_tokens_get_the_same_response,
             a_newer_schema_and_an_unknown_key_are_left_alone,
             of_duplicate_cookies_the_first_that_opens_is_used,

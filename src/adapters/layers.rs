@@ -1,0 +1,148 @@
+//! Why does a route have no sessions of a type? Its layer (middleware, fairing) is missing, or an
+//! outer layer uses the same cookie for another type of state.
+//!
+//! Layers for the same type share a session instead, see [`Sessions::load_unless_shared`].
+
+use std::any::type_name;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::Sessions;
+
+/// The cookie of a layer: its name, and the type of its state.
+type Used = (String, &'static str);
+
+/// The cookies of all layers of this process.
+static USED: Mutex<Vec<Used>> = Mutex::new(Vec::new());
+
+/// Whether two types of state use one cookie in this process, as applications for two hosts may.
+/// Only then do requests record the layers around them, because the record is an allocation.
+static CONTESTED: AtomicBool = AtomicBool::new(false);
+
+/// Every layer calls this function when it is created.
+pub(crate) fn register<T>(sessions: &Sessions<T>) {
+    let Some(cookie) = sessions.cookie_name() else { return };
+    let mut used = USED.lock().unwrap_or_else(PoisonError::into_inner);
+    match used.iter().find(|(name, _)| name == cookie) {
+        None => used.push((cookie.to_owned(), type_name::<T>())),
+        Some((_, state)) if *state == type_name::<T>() => {}
+        Some(_) => CONTESTED.store(true, Ordering::Relaxed),
+    }
+}
+
+/// Whether requests must record the layers around them.
+pub(crate) fn are_contested() -> bool {
+    CONTESTED.load(Ordering::Relaxed)
+}
+
+/// The cookies of the layers around a request, the outermost layer first.
+#[derive(Clone, Default)]
+pub(crate) struct Layers(Vec<Used>);
+
+impl Layers {
+    /// Adds the layer of these sessions.
+    ///
+    /// If an outer layer uses the same cookie for another type, each of the two layers would take
+    /// the other's token for a forged one and delete it. So the inner layer gives the request no
+    /// session. The error, which is also logged, says why.
+    pub(crate) fn add<T>(&mut self, sessions: &Sessions<T>) -> Result<(), MissingLayer> {
+        let Some(cookie) = sessions.cookie_name() else { return Ok(()) };
+        let (cookie, inner) = (cookie.to_owned(), type_name::<T>());
+        let outer = self.0.iter().find(|(name, state)| *name == cookie && *state != inner);
+        if let Some((_, outer)) = outer {
+            let error = MissingLayer { why: Why::SharedCookie { cookie, outer, inner } };
+            tracing::error!("{error}");
+            return Err(error);
+        }
+        self.0.push((cookie, inner));
+        Ok(())
+    }
+}
+
+/// The error of an extractor if the route has no usable session layer (middleware, fairing) for
+/// this type of state.
+///
+/// If the layer is missing, the response names it (in Rocket, the log). If an outer layer uses the
+/// same cookie for another type of state, the response is a 500 without details, and the log names
+/// both types.
+#[derive(Clone, Debug)]
+pub struct MissingLayer {
+    why: Why,
+}
+
+#[derive(Clone, Debug)]
+enum Why {
+    #[cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05"))]
+    NoLayer {
+        state: &'static str,
+    },
+    SharedCookie {
+        cookie: String,
+        outer: &'static str,
+        inner: &'static str,
+    },
+}
+
+#[cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05"))]
+impl MissingLayer {
+    /// The layer for this type is missing. This is also logged, because actix-web and Rocket turn
+    /// the error of an `Option` into `None`.
+    pub(crate) fn of<T>() -> MissingLayer {
+        let error = MissingLayer { why: Why::NoLayer { state: type_name::<T>() } };
+        tracing::error!("{error}");
+        error
+    }
+
+    /// The body of the response.
+    #[cfg(any(feature = "actix4", feature = "axum08"))]
+    pub(crate) fn body(&self) -> String {
+        match self.why {
+            Why::NoLayer { .. } => self.to_string(),
+            Why::SharedCookie { .. } => super::extract::OPAQUE.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for MissingLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.why {
+            #[cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05"))]
+            Why::NoLayer { state } => write!(
+                f,
+                "this route has no sessions of {state}: add SessionLayer::<{state}> after the \
+                 routes (axum), SessionMiddleware::<{state}> (actix-web) or \
+                 SessionFairing::<{state}> (Rocket)"
+            ),
+            Why::SharedCookie { cookie, outer, inner } => write!(
+                f,
+                "sessions of {outer} and, in an inner layer, sessions of {inner} use one cookie, \
+                 {cookie}: give one of them another name with Cookie::new"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for MissingLayer {}
+
+/// A mark in the extensions of a request: its layer for the type `T` gave it no session.
+#[cfg(any(feature = "actix4", feature = "axum08"))]
+pub(crate) struct Unusable<T> {
+    pub(crate) why: MissingLayer,
+    state: std::marker::PhantomData<fn() -> T>,
+}
+
+#[cfg(any(feature = "actix4", feature = "axum08"))]
+impl<T> Unusable<T> {
+    pub(crate) fn new(why: MissingLayer) -> Unusable<T> {
+        Unusable { why, state: std::marker::PhantomData }
+    }
+}
+
+// A derive would require `T: Clone`.
+#[cfg(any(feature = "actix4", feature = "axum08"))]
+impl<T> Clone for Unusable<T> {
+    fn clone(&self) -> Unusable<T> {
+        Unusable::new(self.why.clone())
+    }
+}
