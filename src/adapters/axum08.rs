@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum_core::extract::FromRequestParts;
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
@@ -73,6 +73,60 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         let session = Session::<T>::from_request_parts(parts, state).await?;
         Ok(Current(session.require_current(Duration::from_secs(SECONDS))?))
+    }
+}
+
+/// `Option<Required<T>>` is `None` if there is no session. A 503 and a missing layer are still
+/// errors.
+impl<S, T> OptionalFromRequestParts<S> for Required<T>
+where
+    S: Sync,
+    T: Payload + Send + Sync + 'static,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Rejection> {
+        optional(parts, state).await
+    }
+}
+
+/// `Option<Fresh<T, SECONDS>>` is `None` if there is no fresh session. A 503 and a missing layer
+/// are still errors.
+impl<S, T, const SECONDS: u64> OptionalFromRequestParts<S> for Fresh<T, SECONDS>
+where
+    S: Sync,
+    T: Payload + Send + Sync + 'static,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Rejection> {
+        optional(parts, state).await
+    }
+}
+
+/// `Option<Current<T, SECONDS>>` is `None` if there is no session. A list that is too old (503) and
+/// a missing layer are still errors.
+impl<S, T, const SECONDS: u64> OptionalFromRequestParts<S> for Current<T, SECONDS>
+where
+    S: Sync,
+    T: Payload + Send + Sync + 'static,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Rejection> {
+        optional(parts, state).await
+    }
+}
+
+async fn optional<S, E>(parts: &mut Parts, state: &S) -> Result<Option<E>, Rejection>
+where
+    E: FromRequestParts<S, Rejection = Rejection>,
+{
+    match E::from_request_parts(parts, state).await {
+        Ok(extracted) => Ok(Some(extracted)),
+        // With a 503, the client may be signed in, so it must not be treated as a guest.
+        Err(Rejection::Denied(denied)) if denied.status() != 503 => Ok(None),
+        Err(rejection) => Err(rejection),
     }
 }
 

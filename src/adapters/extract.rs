@@ -14,6 +14,11 @@ use crate::session::Denied;
 /// [`SessionsBuilder::sign_in_page`](crate::session::SessionsBuilder::sign_in_page). In Rocket, the
 /// request is first forwarded to the next route, which can be the page for guests.
 ///
+/// `Option<Required<T>>` is `None` for a request without a session. In axum, a 503 and a missing
+/// layer are still errors. actix-web and Rocket define `Option` themselves, and make every error
+/// `None`; a missing layer is then logged as an error. To tell a 503 from a guest there, take
+/// `Result<Required<T>, Rejection>`.
+///
 /// ```
 /// use bulla::{Payload, Required};
 /// # use serde::{Deserialize, Serialize};
@@ -32,7 +37,8 @@ pub struct Required<T>(pub(crate) Arc<T>);
 ///
 /// If the session is not fresh, the request is refused with [`Denied`], which is a 401 or a 303 to
 /// [`SessionsBuilder::step_up_page`](crate::session::SessionsBuilder::step_up_page). Without a
-/// session, the request is refused as by [`Required`].
+/// session, the request is refused as by [`Required`]. `Option<Fresh<T, SECONDS>>` is `None` in both
+/// cases, and otherwise like `Option<Required<T>>`.
 ///
 /// ```
 /// use bulla::{Fresh, Payload};
@@ -56,6 +62,9 @@ pub struct Fresh<T, const SECONDS: u64>(pub(crate) Arc<T>);
 /// If the list is older, the request is refused with a 503 and `Retry-After`. A list that is not
 /// shared between servers is always current. Without a session, the request is refused as by
 /// [`Required`].
+///
+/// `Option<Current<T, SECONDS>>` is like `Option<Required<T>>`: in axum, a list that is too old is
+/// still a 503, because the client may be signed in.
 ///
 /// ```
 /// use bulla::{Current, Fresh, Payload};

@@ -82,6 +82,18 @@ async fn current(account: Current<Account, 10>) -> String {
     account.name.clone()
 }
 
+async fn optional(account: Option<Required<Account>>) -> String {
+    account.map_or("guest".to_owned(), |account| account.name.clone())
+}
+
+async fn optional_fresh(account: Option<Fresh<Account, 300>>) -> String {
+    account.map_or("guest".to_owned(), |account| account.name.clone())
+}
+
+async fn optional_current(account: Option<Current<Account, 10>>) -> String {
+    account.map_or("guest".to_owned(), |account| account.name.clone())
+}
+
 async fn prove(session: Session<Account>) -> Result<HttpResponse, SessionError> {
     session.reauthenticated()?;
     Ok(HttpResponse::Ok().finish())
@@ -194,41 +206,47 @@ impl App for Actix {
         rt::System::new().block_on(async {
             let sessions = SessionMiddleware::from(self.0.clone());
             let app = harness::init_service(
-                ActixApp::new().route("/missing", web::get().to(look)).service(
-                    web::scope("")
-                        .wrap(sessions)
-                        .route("/untouched", web::get().to(|| async { "hello" }))
-                        .route("/look", web::get().to(look))
-                        .route("/start/{name}", web::post().to(start))
-                        .route("/remember/{name}", web::post().to(remember))
-                        .route("/start-bearer", web::post().to(start_bearer))
-                        .route("/rename/{name}", web::post().to(rename))
-                        .route("/update-or-fail", web::post().to(update_or_fail))
-                        .route("/end", web::post().to(end))
-                        .route("/start-and-fail", web::post().to(start_and_fail))
-                        .route("/end-and-fail", web::post().to(end_and_fail))
-                        .route("/large/{len}", web::post().to(large))
-                        .route("/required", web::get().to(required))
-                        .route("/fresh", web::get().to(fresh))
-                        .route("/current", web::get().to(current))
-                        .route("/prove", web::post().to(prove))
-                        .route("/end-others", web::post().to(end_others))
-                        .route("/cached", web::get().to(cached))
-                        .route("/late", web::get().to(late))
-                        .route("/events", web::get().to(events))
-                        .route("/socket", web::get().to(socket))
-                        .service(
-                            web::scope("/twice")
-                                .wrap(SessionMiddleware::from(inner_sessions()))
-                                .wrap(from_fn(guard))
-                                .route("/{name}", web::post().to(append)),
-                        )
-                        .service(
-                            web::scope("/clash")
-                                .wrap(SessionMiddleware::from(visitors()))
-                                .route("", web::get().to(look_at_visitor)),
-                        ),
-                ),
+                ActixApp::new()
+                    .route("/missing", web::get().to(look))
+                    .route("/missing/optional", web::get().to(optional))
+                    .service(
+                        web::scope("")
+                            .wrap(sessions)
+                            .route("/untouched", web::get().to(|| async { "hello" }))
+                            .route("/look", web::get().to(look))
+                            .route("/start/{name}", web::post().to(start))
+                            .route("/remember/{name}", web::post().to(remember))
+                            .route("/start-bearer", web::post().to(start_bearer))
+                            .route("/rename/{name}", web::post().to(rename))
+                            .route("/update-or-fail", web::post().to(update_or_fail))
+                            .route("/end", web::post().to(end))
+                            .route("/start-and-fail", web::post().to(start_and_fail))
+                            .route("/end-and-fail", web::post().to(end_and_fail))
+                            .route("/large/{len}", web::post().to(large))
+                            .route("/required", web::get().to(required))
+                            .route("/fresh", web::get().to(fresh))
+                            .route("/current", web::get().to(current))
+                            .route("/optional", web::get().to(optional))
+                            .route("/optional-fresh", web::get().to(optional_fresh))
+                            .route("/optional-current", web::get().to(optional_current))
+                            .route("/prove", web::post().to(prove))
+                            .route("/end-others", web::post().to(end_others))
+                            .route("/cached", web::get().to(cached))
+                            .route("/late", web::get().to(late))
+                            .route("/events", web::get().to(events))
+                            .route("/socket", web::get().to(socket))
+                            .service(
+                                web::scope("/twice")
+                                    .wrap(SessionMiddleware::from(inner_sessions()))
+                                    .wrap(from_fn(guard))
+                                    .route("/{name}", web::post().to(append)),
+                            )
+                            .service(
+                                web::scope("/clash")
+                                    .wrap(SessionMiddleware::from(visitors()))
+                                    .route("", web::get().to(look_at_visitor)),
+                            ),
+                    ),
             )
             .await;
             let mut call = harness::TestRequest::with_uri(&request.path)

@@ -12,7 +12,10 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response as AnyResponse};
 use axum::routing::{get, post};
 use bulla::session::{Channel, Start};
-use bulla::{Current, Fresh, Required, Session, SessionError, SessionLayer, Sessions};
+use bulla::{
+    Current, Fresh, KeyRing, Policy, Required, Revocations, Session, SessionError, SessionLayer,
+    Sessions, UnixTime,
+};
 use bulla_conformance::{
     Account, App, Request, Response, Visitor, conformance, inner_sessions, visitors,
 };
@@ -44,6 +47,9 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
         .route("/required", get(required))
         .route("/fresh", get(fresh))
         .route("/current", get(current))
+        .route("/optional", get(optional))
+        .route("/optional-fresh", get(optional_fresh))
+        .route("/optional-current", get(optional_current))
         .route("/prove", post(prove))
         .route("/end-others", post(end_others))
         .route("/cached", get(cached))
@@ -53,7 +59,8 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
         .merge(twice)
         .merge(clash)
         .layer(SessionLayer::from(sessions))
-        .route("/missing", get(look));
+        .route("/missing", get(look))
+        .route("/missing/optional", get(optional));
     Box::new(Axum(app))
 }
 
@@ -112,6 +119,18 @@ async fn fresh(account: Fresh<Account, 300>) -> String {
 
 async fn current(account: Current<Account, 10>) -> String {
     account.name.clone()
+}
+
+async fn optional(account: Option<Required<Account>>) -> String {
+    account.map_or("guest".to_owned(), |account| account.name.clone())
+}
+
+async fn optional_fresh(account: Option<Fresh<Account, 300>>) -> String {
+    account.map_or("guest".to_owned(), |account| account.name.clone())
+}
+
+async fn optional_current(account: Option<Current<Account, 10>>) -> String {
+    account.map_or("guest".to_owned(), |account| account.name.clone())
 }
 
 async fn prove(session: Session<Account>) -> Result<(), SessionError> {
@@ -229,8 +248,9 @@ fn a_missing_layer_is_named_in_the_response() {
     let app = Router::new()
         .route("/session", get(look))
         .route("/required", get(required))
-        .route("/fresh", get(fresh));
-    for path in ["/session", "/required", "/fresh"] {
+        .route("/fresh", get(fresh))
+        .route("/optional", get(optional));
+    for path in ["/session", "/required", "/fresh", "/optional"] {
         let request = Request { method: "GET", path: path.to_owned(), headers: Vec::new() };
         let body = Axum(app.clone()).send(&request).body;
         assert!(body.contains("SessionLayer::<bulla_conformance::Account>"), "{body}");
@@ -238,10 +258,27 @@ fn a_missing_layer_is_named_in_the_response() {
 }
 
 #[test]
+fn an_optional_guard_still_answers_503_if_the_list_is_too_old() {
+    let revocations = Revocations::new();
+    let sessions = Sessions::builder(KeyRing::generate().unwrap(), Policy::default());
+    let app = build(sessions.revocations(&revocations).build());
+    let send =
+        |method, path: &str, headers| app.send(&Request { method, path: path.to_owned(), headers });
+    let response = send("POST", "/start/ada", Vec::new());
+    let (_, cookie) = response.headers.into_iter().find(|(name, _)| name == "set-cookie").unwrap();
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    revocations.confirm(UnixTime::from_secs(1));
+    for (path, status) in [("/optional-current", 503), ("/optional", 200)] {
+        let headers = vec![("cookie".to_owned(), cookie.clone())];
+        assert_eq!(send("GET", path, headers).status, status);
+    }
+}
+
+#[test]
 fn layers_with_different_cookies_write_a_session_each() {
     let layer = |name| {
-        let ring = bulla::KeyRing::generate().unwrap();
-        let sessions = Sessions::<Account>::builder(ring, bulla::Policy::default());
+        let ring = KeyRing::generate().unwrap();
+        let sessions = Sessions::<Account>::builder(ring, Policy::default());
         SessionLayer::from(sessions.cookie(bulla::Cookie::new(name).unwrap()).build())
     };
     let start_outer = |session: Session<Account>, request: extract::Request, next: Next| async move {
@@ -262,8 +299,7 @@ fn layers_with_different_cookies_write_a_session_each() {
 
 #[test]
 fn tokens_are_marked_sensitive() {
-    let layer =
-        SessionLayer::<Account>::new(bulla::KeyRing::generate().unwrap(), bulla::Policy::default());
+    let layer = SessionLayer::<Account>::new(KeyRing::generate().unwrap(), Policy::default());
     let app =
         Router::new().route("/", post(|session| start(session, Path("ada".into())))).layer(layer);
     let request = http::Request::post("/").body(Body::empty()).unwrap();
@@ -295,8 +331,7 @@ fn the_layer_meets_the_bounds_that_hyper_and_tonic_require() {
         session.start(Account::new("ada")).unwrap();
         Ok(http::Response::new(NoDefault))
     }
-    let layer =
-        SessionLayer::<Account>::new(bulla::KeyRing::generate().unwrap(), bulla::Policy::default());
+    let layer = SessionLayer::<Account>::new(KeyRing::generate().unwrap(), Policy::default());
     let service = ServiceBuilder::new().layer(layer).service(service_fn(handler));
     let response = block_on(meets_bounds(service).call(http::Request::new(NoDefault))).unwrap();
     assert!(response.headers().contains_key(header::SET_COOKIE));

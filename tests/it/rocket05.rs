@@ -37,6 +37,9 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
             required,
             fresh,
             current,
+            optional,
+            optional_fresh,
+            optional_current,
             prove,
             end_others,
             cached,
@@ -54,7 +57,7 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
         .attach(SessionFairing::from(sessions))
         .attach(SessionFairing::from(visitors()))
         .mount("/", routes![look_at_visitor]);
-    let without = rocket().mount("/", routes![missing]);
+    let without = rocket().mount("/", routes![missing, missing_optional]);
     let started = |rocket| {
         let start: Box<dyn FnOnce() -> Client> = Box::new(|| Client::untracked(rocket).unwrap());
         LazyCell::new(start)
@@ -84,6 +87,11 @@ fn look(session: Session<Account>) -> String {
 #[get("/missing")]
 fn missing(session: Session<Account>) -> String {
     look(session)
+}
+
+#[get("/missing/optional")]
+fn missing_optional(account: Option<Required<Account>>) -> String {
+    optional(account)
 }
 
 #[post("/start/<name>")]
@@ -144,6 +152,21 @@ fn required(account: Required<Account>) -> String {
 #[get("/current")]
 fn current(account: Current<Account, 10>) -> String {
     account.name.clone()
+}
+
+#[get("/optional")]
+fn optional(account: Option<Required<Account>>) -> String {
+    account.map_or("guest".to_owned(), |account| account.name.clone())
+}
+
+#[get("/optional-fresh")]
+fn optional_fresh(account: Option<Fresh<Account, 300>>) -> String {
+    account.map_or("guest".to_owned(), |account| account.name.clone())
+}
+
+#[get("/optional-current")]
+fn optional_current(account: Option<Current<Account, 10>>) -> String {
+    account.map_or("guest".to_owned(), |account| account.name.clone())
 }
 
 #[post("/prove")]

@@ -20,6 +20,7 @@
 //! | `GET /required` | responds with the name; the guard requires a session |
 //! | `GET /fresh` | responds with the name; the guard requires a sign-in within the last 300 seconds |
 //! | `GET /current` | responds with the name; the guard requires a revocation list that was confirmed within the last 10 seconds |
+//! | `GET /optional`, `/optional-fresh`, `/optional-current` | like the three routes above, with an `Option` of the guard; responds with `guest` if it is `None` |
 //! | `POST /prove` | reauthenticates the user |
 //! | `POST /end-others` | ends the other sessions of the same subject (the user) |
 //! | `GET /cached` | starts a session of `ada`, with `Cache-Control: private` and `Vary: Accept` |
@@ -29,6 +30,7 @@
 //! | `POST /twice/{name}` | appends `name` to the name of the account, and responds with 500 if `name` is `fail`. Two layers are around this route: the application's, and inside of it a layer of [`inner_sessions`]. Between them, a guard (middleware) appends `+` to the name |
 //! | `GET /clash` | does the same as `/look` for a [`Visitor`]; inside of the application's layer, a layer of [`visitors`] is around this route |
 //! | `GET /missing` | does the same as `/look`, but the adapter's layer does not cover this route; the route may belong to another application |
+//! | `GET /missing/optional` | the same for `/optional` |
 
 mod behaviours;
 mod client;
@@ -162,6 +164,8 @@ macro_rules! conformance {
             split_cookies_grow_and_shrink,
             the_bearer_channel_uses_headers_and_no_cookie,
             a_guard_answers_401_or_redirects_to_the_sign_in_page,
+            an_optional_guard_is_none_without_a_session_or_a_fresh_one,
+            an_optional_guard_without_a_layer_is_an_error_in_the_log,
             a_sign_in_that_is_too_old_gets_a_step_up_challenge,
             reauthentication_makes_this_client_fresh_and_not_its_stolen_copy,
             signing_out_ends_stolen_copies,

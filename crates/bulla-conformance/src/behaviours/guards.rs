@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use tracing::Level;
+
 use crate::Build;
 use crate::behaviours::setup::{Clock, builder, key, minutes, new_sessions, sessions};
 use crate::client::Client;
+use crate::logs::logged;
 
 pub fn a_guard_answers_401_or_redirects_to_the_sign_in_page(build: Build) {
     let app = build(new_sessions());
@@ -12,6 +15,34 @@ pub fn a_guard_answers_401_or_redirects_to_the_sign_in_page(build: Build) {
     let app = build(builder(&[&key()], &Clock::new()).sign_in_page("/sign-in").build());
     let response = Client::new().get(&*app, "/required");
     assert_eq!((response.status, response.one("location")), (303, Some("/sign-in")));
+}
+
+pub fn an_optional_guard_is_none_without_a_session_or_a_fresh_one(build: Build) {
+    let clock = Clock::new();
+    let app = build(builder(&[&key()], &clock).sign_in_page("/sign-in").build());
+    let routes = ["/optional", "/optional-fresh", "/optional-current"];
+    let look = |client: &mut Client| {
+        routes.map(|path| {
+            let response = client.get(&*app, path);
+            (response.status, response.body)
+        })
+    };
+    let (guest, ada) = ((200, "guest".to_owned()), (200, "ada".to_owned()));
+    let mut client = Client::new();
+    assert_eq!(look(&mut client), [guest.clone(), guest.clone(), guest.clone()]);
+    client.post(&*app, "/start/ada");
+    assert_eq!(look(&mut client), [ada.clone(), ada.clone(), ada.clone()]);
+    clock.advance(minutes(6));
+    assert_eq!(look(&mut client), [ada.clone(), guest, ada]);
+}
+
+/// The status depends on the framework. actix-web and Rocket turn every error of an optional guard
+/// into `None`.
+pub fn an_optional_guard_without_a_layer_is_an_error_in_the_log(build: Build) {
+    let app = build(new_sessions());
+    let (_, log) = logged(Level::INFO, || Client::new().get(&*app, "/missing/optional"));
+    assert_eq!(log.lines().count(), 1, "{log}");
+    assert!(log.contains("ERROR") && log.contains("bulla_conformance::Account"), "{log}");
 }
 
 pub fn a_sign_in_that_is_too_old_gets_a_step_up_challenge(build: Build) {
