@@ -48,15 +48,15 @@ pub(crate) struct UnusedSettingsHint(AtomicBool);
 impl UnusedSettingsHint {
     /// Logs the hint once. It is also logged in release builds, because the settings that are not
     /// used may be the stricter ones. Without the feature `tracing`, this does nothing.
-    pub(crate) fn log<T>(&self) {
+    #[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "for the log"))]
+    pub(crate) fn log(&self, state: &str) {
         if !self.0.swap(true, Ordering::Relaxed) {
             #[cfg(feature = "tracing")]
             tracing::warn!(
                 target: "bulla",
-                "two layers for sessions of {} with the same cookie are around one request, so the \
+                "two layers for sessions of {state} with the same cookie are around one request, so the \
                  settings of the inner layer are not used; build both layers from one Sessions \
-                 value, or give one another cookie (this line appears once)",
-                std::any::type_name::<T>()
+                 value, or give one another cookie (this line appears once)"
             );
         }
     }

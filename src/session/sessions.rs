@@ -132,7 +132,7 @@ impl<T: Payload> Sessions<T> {
             return Some(session);
         };
         if !Arc::ptr_eq(&outer.inner.shared, &self.shared) {
-            self.shared.unused_settings.log::<T>();
+            self.shared.unused_settings.log(std::any::type_name::<T>());
         }
         None
     }
