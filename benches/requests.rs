@@ -45,14 +45,14 @@ fn with(
     handle: impl Fn(&Session<State>) + Sync,
 ) {
     let sessions = Sessions::<State>::new(ring(1), policy);
-    let session = sessions.load_at(NOW, |_| None::<&[u8]>);
+    let session = sessions.load_at(NOW, "POST", |_| None::<&[u8]>);
     session.start(size.state()).expect("it fits");
     let mut lines = session.commit().into_iter().filter(|line| line.name == "set-cookie");
     let line = lines.next().expect("a session has started").value;
     let cookie = line.split(';').next().expect("a name and a value").as_bytes();
     bencher.bench(|| {
         let header = divan::black_box(cookie);
-        let session = sessions.load_at(at, |name| (name == "cookie").then_some(header));
+        let session = sessions.load_at(at, "GET", |name| (name == "cookie").then_some(header));
         handle(&session);
         session.commit()
     });

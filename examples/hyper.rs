@@ -8,7 +8,7 @@
 #![allow(missing_docs, clippy::print_stdout, reason = "an example program")]
 
 use bulla::{KeyRing, Payload, Policy, Session, SessionError, SessionLayer};
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
@@ -21,32 +21,33 @@ struct Account {
     name: String,
 }
 
-async fn bank(request: Request<Incoming>) -> Result<Response<String>, SessionError> {
-    let (status, text) = answer(&request)?;
-    let mut response = Response::new(text);
-    *response.status_mut() = status;
-    Ok(response)
+async fn bank(request: Request<Incoming>) -> Result<Response<String>, http::Error> {
+    let (status, text) = answer(&request).unwrap_or_else(|error| {
+        println!("{error}");
+        (error.denied().map_or(500, |denied| denied.status()), "sorry\n".to_owned())
+    });
+    Response::builder().status(status).body(text)
 }
 
-fn answer(request: &Request<Incoming>) -> Result<(StatusCode, String), SessionError> {
+fn answer(request: &Request<Incoming>) -> Result<(u16, String), SessionError> {
     let Some(session) = request.extensions().get::<Session<Account>>() else {
-        return Ok((StatusCode::INTERNAL_SERVER_ERROR, "the layer is missing\n".to_owned()));
+        return Ok((500, "the layer is missing\n".to_owned()));
     };
     match (request.method(), request.uri().path()) {
         (&Method::POST, "/login") => {
             let name = request.uri().query().unwrap_or("nobody").to_owned();
             session.start(Account { name })?;
-            Ok((StatusCode::OK, "welcome\n".to_owned()))
+            Ok((200, "welcome\n".to_owned()))
         }
         (&Method::POST, "/logout") => {
             session.end()?;
-            Ok((StatusCode::OK, "goodbye\n".to_owned()))
+            Ok((200, "goodbye\n".to_owned()))
         }
         (&Method::GET, "/balance") => match session.get() {
-            Some(account) => Ok((StatusCode::OK, format!("{} is rich\n", account.name))),
-            None => Ok((StatusCode::UNAUTHORIZED, "sign in first\n".to_owned())),
+            Some(account) => Ok((200, format!("{} is rich\n", account.name))),
+            None => Ok((401, "sign in first\n".to_owned())),
         },
-        _ => Ok((StatusCode::NOT_FOUND, "no such page\n".to_owned())),
+        _ => Ok((404, "no such page\n".to_owned())),
     }
 }
 

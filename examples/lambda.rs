@@ -2,7 +2,8 @@
 //! from standard input and prints the responses, one line of JSON each.
 //!
 //! ```sh
-//! echo '{"rawPath":"/login","body":"ada"}' | cargo run --example lambda
+//! echo '{"rawPath":"/login","body":"ada","requestContext":{"http":{"method":"POST"}}}' |
+//!   cargo run --example lambda
 //! ```
 #![allow(missing_docs, clippy::print_stdout, reason = "an example program")]
 
@@ -22,12 +23,25 @@ struct Account {
 #[serde(rename_all = "camelCase", default)]
 struct Event {
     raw_path: String,
+    request_context: Context,
     /// The names are in lower case.
     headers: BTreeMap<String, String>,
     /// Each entry is `name=value`. The gateway removes the header `cookie` and puts the cookies
     /// here.
     cookies: Vec<String>,
     body: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Context {
+    http: Http,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Http {
+    method: String,
 }
 
 #[derive(Serialize)]
@@ -55,13 +69,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn handle(sessions: &Sessions<Account>, event: &Event) -> Result<Answer, SessionError> {
-    let session = sessions.load(|name| match name {
+    let session = sessions.load(&event.request_context.http.method, |name| match name {
         "cookie" => event.cookies.iter().map(String::as_bytes).collect::<Vec<_>>(),
         name => event.headers.get(name).map(String::as_bytes).into_iter().collect(),
     });
     let (status_code, body) = answer(&session, event).unwrap_or_else(|error| {
-        eprintln!("{error}");
-        (500, "sorry".to_owned())
+        let denied = error.denied().map(|denied| (denied.status(), denied.to_string()));
+        denied.unwrap_or_else(|| {
+            eprintln!("{error}");
+            (500, "sorry".to_owned())
+        })
     });
     if status_code >= 500 {
         session.discard_changes();
@@ -79,12 +96,13 @@ fn handle(sessions: &Sessions<Account>, event: &Event) -> Result<Answer, Session
 }
 
 fn answer(session: &Session<Account>, event: &Event) -> Result<(u16, String), SessionError> {
-    match event.raw_path.as_str() {
-        "/login" => {
+    // Only a POST changes something, because pages of other sites can make a browser send a GET.
+    match (event.request_context.http.method.as_str(), event.raw_path.as_str()) {
+        ("POST", "/login") => {
             session.start(Account { name: event.body.clone() })?;
             Ok((200, "welcome".to_owned()))
         }
-        "/logout" => {
+        ("POST", "/logout") => {
             session.end()?;
             Ok((200, "goodbye".to_owned()))
         }

@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let now = UnixTime::now();
     let ring = KeyRing::generate()?;
     let without = Sessions::<Account>::new(&ring, Policy::default());
-    let session = without.load_at(now, |_| Vec::<&[u8]>::new());
+    let session = without.load_at(now, "POST", |_| Vec::<&[u8]>::new());
     session.start(Account { id: 7, name: "Ada".to_owned() })?;
     let line = session.commit().into_iter().next().ok_or("a session sets a cookie")?.value;
     let cookie = line.split(';').next().ok_or("a cookie has a pair")?;
@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         for ((.., sessions), times) in sessions.iter().zip(&mut times) {
             let begin = Instant::now();
             for _ in 0..OPENINGS {
-                let session = sessions.load_at(now, |name| {
+                let session = sessions.load_at(now, "GET", |name| {
                     (name == "cookie").then_some(black_box(cookie).as_bytes())
                 });
                 assert!(session.get().is_some());

@@ -38,26 +38,30 @@ fn serve(
     sessions: &Sessions<Account>,
     mut stream: TcpStream,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let (path, headers) = read(&stream)?;
+    let (method, path, headers) = read(&stream)?;
 
-    // 1. Load the session from the header lines of the request.
-    let session = sessions.load(|name| {
+    // 1. Load the session from the method and the header lines of the request.
+    let session = sessions.load(&method, |name| {
         let lines = headers.iter().filter(|(line, _)| line.eq_ignore_ascii_case(name));
         lines.map(|(_, value)| value.as_bytes()).collect::<Vec<_>>()
     });
     // 2. Let the application use the session.
-    let (status, text) = answer(&session, &path).unwrap_or_else(|error| {
-        println!("{error}");
-        ("500 Internal Server Error", "sorry\n".to_owned())
+    let answered = answer(&session, &method, &path);
+    let (status, text) = answered.unwrap_or_else(|error| match error.denied() {
+        Some(denied) => (denied.status(), format!("{denied}\n")),
+        None => {
+            println!("{error}");
+            (500, "sorry\n".to_owned())
+        }
     });
-    if status.starts_with('5') {
+    if status >= 500 {
         session.discard_changes();
     }
     // 3. Write the lines of the session to the response. A server that sets headers of the same
     // names itself must follow the `rule` of each line.
     let mut head: Headers = vec![("content-length".to_owned(), text.len().to_string())];
     head.extend(session.commit().into_iter().map(|line| (line.name.into_owned(), line.value)));
-    write!(stream, "HTTP/1.1 {status}\r\n")?;
+    write!(stream, "HTTP/1.1 {status} \r\n")?;
     for (name, value) in head {
         write!(stream, "{name}: {value}\r\n")?;
     }
@@ -65,31 +69,40 @@ fn serve(
     Ok(())
 }
 
-fn answer(session: &Session<Account>, path: &str) -> Result<(&'static str, String), SessionError> {
-    if let Some(name) = path.strip_prefix("/login/") {
-        session.start(Account { name: name.to_owned() })?;
-        return Ok(("200 OK", "welcome\n".to_owned()));
+/// Only a POST changes something, because pages of other sites can make a browser send a GET.
+fn answer(
+    session: &Session<Account>,
+    method: &str,
+    path: &str,
+) -> Result<(u16, String), SessionError> {
+    match (method, path.strip_prefix("/login/"), path) {
+        ("POST", Some(name), _) => {
+            session.start(Account { name: name.to_owned() })?;
+            Ok((200, "welcome\n".to_owned()))
+        }
+        ("POST", _, "/logout") => {
+            session.end()?;
+            Ok((200, "goodbye\n".to_owned()))
+        }
+        ("GET", _, "/balance") => Ok(match session.get() {
+            Some(account) => (200, format!("{} is rich\n", account.name)),
+            None => (401, "sign in first\n".to_owned()),
+        }),
+        _ => Ok((404, "no such page\n".to_owned())),
     }
-    if path == "/logout" {
-        session.end()?;
-        return Ok(("200 OK", "goodbye\n".to_owned()));
-    }
-    Ok(match session.get() {
-        Some(account) => ("200 OK", format!("{} is rich\n", account.name)),
-        None => ("401 Unauthorized", "sign in first\n".to_owned()),
-    })
 }
 
-/// Reads the path and the header lines, at most 16 KiB.
-fn read(stream: &TcpStream) -> Result<(String, Headers), Box<dyn std::error::Error>> {
+/// Reads the method, the path and the header lines, at most 16 KiB.
+fn read(stream: &TcpStream) -> Result<(String, String, Headers), Box<dyn std::error::Error>> {
     let mut lines = BufReader::new(stream.take(1 << 14)).lines();
     let first = lines.next().ok_or("no request")??;
-    let path = first.split(' ').nth(1).ok_or("no path")?.to_owned();
+    let (method, rest) = first.split_once(' ').ok_or("no method")?;
+    let path = rest.split(' ').next().ok_or("no path")?.to_owned();
     let mut headers = Vec::new();
     for line in lines {
         let line = line?;
         let Some((name, value)) = line.split_once(':') else { break };
         headers.push((name.to_owned(), value.trim().to_owned()));
     }
-    Ok((path, headers))
+    Ok((method.to_owned(), path, headers))
 }

@@ -52,14 +52,14 @@
 //! let sessions = Sessions::<Account>::new(KeyRing::generate()?, Policy::default());
 //!
 //! // A request without a session: the user signs in.
-//! let session = sessions.load(|_header_name| None::<&[u8]>);
+//! let session = sessions.load("POST", |_header_name| None::<&[u8]>);
 //! session.start(Account { name: "ada".to_owned() })?;
 //! let headers = session.commit();                     // set-cookie, cache-control, vary
 //! # let cookie = headers.into_iter().next().unwrap().value;
 //! # let cookie = cookie.split(';').next().unwrap().as_bytes();
 //!
 //! // The next request, with the cookie.
-//! let session = sessions.load(|name| (name == "cookie").then_some(cookie));
+//! let session = sessions.load("GET", |name| (name == "cookie").then_some(cookie));
 //! assert_eq!(session.get().unwrap().name, "ada");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -104,7 +104,7 @@
 //! | `testing` | signed-in requests and a test clock, for an application's tests |
 //! | `reload` | `RingHandle::watch`, which follows a file or another source, and `RevocationFile` |
 //! | `tracing` | session events in the log, with the crate `tracing`; every adapter enables this feature |
-//! | `http` | `Sessions::load_headers` and `Bundle::write_headers`, with the types of `http` 1 |
+//! | `http` | `Sessions::load_request` and `Bundle::write_headers`, with the types of `http` 1 |
 //! | `tower` | `SessionLayer`, for tower services over `http` 1: hyper, tonic, axum |
 //! | `axum08` | `Session`, `Required`, `Fresh` and `Current` as extractors of axum 0.8; implies `tower` |
 //! | `actix4` | `SessionMiddleware` and the extractors for actix-web 4 |

@@ -33,7 +33,8 @@ use crate::token::payload::Payload;
 /// let cookie = sessions.signed_in_cookie(Account { id: 7 })?;
 ///
 /// let alive = || {
-///     sessions.load(|name| (name == "cookie").then_some(cookie.as_bytes())).get().is_some()
+///     let session = sessions.load("GET", |name| (name == "cookie").then_some(cookie.as_bytes()));
+///     session.get().is_some()
 /// };
 /// assert!(alive());
 /// clock.advance(Duration::from_secs(30 * 60));
@@ -109,7 +110,7 @@ impl<T: Payload> Sessions<T> {
     }
 
     fn signed_in(&self, state: T, over: Channel) -> Result<Vec<(String, String)>, SessionError> {
-        let session = self.load(|_| Vec::<&[u8]>::new());
+        let session = self.load("POST", |_| Vec::<&[u8]>::new());
         session.start_with(state, Start::new().over(over))?;
         let lines = session.commit().into_iter();
         Ok(lines.map(|line| (line.name.into_owned(), line.value)).collect())

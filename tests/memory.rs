@@ -294,6 +294,7 @@ fn headers(len: usize) -> Vec<(String, &'static str, Vec<u8>)> {
         "authorization",
         [b"Bearer b1.", &vec![b'A'; len][..]].concat(),
     ));
+    headers.push(("an origin".into(), "origin", [b"https://", &vec![b'A'; len][..]].concat()));
     headers.push(("spaces".into(), "authorization", [b"Bearer ", &vec![b' '; len][..]].concat()));
     headers
 }
@@ -305,7 +306,8 @@ fn reading_a_header_allocates_a_bounded_multiple_of_its_length() {
     let mut ratios = Ratios::of("headers", 12);
     for (which, name, header) in &headers {
         ratios.check(which, header.len(), || {
-            let session = sessions.load_at(T0, |asked| (asked == *name).then_some(&header[..]));
+            let session =
+                sessions.load_at(T0, "POST", |asked| (asked == *name).then_some(&header[..]));
             assert!(session.get().is_none());
             session.commit()
         });
@@ -340,7 +342,7 @@ fn parsing_operator_input_allocates_a_bounded_multiple_of_its_length() {
 fn requests_with_headers_of_8_megabytes_are_handled() {
     let sessions = sessions();
     for (which, name, header) in headers(8 << 20) {
-        let session = sessions.load_at(T0, |asked| (asked == name).then_some(&header[..]));
+        let session = sessions.load_at(T0, "POST", |asked| (asked == name).then_some(&header[..]));
         assert!(session.get().is_none(), "{which}");
         drop(session.commit());
     }

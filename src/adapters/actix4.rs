@@ -137,9 +137,18 @@ fn enter<T>(sessions: &Sessions<T>, request: &ServiceRequest) -> Option<Session<
 where
     T: Payload + Send + Sync + 'static,
 {
-    let values = |name: &str| request.headers().get_all(name).map(HeaderValue::as_bytes);
+    let (uri, headers) = (request.uri(), request.headers());
+    let values = |name: &str| {
+        // The URI has the `:authority` of HTTP/2. It takes precedence over a header `Host` (RFC 9113
+        // section 8.3.1).
+        let authority = uri.authority().filter(|_| name == "host");
+        let authority = authority.map(|authority| authority.as_str().as_bytes());
+        authority.into_iter().chain(headers.get_all(name).map(HeaderValue::as_bytes))
+    };
+    let method = request.method().as_str();
     let mut extensions = request.extensions_mut();
-    let session = sessions.load_unless_shared(extensions.get::<Session<T>>(), values)?;
+    let outer = extensions.get::<Session<T>>();
+    let session = sessions.load_unless_shared(outer, method, values)?;
     if layers::are_contested() && session.channel() == Channel::Cookie {
         let mut around = extensions.remove::<Layers>().unwrap_or_default();
         let added = around.add(sessions);
@@ -304,7 +313,7 @@ impl ResponseError for Denied {
 }
 
 /// The response of a handler that returns the error with `?`. [`SessionError::denied`] decides
-/// whether it is a 401 or a 503. Otherwise, it is a 500 without details, and the error is logged.
+/// whether it is a 401, a 403 or a 503. Otherwise, it is a 500 without details, and the error is logged.
 impl ResponseError for SessionError {
     fn error_response(&self) -> HttpResponse {
         if let Some(denied) = self.denied() {

@@ -165,7 +165,7 @@ impl IntoResponse for Denied {
 }
 
 /// The response of a handler that returns the error with `?`. [`SessionError::denied`] decides
-/// whether it is a 401 or a 503. Otherwise, it is a 500 without details, and the error is logged.
+/// whether it is a 401, a 403 or a 503. Otherwise, it is a 500 without details, and the error is logged.
 impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
         if let Some(denied) = self.denied() {

@@ -1,5 +1,6 @@
 //! Requests and responses with the types of the `http` crate, for any server.
 
+use http::Request;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::transport::{Bundle, Rule};
@@ -7,7 +8,7 @@ use crate::{Payload, Session, Sessions};
 
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 impl<T: Payload> Sessions<T> {
-    /// Loads the session of a request with these headers. See [`Sessions::load`].
+    /// Loads the session of a request. See [`Sessions::load`].
     ///
     /// ```
     /// use bulla::{KeyRing, Payload, Policy, Sessions};
@@ -22,7 +23,7 @@ impl<T: Payload> Sessions<T> {
     ///     sessions: &Sessions<Account>,
     ///     request: &Request<String>,
     /// ) -> Result<Response<String>, Box<dyn std::error::Error>> {
-    ///     let session = sessions.load_headers(request.headers());
+    ///     let session = sessions.load_request(request);
     ///     session.start(Account { id: 7 })?;
     ///     let mut response = Response::new("welcome".to_owned());
     ///     if response.status().is_server_error() {
@@ -37,9 +38,21 @@ impl<T: Payload> Sessions<T> {
     /// assert!(response.headers().contains_key("set-cookie"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn load_headers(&self, headers: &HeaderMap) -> Session<T> {
-        self.load(|name| headers.get_all(name).iter().map(HeaderValue::as_bytes))
+    pub fn load_request<B>(&self, request: &Request<B>) -> Session<T> {
+        self.load(request.method().as_str(), |name| values(request, name))
     }
+}
+
+/// The values of a header. That of `host` is first the `:authority` of HTTP/2, which is in the URI
+/// and takes precedence over a header `Host` (RFC 9113 section 8.3.1).
+pub(crate) fn values<'r, B>(
+    request: &'r Request<B>,
+    name: &str,
+) -> impl Iterator<Item = &'r [u8]> + use<'r, B> {
+    let authority = request.uri().authority().filter(|_| name == "host");
+    let authority = authority.map(|authority| authority.as_str().as_bytes());
+    let lines = request.headers().get_all(name).iter().map(HeaderValue::as_bytes);
+    authority.into_iter().chain(lines)
 }
 
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]

@@ -1,5 +1,6 @@
 //! Fairing and request guards for Rocket 0.5.
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::io::Cursor;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -27,7 +28,7 @@ use crate::{
 /// If there is no session, [`Required`], [`Fresh`] and [`Current`] forward the request with 401, so
 /// that the next route can be the page for guests. If no route answers, the client gets the
 /// response of the 401 catcher, or a 303 to the sign-in page if one is configured. A refusal with
-/// 503 is not forwarded, because the client may be signed in.
+/// 403 or 503 is not forwarded, because the client may be signed in.
 ///
 /// ```
 /// use bulla::{KeyRing, Payload, Policy, Required, Session, SessionError, SessionFairing};
@@ -144,14 +145,21 @@ impl<T: Payload + Send + Sync + 'static> Fairing for SessionFairing<T> {
                 pairs.collect::<Vec<_>>().join("; ")
             }
         };
+        let host = OnceCell::new();
         let values = |name: &str| {
-            let mut values: Vec<&[u8]> = request.headers().get(name).map(str::as_bytes).collect();
-            if name == "cookie" && !jar.is_empty() {
-                values.push(jar.as_bytes());
+            let lines = request.headers().get(name).map(str::as_bytes);
+            match name {
+                "cookie" if !jar.is_empty() => lines.chain([jar.as_bytes()]).collect(),
+                // Over HTTP/2, Rocket takes the host from `:authority`.
+                "host" => {
+                    let host = host.get_or_init(|| request.host().map(ToString::to_string));
+                    host.iter().map(String::as_bytes).chain(lines).collect()
+                }
+                _ => lines.collect::<Vec<_>>(),
             }
-            values
         };
-        let mine = self.enter(request, self.sessions.load(values));
+        let method = request.method().as_str();
+        let mine = self.enter(request, self.sessions.load(method, values));
         let mut is_mine = false;
         let slot = request.local_cache(|| {
             is_mine = true;
@@ -159,7 +167,7 @@ impl<T: Payload + Send + Sync + 'static> Fairing for SessionFairing<T> {
         });
         // If another fairing for this type has filled the slot before, both share its session.
         if let (false, Slot::Session(outer)) = (is_mine, slot)
-            && self.sessions.load_unless_shared(Some(outer), values).is_some()
+            && self.sessions.load_unless_shared(Some(outer), method, values).is_some()
         {
             tracing::error!(
                 "two fairings for sessions of {} with different cookies: only the first is used",
@@ -173,11 +181,7 @@ impl<T: Payload + Send + Sync + 'static> Fairing for SessionFairing<T> {
         let denied = request.local_cache(Answer::default).0.get();
         let failed = response.status().code >= 500;
         // A route that failed for another reason keeps its response.
-        if let Some(denied) = denied.filter(|denied| match response.status().code {
-            401 => denied.status() != 503,
-            503 => denied.status() == 503,
-            _ => false,
-        }) {
+        if let Some(denied) = denied.filter(|denied| code(denied) == response.status().code) {
             answer(denied, response);
         }
         if failed {
@@ -290,10 +294,19 @@ fn outcome<T>(
 fn deny<T>(request: &Request<'_>, denied: Denied) -> Outcome<T, Rejection> {
     // The first refusal wins, because later routes are only tried after it.
     let denied = request.local_cache(Answer::default).0.get_or_init(|| denied);
-    match denied.status() {
+    match code(denied) {
+        401 => Outcome::Forward(Status::Unauthorized),
         // The client may be signed in, so it must not get the page for guests.
-        503 => Outcome::Error((Status::ServiceUnavailable, denied.clone().into())),
-        _ => Outcome::Forward(Status::Unauthorized),
+        code => Outcome::Error((Status::new(code), denied.clone().into())),
+    }
+}
+
+/// The status of a refusal before it is written to the response. A redirect is a 401 until no other
+/// route has answered.
+fn code(denied: &Denied) -> u16 {
+    match denied.status() {
+        303 => 401,
+        status => status,
     }
 }
 
@@ -308,7 +321,7 @@ impl<'r> Responder<'r, 'static> for Denied {
 }
 
 /// The response of a handler that returns the error with `?`. [`SessionError::denied`] decides
-/// whether it is a 401 or a 503. Otherwise, the error is logged and the application's 500 catcher
+/// whether it is a 401, a 403 or a 503. Otherwise, the error is logged and the application's 500 catcher
 /// answers.
 impl<'r> Responder<'r, 'static> for SessionError {
     fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'static> {

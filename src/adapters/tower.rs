@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::http::values;
 use super::layers::{self, Layers};
 use crate::session::Channel;
 use crate::transport::Bundle;
@@ -70,6 +71,9 @@ use crate::{Payload, Policy, RingHandle, Session, Sessions};
 /// 8. If two layers around a request use the same cookie for different types of state, the inner
 ///    one gives the request no session and logs an error that names both types. Extractors that
 ///    need its session answer 500 without details.
+/// 9. A request from a page of another origin has no session in cookies and cannot start one (see
+///    [cross-origin requests](Sessions#cross-origin-requests)). If the service does not use the
+///    session, it gets the request all the same.
 pub struct SessionLayer<T> {
     sessions: Sessions<T>,
 }
@@ -152,9 +156,9 @@ fn enter<T, B>(sessions: &Sessions<T>, request: &mut Request<B>) -> Option<Sessi
 where
     T: Payload + Send + Sync + 'static,
 {
-    let values = |name: &str| request.headers().get_all(name).iter().map(HeaderValue::as_bytes);
     let outer = request.extensions().get::<Session<T>>();
-    let session = sessions.load_unless_shared(outer, values)?;
+    let method = request.method().as_str();
+    let session = sessions.load_unless_shared(outer, method, |name| values(request, name))?;
     if layers::are_contested() && session.channel() == Channel::Cookie {
         let added = request.extensions_mut().get_or_insert_default::<Layers>().add(sessions);
         if let Err(why) = added {

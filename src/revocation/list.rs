@@ -39,11 +39,14 @@ const MAX_RECENT: usize = 1024;
 ///     .subject(|account| account.id.to_string())
 ///     .build();
 ///
-/// let session = sessions.load(|_| Vec::<&[u8]>::new());
+/// let session = sessions.load("POST", |_| Vec::<&[u8]>::new());
 /// session.start(Account { id: 7 })?;
 /// let line = session.commit().into_iter().next().unwrap().value;
 /// let cookie = line.split(';').next().unwrap();
-/// let opens = || sessions.load(|name| (name == "cookie").then_some(cookie.as_bytes())).get().is_some();
+/// let opens = || {
+///     let session = sessions.load("GET", |name| (name == "cookie").then_some(cookie.as_bytes()));
+///     session.get().is_some()
+/// };
 ///
 /// assert!(opens());
 /// sessions.revoke_subject("7")?;      // the password was changed

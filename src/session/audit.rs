@@ -83,6 +83,7 @@ impl<T> Sessions<T> {
         audit.ends(shared, about);
         if let Some((cookie, _)) = &shared.cookie {
             audit.cookie(cookie);
+            audit.origins(&shared.trusted_origins);
         }
         audit.keys(&shared.ring.ring(), now);
         audit.duties(shared);
@@ -209,7 +210,7 @@ impl Audit {
         let todo = "remove Cookie::over_plain_http, which is for development only";
         self.check("ASVS 5.0 3.3.1", "Secure, with a prefix", facts.secure, name, todo);
         let strict = "SameSite=Lax or Strict";
-        let todo = "SameSite=None needs another protection against request forgery";
+        let todo = "remove SameSite=None, unless pages of other sites embed the application";
         self.check("ASVS 5.0 3.3.2", "SameSite fits its purpose", facts.same_site, strict, todo);
         let todo = "remove Cookie::shared_with_domain and below_path";
         self.check(
@@ -225,6 +226,22 @@ impl Audit {
         let how = "no Max-Age";
         let asks = "the cookie ends with the browser";
         self.check("NIST 800-63B-4 5.1", asks, facts.ends_with_browser, how, todo);
+    }
+
+    fn origins(&mut self, trusted: &[String]) {
+        let encrypted = trusted.iter().all(|origin| !origin.starts_with("http://"));
+        let how = match trusted {
+            [] => "requests from other origins have no session".to_owned(),
+            _ => format!("only {} may also use the session", trusted.join(" and ")),
+        };
+        let todo = "anyone in the network can change a page of a trusted origin with http; trust \
+                    only origins with https";
+        for (requirement, asks) in [
+            ("ASVS 5.0 3.5.1", "requests from other origins are refused"),
+            ("ASVS 5.0 4.4.2", "the origin of a WebSocket is checked"),
+        ] {
+            self.check(requirement, asks, encrypted, &how, todo);
+        }
     }
 
     fn keys(&mut self, ring: &KeyRing, now: UnixTime) {
@@ -273,9 +290,9 @@ impl Audit {
                 "store Info::origin at sign-in and call Sessions::revoke_session".to_owned(),
             ),
             (
-                "ASVS 5.0 3.5.1",
-                "requests from other sites change nothing",
-                "SameSite helps, but also check Sec-Fetch-Site or a token".to_owned(),
+                "ASVS 5.0 3.5.3",
+                "requests with GET change nothing",
+                "pages of other sites can send them with the session".to_owned(),
             ),
             (
                 "ASVS 5.0 13.3.1",

@@ -26,8 +26,9 @@ impl<T: Payload> Session<T> {
     /// them too, call [`end`](Session::end) before.
     ///
     /// # Errors
-    /// [`SessionError::TooLarge`], [`SessionError::ResponseSent`], or [`SessionError::Seal`] if no
-    /// key is primary or the random generator fails. The old session is then kept.
+    /// [`SessionError::TooLarge`], [`SessionError::ResponseSent`], [`SessionError::CrossOrigin`], or
+    /// [`SessionError::Seal`] if no key is primary or the random generator fails. The old session
+    /// is then kept.
     pub fn start(&self, state: T) -> Result<(), SessionError> {
         self.start_with(state, Start::new())
     }
@@ -40,6 +41,14 @@ impl<T: Payload> Session<T> {
     /// not in the future.
     pub fn start_with(&self, state: T, options: Start) -> Result<(), SessionError> {
         let revision = self.revision()?;
+        let channel = options.channel.unwrap_or(self.inner.channel);
+        match (self.inner.channel, channel) {
+            (Channel::Bearer, Channel::Cookie) => return Err(SessionError::NoChannel),
+            (Channel::Cookie, Channel::Cookie) => self.check_sender()?,
+            // Browsers do not send these tokens by themselves, so pages of other origins may ask for
+            // them.
+            (_, Channel::Bearer) => {}
+        }
         let now = self.now();
         let record = Record {
             id: SessionId::new().map_err(SealError::from)?,
@@ -51,10 +60,6 @@ impl<T: Payload> Session<T> {
             follows: self.followed(&state),
             term: options.term,
         };
-        let channel = options.channel.unwrap_or(self.inner.channel);
-        if (self.inner.channel, channel) == (Channel::Bearer, Channel::Cookie) {
-            return Err(SessionError::NoChannel);
-        }
         let state = Arc::new(state);
         self.write(Draft { record, state, encoded: None, channel, kind: Kind::Started }, revision)
     }

@@ -7,8 +7,8 @@ use crate::token::payload::PayloadError;
 
 /// Why a session could not be changed. The session stays as it was.
 ///
-/// If a handler returns the error, an adapter answers `NoSession` with 401 and `NotNow` with 503.
-/// For all other errors, it answers 500 and logs the error.
+/// If a handler returns the error, an adapter answers `NoSession` with 401, `CrossOrigin` with 403
+/// and `NotNow` with 503. For all other errors, it answers 500 and logs the error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SessionError {
@@ -16,6 +16,9 @@ pub enum SessionError {
     ResponseSent,
     /// There is no session to change, so `start` must be called first.
     NoSession,
+    /// A page of another origin sent the request, so it can neither start, change nor end a session
+    /// in cookies. See [cross-origin requests](crate::Sessions#cross-origin-requests).
+    CrossOrigin,
     /// The session cannot be sent over the chosen transport, because that transport is not
     /// configured, or because a request with a bearer token asked for a cookie.
     NoChannel,
@@ -61,6 +64,10 @@ impl fmt::Display for SessionError {
                 f.write_str("the response was already sent, so the session can no longer change")
             }
             SessionError::NoSession => f.write_str("there is no session to change; start one"),
+            SessionError::CrossOrigin => f.write_str(
+                "a page of another origin cannot use the session; if the origin is yours, call \
+                 .trust_origin(…) on the builder",
+            ),
             SessionError::NoChannel => {
                 f.write_str("this request cannot carry a session over that channel")
             }

@@ -30,7 +30,8 @@ pub enum Event {
         /// The key that opened the state token, or the copy of it in the renewal token.
         key_id: KeyId,
     },
-    /// The request carried tokens, but its session was refused.
+    /// The request carried tokens, but its session was refused, or a page of another origin sent
+    /// the request.
     Refused(Refusal),
     /// A session was started or got a new id.
     Started {

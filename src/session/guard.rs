@@ -24,6 +24,7 @@ impl<T: Payload> Session<T> {
         let page = self.shared().sign_in_page.as_deref();
         Err(match self.status() {
             Status::Refused(Refusal::NotRevalidated) => Denied::not_now(),
+            Status::Refused(Refusal::CrossOrigin) => Denied::cross_origin(),
             _ => Denied::sign_in(self.channel(), page),
         })
     }
@@ -68,13 +69,16 @@ impl<T: Payload> Session<T> {
 }
 
 /// The response if [`Session::require`], [`require_fresh`](Session::require_fresh) or
-/// [`require_current`](Session::require_current) fails. It is the same for every reason, so that a
-/// client cannot tell a forged token from an expired one.
+/// [`require_current`](Session::require_current) fails. It is the same for all tokens that are
+/// refused, so that a client cannot tell a forged token from an expired one.
 ///
 /// | required | browser, page configured | browser | bearer |
 /// |---|---|---|---|
 /// | a session | 303 to the sign-in page | 401 | 401, `WWW-Authenticate: Bearer` |
 /// | a fresh session | 303 to the step-up page | 401 | 401, `Bearer error="insufficient_user_authentication", max_age=…` (RFC 9470) |
+///
+/// If a page of another origin sent the request, the status is 403 (see
+/// [cross-origin requests](crate::Sessions#cross-origin-requests)).
 ///
 /// If this server cannot decide now, the status is 503 with `Retry-After`, and the client keeps its
 /// session. The reason is that the revocation list is too old, or that the application's check is
@@ -99,6 +103,11 @@ impl Denied {
         Denied::new(channel, page, challenge, "Sign in again to do this.")
     }
 
+    /// The client may have a valid session, but a page of another origin must not use it.
+    fn cross_origin() -> Denied {
+        Denied { status: 403, header: None, body: "A page of another site sent this request." }
+    }
+
     /// The client may have a valid session, but this server cannot decide.
     fn not_now() -> Denied {
         let header = Some(("retry-after", "5".to_owned()));
@@ -117,7 +126,7 @@ impl Denied {
         }
     }
 
-    /// The status of the response: 303, 401 or 503.
+    /// The status of the response: 303, 401, 403 or 503.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.status
@@ -131,15 +140,16 @@ impl Denied {
 }
 
 impl SessionError {
-    /// The response that the client gets: 401 for `NoSession`, 503 for `NotNow`. `None` for all
-    /// other errors, for which an adapter answers 500 without details. Adapters call this method
-    /// themselves.
+    /// The response that the client gets: 401 for `NoSession`, 403 for `CrossOrigin`, 503 for
+    /// `NotNow`. `None` for all other errors, for which an adapter answers 500 without details.
+    /// Adapters call this method themselves.
     #[must_use]
     pub fn denied(&self) -> Option<Denied> {
         match self {
             // The channel is not known here, so the response has the bearer challenge. A browser
             // ignores that challenge.
             SessionError::NoSession => Some(Denied::sign_in(Channel::Bearer, None)),
+            SessionError::CrossOrigin => Some(Denied::cross_origin()),
             SessionError::NotNow => Some(Denied::not_now()),
             _ => None,
         }

@@ -171,11 +171,16 @@ pub enum Refusal {
     /// [`Unknown`](crate::session::Validity::Unknown). See
     /// [`Session::revalidate`](crate::Session::revalidate).
     NotRevalidated,
+    /// A page of another origin sent the request, so its cookies were not read. The request may
+    /// have no session at all. See
+    /// [cross-origin requests](crate::Sessions#cross-origin-requests).
+    CrossOrigin,
 }
 
 impl Refusal {
-    /// Whether another server might accept the session. For example, this server does not know the
-    /// token's key or schema version, or the application's check could not decide.
+    /// Whether another server, or this server in another request, might accept the session. For
+    /// example, this server does not know the token's key or schema version, the application's
+    /// check could not decide, or a page of another origin sent the request.
     ///
     /// bulla leaves such tokens alone: it neither uses them nor deletes them from the client.
     /// Otherwise users would be signed out during a rolling deploy, in which some servers have a
@@ -188,7 +193,7 @@ impl Refusal {
     pub fn may_be_valid_elsewhere(&self) -> bool {
         match self {
             Refusal::Token(error) => error.may_be_valid_elsewhere(),
-            Refusal::UnknownActivity | Refusal::NotRevalidated => true,
+            Refusal::UnknownActivity | Refusal::NotRevalidated | Refusal::CrossOrigin => true,
             Refusal::Revoked
             | Refusal::AbsoluteTimeout
             | Refusal::IdleTimeout
@@ -217,6 +222,9 @@ impl fmt::Display for Refusal {
             Refusal::NotRevalidated => {
                 f.write_str("the application's check is due, but did not run or could not decide")
             }
+            Refusal::CrossOrigin => f.write_str(
+                "a page of another origin sent the request, or a proxy changed the header Host",
+            ),
         }
     }
 }

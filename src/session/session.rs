@@ -13,7 +13,7 @@ use crate::session::about::{About, Checked};
 use crate::session::error::SessionError;
 use crate::session::event::Event;
 use crate::session::info::{Info, Status};
-use crate::session::judge::{Alive, Carried, Judged, Refusal, StateToken, judge};
+use crate::session::judge::{Alive, Carried, Fate, Judged, Refusal, StateToken, judge};
 use crate::session::migration::Old;
 use crate::session::pending::{Activity, Change, Kind, Pending, Response, Written};
 use crate::session::policy::Term;
@@ -22,6 +22,7 @@ use crate::session::shared::{Channel, Shared};
 use crate::session::user::Loaded;
 use crate::time::UnixTime;
 use crate::token::payload::Payload;
+use crate::transport::cross_origin::Sender;
 
 /// The session of one request, with state of type `T`.
 ///
@@ -35,6 +36,10 @@ use crate::token::payload::Payload;
 /// | [`start`](Session::start) | replaces it with a new session | starts a new session |
 /// | [`set`](Session::set), [`update`](Session::update) | changes the state | `NoSession` error |
 /// | [`end`](Session::end) | deletes it from the client | deletes it from the client |
+///
+/// If a page of another origin sent the request, the request has no session, and `start` and the
+/// other changes fail with [`SessionError::CrossOrigin`]. See
+/// [cross-origin requests](crate::Sessions#cross-origin-requests).
 ///
 /// If this server cannot judge the tokens, for example because it does not know the key or the
 /// schema is newer, the request has no session. The tokens are
@@ -54,7 +59,7 @@ use crate::token::payload::Payload;
 /// fn put_in_cart(session: &Session<Cart>, item: u64) -> Result<(), SessionError> {
 ///     match session.status() {
 ///         Status::Alive => session.update(|cart| cart.items.push(item)),
-///         Status::Refused(why) if why.may_be_valid_elsewhere() => Ok(()), // "try again"
+///         Status::Refused(why) if why.may_be_valid_elsewhere() => Err(SessionError::NotNow),
 ///         _ => session.start(Cart { items: vec![item] }),
 ///     }
 /// }
@@ -67,6 +72,7 @@ pub(crate) struct Inner<T> {
     pub(crate) shared: Arc<Shared>,
     pub(crate) about: Arc<About<T>>,
     pub(crate) channel: Channel,
+    pub(crate) sender: Sender,
     pub(crate) carried: Carried,
     pub(crate) old: Option<Old<T>>,
     pub(crate) now: OnceLock<UnixTime>,
@@ -200,14 +206,21 @@ impl<T: Payload> Session<T> {
     }
 
     pub(crate) fn judged(&self) -> &Judged<T> {
-        let Inner { shared, channel, carried, judged, .. } = &*self.inner;
+        let Inner { shared, channel, sender, carried, judged, .. } = &*self.inner;
         judged.get_or_init(|| {
             let Some(keys) = shared.keys(*channel) else { return Judged::Absent };
             let is_revoked = |record: &Record, state: &T, token: &StateToken| {
                 let keys = ([token.named, token.key_id], token.claims.issued_at);
                 self.is_revoked(record, state, Some(keys))
             };
-            let judged = judge(keys, &shared.policies, carried, || self.now(), is_revoked);
+            let judged = match sender {
+                Sender::Trusted => {
+                    judge(keys, &shared.policies, carried, || self.now(), is_revoked)
+                }
+                Sender::CrossOrigin => {
+                    Judged::Refused((Refusal::CrossOrigin, Fate::LeftAlone).into())
+                }
+            };
             match &judged {
                 Judged::Absent => {}
                 Judged::Refused(refused) => shared.emit(Event::Refused(refused.refusal)),
@@ -254,10 +267,23 @@ impl<T: Payload> Session<T> {
         }
     }
 
+    /// Fails if the cookies of this request's sender must not change. Emits the refusal, if it was
+    /// not emitted yet.
+    pub(crate) fn check_sender(&self) -> Result<(), SessionError> {
+        match self.inner.sender {
+            Sender::Trusted => Ok(()),
+            Sender::CrossOrigin => {
+                self.judged();
+                Err(SessionError::CrossOrigin)
+            }
+        }
+    }
+
     /// The current session, or why there is none to change.
     pub(crate) fn there(&self) -> Result<(Record, Arc<T>), SessionError> {
         self.current().ok_or_else(|| match self.status() {
             Status::Refused(Refusal::NotRevalidated) => SessionError::NotNow,
+            Status::Refused(Refusal::CrossOrigin) => SessionError::CrossOrigin,
             _ => SessionError::NoSession,
         })
     }
@@ -276,6 +302,7 @@ impl<T> Session<T> {
     pub(crate) fn new(
         shared: Arc<Shared>,
         channel: Channel,
+        sender: Sender,
         carried: Carried,
         old: Option<Old<T>>,
         about: Arc<About<T>>,
@@ -285,6 +312,7 @@ impl<T> Session<T> {
             shared,
             about,
             channel,
+            sender,
             carried,
             old,
             clock: now.map_or(Clock::Runs, |_| Clock::StandsStill),

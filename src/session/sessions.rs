@@ -22,6 +22,7 @@ use crate::token::id::SessionId;
 use crate::token::payload::{self, Payload};
 use crate::transport::bearer::{self, Bearer};
 use crate::transport::cookie::{Cookie, Role};
+use crate::transport::cross_origin::{self, OriginError, Sender, checked_origin};
 
 /// The sessions of an application with state of type `T`.
 ///
@@ -39,7 +40,7 @@ use crate::transport::cookie::{Cookie, Role};
 /// let sessions = Sessions::<Account>::new(KeyRing::generate()?, Policy::default());
 ///
 /// // In this request the user signs in. `load` looks headers up by lower-case name.
-/// let session = sessions.load(|_| Vec::<&[u8]>::new());
+/// let session = sessions.load("POST", |_| Vec::<&[u8]>::new());
 /// session.start(Account { id: 7 })?;
 /// let lines: Vec<_> = session.commit().into_iter().collect();
 /// assert_eq!(lines[0].name, "set-cookie");
@@ -47,10 +48,25 @@ use crate::transport::cookie::{Cookie, Role};
 ///
 /// // The next request carries the cookie.
 /// let cookie = lines[0].value.split(';').next().unwrap().to_owned();
-/// let session = sessions.load(|name| (name == "cookie").then_some(cookie.as_bytes()));
+/// let session = sessions.load("GET", |name| (name == "cookie").then_some(cookie.as_bytes()));
 /// assert_eq!(session.get().unwrap().id, 7);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Cross-origin requests
+///
+/// If a page of another origin sends a request, the request has no session in cookies
+/// ([`Refusal::CrossOrigin`](crate::session::Refusal::CrossOrigin)), and it cannot start, change or
+/// end one ([`SessionError::CrossOrigin`]). Guards answer 403. The tokens in the browser stay. This
+/// prevents cross-site request forgery. It also prevents an attacker's page from signing a user in
+/// to an account of the attacker.
+///
+/// The rule applies to all methods except `GET`, `HEAD` and `OPTIONS`, which should change nothing.
+/// It also applies to every `GET` with a header `Upgrade`, because a page can send anything over a
+/// WebSocket. A request comes from another origin if it has a header `Sec-Fetch-Site` with another
+/// value than `same-origin` and `none`. Without that header, it does if the host and the port of its
+/// header `Origin` are not those of `Host`. A request with neither header does not come from a
+/// browser. [`trust_origin`](SessionsBuilder::trust_origin) makes exceptions.
 pub struct Sessions<T> {
     shared: Arc<Shared>,
     migrations: Arc<[Migration<T>]>,
@@ -75,25 +91,32 @@ impl<T: Payload> Sessions<T> {
 
     /// Loads the session of a request at the time of the system clock.
     ///
-    /// `values` returns the request's values of the header with the given lower-case name. Nothing
-    /// is decrypted until the handler reads the session.
+    /// `method` is the method of the request, such as `GET`. `values` returns the request's values
+    /// of the header with the given lower-case name. An HTTP/2 request has no header `host`: return
+    /// its `:authority` for that name. Nothing is decrypted until the handler reads the session.
     ///
     /// If [`Bearer`] is on and the request has an `Authorization: Bearer` header, the session is
     /// read from headers ([`Channel::Bearer`]) and cookies are ignored. Otherwise it is read from
-    /// cookies ([`Channel::Cookie`]), if a cookie is configured.
-    pub fn load<'h, I>(&self, values: impl Fn(&str) -> I) -> Session<T>
+    /// cookies ([`Channel::Cookie`]), if a cookie is configured and no
+    /// [page of another origin](Sessions#cross-origin-requests) sent the request.
+    pub fn load<'h, I>(&self, method: &str, values: impl Fn(&str) -> I) -> Session<T>
     where
         I: IntoIterator<Item = &'h [u8]>,
     {
-        self.session(None, values)
+        self.session(None, method, values)
     }
 
     /// Loads the session of a request at `now`. See [`load`](Sessions::load).
-    pub fn load_at<'h, I>(&self, now: UnixTime, values: impl Fn(&str) -> I) -> Session<T>
+    pub fn load_at<'h, I>(
+        &self,
+        now: UnixTime,
+        method: &str,
+        values: impl Fn(&str) -> I,
+    ) -> Session<T>
     where
         I: IntoIterator<Item = &'h [u8]>,
     {
-        self.session(Some(now), values)
+        self.session(Some(now), method, values)
     }
 
     /// Loads the session of a request for a layer (middleware, fairing) that may be inside another
@@ -114,20 +137,21 @@ impl<T: Payload> Sessions<T> {
     ///
     /// let sessions = Sessions::<Account>::new(KeyRing::generate()?, Policy::default());
     /// let headers = |_name: &str| None::<&[u8]>;
-    /// let outer = sessions.load_unless_shared(None, headers).unwrap();
-    /// assert!(sessions.load_unless_shared(Some(&outer), headers).is_none());
+    /// let outer = sessions.load_unless_shared(None, "GET", headers).unwrap();
+    /// assert!(sessions.load_unless_shared(Some(&outer), "GET", headers).is_none());
     /// # Ok::<(), bulla::keys::RandomError>(())
     /// ```
     #[must_use]
     pub fn load_unless_shared<'h, I>(
         &self,
         outer: Option<&Session<T>>,
+        method: &str,
         values: impl Fn(&str) -> I,
     ) -> Option<Session<T>>
     where
         I: IntoIterator<Item = &'h [u8]>,
     {
-        let session = self.load(values);
+        let session = self.load(method, values);
         let Some(outer) = outer.filter(|outer| outer.shares_carrier_with(&session)) else {
             return Some(session);
         };
@@ -137,17 +161,25 @@ impl<T: Payload> Sessions<T> {
         None
     }
 
-    fn session<'h, I>(&self, now: Option<UnixTime>, values: impl Fn(&str) -> I) -> Session<T>
+    fn session<'h, I>(
+        &self,
+        now: Option<UnixTime>,
+        method: &str,
+        values: impl Fn(&str) -> I,
+    ) -> Session<T>
     where
         I: IntoIterator<Item = &'h [u8]>,
     {
         if self.shared.cookie.as_ref().is_some_and(|(cookie, _)| cookie.facts().secure) {
             self.shared.plain_http.check(&values);
         }
-        let (channel, carried) = self.carried(&values);
-        let old = Old::of_request(&self.migrations, channel, &carried.states, values);
+        let (channel, sender, carried) = self.carried(method, &values);
+        let old = match sender {
+            Sender::Trusted => Old::of_request(&self.migrations, channel, &carried.states, values),
+            Sender::CrossOrigin => None,
+        };
         let (shared, about) = (Arc::clone(&self.shared), Arc::clone(&self.about));
-        Session::new(shared, channel, carried, old, about, now)
+        Session::new(shared, channel, sender, carried, old, about, now)
     }
 
     /// Revokes all sessions of a subject that exist now, on every server.
@@ -196,7 +228,7 @@ impl<T: Payload> Sessions<T> {
         Ok((revocations, (self.shared.clock)()))
     }
 
-    fn carried<'h, I>(&self, values: impl Fn(&str) -> I) -> (Channel, Carried)
+    fn carried<'h, I>(&self, method: &str, values: impl Fn(&str) -> I) -> (Channel, Sender, Carried)
     where
         I: IntoIterator<Item = &'h [u8]>,
     {
@@ -207,18 +239,25 @@ impl<T: Payload> Sessions<T> {
                 let states = if tokens.next().is_none() { vec![token.to_vec()] } else { vec![] };
                 let renewals = values(bearer.renewal_header()).into_iter().take(1);
                 let renewals = renewals.filter(|value| !value.is_empty()).map(<[u8]>::to_vec);
-                return (Channel::Bearer, Carried { states, renewals: renewals.collect() });
+                let carried = Carried { states, renewals: renewals.collect() };
+                // A page of another origin cannot send this header, unless the application allows
+                // it with CORS, and no browser adds it to a request.
+                return (Channel::Bearer, Sender::Trusted, carried);
             }
         }
         let Some((cookie, _)) = &self.shared.cookie else {
-            return (Channel::Bearer, Carried::default());
+            return (Channel::Bearer, Sender::Trusted, Carried::default());
         };
+        let sender = cross_origin::sender(method, &values, &self.shared.trusted_origins);
+        if sender == Sender::CrossOrigin {
+            return (Channel::Cookie, sender, Carried::default());
+        }
         let states = cookie.find(values("cookie").into_iter(), Role::State);
         // Renewal tokens are read even if there is no state token. A late response may have left a
         // renewal token in the client. The next sign-in must delete this token, because it would
         // prevent renewals of the new session.
         let renewals = cookie.find(values("cookie").into_iter(), Role::Renewal);
-        (Channel::Cookie, Carried { states, renewals })
+        (Channel::Cookie, sender, Carried { states, renewals })
     }
 }
 
@@ -282,6 +321,7 @@ impl<T: Payload> SessionsBuilder<T> {
             policies: Policies { ordinary: policy, remembered: None },
             cookie: None,
             bearer: None,
+            trusted_origins: Vec::new(),
             clock: Arc::new(UnixTime::now),
             sign_in_page: None,
             step_up_page: None,
@@ -341,6 +381,46 @@ impl<T: Payload> SessionsBuilder<T> {
     pub fn remembered(mut self, policy: Policy) -> SessionsBuilder<T> {
         self.shared.policies.remembered = Some(policy);
         self
+    }
+
+    /// Lets pages of another origin use sessions in cookies, as if they were pages of this
+    /// application. See [cross-origin requests](Sessions#cross-origin-requests). Call it once
+    /// for each origin.
+    ///
+    /// Only trust an origin whose pages you control, or an identity provider that sends a user back
+    /// with a form (`response_mode=form_post`). If a reverse proxy changes the header `Host` and you
+    /// cannot stop it, name the origin of your own pages.
+    ///
+    /// `origin` is `scheme://host`, or `scheme://host:port` if the port is not the default port of
+    /// the scheme. It must be equal to the header `Origin`. A host does not include the hosts below
+    /// it.
+    ///
+    /// # Errors
+    /// [`OriginError`] unless `origin` is written as browsers write it: lower case, without a path.
+    ///
+    /// ```
+    /// # use bulla::{KeyRing, Payload, Policy, Sessions};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, Payload)]
+    /// # #[payload(purpose = "bank.example/session")]
+    /// # struct Account { id: u64 }
+    /// // The pages are at app.bank.example, and this server is api.bank.example.
+    /// let sessions = Sessions::<Account>::builder(KeyRing::generate()?, Policy::default())
+    ///     .trust_origin("https://app.bank.example")?
+    ///     .build();
+    ///
+    /// let session = sessions.load("POST", |name| match name {
+    ///     "host" => Some(&b"api.bank.example"[..]),
+    ///     "origin" => Some(&b"https://app.bank.example"[..]),
+    ///     "sec-fetch-site" => Some(&b"same-site"[..]),
+    ///     _ => None,
+    /// });
+    /// session.start(Account { id: 7 })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn trust_origin(mut self, origin: &str) -> Result<SessionsBuilder<T>, OriginError> {
+        self.shared.trusted_origins.push(checked_origin(origin)?.to_owned());
+        Ok(self)
     }
 
     /// The page to which a guard redirects a browser without a session. Without it, the guard
@@ -530,7 +610,7 @@ impl<T: Payload> SessionsBuilder<T> {
     ///     })
     ///     .build();
     ///
-    /// let session = sessions.load(|name| (name == "cookie").then_some(&b"id=7"[..]));
+    /// let session = sessions.load("GET", |name| (name == "cookie").then_some(&b"id=7"[..]));
     /// assert_eq!(session.get().unwrap().id, 7);
     /// let lines: Vec<_> = session.commit().into_iter().collect();
     /// assert!(lines[0].value.starts_with("__Host-session=b1."));

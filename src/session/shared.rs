@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) policies: Policies,
     pub(crate) cookie: Option<(Cookie, ChannelKeys)>,
     pub(crate) bearer: Option<(Bearer, ChannelKeys)>,
+    /// Other origins whose pages may use the sessions.
+    pub(crate) trusted_origins: Vec<String>,
     pub(crate) clock: Arc<dyn Fn() -> UnixTime + Send + Sync>,
     pub(crate) sign_in_page: Option<String>,
     pub(crate) step_up_page: Option<String>,

@@ -116,7 +116,7 @@ impl World {
     }
 
     fn load(&self, headers: &[(String, String)], at: UnixTime) -> Session<Account> {
-        self.sessions.load_at(at, |name| {
+        self.sessions.load_at(at, "POST", |name| {
             let values = headers.iter().filter(|(header, _)| header == name);
             values.map(|(_, value)| value.as_bytes()).collect::<Vec<_>>()
         })

@@ -87,7 +87,9 @@ pub enum SameSite {
     Strict,
     /// Also requests for a page that follow a link from another site. The default.
     Lax,
-    /// All requests. The application must then prevent cross-site request forgery.
+    /// All requests. Pages of other sites can then show the application in a frame and load its
+    /// pages with the session. Requests that could change something still need a
+    /// [trusted origin](crate::session::SessionsBuilder::trust_origin).
     None,
 }
 

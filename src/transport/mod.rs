@@ -1,10 +1,12 @@
-//! Transport: how a token travels, in one cookie, in several cookies, or in a header.
+//! Transport: how a token travels, in one cookie, in several cookies, or in a header, and which
+//! requests carry none.
 //!
 //! | question | file |
 //! |---|---|
 //! | Which names, attributes and sizes may a cookie have, and how is it read and written? | `cookie` |
 //! | How is a long token split into several cookies and joined again? | `pieces` |
 //! | Which headers carry a token without cookies? | `bearer` |
+//! | Does a request come from a page of another origin? | `cross_origin` |
 //! | Which header lines does a response get? | `bundle` |
 //!
 //! This folder uses only `primitives`, `time`, `keys` and `token`.
@@ -12,8 +14,10 @@
 pub(crate) mod bearer;
 pub(crate) mod bundle;
 pub(crate) mod cookie;
+pub(crate) mod cross_origin;
 pub(crate) mod pieces;
 
 pub use self::bearer::{Bearer, BearerError};
 pub use self::bundle::{Bundle, Line, Rule};
 pub use self::cookie::{Cookie, CookieError, MAX_COOKIE_AGE, MAX_COOKIE_LEN, SameSite};
+pub use self::cross_origin::OriginError;

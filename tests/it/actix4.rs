@@ -223,7 +223,7 @@ impl App for Actix {
                             .route("/start-and-fail", web::post().to(start_and_fail))
                             .route("/end-and-fail", web::post().to(end_and_fail))
                             .route("/large/{len}", web::post().to(large))
-                            .route("/required", web::get().to(required))
+                            .route("/required", web::to(required))
                             .route("/fresh", web::get().to(fresh))
                             .route("/current", web::get().to(current))
                             .route("/optional", web::get().to(optional))
@@ -249,8 +249,12 @@ impl App for Actix {
                     ),
             )
             .await;
-            let mut call = harness::TestRequest::with_uri(&request.path)
-                .method(request.method.parse().unwrap());
+            let uri = match &request.authority {
+                Some(authority) => format!("https://{authority}{}", request.path),
+                None => request.path.clone(),
+            };
+            let mut call =
+                harness::TestRequest::with_uri(&uri).method(request.method.parse().unwrap());
             for (name, value) in &request.headers {
                 call = call.append_header((name.as_str(), value.as_str()));
             }
@@ -269,7 +273,8 @@ impl App for Actix {
 #[test]
 fn a_missing_middleware_is_named_in_the_response() {
     let sessions = Sessions::new(bulla::KeyRing::generate().unwrap(), bulla::Policy::default());
-    let request = Request { method: "GET", path: "/missing".to_owned(), headers: Vec::new() };
+    let (method, path) = ("GET", "/missing".to_owned());
+    let request = Request { method, authority: None, path, headers: Vec::new() };
     let body = Actix(sessions).send(&request).body;
     assert!(body.contains("SessionMiddleware::<bulla_conformance::Account>"), "{body}");
 }

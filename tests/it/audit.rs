@@ -81,6 +81,11 @@ fn each_weak_setting_fails_its_requirements() {
             with_cookie(cookie().with_same_site(SameSite::None)),
             &["ASVS 5.0 3.3.2"],
         ),
+        (
+            "a trusted origin without encryption",
+            good().trust_origin("http://app.example").unwrap(),
+            &["ASVS 5.0 3.5.1", "ASVS 5.0 4.4.2"],
+        ),
         ("readable by scripts", with_cookie(cookie().readable_by_scripts()), &["ASVS 5.0 3.3.4"]),
         ("persistent", with_cookie(cookie().persistent()), &["NIST 800-63B-4 5.1"]),
         ("an undated key", of_ring(&[&key_text()]), &["ASVS 5.0 13.3.4"]),
@@ -160,5 +165,7 @@ FAIL  OWASP cheat sheet     an idle timeout of at most 30 minutes, or 5 for high
 ";
     assert_eq!(Policy::aal1().audit().to_string(), table);
     let whole = good().build().audit(T0).to_string();
-    assert!(whole.contains("\nyou   ASVS 5.0 3.5.1        requests from other sites"), "{whole}");
+    assert!(whole.contains("\nyou   ASVS 5.0 3.5.3        requests with GET change"), "{whole}");
+    let trusting = good().trust_origin("https://app.example").unwrap().build().audit(T0);
+    assert!(trusting.to_string().contains("only https://app.example may also use the session\n"));
 }

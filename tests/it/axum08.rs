@@ -10,7 +10,7 @@ use axum::extract::{self, Path};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response as AnyResponse};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use bulla::session::{Channel, Start};
 use bulla::{
     Current, Fresh, KeyRing, Policy, Required, Revocations, Session, SessionError, SessionLayer,
@@ -44,7 +44,7 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
         .route("/start-and-fail", post(start_and_fail))
         .route("/end-and-fail", post(end_and_fail))
         .route("/large/{len}", post(large))
-        .route("/required", get(required))
+        .route("/required", any(required))
         .route("/fresh", get(fresh))
         .route("/current", get(current))
         .route("/optional", get(optional))
@@ -223,7 +223,13 @@ struct Axum(Router);
 
 impl App for Axum {
     fn send(&self, request: &Request) -> Response {
-        let mut call = http::Request::builder().method(request.method).uri(&request.path);
+        let mut call = http::Request::builder().method(request.method);
+        call = match &request.authority {
+            Some(authority) => call
+                .version(http::Version::HTTP_2)
+                .uri(format!("https://{authority}{}", request.path)),
+            None => call.uri(&request.path),
+        };
         for (name, value) in &request.headers {
             call = call.header(name, value);
         }
@@ -251,7 +257,8 @@ fn a_missing_layer_is_named_in_the_response() {
         .route("/fresh", get(fresh))
         .route("/optional", get(optional));
     for path in ["/session", "/required", "/fresh", "/optional"] {
-        let request = Request { method: "GET", path: path.to_owned(), headers: Vec::new() };
+        let (method, path) = ("GET", path.to_owned());
+        let request = Request { method, authority: None, path, headers: Vec::new() };
         let body = Axum(app.clone()).send(&request).body;
         assert!(body.contains("SessionLayer::<bulla_conformance::Account>"), "{body}");
     }
@@ -262,8 +269,9 @@ fn an_optional_guard_still_answers_503_if_the_list_is_too_old() {
     let revocations = Revocations::new();
     let sessions = Sessions::builder(KeyRing::generate().unwrap(), Policy::default());
     let app = build(sessions.revocations(&revocations).build());
-    let send =
-        |method, path: &str, headers| app.send(&Request { method, path: path.to_owned(), headers });
+    let send = |method, path: &str, headers| {
+        app.send(&Request { method, authority: None, path: path.to_owned(), headers })
+    };
     let response = send("POST", "/start/ada", Vec::new());
     let (_, cookie) = response.headers.into_iter().find(|(name, _)| name == "set-cookie").unwrap();
     let cookie = cookie.split(';').next().unwrap().to_owned();
@@ -291,7 +299,8 @@ fn layers_with_different_cookies_write_a_session_each() {
         .layer(from_fn(start_outer))
         .layer(layer("outer"));
     let path = "/start/alan".to_owned();
-    let response = Axum(app).send(&Request { method: "POST", path, headers: Vec::new() });
+    let response =
+        Axum(app).send(&Request { method: "POST", authority: None, path, headers: Vec::new() });
     let cookies = response.headers.iter().filter(|(name, _)| name == "set-cookie");
     let names: Vec<&str> = cookies.map(|(_, line)| line.split('=').next().unwrap()).collect();
     assert_eq!(names, ["__Host-inner", "__Host-outer"]);

@@ -17,7 +17,8 @@ fn found(header: &[u8], name: &str) -> Vec<String> {
             None
         })
         .build();
-    let session = sessions.load_at(T0, |header_name| (header_name == "cookie").then_some(header));
+    let session =
+        sessions.load_at(T0, "GET", |header_name| (header_name == "cookie").then_some(header));
     assert!(session.get().is_none());
     drop((session, sessions));
     Arc::into_inner(seen).unwrap().into_inner().unwrap()
@@ -31,13 +32,13 @@ fn check_session_is_found_beside(header: &[u8]) {
     let mut client = Client::browser().signed_in(&sessions, T0, ada());
     let ours = format!("{STATE}={}", client.kept.remove(STATE).unwrap()).into_bytes();
     for whole in [[header, b"; ", &ours].concat(), [&ours, &b"; "[..], header].concat()] {
-        let session = sessions.load_at(T0, |name| (name == "cookie").then_some(&whole[..]));
+        let session = sessions.load_at(T0, "GET", |name| (name == "cookie").then_some(&whole[..]));
         assert!(session.get().is_some(), "{}", String::from_utf8_lossy(&whole));
     }
     // Over HTTP/2 and later, browsers split the header (RFC 9113 section 8.2.3).
     let both = [header, &ours];
-    let session =
-        sessions.load_at(T0, |name| if name == "cookie" { both.to_vec() } else { Vec::new() });
+    let session = sessions
+        .load_at(T0, "GET", |name| if name == "cookie" { both.to_vec() } else { Vec::new() });
     assert!(session.get().is_some());
 }
 

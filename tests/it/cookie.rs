@@ -204,7 +204,8 @@ fn the_first_of_several_cookies_of_one_name_that_opens_is_used() {
     let good = Client::browser().signed_in(&sessions, T0, ada()).kept[STATE].clone();
     let bad = good.replace(&good[60..64], "AAAA");
     let found = |header: &str| {
-        let session = sessions.load_at(T0, |name| (name == "cookie").then_some(header.as_bytes()));
+        let session =
+            sessions.load_at(T0, "GET", |name| (name == "cookie").then_some(header.as_bytes()));
         session.get().is_some()
     };
     let table = [
@@ -231,7 +232,7 @@ fn the_first_of_several_cookies_of_one_name_that_opens_is_used() {
         assert_eq!(found(&header), opens, "{}", header.replace(&good, "GOOD").replace(&bad, "BAD"));
     }
     let latin1 = [b"name=Andr\xe9; ", STATE.as_bytes(), b"=", good.as_bytes()].concat();
-    let session = sessions.load_at(T0, |name| (name == "cookie").then_some(&latin1[..]));
+    let session = sessions.load_at(T0, "GET", |name| (name == "cookie").then_some(&latin1[..]));
     assert!(session.get().is_some(), "a cookie that is not UTF-8 does not hide the session");
 }
 
@@ -239,7 +240,8 @@ fn the_first_of_several_cookies_of_one_name_that_opens_is_used() {
 fn a_header_of_10_000_bad_cookies_is_refused() {
     let sessions = Sessions::<Account>::new(KeyRing::generate().unwrap(), Policy::default());
     let header = format!("{STATE}=b1.AAAA; ").repeat(10_000);
-    let session = sessions.load_at(T0, |name| (name == "cookie").then_some(header.as_bytes()));
+    let session =
+        sessions.load_at(T0, "GET", |name| (name == "cookie").then_some(header.as_bytes()));
     assert!(matches!(session.status(), Status::Refused(_)));
 }
 
@@ -285,7 +287,8 @@ fn an_incomplete_or_mixed_set_of_pieces_is_left_alone() {
     let header: Vec<String> =
         a.kept.iter().chain(&b.kept).map(|(k, v)| format!("{k}={v}")).collect();
     let header = header.join("; ");
-    let session = sessions.load_at(T0, |name| (name == "cookie").then_some(header.as_bytes()));
+    let session =
+        sessions.load_at(T0, "GET", |name| (name == "cookie").then_some(header.as_bytes()));
     assert!(session.get().unwrap().0.starts_with('a'));
 }
 
@@ -296,7 +299,8 @@ fn a_whole_token_under_the_name_of_a_piece_is_ignored() {
     let token = &client.kept[STATE];
     for index in 1..4 {
         let header = format!("{STATE}-{index}={token}");
-        let session = sessions.load_at(T0, |name| (name == "cookie").then_some(header.as_bytes()));
+        let session =
+            sessions.load_at(T0, "GET", |name| (name == "cookie").then_some(header.as_bytes()));
         assert!(session.get().is_none(), "{STATE}-{index}");
         assert_eq!(session.status(), Status::Absent);
         assert!(!session.commit().into_iter().any(|line| line.name == "set-cookie"));
@@ -311,6 +315,7 @@ fn a_damaged_first_piece_does_not_hide_a_good_one() {
     let damaged = pairs[0].replacen(".b1.", ".b2.", 1);
     assert_ne!(damaged, pairs[0]);
     let header = [&[damaged], &pairs[..]].concat().join("; ");
-    let session = sessions.load_at(T0, |name| (name == "cookie").then_some(header.as_bytes()));
+    let session =
+        sessions.load_at(T0, "GET", |name| (name == "cookie").then_some(header.as_bytes()));
     assert!(session.get().is_some());
 }

@@ -7,7 +7,7 @@ use bulla::revocation::RevocationError;
 use bulla::session::{Event, Refusal};
 use bulla::time::TimeError;
 use bulla::token::OnceError;
-use bulla::transport::{BearerError, CookieError};
+use bulla::transport::{BearerError, CookieError, OriginError};
 use bulla::{OpenError, SealError, SessionError};
 
 use crate::support::{T0, key_text, ring};
@@ -33,6 +33,7 @@ fn every_error_and_event_has_its_own_text() {
         (OpenError::Padding.to_string(), "padding"),
         (SessionError::ResponseSent.to_string(), "already sent"),
         (SessionError::NoSession.to_string(), "no session to change"),
+        (SessionError::CrossOrigin.to_string(), ".trust_origin("),
         (SessionError::NoChannel.to_string(), "over that channel"),
         (SessionError::NoRevocations.to_string(), ".revocations("),
         (SessionError::NoSubject.to_string(), ".subject("),
@@ -50,6 +51,7 @@ fn every_error_and_event_has_its_own_text() {
         (Refusal::UnknownActivity.to_string(), "renewal token"),
         (Refusal::Invalidated.to_string(), "session is over"),
         (Refusal::NotRevalidated.to_string(), "is due"),
+        (Refusal::CrossOrigin.to_string(), "another origin sent the request"),
         (Event::Opened { id, key_id }.to_string(), "opened under key"),
         (Event::Refused(Refusal::Revoked).to_string(), "no session: "),
         (Event::Started { id }.to_string(), "started"),
@@ -63,6 +65,7 @@ fn every_error_and_event_has_its_own_text() {
         (CookieError::Domain.to_string(), "domain"),
         (CookieError::Path.to_string(), "path"),
         (BearerError.to_string(), "two headers"),
+        (OriginError.to_string(), "scheme://host"),
         (KeyError::LowEntropy.to_string(), "not random"),
         (RingError::Empty.to_string(), "no key"),
         (OnceError::Used.to_string(), "has been used"),
@@ -94,6 +97,7 @@ fn every_error_and_event_has_its_own_text() {
 fn only_errors_that_a_client_can_fix_or_wait_out_have_their_own_status() {
     for (error, status) in [
         (SessionError::NoSession, Some(401)),
+        (SessionError::CrossOrigin, Some(403)),
         (SessionError::NotNow, Some(503)),
         (SessionError::Conflict, None),
         (SessionError::TooLarge { size: 5000, limit: 4096 }, None),

@@ -204,7 +204,7 @@ fn request(sessions: &Sessions<Account>, lines: &[(&str, &[u8])]) -> bool {
         |session| session.end().unwrap(),
     ];
     for act in acts {
-        let session = sessions.load_at(T0, |name| {
+        let session = sessions.load_at(T0, "POST", |name| {
             let lines = lines.iter().filter(|(line, _)| *line == name);
             lines.map(|(_, value)| *value).collect::<Vec<_>>()
         });
@@ -299,7 +299,7 @@ fn four_cookies_of_one_name_are_tried_however_many_a_request_has() {
                 true if header.len() > HUGE => continue,
                 true => header.split("; ").map(str::as_bytes).collect(),
             };
-            let session = sessions.load_at(T0, |name| match name {
+            let session = sessions.load_at(T0, "GET", |name| match name {
                 "cookie" => lines.clone(),
                 _ => Vec::new(),
             });
@@ -313,7 +313,8 @@ fn four_cookies_of_one_name_are_tried_however_many_a_request_has() {
     // At most four old cookies are tried, too.
     events.store(0, Relaxed);
     let header = others("old", "x");
-    let session = sessions.load_at(T0, |name| (name == "cookie").then_some(header.as_bytes()));
+    let session =
+        sessions.load_at(T0, "GET", |name| (name == "cookie").then_some(header.as_bytes()));
     assert!(session.get().is_none());
     assert_eq!(adopted.load(Relaxed), 4);
 }
@@ -331,7 +332,7 @@ fn several_bearer_headers_are_ignored_and_one_of_megabytes_is_refused() {
         ("8 MiB of spaces", vec![format!("Bearer {}{}", " ".repeat(HUGE), &good[7..])], true),
         ("8 MiB", vec![format!("{good}{}", "A".repeat(HUGE))], false),
     ] {
-        let session = sessions.load_at(T0, |name| match name {
+        let session = sessions.load_at(T0, "GET", |name| match name {
             "authorization" => lines.iter().map(String::as_bytes).collect(),
             _ => Vec::new(),
         });

@@ -20,7 +20,7 @@ fn enter(
     outer: Option<&Session<Account>>,
     headers: &[(&str, &str)],
 ) -> Option<Session<Account>> {
-    sessions.load_unless_shared(outer, |name| {
+    sessions.load_unless_shared(outer, "GET", |name| {
         let values = headers.iter().filter(|(header, _)| *header == name);
         values.map(|(_, value)| value.as_bytes()).collect::<Vec<_>>()
     })

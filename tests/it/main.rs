@@ -5,6 +5,7 @@ mod audit;
 mod browser;
 mod clocks;
 mod cookie;
+mod cross_origin;
 mod disasters;
 mod end_others;
 mod errors;

@@ -130,7 +130,8 @@ fn a_malformed_cookie_beside_an_expired_session_does_not_cause_an_adoption() {
     let browser = Client::browser().signed_in(&sessions, T0, ada());
     let cookies = format!("{STATE}={}; {STATE}=x; {OLD}=ada", browser.kept[STATE]);
     let now = T0 + secs(1900);
-    let session = sessions.load_at(now, |name| (name == "cookie").then_some(cookies.as_bytes()));
+    let session =
+        sessions.load_at(now, "GET", |name| (name == "cookie").then_some(cookies.as_bytes()));
     assert_eq!(id(&session), None);
 }
 
@@ -223,7 +224,7 @@ fn adopting_a_cookie_or_a_bearer_token_enables_its_channel() {
     let cookie = || OldCookie::new(OLD).unwrap();
     let over = |sessions: Sessions<Account>| {
         let start = |channel| {
-            let session = sessions.load_at(T0, |_| Vec::<&[u8]>::new());
+            let session = sessions.load_at(T0, "POST", |_| Vec::<&[u8]>::new());
             session.start_with(ada(), bulla::session::Start::new().over(channel)).is_ok()
         };
         (start(bulla::session::Channel::Cookie), start(bulla::session::Channel::Bearer))

@@ -208,7 +208,7 @@ fn a_renewal_cookie_planted_by_an_attacker_stops_no_renewal() {
         let pairs = client.kept.iter().map(|(name, value)| format!("{name}={value}"));
         let planted = "__Secure-session-renewal=x".to_owned();
         let cookies = pairs.chain([planted]).collect::<Vec<_>>().join("; ");
-        let session = sessions.load_at(T0 + secs(60 * minute), |name| {
+        let session = sessions.load_at(T0 + secs(60 * minute), "GET", |name| {
             (name == "cookie").then_some(cookies.as_bytes())
         });
         assert!(session.get().is_some(), "minute {minute}");

@@ -10,11 +10,12 @@ use bulla_conformance::{
     Account, App, Request, Response, Visitor, conformance, inner_sessions, visitors,
 };
 use rocket::fairing::AdHoc;
+use rocket::http::uri::Host;
 use rocket::http::{ContentType, Header, Method, Status};
 use rocket::local::blocking::Client;
 use rocket::response::stream::{ReaderStream, TextStream};
 use rocket::tokio::io::{AsyncRead, ReadBuf};
-use rocket::{Build, Config, Responder, Rocket, get, post, routes};
+use rocket::{Build, Config, Responder, Rocket, delete, get, options, patch, post, put, routes};
 
 conformance!(build);
 
@@ -35,6 +36,11 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
             end_and_fail,
             large,
             required,
+            required_post,
+            required_put,
+            required_patch,
+            required_delete,
+            required_options,
             fresh,
             current,
             optional,
@@ -147,6 +153,31 @@ fn large(session: Session<Account>, len: usize) -> Result<(), SessionError> {
 #[get("/required")]
 fn required(account: Required<Account>) -> String {
     account.name.clone()
+}
+
+#[post("/required")]
+fn required_post(account: Required<Account>) -> String {
+    required(account)
+}
+
+#[put("/required")]
+fn required_put(account: Required<Account>) -> String {
+    required(account)
+}
+
+#[patch("/required")]
+fn required_patch(account: Required<Account>) -> String {
+    required(account)
+}
+
+#[delete("/required")]
+fn required_delete(account: Required<Account>) -> String {
+    required(account)
+}
+
+#[options("/required")]
+fn required_options(account: Required<Account>) -> String {
+    required(account)
 }
 
 #[get("/current")]
@@ -296,6 +327,9 @@ impl App for Apps {
         let mut call = client.req(method, request.path.as_str());
         for (name, value) in &request.headers {
             call.add_header(Header::new(name.clone(), value.clone()));
+        }
+        if let Some(authority) = &request.authority {
+            call.inner_mut().set_host(Host::parse_owned(authority.clone()).unwrap());
         }
         let response = call.dispatch();
         let headers = response.headers().iter();

@@ -428,7 +428,7 @@ fn channels_do_not_mix() {
     // A request with a bearer header ignores cookies and never gets a `Set-Cookie`.
     let (bearer, header) = (format!("bearer  {token}"), format!("{STATE}={cookie}"));
     let both = |authorization: &str| {
-        let session = world.sessions.load_at(T0 + secs(600), |name| match name {
+        let session = world.sessions.load_at(T0 + secs(600), "GET", |name| match name {
             "authorization" => Some(authorization.as_bytes()),
             "cookie" => Some(header.as_bytes()),
             _ => None,
@@ -548,8 +548,9 @@ fn the_status_prefers_a_refused_token_that_may_be_valid_elsewhere() {
     let status = |tokens: &[&String]| {
         let pairs: Vec<String> = tokens.iter().map(|token| format!("{STATE}={token}")).collect();
         let header = pairs.join("; ");
-        let session =
-            world.sessions.load_at(T0, |name| (name == "cookie").then_some(header.as_bytes()));
+        let session = world
+            .sessions
+            .load_at(T0, "GET", |name| (name == "cookie").then_some(header.as_bytes()));
         session.status()
     };
     let is = |status, refused: fn(&OpenError) -> bool| matches!(status, Status::Refused(Refusal::Token(error)) if refused(&error));
@@ -601,7 +602,7 @@ fn a_debug_build_hints_once_that_a_secure_cookie_needs_https() {
         let ring = ring(&[&key_text()]);
         let sessions = Sessions::<Account>::builder(ring, Policy::default()).cookie(cookie).build();
         let load = || {
-            sessions.load_at(T0, |name| {
+            sessions.load_at(T0, "GET", |name| {
                 let lines = headers.iter().filter(move |(line, _)| *line == name);
                 lines.map(|(_, value)| value.as_bytes()).collect::<Vec<_>>()
             })

@@ -72,16 +72,16 @@ impl Client {
     /// The session of a request that the client sends at `now`.
     pub(crate) fn send<T: Payload>(&self, sessions: &Sessions<T>, now: UnixTime) -> Session<T> {
         let headers = self.headers();
-        sessions.load_at(now, |name| headers.get(name).map(|value| value.as_bytes()))
+        sessions.load_at(now, "POST", |name| headers.get(name).map(|value| value.as_bytes()))
     }
 
     /// The session of a request, at the time of the clock of `sessions`.
     pub(crate) fn send_now<T: Payload>(&self, sessions: &Sessions<T>) -> Session<T> {
         let headers = self.headers();
-        sessions.load(|name| headers.get(name).map(|value| value.as_bytes()))
+        sessions.load("POST", |name| headers.get(name).map(|value| value.as_bytes()))
     }
 
-    fn headers(&self) -> BTreeMap<String, String> {
+    pub(crate) fn headers(&self) -> BTreeMap<String, String> {
         let mut headers = BTreeMap::new();
         match self.over {
             Over::Cookies if self.kept.is_empty() => {}

@@ -49,7 +49,7 @@ fn inspect_distinguishes_and_shows_the_tokens_of_a_session() {
     let at = |text: &str| text.parse::<UnixTime>().unwrap();
     let (nine, later) = (at("2026-11-01T09:00:00Z"), at("2026-11-01T09:10:00Z"));
 
-    let session = sessions.load_at(nine, |_| Vec::<&[u8]>::new());
+    let session = sessions.load_at(nine, "POST", |_| Vec::<&[u8]>::new());
     let options = Start::default().with_ceiling(at("2026-11-01T17:00:00Z"));
     session.start_with(Account { name: "ada".to_owned() }, options).unwrap();
     let id = session.info().unwrap().id.to_string();
@@ -70,7 +70,8 @@ fn inspect_distinguishes_and_shows_the_tokens_of_a_session() {
     says(&text, "opens", "yes, for 7h 30m");
 
     let header = format!("{name}={state}");
-    let session = sessions.load_at(later, |name| (name == "cookie").then_some(header.as_bytes()));
+    let session =
+        sessions.load_at(later, "GET", |name| (name == "cookie").then_some(header.as_bytes()));
     assert!(session.get().is_some());
     let (name, renewal) = cookies(&session).swap_remove(0);
     assert_eq!(name, "__Host-session-renewal");
@@ -85,7 +86,8 @@ fn inspect_distinguishes_and_shows_the_tokens_of_a_session() {
         says(&text, "copy", "none");
     }
 
-    let session = sessions.load_at(later, |name| (name == "cookie").then_some(header.as_bytes()));
+    let session =
+        sessions.load_at(later, "GET", |name| (name == "cookie").then_some(header.as_bytes()));
     session.reauthenticated().unwrap();
     let (_, state) = cookies(&session).swap_remove(0);
     let (_, text) = inspect(&state, &cookie);
@@ -99,7 +101,8 @@ fn inspect_distinguishes_and_shows_the_tokens_of_a_session() {
         .subject(|account| account.name.clone())
         .build();
     let header = format!("__Host-session={state}");
-    let session = sessions.load_at(later, |name| (name == "cookie").then_some(header.as_bytes()));
+    let session =
+        sessions.load_at(later, "GET", |name| (name == "cookie").then_some(header.as_bytes()));
     session.end_others().unwrap();
     let (_, spared) = cookies(&session).swap_remove(0);
     let (_, text) = inspect(&spared, &cookie);

@@ -30,7 +30,7 @@ impl Client {
         if !cookies.is_empty() {
             headers.push(("cookie".to_owned(), cookies.join("; ")));
         }
-        Request { method, path: path.to_owned(), headers }
+        Request { method, authority: None, path: path.to_owned(), headers }
     }
 
     /// Stores and deletes tokens as the response says.

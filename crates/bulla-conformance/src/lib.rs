@@ -17,7 +17,7 @@
 //! | `POST /start-and-fail` | starts a session of `ada` and responds with 500 |
 //! | `POST /end-and-fail` | ends the session and responds with 500 |
 //! | `POST /large/{len}` | starts a session whose name has `len` characters; if that fails, returns the error with `?` |
-//! | `GET /required` | responds with the name; the guard requires a session |
+//! | `GET`, `POST`, `PUT`, `PATCH`, `DELETE` and `OPTIONS /required` | responds with the name; the guard requires a session |
 //! | `GET /fresh` | responds with the name; the guard requires a sign-in within the last 300 seconds |
 //! | `GET /current` | responds with the name; the guard requires a revocation list that was confirmed within the last 10 seconds |
 //! | `GET /optional`, `/optional-fresh`, `/optional-current` | like the three routes above, with an `Option` of the guard; responds with `guest` if it is `None` |
@@ -100,8 +100,10 @@ pub trait App {
 /// A request without a body.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// `GET` or `POST`.
+    /// The method.
     pub method: &'static str,
+    /// The `:authority` of an HTTP/2 request, which may have no header `host`.
+    pub authority: Option<String>,
     /// The path.
     pub path: String,
     /// Header names in lower case, with their values.
@@ -163,6 +165,12 @@ macro_rules! conformance {
             the_server_enforces_both_timeouts,
             split_cookies_grow_and_shrink,
             the_bearer_channel_uses_headers_and_no_cookie,
+            a_request_from_the_same_origin_has_its_session,
+            a_request_from_another_origin_has_no_session_and_changes_nothing,
+            a_safe_request_from_another_origin_has_its_session,
+            a_websocket_from_another_origin_has_no_session,
+            a_trusted_origin_may_use_the_session,
+            a_bearer_token_works_from_every_origin,
             a_guard_answers_401_or_redirects_to_the_sign_in_page,
             an_optional_guard_is_none_without_a_session_or_a_fresh_one,
             an_optional_guard_without_a_layer_is_an_error_in_the_log,

@@ -139,14 +139,14 @@ enum Does {
 /// Handles one request as an adapter does.
 fn request(strings: u32, does: Does) -> Operation {
     let sessions = Sessions::<State>::new(ring(1), Policy::default());
-    let session = sessions.load_at(NOW, |_| None::<&[u8]>);
+    let session = sessions.load_at(NOW, "POST", |_| None::<&[u8]>);
     session.start(state(strings)).expect("it fits");
     let mut lines = session.commit().into_iter().filter(|line| line.name == "set-cookie");
     let line = lines.next().expect("a session has started").value;
     let cookie = line.split(';').next().expect("a name and a value").as_bytes().to_vec();
     Box::new(move || {
         let header = black_box(&cookie[..]);
-        let session = sessions.load_at(NOW, |name| (name == "cookie").then_some(header));
+        let session = sessions.load_at(NOW, "GET", |name| (name == "cookie").then_some(header));
         match does {
             Does::Nothing => {}
             Does::Read => assert!(session.get().is_some()),

@@ -37,7 +37,8 @@ impl World {
 
     fn session(&self) -> Session<Visit> {
         let cookies = self.cookies.as_bytes();
-        self.sessions.load(|name| (name == "cookie" && !cookies.is_empty()).then_some(cookies))
+        self.sessions
+            .load("POST", |name| (name == "cookie" && !cookies.is_empty()).then_some(cookies))
     }
 
     /// Stores the cookie of the response in the client.
@@ -211,7 +212,7 @@ async fn nothing_is_stored_for_a_session_of_another_library() {
         .adopt_cookie(old, until, |_| Some(Adopted::new(Visit { account: 42 })))
         .build();
     let baskets = Half::<Basket>::new("basket", MemoryStore::default());
-    let session = sessions.load(|name| (name == "cookie").then_some(&b"old=42"[..]));
+    let session = sessions.load("GET", |name| (name == "cookie").then_some(&b"old=42"[..]));
     assert!(session.info().unwrap().borrowed);
     assert_eq!(baskets.update(&session, |_| ()).await, Err(HalfError::Borrowed));
     assert_eq!(baskets.get(&session).await, Ok(None));

@@ -481,8 +481,9 @@ impl Fleet {
         let running = self.running(world, server);
         let jar = Jar::from([(RENEWAL.to_owned(), token.to_owned())]);
         let header = format!("Bearer {token}");
-        let bearer =
-            running.sessions.load(|name| (name == "authorization").then_some(header.as_bytes()));
+        let bearer = running
+            .sessions
+            .load("GET", |name| (name == "authorization").then_some(header.as_bytes()));
         if running.load(&jar).get().is_some() || bearer.get().is_some() {
             world.broken.push(laws::ONLY_ITS_OWN_KEY_AND_PURPOSE);
         }

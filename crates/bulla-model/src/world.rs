@@ -255,7 +255,7 @@ impl Running {
         let header: Vec<String> =
             jar.iter().map(|(name, token)| format!("{name}={token}")).collect();
         let header = header.join("; ");
-        self.sessions.load(|name| (name == "cookie").then_some(header.as_bytes()))
+        self.sessions.load("POST", |name| (name == "cookie").then_some(header.as_bytes()))
     }
 }
 

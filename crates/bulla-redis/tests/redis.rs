@@ -154,7 +154,7 @@ fn servers_continue_without_redis_and_follow_it_again_later() {
     redis.stop();
     eventually("the outage is noticed", || server.health().failing.is_some());
     assert_eq!(sealer.open(&token).unwrap().payload.id, 7);
-    let session = sessions.load(|_| Vec::<&[u8]>::new());
+    let session = sessions.load("POST", |_| Vec::<&[u8]>::new());
     session.start(Account { id: 7 }).unwrap();
 
     redis.run().unwrap();
@@ -335,11 +335,11 @@ fn the_list_is_updated_as_long_as_sessions_use_it() {
     };
     sessions.revoke_subject("7").unwrap();
     eventually("the revocation is passed on", || other.list().len() == 1);
-    let session = sessions.load(|_| Vec::<&[u8]>::new());
+    let session = sessions.load("POST", |_| Vec::<&[u8]>::new());
     session.start(Account { id: 8 }).unwrap();
     let line = session.commit().into_iter().next().unwrap().value;
     let cookie = line.split(';').next().unwrap();
-    let load = || sessions.load(|name| (name == "cookie").then_some(cookie.as_bytes()));
+    let load = || sessions.load("GET", |name| (name == "cookie").then_some(cookie.as_bytes()));
     other.list().add(Revocation::Session { id: load().info().unwrap().id, until: UnixTime::MAX });
     eventually("the revocation is received", || load().get().is_none());
 }
@@ -356,7 +356,7 @@ fn a_session_that_ended_the_others_during_an_outage_ends_by_a_revocation_that_ar
             .build()
     });
     let load = |sessions: &Sessions<Account>, cookie: &str| {
-        sessions.load(|name| (name == "cookie").then_some(cookie.as_bytes()))
+        sessions.load("GET", |name| (name == "cookie").then_some(cookie.as_bytes()))
     };
     let cookie_of = |session: &Session<Account>| {
         let line = session.commit().into_iter().next().unwrap().value;

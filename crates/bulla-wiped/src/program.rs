@@ -186,7 +186,7 @@ fn session(host: &mut Host, sessions: &Sessions<Note>) -> Result<(), Box<dyn Err
     for step in 0..5 {
         let cookies = kept.iter().map(|(name, value)| format!("{name}={value}"));
         let cookies = cookies.collect::<Vec<_>>().join("; ");
-        let session = sessions.load_at(now, |name| {
+        let session = sessions.load_at(now, "POST", |name| {
             Some(cookies.as_bytes()).filter(|_| name == "cookie" && !cookies.is_empty())
         });
         match step {

@@ -44,8 +44,9 @@ pub fn cookie(data: &[u8]) {
     let world = &*WORLD;
     let header = expand(data, world);
     FOUND.with_borrow_mut(Vec::clear);
-    let session =
-        world.sessions.load_at(at(T0 + 1), |name| (name == "cookie").then_some(header.as_slice()));
+    let session = world
+        .sessions
+        .load_at(at(T0 + 1), "GET", |name| (name == "cookie").then_some(header.as_slice()));
 
     let mine = values(&header, NAME);
     let expected = mine.iter().find_map(|value| {

@@ -42,8 +42,9 @@ pub fn pieces(data: &[u8]) {
     let mut input = Unstructured::new(data);
     let header = header(&mut input).unwrap_or_default();
     let world = &*WORLD;
-    let session =
-        world.sessions.load_at(at(T0 + 1), |name| (name == "cookie").then_some(header.as_slice()));
+    let session = world
+        .sessions
+        .load_at(at(T0 + 1), "GET", |name| (name == "cookie").then_some(header.as_slice()));
     let Found(tokens) = find(&header, NAME);
     let expected = tokens.iter().find_map(|token| {
         world.planted.iter().find(|planted| planted.token.as_bytes() == &token[..])
@@ -64,7 +65,7 @@ pub fn pieces(data: &[u8]) {
 /// Checks that both implementations split a token in the same way, and that both join it.
 fn splits_and_joins(len: usize) {
     let world = &*WORLD;
-    let session = world.sessions.load_at(at(T0), |_| None::<&[u8]>);
+    let session = world.sessions.load_at(at(T0), "POST", |_| None::<&[u8]>);
     session.start(State { text: "x".repeat(len) }).expect("it fits");
     let cookies: Vec<(String, String)> = session
         .commit()
@@ -83,8 +84,9 @@ fn splits_and_joins(len: usize) {
     let token = String::from_utf8(tokens[0].clone()).expect("a token is ASCII");
     assert_eq!(tokens.len(), 1);
     assert_eq!(split(NAME, &token), Some(cookies));
-    let session =
-        world.sessions.load_at(at(T0), |name| (name == "cookie").then_some(header.as_bytes()));
+    let session = world
+        .sessions
+        .load_at(at(T0), "GET", |name| (name == "cookie").then_some(header.as_bytes()));
     assert_eq!(session.get().map(|state| state.text.len()), Some(len));
 }
 

@@ -48,7 +48,8 @@ pub fn record(data: &[u8]) {
     }
     let sessions = sessions.revocations(&revocations).subject(|_| "subject".to_owned()).build();
     let header = format!("{NAME}={}", sealed(NAME, 1, payload.clone()));
-    let session = sessions.load_at(at(NOW), |name| (name == "cookie").then_some(header.as_bytes()));
+    let session =
+        sessions.load_at(at(NOW), "GET", |name| (name == "cookie").then_some(header.as_bytes()));
 
     let mut rest = &payload[..];
     let record = Record::take(&mut rest).filter(|_| is_state(rest));

@@ -7,6 +7,7 @@
 
 mod changing;
 mod channels;
+mod cross_origin;
 mod errors;
 mod guards;
 mod layers;
@@ -20,6 +21,7 @@ mod starting_and_ending;
 
 pub use self::changing::*;
 pub use self::channels::*;
+pub use self::cross_origin::*;
 pub use self::errors::*;
 pub use self::guards::*;
 pub use self::layers::*;

@@ -62,7 +62,7 @@ pub fn a_newer_schema_and_an_unknown_key_are_left_alone(build: Build) {
 /// Starts a session with this state on a server with this ring, and returns the state token.
 fn token_of<T: Payload>(state: T, ring: KeyRing, now: UnixTime) -> String {
     let sessions = Sessions::<T>::new(ring, Policy::default());
-    let session = sessions.load_at(now, |_| Vec::<&[u8]>::new());
+    let session = sessions.load_at(now, "POST", |_| Vec::<&[u8]>::new());
     session.start(state).unwrap();
     let line = session.commit().into_iter().next().unwrap().value;
     line.split(';').next().unwrap().split_once('=').unwrap().1.to_owned()
