@@ -92,6 +92,18 @@ browser copy 401 -d 'to=alan&amount=1' "$strict/transfer"
 browser copy 200 "$strict/balance"
 stop "$strict_pid"
 
+say "forms and scripts of other origins have no session: 403, and nothing changes"
+for site in 'sec-fetch-site: cross-site' 'sec-fetch-site: same-site' 'origin: https://evil.example'; do
+  browser jar 403 -H "$site" -d 'to=alan&amount=1' "$bank1/transfer"
+  browser jar 403 -H "$site" -X POST "$bank1/logout"
+  browser jar 403 -H "$site" -d 'user=alan&pin=1912' "$bank1/login"
+  hasnt '^set-cookie' head
+done
+browser jar 200 -H 'sec-fetch-site: cross-site' "$bank1/balance" # a link
+has 'Ada Lovelace' body
+has '£1,830.50' body
+browser jar 303 -H "origin: $bank1" -d 'to=alan&amount=1' "$bank1/transfer"
+
 say "changed, renamed and malformed tokens: 401, all with the same page"
 good=$(token jar)
 expect 401 -b "__Host-session=$(flip "$good")" "$bank1/balance"; mv body forged

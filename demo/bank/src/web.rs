@@ -37,7 +37,7 @@ pub(crate) fn routes<C: Release>(ledger: Arc<Ledger>, pages: Pages) -> Router {
         .route("/signed-out", get(signed_out))
         .route("/style.css", get(style))
         .route("/guest.css", get(forget))
-        .layer(from_fn(guard))
+        .layer(from_fn(add_headers))
         .with_state(Bank { ledger, pages })
 }
 
@@ -166,7 +166,8 @@ impl Bank {
         self.pages.overview(customer, &facts, problem).into_response()
     }
 
-    /// Shows the sign-in page. The page is the same for every reason; the log has the reason.
+    /// Shows the sign-in page. The page is the same for every token that is refused; the log has the
+    /// reason. A form of another site gets a 403.
     fn refuse<C: Release>(
         &self,
         session: &Session<C>,
@@ -174,7 +175,7 @@ impl Bank {
         text: &str,
     ) -> Response {
         match rejection {
-            Rejection::Denied(_) => {
+            Rejection::Denied(denied) if denied.status() == 401 => {
                 tracing::info!(status = ?session.status(), "sent to the sign-in page");
                 (StatusCode::UNAUTHORIZED, self.pages.sign_in(Some(text))).into_response()
             }
@@ -199,17 +200,8 @@ async fn forget() -> impl IntoResponse {
     [("clear-site-data", "\"cache\""), ("content-type", "text/css")]
 }
 
-/// Refuses forms that other sites send, and lets pages load only style sheets of the bank.
-///
-/// `SameSite=Lax` also prevents forms of other sites from using the session. It does not prevent
-/// forms of other hosts of the same site, and it has no effect in browsers that do not know it.
-async fn guard(request: Request, next: Next) -> Response {
-    let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
-    let foreign = matches!(site, Some(b"cross-site" | b"same-site"));
-    if foreign && request.method() != axum::http::Method::GET {
-        return (StatusCode::FORBIDDEN, "The bank refuses this form because another site sent it.")
-            .into_response();
-    }
+/// Lets pages load only style sheets of the bank, and sends forms only to the bank.
+async fn add_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let policy = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'";
     let headers = response.headers_mut();

@@ -57,7 +57,7 @@ pub(super) fn link(world: &World) -> Outcome {
     shows(&page, BALANCE)
 }
 
-/// A sibling host is the same site for `SameSite`, so `guard` in the bank has to refuse the form.
+/// A sibling host is the same site for `SameSite`, so the session itself has to refuse the form.
 pub(super) fn sibling_form(world: &World) -> Outcome {
     let (bank, window) = (world.bank.open(&[])?, world.chromium.window()?);
     let page = window.tab()?;
@@ -66,7 +66,7 @@ pub(super) fn sibling_form(world: &World) -> Outcome {
     page.go(&stranger.url(SIBLING, "/form"))?;
     carried(&cookies_of(&page, &format!("POST {}", bank.url("/transfer")))?)?;
     // The request has been sent, but the response may not have arrived yet.
-    page.wait(|| page.text().is_ok_and(|text| text.contains("another site sent it.")))?;
+    page.wait(|| page.text().is_ok_and(|text| text.contains("another site sent this request.")))?;
     money_is_there(&page, &bank)
 }
 
