@@ -6,14 +6,14 @@
 
 use std::time::Duration;
 
-use crate::session::judge::{Alive, ChannelKeys, Copied, Renewal, Source};
-use crate::session::policy::Term;
+use crate::session::judge::{Alive, ChannelKeys, Copied, Place, Renewal, Source};
+use crate::session::policy::{Policy, Term};
 use crate::session::shared::{Channel, Shared};
 use crate::session::tokens::{self, Seen};
 use crate::time::UnixTime;
 use crate::token::error::SealError;
 use crate::transport::bundle::Bundle;
-use crate::transport::cookie::{Kept, Role};
+use crate::transport::cookie::{Cookie, Kept, Role};
 
 /// The tokens of a session that was started or changed.
 pub(crate) struct NewTokens {
@@ -41,10 +41,11 @@ pub(crate) enum Beside {
     Goes,
 }
 
-/// Writes a new state token.
+/// Writes a new state token, and deletes the tokens in former cookies.
 pub(crate) fn write(shared: &Shared, tokens: &NewTokens, beside: Beside, bundle: &mut Bundle) {
     match (tokens.channel, &shared.cookie, &shared.bearer) {
         (Channel::Cookie, Some((cookie, _)), _) => {
+            remove_former(cookie, bundle);
             bundle.set_cookies(cookie.store(Role::State, tokens.state.clone(), tokens.kept));
             if beside == Beside::Goes {
                 bundle.set_cookies(cookie.remove(Role::Renewal));
@@ -66,6 +67,7 @@ pub(crate) fn write(shared: &Shared, tokens: &NewTokens, beside: Beside, bundle:
 pub(crate) fn remove(shared: &Shared, channel: Channel, beside: Beside, bundle: &mut Bundle) {
     match (channel, &shared.cookie, &shared.bearer) {
         (Channel::Cookie, Some((cookie, _)), _) => {
+            remove_former(cookie, bundle);
             if beside == Beside::Goes {
                 bundle.set_cookies(cookie.remove(Role::Renewal));
             }
@@ -79,6 +81,12 @@ pub(crate) fn remove(shared: &Shared, channel: Channel, beside: Beside, bundle: 
     }
 }
 
+/// Deletes the tokens in former cookies. Without a former cookie, this writes nothing.
+pub(crate) fn remove_former(cookie: &Cookie, bundle: &mut Bundle) {
+    bundle.set_cookies(cookie.remove_former(Role::Renewal));
+    bundle.set_cookies(cookie.remove_former(Role::State));
+}
+
 /// Writes a new renewal token together with a changed state token, if the old renewal token is
 /// invalid or was not made with the primary key, or if the application's check has just succeeded.
 ///
@@ -86,6 +94,9 @@ pub(crate) fn remove(shared: &Shared, channel: Channel, beside: Beside, bundle: 
 /// no server could open it, and a renewal token that this server cannot open is never overwritten.
 /// So the session could no longer be renewed. The new renewal token needs no copy of the state
 /// token, because the state token is new too.
+///
+/// If the session moves from a former cookie, the response deletes the old renewal token. Then a new
+/// one is written too, so that the activity and the check that the old one recorded are kept.
 pub(crate) fn follow<T>(
     shared: &Shared,
     tokens: &NewTokens,
@@ -97,11 +108,13 @@ pub(crate) fn follow<T>(
         return Ok(());
     };
     let validated = seen.validated_at > alive.validated_at;
+    let is_deleted = || tokens.channel == Channel::Cookie && shared.has_former_namesake();
     match alive.renewal {
+        _ if alive.place != Place::Current => {}
         Renewal::LeftAlone => return Ok(()),
         Renewal::Absent if !(validated && keeps_renewals(tokens.channel, alive)) => return Ok(()),
         Renewal::Counts { key_id, .. }
-            if !validated && key_id == keys.renewal.primary_at(seen.at)? =>
+            if !validated && !is_deleted() && key_id == keys.renewal.primary_at(seen.at)? =>
         {
             return Ok(());
         }
@@ -137,7 +150,7 @@ pub(crate) fn renew<T>(
     leaves: impl FnOnce() -> UnixTime,
     bundle: &mut Bundle,
 ) -> Result<(), SealError> {
-    let Some(keys) = shared.keys(channel) else {
+    let Some(keys) = shared.keys_at(channel, alive.place) else {
         return Ok(());
     };
     let idle = seen.at.since(alive.last_seen);
@@ -165,11 +178,11 @@ pub(crate) fn renew<T>(
         (false, false) => return Ok(()),
     };
     let seen = Seen { at: leaves(), ..seen };
-    match (channel, &shared.cookie, &shared.bearer) {
-        (Channel::Cookie, Some((cookie, _)), _) => {
+    match (channel, shared.cookie_at(alive.place), &shared.bearer) {
+        (Channel::Cookie, Some(at), _) => {
             let kept = kept(alive.record.term, alive.expires_at.since(seen.at));
-            if let Some(token) = fitting_renewal(shared, keys, alive, copy, due, seen)? {
-                bundle.set_cookies(cookie.store(Role::Renewal, token, kept));
+            if let Some(token) = fitting_renewal(&policy, at, alive, copy, due, seen)? {
+                bundle.set_cookies(at.0.store(Role::Renewal, token, kept));
             }
         }
         // A client that sends no renewal token keeps only the state token, so this token is
@@ -207,23 +220,22 @@ enum Due {
 /// the state token may be too long. Then the copy is left out, as long as this server can still
 /// open the state token.
 fn fitting_renewal<T>(
-    shared: &Shared,
-    keys: &ChannelKeys,
+    policy: &Policy,
+    (cookie, keys): &(Cookie, ChannelKeys),
     alive: &Alive<T>,
     copy: Copied,
     due: Due,
     seen: Seen,
 ) -> Result<Option<String>, SealError> {
-    let (_, limit) = shared.room(Channel::Cookie, Role::Renewal);
-    let policy = shared.policy(alive.record.term);
-    let token = tokens::renewal(keys, &policy, alive, copy, seen)?;
+    let limit = cookie.capacity(Role::Renewal);
+    let token = tokens::renewal(keys, policy, alive, copy, seen)?;
     if token.len() <= limit {
         return Ok(Some(token));
     }
     match (alive.token.source, due) {
         (Source::Token, Due::Move) => Ok(None),
         (Source::Token, Due::Touch) => {
-            tokens::renewal(keys, &policy, alive, Copied::No, seen).map(Some)
+            tokens::renewal(keys, policy, alive, Copied::No, seen).map(Some)
         }
         (Source::Copy, _) => Err(SealError::TooLong { len: token.len(), limit }),
     }

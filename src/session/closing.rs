@@ -5,7 +5,7 @@
 
 use crate::session::answer::{self, Beside};
 use crate::session::event::Event;
-use crate::session::judge::{Alive, Fate, Judged};
+use crate::session::judge::{Alive, Fate, Judged, Place};
 use crate::session::migration::Moment;
 use crate::session::pending::{Activity, Change, Kind, Response, Written};
 use crate::session::record::Record;
@@ -113,7 +113,7 @@ impl<T: Payload> Session<T> {
                 // because it shows that the session is over. Without bulla's cookie, the session in
                 // the old cookie would be adopted again.
                 if self.inner.old.is_none() {
-                    self.remove(bundle);
+                    self.clear(bundle);
                 }
             }
             Fate::LeftAlone => {
@@ -143,9 +143,21 @@ impl<T: Payload> Session<T> {
         answer::remove(&self.inner.shared, self.inner.channel, self.beside(), bundle);
     }
 
-    /// What happens to the request's renewal token if its session ends or is replaced.
+    /// Deletes the tokens of a refused session. If they are in a former cookie, the new cookie is
+    /// kept, because a concurrent sign-in may just have written it.
+    fn clear(&self, bundle: &mut Bundle) {
+        match (self.inner.carried.place, &self.inner.shared.cookie) {
+            (Place::Former(_), Some((cookie, _))) => answer::remove_former(cookie, bundle),
+            _ => self.remove(bundle),
+        }
+    }
+
+    /// What happens to the client's renewal token if its session ends or is replaced. If the
+    /// session is in a former cookie, it is not known whether the new cookie has a renewal token.
     fn beside(&self) -> Beside {
-        if self.inner.carried.renewals.is_empty() { Beside::Stays } else { Beside::Goes }
+        let carried = &self.inner.carried;
+        let none = carried.renewals.is_empty() && carried.place == Place::Current;
+        if none { Beside::Stays } else { Beside::Goes }
     }
 
     /// The time at which the response is built, which may be after [`Session::now`].

@@ -48,6 +48,17 @@ impl ChannelKeys {
 pub(crate) struct Carried {
     pub(crate) states: Vec<Vec<u8>>,
     pub(crate) renewals: Vec<Vec<u8>>,
+    pub(crate) place: Place,
+}
+
+/// Where the tokens of a request were found.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In the configured cookie, or in headers.
+    #[default]
+    Current,
+    /// In a [former](crate::Cookie::formerly) cookie with another name, the one with this index.
+    Former(u8),
 }
 
 impl Carried {
@@ -95,6 +106,8 @@ pub(crate) enum Fate {
 
 /// A session that is alive.
 pub(crate) struct Alive<T> {
+    /// Where the session's tokens were found.
+    pub(crate) place: Place,
     pub(crate) record: Record,
     pub(crate) state: Arc<T>,
     pub(crate) token: StateToken,
@@ -244,7 +257,7 @@ pub(crate) fn judge<T: Payload>(
 ) -> Judged<T> {
     let mut judged = Judged::Absent;
     for token in &carried.states {
-        match open_session(keys, policies, token, &carried.renewals, &now, &is_revoked) {
+        match open_session(keys, policies, token, carried, &now, &is_revoked) {
             Ok(alive) => return Judged::Alive(alive),
             Err(refused) => match judged {
                 Judged::Refused(Refused { fate: Fate::LeftAlone, .. }) => {}
@@ -260,7 +273,7 @@ fn open_session<T: Payload>(
     keys: &ChannelKeys,
     policies: &Policies,
     text: &[u8],
-    renewal_texts: &[Vec<u8>],
+    carried: &Carried,
     now: &impl Fn() -> UnixTime,
     is_revoked: &impl Fn(&Record, &T, &StateToken) -> bool,
 ) -> Result<Alive<T>, Refused> {
@@ -274,7 +287,7 @@ fn open_session<T: Payload>(
 
     // Renewal tokens are opened only after the state token was checked, so that a forged state
     // token causes only one decryption.
-    let renewals = open_renewals(keys, policies, renewal_texts, now);
+    let renewals = open_renewals(keys, policies, &carried.renewals, now);
     let named = match &opened {
         Ok(unsealed) => Some(unsealed.key_id),
         Err(OpenError::UnknownKey(id) | OpenError::RetiredKey(id)) => Some(*id),
@@ -322,15 +335,15 @@ fn open_session<T: Payload>(
     }
     let renewal = match renewal {
         None if renewals.unjudged > 0 => Renewal::LeftAlone,
-        None if renewal_texts.is_empty() => Renewal::Absent,
+        None if carried.renewals.is_empty() => Renewal::Absent,
         None => Renewal::Dead,
         Some(found) => Renewal::Counts {
             key_id: found.key_id,
             copy: found.copy_of(text).map_or(Copied::No, |_| Copied::Yes),
         },
     };
-    let state = Arc::new(state);
-    Ok(Alive { record, state, token, renewal, last_seen, validated_at, expires_at })
+    let (state, place) = (Arc::new(state), carried.place);
+    Ok(Alive { place, record, state, token, renewal, last_seen, validated_at, expires_at })
 }
 
 /// Steps 11 to 14 of opening (spec section 7), for a state token.

@@ -208,7 +208,8 @@ impl<T: Payload> Session<T> {
     pub(crate) fn judged(&self) -> &Judged<T> {
         let Inner { shared, channel, sender, carried, judged, .. } = &*self.inner;
         judged.get_or_init(|| {
-            let Some(keys) = shared.keys(*channel) else { return Judged::Absent };
+            let keys = shared.keys_at(*channel, carried.place);
+            let Some(keys) = keys else { return Judged::Absent };
             let is_revoked = |record: &Record, state: &T, token: &StateToken| {
                 let keys = ([token.named, token.key_id], token.claims.issued_at);
                 self.is_revoked(record, state, Some(keys))

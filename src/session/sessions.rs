@@ -11,7 +11,7 @@ use crate::session::about::{About, Check, Validity};
 use crate::session::error::SessionError;
 use crate::session::event::Event;
 use crate::session::hint::{PlainHttpHint, UnusedSettingsHint};
-use crate::session::judge::{Carried, ChannelKeys};
+use crate::session::judge::{Carried, ChannelKeys, Place};
 use crate::session::migration::{Adopted, Migration, Old, OldCookie};
 use crate::session::policy::{Policies, Policy};
 use crate::session::session::Session;
@@ -239,7 +239,8 @@ impl<T: Payload> Sessions<T> {
                 let states = if tokens.next().is_none() { vec![token.to_vec()] } else { vec![] };
                 let renewals = values(bearer.renewal_header()).into_iter().take(1);
                 let renewals = renewals.filter(|value| !value.is_empty()).map(<[u8]>::to_vec);
-                let carried = Carried { states, renewals: renewals.collect() };
+                let renewals = renewals.collect();
+                let carried = Carried { states, renewals, place: Place::Current };
                 // A page of another origin cannot send this header, unless the application allows
                 // it with CORS, and no browser adds it to a request.
                 return (Channel::Bearer, Sender::Trusted, carried);
@@ -252,12 +253,25 @@ impl<T: Payload> Sessions<T> {
         if sender == Sender::CrossOrigin {
             return (Channel::Cookie, sender, Carried::default());
         }
-        let states = cookie.find(values("cookie").into_iter(), Role::State);
+        let find = |cookie: &Cookie, role| cookie.find(values("cookie").into_iter(), role);
+        let states = find(cookie, Role::State);
+        if states.is_empty() {
+            // A session in a former cookie counts only without a state token in this cookie.
+            // Otherwise it would revive a session that has moved and has ended since.
+            for (index, (former, _)) in (0..=u8::MAX).zip(&self.shared.former) {
+                let states = find(former, Role::State);
+                if !states.is_empty() {
+                    let renewals = find(former, Role::Renewal);
+                    let place = Place::Former(index);
+                    return (Channel::Cookie, sender, Carried { states, renewals, place });
+                }
+            }
+        }
         // Renewal tokens are read even if there is no state token. A late response may have left a
         // renewal token in the client. The next sign-in must delete this token, because it would
         // prevent renewals of the new session.
-        let renewals = cookie.find(values("cookie").into_iter(), Role::Renewal);
-        (Channel::Cookie, sender, Carried { states, renewals })
+        let renewals = find(cookie, Role::Renewal);
+        (Channel::Cookie, sender, Carried { states, renewals, place: Place::Current })
     }
 }
 
@@ -320,6 +334,7 @@ impl<T: Payload> SessionsBuilder<T> {
             ring: ring.into(),
             policies: Policies { ordinary: policy, remembered: None },
             cookie: None,
+            former: Vec::new(),
             bearer: None,
             trusted_origins: Vec::new(),
             clock: Arc::new(UnixTime::now),
@@ -337,9 +352,13 @@ impl<T: Payload> SessionsBuilder<T> {
     /// Carries sessions in this cookie. If no transport is configured, [`Cookie::default`] is used.
     #[must_use]
     pub fn cookie(mut self, cookie: Cookie) -> SessionsBuilder<T> {
-        let channel = [b"cookie", cookie.name().as_bytes()].join(&0);
-        let keys = ChannelKeys::new(&self.shared.ring, T::PURPOSE, &channel);
-        self.shared.cookie = Some((cookie, keys));
+        let with_keys = |cookie: Cookie| {
+            let channel = [b"cookie", cookie.name().as_bytes()].join(&0);
+            let keys = ChannelKeys::new(&self.shared.ring, T::PURPOSE, &channel);
+            (cookie, keys)
+        };
+        self.shared.former = cookie.renamed().cloned().map(with_keys).collect();
+        self.shared.cookie = Some(with_keys(cookie));
         self
     }
 

@@ -7,7 +7,7 @@ use crate::revocation::list::Revocations;
 use crate::session::error::SessionError;
 use crate::session::event::{self, Event, Hook};
 use crate::session::hint::{PlainHttpHint, UnusedSettingsHint};
-use crate::session::judge::ChannelKeys;
+use crate::session::judge::{ChannelKeys, Place};
 use crate::session::policy::{Policies, Policy, Term};
 use crate::session::tokens;
 use crate::time::UnixTime;
@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) ring: RingHandle,
     pub(crate) policies: Policies,
     pub(crate) cookie: Option<(Cookie, ChannelKeys)>,
+    /// The former cookies that have another name.
+    pub(crate) former: Vec<(Cookie, ChannelKeys)>,
     pub(crate) bearer: Option<(Bearer, ChannelKeys)>,
     /// Other origins whose pages may use the sessions.
     pub(crate) trusted_origins: Vec<String>,
@@ -41,6 +43,29 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// The cookie in which the tokens of a request were found, and its keys.
+    pub(crate) fn cookie_at(&self, place: Place) -> Option<&(Cookie, ChannelKeys)> {
+        match place {
+            Place::Current => self.cookie.as_ref(),
+            Place::Former(index) => self.former.get(usize::from(index)),
+        }
+    }
+
+    /// Whether a former cookie has the name of the cookie, so that a request does not tell in which
+    /// of the two its tokens are.
+    pub(crate) fn has_former_namesake(&self) -> bool {
+        self.cookie.as_ref().is_some_and(|(cookie, _)| cookie.has_former_namesake())
+    }
+
+    /// The keys of the tokens of a request.
+    pub(crate) fn keys_at(&self, channel: Channel, place: Place) -> Option<&ChannelKeys> {
+        match channel {
+            Channel::Cookie => self.cookie_at(place).map(|(_, keys)| keys),
+            Channel::Bearer => self.keys(channel),
+        }
+    }
+
+    /// The keys of new tokens.
     pub(crate) fn keys(&self, channel: Channel) -> Option<&ChannelKeys> {
         match channel {
             Channel::Cookie => self.cookie.as_ref().map(|(_, keys)| keys),

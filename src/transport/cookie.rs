@@ -56,12 +56,14 @@ pub struct Cookie {
     state: [String; MAX_PIECES],
     renewal: [String; MAX_PIECES],
     base: String,
-    reach: Reach,
+    pub(super) reach: Reach,
     same_site: SameSite,
-    partition: Partition,
+    pub(super) partition: Partition,
     scripts: Scripts,
     keep: Keep,
     size: Size,
+    /// The cookies of earlier releases.
+    pub(super) former: Vec<Cookie>,
 }
 
 /// Which of a session's two tokens a cookie carries.
@@ -103,7 +105,7 @@ pub(crate) struct CookieFacts {
 }
 
 #[derive(Clone, Debug)]
-enum Reach {
+pub(super) enum Reach {
     /// Only this host, with all paths. The prefix is `__Host-`.
     Host,
     /// A domain and all hosts below it. The prefix is `__Secure-`.
@@ -115,7 +117,7 @@ enum Reach {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Partition {
+pub(super) enum Partition {
     Shared,
     PerTopLevelSite,
 }
@@ -164,6 +166,7 @@ impl Cookie {
             scripts: Scripts::CannotRead,
             keep: Keep::UntilBrowserCloses,
             size: Size::OneCookie,
+            former: Vec::new(),
         }
         .reaching(Reach::Host)
     }
@@ -220,8 +223,8 @@ impl Cookie {
 
     /// Sends the cookie to `domain` and every host below it. The prefix becomes `__Secure-`.
     ///
-    /// Each of these hosts can then also set the cookie. If you change this setting later, also
-    /// change the cookie's name, because browsers keep the cookies of the old setting.
+    /// Each of these hosts can then also set the cookie. If you change this setting later, call
+    /// [`formerly`](Cookie::formerly), because browsers keep the cookies of the old setting.
     ///
     /// `shared_with_domain`, [`below_path`](Cookie::below_path) and
     /// [`over_plain_http`](Cookie::over_plain_http) exclude each other, and the last call wins.
@@ -284,7 +287,7 @@ impl Cookie {
         self
     }
 
-    fn names(&self, role: Role) -> &[String] {
+    pub(super) fn names(&self, role: Role) -> &[String] {
         let names = match role {
             Role::State => &self.state,
             Role::Renewal => &self.renewal,
@@ -292,6 +295,17 @@ impl Cookie {
         match self.size {
             Size::OneCookie => &names[..1],
             Size::UpToFour => names,
+        }
+    }
+
+    /// The names under which a request may carry a token: those of this cookie, and the pieces of a
+    /// former cookie with the same name.
+    fn names_to_read(&self, role: Role) -> &[String] {
+        let same = self.former.iter().filter(|former| former.name() == self.name());
+        let longest = same.map(|former| former.names(role)).max_by_key(|names| names.len());
+        match longest {
+            Some(longest) if longest.len() > self.names(role).len() => longest,
+            _ => self.names(role),
         }
     }
 
@@ -340,7 +354,7 @@ impl Cookie {
         self.names(role).iter().map(|name| self.removal(name)).collect()
     }
 
-    fn removal(&self, name: &str) -> String {
+    pub(super) fn removal(&self, name: &str) -> String {
         expired(self.line(name, String::new(), Some(Duration::ZERO)))
     }
 
@@ -395,7 +409,7 @@ impl Cookie {
         headers: impl Iterator<Item = &'h [u8]>,
         role: Role,
     ) -> Vec<Vec<u8>> {
-        let found = values(headers, self.names(role));
+        let found = values(headers, self.names_to_read(role));
         let mut tokens = pieces::join(&found);
         let plain = found.iter().filter(|(at, value)| *at == 0 && !pieces::is_piece(value));
         tokens.extend(plain.map(|(_, value)| value.to_vec()));

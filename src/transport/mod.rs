@@ -4,6 +4,7 @@
 //! | question | file |
 //! |---|---|
 //! | Which names, attributes and sizes may a cookie have, and how is it read and written? | `cookie` |
+//! | Which cookies of an earlier release may browsers still have? | `former` |
 //! | How is a long token split into several cookies and joined again? | `pieces` |
 //! | Which headers carry a token without cookies? | `bearer` |
 //! | Does a request come from a page of another origin? | `cross_origin` |
@@ -15,6 +16,7 @@ pub(crate) mod bearer;
 pub(crate) mod bundle;
 pub(crate) mod cookie;
 pub(crate) mod cross_origin;
+pub(crate) mod former;
 pub(crate) mod pieces;
 
 pub use self::bearer::{Bearer, BearerError};

@@ -10,6 +10,7 @@ mod disasters;
 mod end_others;
 mod errors;
 mod extremes;
+mod former;
 mod layers;
 mod migration;
 

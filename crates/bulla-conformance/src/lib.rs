@@ -164,6 +164,7 @@ macro_rules! conformance {
             a_renewal_never_undoes_a_concurrent_change,
             the_server_enforces_both_timeouts,
             split_cookies_grow_and_shrink,
+            a_session_in_a_former_cookie_moves_with_its_next_change_and_both_are_deleted,
             the_bearer_channel_uses_headers_and_no_cookie,
             a_request_from_the_same_origin_has_its_session,
             a_request_from_another_origin_has_no_session_and_changes_nothing,

@@ -3,7 +3,7 @@
 use bulla::{Cookie, Policy, Sessions};
 
 use crate::Build;
-use crate::behaviours::setup::{STATE, key, new_sessions, ring};
+use crate::behaviours::setup::{STATE, key, new_sessions, ring, sets_nothing};
 use crate::client::Client;
 
 pub fn split_cookies_grow_and_shrink(build: Build) {
@@ -21,6 +21,29 @@ pub fn split_cookies_grow_and_shrink(build: Build) {
     client.post(&*app, "/large/5000");
     client.post(&*app, "/end");
     assert!(client.kept.is_empty());
+}
+
+pub fn a_session_in_a_former_cookie_moves_with_its_next_change_and_both_are_deleted(build: Build) {
+    let keys = key();
+    let former = Cookie::new("session").unwrap().shared_with_domain("bank.example").unwrap();
+    let app =
+        |cookie| build(Sessions::builder(ring(&[&keys]), Policy::default()).cookie(cookie).build());
+    let (old, new) = (app(former.clone()), app(Cookie::default().formerly(former)));
+    let mut signed_in = Client::new();
+    signed_in.post(&*old, "/start/ada");
+    assert_eq!(signed_in.kept.keys().collect::<Vec<_>>(), ["__Secure-session"]);
+
+    for (path, name) in [("/rename/countess", "countess"), ("/start/alan", "alan")] {
+        let mut client = signed_in.clone();
+        sets_nothing(&client.get(&*new, "/look"));
+        client.post(&*new, path);
+        assert!(client.kept.contains_key(STATE) && !client.kept.contains_key("__Secure-session"));
+        assert_eq!(client.get(&*new, "/look").body, name);
+        client.post(&*new, "/end");
+        assert!(client.kept.is_empty());
+    }
+    signed_in.post(&*new, "/end");
+    assert!(signed_in.kept.is_empty());
 }
 
 pub fn the_bearer_channel_uses_headers_and_no_cookie(build: Build) {

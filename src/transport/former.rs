@@ -1,0 +1,82 @@
+//! Which cookies of an earlier release may browsers still have?
+
+use std::mem;
+
+use crate::transport::cookie::{Cookie, Partition, Reach, Role};
+
+impl Cookie {
+    /// Names the cookie that an earlier release used, so that its sessions continue in this cookie.
+    ///
+    /// Call this method if you change the name, the domain, the path or another setting of the
+    /// cookie. A browser identifies a cookie by its name, domain and path, and keeps the former
+    /// cookie beside the new one. Without this method, users with the former cookie are signed out.
+    /// If the name is the same, also a sign-out leaves the former cookie in the browser, and the
+    /// user is signed in again with the next request.
+    ///
+    /// ```
+    /// use bulla::Cookie;
+    ///
+    /// // Until now, all hosts of example.com had the cookie. From now on, only this host has it.
+    /// let former = Cookie::new("session")?.shared_with_domain("example.com")?;
+    /// let cookie = Cookie::new("session")?.formerly(former);
+    /// assert_eq!(cookie.name(), "__Host-session");
+    /// # Ok::<(), bulla::transport::CookieError>(())
+    /// ```
+    ///
+    /// - A session in the former cookie is read if the request has no state token in the new
+    ///   cookie, and is renewed there. It moves to the new cookie with its next change: a sign-in,
+    ///   a new id, or a new state. A renewal does not move it, because the renewal could then undo
+    ///   a concurrent change.
+    /// - Each response that writes or deletes a session also deletes the former cookie, with its
+    ///   renewal cookie and pieces.
+    ///
+    /// Until you remove the call, anyone who can set the former cookie can still sign a browser in,
+    /// such as the other hosts of its domain. Remove it when the absolute timeout has passed since
+    /// the last server of the earlier release was stopped.
+    ///
+    /// During a rolling deploy, servers of the earlier release do not know the new cookie. To sign
+    /// nobody out, first deploy a release with the two cookies exchanged
+    /// (`former.formerly(cookie)`), which already reads the new cookie, and then this one.
+    ///
+    /// Several calls name several former cookies.
+    #[must_use]
+    pub fn formerly(mut self, mut former: Cookie) -> Cookie {
+        let earlier = mem::take(&mut former.former);
+        self.former.push(former);
+        self.former.extend(earlier);
+        self
+    }
+
+    /// The former cookies that have another name. Their tokens have other purposes.
+    pub(crate) fn renamed(&self) -> impl Iterator<Item = &Cookie> {
+        self.former.iter().filter(|former| former.name() != self.name())
+    }
+
+    pub(crate) fn has_former_namesake(&self) -> bool {
+        self.former.iter().any(|former| former.name() == self.name())
+    }
+
+    /// The `Set-Cookie` values that delete the tokens in former cookies.
+    pub(crate) fn remove_former(&self, role: Role) -> Vec<String> {
+        let of = |former: &Cookie| {
+            let names = former.names(role).iter();
+            // A browser stores these in the same place as the cookie that is written now.
+            let is_ours = |name| former.scope() == self.scope() && self.names(role).contains(name);
+            let others = names.filter(|name| !is_ours(name));
+            others.map(|name| former.removal(name)).collect::<Vec<_>>()
+        };
+        self.former.iter().flat_map(of).collect()
+    }
+
+    /// The domain in lower case, the path, and whether the cookie is partitioned. If two cookies
+    /// have the same scope and name, browsers store only one of them (RFC 6265bis section 5.7).
+    fn scope(&self) -> (Option<String>, &str, bool) {
+        let (domain, path) = match &self.reach {
+            Reach::Host | Reach::PlainHttp => (None, "/"),
+            Reach::Domain(domain) => (Some(domain.to_ascii_lowercase()), "/"),
+            Reach::Path(path) => (None, path.as_str()),
+        };
+        let partitioned = self.is_secure() && matches!(self.partition, Partition::PerTopLevelSite);
+        (domain, path, partitioned)
+    }
+}
