@@ -262,6 +262,9 @@ impl Fields {
         let origin = if has(2) { Some(Id::take(rest, 16)?) } else { None };
         let others_ended = if has(4) { Some(Ended::take(rest)?) } else { None };
         let count = if has(8) { take_varint(rest)? } else { 0 };
+        if count > MAX_FOLLOWS {
+            return None;
+        }
         let mut follows = Vec::new();
         for _ in 0..count {
             follows.push(Follows { origin: Id::take(rest, 16)?, ended: Ended::take(rest)? });
@@ -270,6 +273,9 @@ impl Fields {
         Some(Fields { ceiling, origin, others_ended, follows, remembered: has(16), state })
     }
 }
+
+/// The most revocations that a record can name (specification, section 9).
+const MAX_FOLLOWS: u64 = 32;
 
 impl Ended {
     fn take(rest: &mut &[u8]) -> Option<Ended> {
