@@ -37,6 +37,12 @@ async fn remember(session: Session<Account>, name: Path<String>) -> Result<Strin
     Ok(String::new())
 }
 
+async fn sign_in(session: Session<Account>, name: Path<String>) -> Result<String, SessionError> {
+    let guest = session.get().ok_or(SessionError::NoSession)?;
+    session.start(Account::new(format!("{}+{name}", guest.name)))?;
+    Ok(String::new())
+}
+
 async fn start_bearer(session: Session<Account>) -> Result<String, SessionError> {
     session.start_with(Account::new("ada"), Start::new().over(Channel::Bearer))?;
     Ok(String::new())
@@ -216,6 +222,7 @@ impl App for Actix {
                             .route("/look", web::get().to(look))
                             .route("/start/{name}", web::post().to(start))
                             .route("/remember/{name}", web::post().to(remember))
+                            .route("/sign-in/{name}", web::post().to(sign_in))
                             .route("/start-bearer", web::post().to(start_bearer))
                             .route("/rename/{name}", web::post().to(rename))
                             .route("/update-or-fail", web::post().to(update_or_fail))

@@ -37,6 +37,7 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
         .route("/look", get(look))
         .route("/start/{name}", post(start))
         .route("/remember/{name}", post(remember))
+        .route("/sign-in/{name}", post(sign_in))
         .route("/start-bearer", post(start_bearer))
         .route("/rename/{name}", post(rename))
         .route("/update-or-fail", post(update_or_fail))
@@ -74,6 +75,11 @@ async fn start(session: Session<Account>, Path(name): Path<String>) -> Result<()
 
 async fn remember(session: Session<Account>, Path(name): Path<String>) -> Result<(), SessionError> {
     session.start_with(Account::new(name), Start::new().remembered())
+}
+
+async fn sign_in(session: Session<Account>, Path(name): Path<String>) -> Result<(), SessionError> {
+    let guest = session.get().ok_or(SessionError::NoSession)?;
+    session.start(Account::new(format!("{}+{name}", guest.name)))
 }
 
 async fn start_bearer(session: Session<Account>) -> Result<(), SessionError> {

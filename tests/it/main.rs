@@ -36,6 +36,8 @@ mod user;
 mod actix4;
 #[cfg(feature = "axum08")]
 mod axum08;
+#[cfg(feature = "axum08")]
+mod cart;
 #[cfg(all(unix, feature = "reload"))]
 mod reload;
 #[cfg(feature = "rocket05")]

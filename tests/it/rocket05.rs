@@ -28,6 +28,7 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
             look,
             start,
             remember,
+            sign_in,
             start_bearer,
             rename,
             update_or_fail,
@@ -108,6 +109,12 @@ fn start(session: Session<Account>, name: &str) -> Result<(), SessionError> {
 #[post("/remember/<name>")]
 fn remember(session: Session<Account>, name: &str) -> Result<(), SessionError> {
     session.start_with(Account::new(name), Start::new().remembered())
+}
+
+#[post("/sign-in/<name>")]
+fn sign_in(session: Session<Account>, name: &str) -> Result<(), SessionError> {
+    let guest = session.get().ok_or(SessionError::NoSession)?;
+    session.start(Account::new(format!("{}+{name}", guest.name)))
 }
 
 #[post("/start-bearer")]

@@ -10,6 +10,7 @@
 //! | `GET /look` | responds with the name of the account, or with `guest` |
 //! | `POST /start/{name}` | starts a session |
 //! | `POST /remember/{name}` | starts a remembered session |
+//! | `POST /sign-in/{name}` | starts a session from the state of the guest's session: its name is the name of the guest, `+` and `{name}` |
 //! | `POST /start-bearer` | starts a session of `ada` over the bearer channel |
 //! | `POST /rename/{name}` | changes the name |
 //! | `POST /update-or-fail` | changes the name; if that fails, returns the error with `?` |
@@ -142,6 +143,7 @@ macro_rules! conformance {
             starting_sets_a_cookie_with_every_attribute,
             a_remembered_session_outlives_the_browser_and_the_ordinary_timeouts,
             signing_in_replaces_a_session_that_an_attacker_planted,
+            signing_in_continues_the_state_of_a_guest_in_a_new_session,
             a_token_is_not_cached_unless_the_application_says_so,
             ending_deletes_the_cookie_with_the_same_attributes,
             a_change_sets_a_cookie_and_an_equal_value_does_not,
