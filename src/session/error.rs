@@ -7,8 +7,9 @@ use crate::token::payload::PayloadError;
 
 /// Why a session could not be changed. The session stays as it was.
 ///
-/// If a handler returns the error, an adapter answers `NoSession` with 401, `CrossOrigin` with 403
-/// and `NotNow` with 503. For all other errors, it answers 500 and logs the error.
+/// If a handler returns the error, an adapter answers `NoSession` like the refusal of a guard
+/// ([`Denied`](crate::session::Denied)), `CrossOrigin` with 403 and `NotNow` with 503. For all other
+/// errors, it answers 500 and logs the error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SessionError {

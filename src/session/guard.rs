@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::session::asker::Asker;
+use crate::session::come_back::{local_path, with_next};
 use crate::session::error::SessionError;
 use crate::session::info::Status;
 use crate::session::judge::Refusal;
@@ -21,11 +23,10 @@ impl<T: Payload> Session<T> {
         if let Some(state) = self.get() {
             return Ok(state);
         }
-        let page = self.shared().sign_in_page.as_deref();
         Err(match self.status() {
             Status::Refused(Refusal::NotRevalidated) => Denied::not_now(),
             Status::Refused(Refusal::CrossOrigin) => Denied::cross_origin(),
-            _ => Denied::sign_in(self.channel(), page),
+            _ => self.sent_to(self.shared().sign_in_page.as_deref(), Proof::SignIn),
         })
     }
 
@@ -62,9 +63,101 @@ impl<T: Payload> Session<T> {
         });
         if !is_fresh {
             let page = self.shared().step_up_page.as_deref();
-            return Err(Denied::step_up(self.channel(), page, age));
+            return Err(self.sent_to(page, Proof::StepUp(age)));
         }
         Ok(state)
+    }
+
+    /// The response for a handler that returned [`SessionError::NoSession`]: that of
+    /// [`require`](Session::require). `None` if there is a session, or if the request has not read
+    /// it. Adapters call this method themselves, because the error does not know how the client
+    /// asked.
+    #[must_use]
+    pub fn denied(&self) -> Option<Denied> {
+        self.inner.judged.get()?;
+        self.require().err()
+    }
+
+    /// Records what the request asks for, so that a guard can redirect to a page that leads back
+    /// to it. `target` is the path and query. Adapters call this method themselves.
+    ///
+    /// Only a GET or HEAD request can be repeated, so other methods are ignored. Without a
+    /// [page](crate::session::SessionsBuilder::sign_in_page), or if the request is no navigation of
+    /// a browser, this method does nothing and does not format `target`.
+    ///
+    /// ```
+    /// # use bulla::{KeyRing, Payload, Policy, Sessions};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, Payload)]
+    /// # #[payload(purpose = "bank.example/session")]
+    /// # struct Account { id: u64 }
+    /// let sessions = Sessions::<Account>::builder(KeyRing::generate()?, Policy::default())
+    ///     .sign_in_page("/sign-in")
+    ///     .build();
+    /// let headers = |name: &str| (name == "sec-fetch-mode").then_some(&b"navigate"[..]);
+    /// let session = sessions.load(headers);
+    /// session.set_target("GET", "/transfer?to=alan");
+    /// let denied = session.require().err().unwrap();
+    /// assert_eq!(denied.status(), 303);
+    /// let location = "/sign-in?next=/transfer%3Fto%3Dalan";
+    /// assert_eq!(denied.header(), Some(("location", location)));
+    /// # Ok::<(), bulla::keys::RandomError>(())
+    /// ```
+    pub fn set_target(&self, method: &str, target: impl fmt::Display) {
+        let navigates = self.inner.asker == Asker::Navigation;
+        if navigates && self.shared().has_pages() && matches!(method, "GET" | "HEAD") {
+            let target = target.to_string();
+            if local_path(&target).is_some() {
+                // Only the first call counts: an inner router may have a part of the path only.
+                let _ = self.inner.target.set(target);
+            }
+        }
+    }
+
+    fn sent_to(&self, page: Option<&str>, proof: Proof) -> Denied {
+        let location = |page: &str| match self.inner.target.get() {
+            Some(target) => with_next(page, target),
+            None => page.to_owned(),
+        };
+        let (status, header) = match (self.channel(), page, self.inner.asker) {
+            (Channel::Bearer, ..) => (401, Some(("www-authenticate", proof.challenge()))),
+            (Channel::Cookie, Some(page), Asker::Navigation) => {
+                (303, Some(("location", location(page))))
+            }
+            (Channel::Cookie, Some(page), Asker::Htmx) => {
+                (401, Some(("hx-redirect", page.to_owned())))
+            }
+            (Channel::Cookie, ..) => (401, None),
+        };
+        Denied { status, header, body: proof.body() }
+    }
+}
+
+/// What a request lacks.
+#[derive(Clone, Copy)]
+enum Proof {
+    SignIn,
+    /// A sign-in or reauthentication that is not older.
+    StepUp(Duration),
+}
+
+impl Proof {
+    /// The bearer challenge (RFC 6750, RFC 9470).
+    fn challenge(self) -> String {
+        match self {
+            Proof::SignIn => "Bearer".to_owned(),
+            Proof::StepUp(age) => {
+                let max_age = age.as_secs();
+                format!("Bearer error=\"insufficient_user_authentication\", max_age={max_age}")
+            }
+        }
+    }
+
+    fn body(self) -> &'static str {
+        match self {
+            Proof::SignIn => "Sign in first.",
+            Proof::StepUp(_) => "Sign in again to do this.",
+        }
     }
 }
 
@@ -72,10 +165,24 @@ impl<T: Payload> Session<T> {
 /// [`require_current`](Session::require_current) fails. It is the same for all tokens that are
 /// refused, so that a client cannot tell a forged token from an expired one.
 ///
-/// | required | browser, page configured | browser | bearer |
-/// |---|---|---|---|
-/// | a session | 303 to the sign-in page | 401 | 401, `WWW-Authenticate: Bearer` |
-/// | a fresh session | 303 to the step-up page | 401 | 401, `Bearer error="insufficient_user_authentication", max_age=…` (RFC 9470) |
+/// | request | response |
+/// |---|---|
+/// | a navigation of a browser, and there is a page | 303, `Location` with the page |
+/// | of htmx, and there is a page | 401, `HX-Redirect` with the page |
+/// | of another script with cookies, or there is no page | 401 |
+/// | with a bearer token, or cookies are off | 401, `WWW-Authenticate: Bearer` |
+///
+/// The page is the [sign-in page](crate::session::SessionsBuilder::sign_in_page), or the
+/// [step-up page](crate::session::SessionsBuilder::step_up_page) if the session is not fresh. In the
+/// latter case, the bearer challenge is
+/// `Bearer error="insufficient_user_authentication", max_age=…` (RFC 9470).
+///
+/// A request is a navigation if the browser says so with `Sec-Fetch-Mode: navigate`. Without that
+/// header, it is one if it accepts `text/html` and has neither `X-Requested-With` nor `HX-Request`.
+/// A redirect would be followed by `fetch` and `XMLHttpRequest` themselves, so that a script would
+/// take the sign-in page for its data. htmx opens the page of `HX-Redirect` as a navigation, with
+/// any status. Because the response depends on these headers, adapters add
+/// `Cache-Control: no-store`.
 ///
 /// If a page of another origin sent the request, the status is 403 (see
 /// [cross-origin requests](crate::Sessions#cross-origin-requests)).
@@ -93,16 +200,6 @@ pub struct Denied {
 }
 
 impl Denied {
-    pub(crate) fn sign_in(channel: Channel, page: Option<&str>) -> Denied {
-        Denied::new(channel, page, "Bearer".to_owned(), "Sign in first.")
-    }
-
-    pub(crate) fn step_up(channel: Channel, page: Option<&str>, age: Duration) -> Denied {
-        let challenge =
-            format!("Bearer error=\"insufficient_user_authentication\", max_age={}", age.as_secs());
-        Denied::new(channel, page, challenge, "Sign in again to do this.")
-    }
-
     /// The client may have a valid session, but a page of another origin must not use it.
     fn cross_origin() -> Denied {
         Denied { status: 403, header: None, body: "A page of another site sent this request." }
@@ -112,18 +209,6 @@ impl Denied {
     fn not_now() -> Denied {
         let header = Some(("retry-after", "5".to_owned()));
         Denied { status: 503, header, body: "Try again in a moment." }
-    }
-
-    fn new(channel: Channel, page: Option<&str>, challenge: String, body: &'static str) -> Denied {
-        match (channel, page) {
-            (Channel::Cookie, Some(page)) => {
-                Denied { status: 303, header: Some(("location", page.to_owned())), body }
-            }
-            (Channel::Cookie, None) => Denied { status: 401, header: None, body },
-            (Channel::Bearer, _) => {
-                Denied { status: 401, header: Some(("www-authenticate", challenge)), body }
-            }
-        }
     }
 
     /// The status of the response: 303, 401, 403 or 503.
@@ -141,14 +226,17 @@ impl Denied {
 
 impl SessionError {
     /// The response that the client gets: 401 for `NoSession`, 403 for `CrossOrigin`, 503 for
-    /// `NotNow`. `None` for all other errors, for which an adapter answers 500 without details.
-    /// Adapters call this method themselves.
+    /// `NotNow`. `None` for all other errors, for which an adapter answers 500 without details. Adapters call this method
+    /// themselves, and then turn the 401 into the response of [`Session::denied`].
     #[must_use]
     pub fn denied(&self) -> Option<Denied> {
         match self {
             // The channel is not known here, so the response has the bearer challenge. A browser
             // ignores that challenge.
-            SessionError::NoSession => Some(Denied::sign_in(Channel::Bearer, None)),
+            SessionError::NoSession => {
+                let header = Some(("www-authenticate", Proof::SignIn.challenge()));
+                Some(Denied { status: 401, header, body: Proof::SignIn.body() })
+            }
             SessionError::CrossOrigin => Some(Denied::cross_origin()),
             SessionError::NotNow => Some(Denied::not_now()),
             _ => None,

@@ -21,6 +21,8 @@
 //! | How is a session of another library adopted? | `migration`, `adoption` |
 //! | How is the user of a session loaded? | `user` (by the application), `loading` (once in a request) |
 //! | What does a guard check, and what does it answer? | `guard` |
+//! | Does a request come from a navigation, a script or htmx? | `asker` |
+//! | Where does a user come back to after the sign-in page? | `come_back` |
 //! | Which hints about a configuration are logged? | `hint` |
 //! | What can an application, a log and an auditor learn? | `info`, `event`, `audit` |
 //! | Why does a change fail? | `error` |
@@ -30,10 +32,12 @@
 pub(crate) mod about;
 pub(crate) mod adoption;
 pub(crate) mod answer;
+pub(crate) mod asker;
 #[allow(clippy::arithmetic_side_effects, reason = "reads no client's bytes")]
 pub(crate) mod audit;
 pub(crate) mod change;
 pub(crate) mod closing;
+pub(crate) mod come_back;
 pub(crate) mod ending;
 pub(crate) mod error;
 pub(crate) mod event;
@@ -57,6 +61,7 @@ pub(crate) mod user;
 
 pub use self::about::Validity;
 pub use self::audit::{Audit, AuditRow, Verdict};
+pub use self::come_back::local_path;
 pub use self::error::SessionError;
 pub use self::event::Event;
 pub use self::guard::Denied;

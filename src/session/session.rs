@@ -10,6 +10,7 @@ use crate::keys::key::KeyId;
 use crate::revocation::entry::Subject;
 use crate::revocation::set::Asked;
 use crate::session::about::{About, Checked};
+use crate::session::asker::Asker;
 use crate::session::error::SessionError;
 use crate::session::event::Event;
 use crate::session::info::{Info, Status};
@@ -73,6 +74,9 @@ pub(crate) struct Inner<T> {
     pub(crate) about: Arc<About<T>>,
     pub(crate) channel: Channel,
     pub(crate) sender: Sender,
+    pub(crate) asker: Asker,
+    /// The path and query of the request, if a user can come back to it.
+    pub(crate) target: OnceLock<String>,
     pub(crate) carried: Carried,
     pub(crate) old: Option<Old<T>>,
     pub(crate) now: OnceLock<UnixTime>,
@@ -302,7 +306,7 @@ impl<T> Session<T> {
 
     pub(crate) fn new(
         shared: Arc<Shared>,
-        channel: Channel,
+        (channel, asker): (Channel, Asker),
         sender: Sender,
         carried: Carried,
         old: Option<Old<T>>,
@@ -314,6 +318,8 @@ impl<T> Session<T> {
             about,
             channel,
             sender,
+            asker,
+            target: OnceLock::new(),
             carried,
             old,
             clock: now.map_or(Clock::Runs, |_| Clock::StandsStill),

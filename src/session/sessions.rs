@@ -8,6 +8,7 @@ use crate::keys::handle::RingHandle;
 use crate::revocation::entry::{Revocation, Subject};
 use crate::revocation::list::Revocations;
 use crate::session::about::{About, Check, Validity};
+use crate::session::asker::Asker;
 use crate::session::error::SessionError;
 use crate::session::event::Event;
 use crate::session::hint::{PlainHttpHint, UnusedSettingsHint};
@@ -173,13 +174,14 @@ impl<T: Payload> Sessions<T> {
         if self.shared.cookie.as_ref().is_some_and(|(cookie, _)| cookie.facts().secure) {
             self.shared.plain_http.check(&values);
         }
+        let asker = if self.shared.has_pages() { Asker::of(&values) } else { Asker::Script };
         let (channel, sender, carried) = self.carried(method, &values);
         let old = match sender {
             Sender::Trusted => Old::of_request(&self.migrations, channel, &carried.states, values),
             Sender::CrossOrigin => None,
         };
         let (shared, about) = (Arc::clone(&self.shared), Arc::clone(&self.about));
-        Session::new(shared, channel, sender, carried, old, about, now)
+        Session::new(shared, (channel, asker), sender, carried, old, about, now)
     }
 
     /// Revokes all sessions of a subject that exist now, on every server.
@@ -445,6 +447,13 @@ impl<T: Payload> SessionsBuilder<T> {
     /// The page to which a guard redirects a browser without a session. Without it, the guard
     /// answers 401.
     ///
+    /// Only navigations are redirected, because scripts would take the page for the answer to their
+    /// request; see [`Denied`](crate::session::Denied). If the navigation is a GET request, its path
+    /// and query are added to the address of the page as the parameter `next`. So after the
+    /// sign-in, your handler can redirect to [`local_path`](crate::session::local_path) of `next`.
+    /// Nothing is added if the page is on another site, if its address has a `next` already, or if
+    /// the path is longer than about 2 kB.
+    ///
     /// # Panics
     /// If `path` is empty or has a character that is not visible ASCII. The header `Location`
     /// cannot contain such characters.
@@ -455,7 +464,8 @@ impl<T: Payload> SessionsBuilder<T> {
     }
 
     /// The page to which a guard redirects a browser whose sign-in is not fresh enough. Without
-    /// it, the guard answers 401.
+    /// it, the guard answers 401. The redirect works as that to the
+    /// [`sign_in_page`](SessionsBuilder::sign_in_page).
     ///
     /// # Panics
     /// The same as for [`sign_in_page`](SessionsBuilder::sign_in_page).

@@ -79,6 +79,11 @@ impl Shared {
         self.policies.of(term).unwrap_or(self.policies.ordinary)
     }
 
+    /// Whether guards may redirect to a page.
+    pub(crate) fn has_pages(&self) -> bool {
+        self.sign_in_page.is_some() || self.step_up_page.is_some()
+    }
+
     pub(crate) fn emit(&self, event: Event) {
         event::emit(self.hook.as_ref(), event);
     }

@@ -15,6 +15,7 @@ mod layers;
 mod migration;
 
 mod overlap;
+mod pages;
 mod properties;
 mod remembered;
 mod revalidation;

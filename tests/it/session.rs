@@ -696,15 +696,6 @@ fn an_empty_step_up_page_is_refused() {
 }
 
 #[test]
-fn a_browser_without_a_session_is_sent_to_the_sign_in_page() {
-    let sessions = Sessions::<Account>::builder(ring(&[&key_text()]), Policy::default())
-        .sign_in_page("/sign-in?from=%2F")
-        .build();
-    let denied = Client::browser().send(&sessions, T0).require().unwrap_err();
-    assert_eq!((denied.status(), denied.header()), (303, Some(("location", "/sign-in?from=%2F"))));
-}
-
-#[test]
 fn invalid_bearer_header_names_are_refused() {
     let longest = "x".repeat(64);
     assert!(Bearer::named("app-token-2", &longest).is_ok());
