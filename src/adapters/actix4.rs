@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix_web::dev::{self, Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, TryIntoHeaderValue as _};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue, TryIntoHeaderValue as _};
 use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, HttpResponse, ResponseError};
 use pin_project_lite::pin_project;
 
@@ -158,6 +158,8 @@ where
             return None;
         }
     }
+    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    session.set_target(request.method().as_str(), target);
     extensions.insert(session.clone());
     Some(session)
 }
@@ -189,6 +191,7 @@ where
         let this = self.project();
         let mut response = ready!(this.inner.poll(cx))?;
         let Some(session) = this.session else { return Poll::Ready(Ok(response)) };
+        complete(session, &mut response);
         if response.status().is_server_error() {
             session.discard_changes();
         }
@@ -303,21 +306,59 @@ impl ResponseError for Rejection {
 
 impl ResponseError for Denied {
     fn error_response(&self) -> HttpResponse {
-        let status = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::UNAUTHORIZED);
-        let mut response = HttpResponse::build(status);
-        if let Some(header) = self.header() {
-            response.insert_header(header);
-        }
-        response.body(self.to_string())
+        let mut response = HttpResponse::Unauthorized().body(self.to_string());
+        write_denied(self, &mut response);
+        response
     }
 }
 
-/// The response of a handler that returns the error with `?`. [`SessionError::denied`] decides
-/// whether it is a 401, a 403 or a 503. Otherwise, it is a 500 without details, and the error is logged.
+/// Writes the status and the headers of a refusal.
+fn write_denied<B>(denied: &Denied, response: &mut HttpResponse<B>) {
+    let status = StatusCode::from_u16(denied.status()).unwrap_or(StatusCode::UNAUTHORIZED);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let Some((name, value)) = denied.header() else { return };
+    match HeaderValue::try_from(value) {
+        Ok(value) => {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+        Err(error) => {
+            tracing::error!(%error, "a configured page is not a valid header value");
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        }
+    }
+}
+
+/// A mark in the extensions of a response: the handler returned [`SessionError::NoSession`].
+struct NoSession;
+
+/// Turns the 401 of a handler that returned [`SessionError::NoSession`] into the refusal of a
+/// guard. Only the middleware knows the session, and so the page and how the client asked.
+fn complete<T: Payload, B>(session: &Session<T>, response: &mut ServiceResponse<B>) {
+    let response = response.response_mut();
+    let marked = response.extensions().contains::<NoSession>();
+    if !marked || response.status() != StatusCode::UNAUTHORIZED {
+        return;
+    }
+    if let Some(denied) = session.denied() {
+        response.headers_mut().remove(header::WWW_AUTHENTICATE);
+        response.extensions_mut().remove::<NoSession>();
+        write_denied(&denied, response);
+    }
+}
+
+/// The response of a handler that returns the error with `?`. `NoSession` is answered like the
+/// refusal of [`Required`], `CrossOrigin` with 403 and `NotNow` with 503. Otherwise, it is a 500 without details, and the
+/// error is logged.
 impl ResponseError for SessionError {
     fn error_response(&self) -> HttpResponse {
         if let Some(denied) = self.denied() {
-            return denied.error_response();
+            let mut response = denied.error_response();
+            if *self == SessionError::NoSession {
+                response.extensions_mut().insert(NoSession);
+            }
+            return response;
         }
         tracing::error!(error = %self, "a session could not be changed");
         let no_store = ("cache-control", "no-store");

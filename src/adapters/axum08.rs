@@ -147,29 +147,59 @@ impl IntoResponse for Rejection {
 
 impl IntoResponse for Denied {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::UNAUTHORIZED);
-        let mut response = (status, self.to_string()).into_response();
-        if let Some((name, value)) = self.header() {
-            match HeaderValue::try_from(value) {
-                Ok(value) => {
-                    response.headers_mut().insert(HeaderName::from_static(name), value);
-                }
-                Err(error) => {
-                    tracing::error!(%error, "a configured page is not a valid header value");
-                    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                }
-            }
-        }
+        let mut response = self.to_string().into_response();
+        write(&self, &mut response);
         response
     }
 }
 
-/// The response of a handler that returns the error with `?`. [`SessionError::denied`] decides
-/// whether it is a 401, a 403 or a 503. Otherwise, it is a 500 without details, and the error is logged.
+/// Writes the status and the headers of a refusal.
+fn write<B>(denied: &Denied, response: &mut http::Response<B>) {
+    let status = StatusCode::from_u16(denied.status()).unwrap_or(StatusCode::UNAUTHORIZED);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let Some((name, value)) = denied.header() else { return };
+    match HeaderValue::try_from(value) {
+        Ok(value) => {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+        Err(error) => {
+            tracing::error!(%error, "a configured page is not a valid header value");
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        }
+    }
+}
+
+/// A mark in the extensions of a response: the handler returned [`SessionError::NoSession`].
+#[derive(Clone, Copy)]
+struct NoSession;
+
+/// Turns the 401 of a handler that returned [`SessionError::NoSession`] into the refusal of a
+/// guard. Only the layer knows the session, and so the page and how the client asked.
+pub(crate) fn complete<T: Payload, B>(session: &Session<T>, response: &mut http::Response<B>) {
+    let marked = response.extensions().get::<NoSession>().is_some();
+    if !marked || response.status() != StatusCode::UNAUTHORIZED {
+        return;
+    }
+    if let Some(denied) = session.denied() {
+        response.headers_mut().remove(header::WWW_AUTHENTICATE);
+        response.extensions_mut().remove::<NoSession>();
+        write(&denied, response);
+    }
+}
+
+/// The response of a handler that returns the error with `?`. `NoSession` is answered like the
+/// refusal of [`Required`], `CrossOrigin` with 403 and `NotNow` with 503. Otherwise, it is a 500 without details, and the
+/// error is logged.
 impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
         if let Some(denied) = self.denied() {
-            return denied.into_response();
+            let mut response = denied.into_response();
+            if self == SessionError::NoSession {
+                response.extensions_mut().insert(NoSession);
+            }
+            return response;
         }
         tracing::error!(error = %self, "a session could not be changed");
         let headers = [(header::CACHE_CONTROL, "no-store")];

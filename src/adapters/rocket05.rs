@@ -27,8 +27,9 @@ use crate::{
 ///
 /// If there is no session, [`Required`], [`Fresh`] and [`Current`] forward the request with 401, so
 /// that the next route can be the page for guests. If no route answers, the client gets the
-/// response of the 401 catcher, or a 303 to the sign-in page if one is configured. A refusal with
-/// 403 or 503 is not forwarded, because the client may be signed in.
+/// response of the 401 catcher, or a 303 to the sign-in page if one is configured and the request is
+/// a navigation ([`Denied`](crate::session::Denied)). A refusal with 403 or 503 is not forwarded,
+/// because the client may be signed in.
 ///
 /// ```
 /// use bulla::{KeyRing, Payload, Policy, Required, Session, SessionError, SessionFairing};
@@ -104,9 +105,14 @@ impl Around {
     }
 }
 
-/// The refusal of the first guard. It is used if no other route answers the request.
+/// Why a request is refused.
 #[derive(Default)]
-struct Answer(OnceLock<Denied>);
+struct Answer {
+    /// The refusal of the first guard. It is used if no other route answers the request.
+    guard: OnceLock<Denied>,
+    /// Filled if a handler returned [`SessionError::NoSession`].
+    no_session: OnceLock<()>,
+}
 
 fn session<'r, T: Payload + Send + Sync + 'static>(
     request: &'r Request<'_>,
@@ -159,7 +165,9 @@ impl<T: Payload + Send + Sync + 'static> Fairing for SessionFairing<T> {
             }
         };
         let method = request.method().as_str();
-        let mine = self.enter(request, self.sessions.load(method, values));
+        let session = self.sessions.load(method, values);
+        session.set_target(method, request.uri());
+        let mine = self.enter(request, session);
         let mut is_mine = false;
         let slot = request.local_cache(|| {
             is_mine = true;
@@ -178,11 +186,16 @@ impl<T: Payload + Send + Sync + 'static> Fairing for SessionFairing<T> {
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
         let Slot::Session(session) = request.local_cache(|| Slot::<T>::Empty) else { return };
-        let denied = request.local_cache(Answer::default).0.get();
+        let Answer { guard, no_session } = request.local_cache(Answer::default);
+        let denied = guard.get().cloned().or_else(|| {
+            no_session.get()?;
+            session.denied()
+        });
         let failed = response.status().code >= 500;
         // A route that failed for another reason keeps its response.
         if let Some(denied) = denied.filter(|denied| code(denied) == response.status().code) {
-            answer(denied, response);
+            response.remove_header("www-authenticate");
+            answer(&denied, response);
         }
         if failed {
             session.discard_changes();
@@ -203,7 +216,7 @@ fn write(response: &mut Response<'_>, bundle: Bundle) {
     }
 }
 
-/// Writes the refusal of a guard to the response of the catcher: the status and the header. The
+/// Writes the refusal of a guard to the response of the catcher: the status and the headers. The
 /// body of the catcher stays if the status is 401.
 fn answer(denied: &Denied, response: &mut Response<'_>) {
     if denied.status() != Status::Unauthorized.code {
@@ -211,6 +224,7 @@ fn answer(denied: &Denied, response: &mut Response<'_>) {
         let body = denied.to_string();
         response.set_sized_body(body.len(), Cursor::new(body));
     }
+    response.set_raw_header("cache-control", "no-store");
     if let Some((name, value)) = denied.header() {
         response.set_header(Header::new(name, value.to_owned()));
     }
@@ -293,7 +307,7 @@ fn outcome<T>(
 
 fn deny<T>(request: &Request<'_>, denied: Denied) -> Outcome<T, Rejection> {
     // The first refusal wins, because later routes are only tried after it.
-    let denied = request.local_cache(Answer::default).0.get_or_init(|| denied);
+    let denied = request.local_cache(Answer::default).guard.get_or_init(|| denied);
     match code(denied) {
         401 => Outcome::Forward(Status::Unauthorized),
         // The client may be signed in, so it must not get the page for guests.
@@ -320,12 +334,15 @@ impl<'r> Responder<'r, 'static> for Denied {
     }
 }
 
-/// The response of a handler that returns the error with `?`. [`SessionError::denied`] decides
-/// whether it is a 401, a 403 or a 503. Otherwise, the error is logged and the application's 500 catcher
-/// answers.
+/// The response of a handler that returns the error with `?`. `NoSession` is answered like the
+/// refusal of [`Required`], `CrossOrigin` with 403 and `NotNow` with 503. Otherwise, the error is logged and the
+/// application's 500 catcher answers.
 impl<'r> Responder<'r, 'static> for SessionError {
     fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'static> {
         if let Some(denied) = self.denied() {
+            if self == SessionError::NoSession {
+                let _ = request.local_cache(Answer::default).no_session.set(());
+            }
             return denied.respond_to(request);
         }
         tracing::error!(error = %self, "a session could not be changed");

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use http::header::HeaderValue;
+use http::uri::PathAndQuery;
 use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
@@ -167,6 +168,8 @@ where
             return None;
         }
     }
+    let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+    session.set_target(request.method().as_str(), target);
     request.extensions_mut().insert(session.clone());
     Some(session)
 }
@@ -198,6 +201,8 @@ where
         let this = self.project();
         let mut response = ready!(this.inner.poll(cx))?;
         let Some(session) = this.session else { return Poll::Ready(Ok(response)) };
+        #[cfg(feature = "axum08")]
+        super::axum08::complete(session, &mut response);
         if is_server_error(&response) {
             session.discard_changes();
         }

@@ -313,6 +313,19 @@ fn layers_with_different_cookies_write_a_session_each() {
 }
 
 #[test]
+fn a_user_comes_back_to_a_nested_router_that_has_a_layer_too() {
+    let sessions = Sessions::<Account>::builder(KeyRing::generate().unwrap(), Policy::default());
+    let layer = SessionLayer::from(sessions.sign_in_page("/in").build());
+    let admin = Router::new().route("/users", get(required)).layer(layer.clone());
+    let app = Router::new().nest("/admin", admin).layer(layer);
+    let headers = vec![("sec-fetch-mode".to_owned(), "navigate".to_owned())];
+    let path = "/admin/users?page=2".to_owned();
+    let response = Axum(app).send(&Request { method: "GET", authority: None, path, headers });
+    let location = response.headers.iter().find(|(name, _)| name == "location").unwrap();
+    assert_eq!(location.1, "/in?next=/admin/users%3Fpage%3D2");
+}
+
+#[test]
 fn tokens_are_marked_sensitive() {
     let layer = SessionLayer::<Account>::new(KeyRing::generate().unwrap(), Policy::default());
     let app =

@@ -9,14 +9,6 @@ use crate::behaviours::setup::{Clock, builder, key, minutes, new_sessions, sessi
 use crate::client::Client;
 use crate::logs::logged;
 
-pub fn a_guard_answers_401_or_redirects_to_the_sign_in_page(build: Build) {
-    let app = build(new_sessions());
-    assert_eq!(Client::new().get(&*app, "/required").status, 401);
-    let app = build(builder(&[&key()], &Clock::new()).sign_in_page("/sign-in").build());
-    let response = Client::new().get(&*app, "/required");
-    assert_eq!((response.status, response.one("location")), (303, Some("/sign-in")));
-}
-
 pub fn an_optional_guard_is_none_without_a_session_or_a_fresh_one(build: Build) {
     let clock = Clock::new();
     let app = build(builder(&[&key()], &clock).sign_in_page("/sign-in").build());
