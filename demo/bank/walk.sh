@@ -104,7 +104,22 @@ has 'Ada Lovelace' body
 has '£1,830.50' body
 browser jar 303 -H "origin: $bank1" -d 'to=alan&amount=1' "$bank1/transfer"
 
-say "changed, renamed and malformed tokens: 401, all with the same page"
+say "a sign-in page for browsers, 401 for scripts; a user comes back only to a page of the bank"
+navigate='Sec-Fetch-Mode: navigate'
+expect 303 -H "$navigate" "$bank1/balance?from=mail"
+has '^location: /sign-in?next=/balance%3Ffrom%3Dmail' head
+expect 200 "$bank1/sign-in?next=/balance%3Ffrom%3Dmail"
+has 'name="next" value="/balance?from=mail"' body
+browser back 303 -d 'user=ada&pin=1815' --data-urlencode 'next=/balance?from=mail' "$bank1/login"
+has '^location: /balance?from=mail' head
+browser back 303 -d 'user=ada&pin=1815' --data-urlencode 'next=//evil.example' "$bank1/login"
+has '^location: /balance' head
+expect 401 -H 'Sec-Fetch-Mode: cors' "$bank1/balance"
+hasnt '^location' head
+expect 401 -H 'HX-Request: true' "$bank1/balance"
+has '^hx-redirect: /sign-in' head
+
+say "changed, renamed and malformed tokens: 401, all with the same response"
 good=$(token jar)
 expect 401 -b "__Host-session=$(flip "$good")" "$bank1/balance"; mv body forged
 has '^set-cookie: __Host-session=;' head

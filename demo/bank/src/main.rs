@@ -140,6 +140,7 @@ fn bank<C: Release>(parts: &Parts) -> Router {
         .bearer(Bearer::default())
         .revocations(revocations)
         .subject(|customer| customer.user().to_owned())
+        .sign_in_page(web::SIGN_IN)
         .build();
     let pages = pages::Pages { policy: *policy, fresh: *fresh, release: C::VERSION };
     let ledger = Arc::new(Ledger::open());

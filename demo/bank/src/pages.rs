@@ -27,12 +27,14 @@ pub(crate) struct Facts {
 }
 
 impl Pages {
-    pub(crate) fn sign_in(self, problem: Option<&str>) -> Markup {
+    /// After the sign-in, the user goes to `next`, if it is a page of the bank.
+    pub(crate) fn sign_in(self, problem: Option<&str>, next: Option<&str>) -> Markup {
         self.guest_page("Sign in", &html! {
             section class="card narrow" {
                 h1 { "Sign in" }
                 @if let Some(problem) = problem { p class="problem" role="alert" { (problem) } }
                 form method="post" action="/login" {
+                    @if let Some(next) = next { input type="hidden" name="next" value=(next); }
                     label { "User" input name="user" autocomplete="username" required autofocus; }
                     label { "PIN" input name="pin" type="password" inputmode="numeric" autocomplete="current-password" required; }
                     button { "Sign in" }

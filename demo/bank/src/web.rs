@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Form, Request, State};
+use axum::extract::{Form, Query, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use bulla::adapters::Rejection;
+use bulla::session::local_path;
 use bulla::{Required, Session, SessionError};
 use serde::Deserialize;
 
 use crate::ledger::{Ledger, Money, TransferError};
 use crate::pages::{self, Pages};
 use crate::release::Release;
+
+/// The page to which guards redirect browsers.
+pub(crate) const SIGN_IN: &str = "/sign-in";
 
 /// The same text for every reason, so that a client cannot tell a forged token from an
 /// expired one.
@@ -29,6 +32,7 @@ struct Bank {
 pub(crate) fn routes<C: Release>(ledger: Arc<Ledger>, pages: Pages) -> Router {
     Router::new()
         .route("/", get(home::<C>))
+        .route(SIGN_IN, get(sign_in))
         .route("/login", post(login::<C>))
         .route("/balance", get(balance::<C>))
         .route("/transfer", post(transfer::<C>))
@@ -44,14 +48,25 @@ pub(crate) fn routes<C: Release>(ledger: Arc<Ledger>, pages: Pages) -> Router {
 async fn home<C: Release>(State(bank): State<Bank>, session: Session<C>) -> Response {
     match session.get() {
         Some(_) => Redirect::to("/balance").into_response(),
-        None => bank.pages.sign_in(None).into_response(),
+        None => bank.pages.sign_in(None, None).into_response(),
     }
+}
+
+#[derive(Deserialize)]
+struct Back {
+    next: Option<String>,
+}
+
+/// The page carries `next`, which the guard has added to its address, to the form.
+async fn sign_in(State(bank): State<Bank>, Query(back): Query<Back>) -> impl IntoResponse {
+    bank.pages.sign_in(Some(SIGN_IN_FIRST), back.next.as_deref())
 }
 
 #[derive(Deserialize)]
 struct Login {
     user: String,
     pin: String,
+    next: Option<String>,
 }
 
 async fn login<C: Release>(
@@ -60,22 +75,20 @@ async fn login<C: Release>(
     Form(login): Form<Login>,
 ) -> Result<Response, SessionError> {
     let Some(user) = bank.ledger.sign_in(&login.user, &login.pin) else {
-        let page = bank.pages.sign_in(Some("Wrong user name or PIN."));
+        let page = bank.pages.sign_in(Some("Wrong user name or PIN."), login.next.as_deref());
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     };
     session.start(C::sign_in(user))?;
-    Ok(Redirect::to("/balance").into_response())
+    // Anyone can write a link to the sign-in page, so other sites are refused.
+    let next = login.next.as_deref().and_then(local_path);
+    Ok(Redirect::to(next.unwrap_or("/balance")).into_response())
 }
 
 async fn balance<C: Release>(
     State(bank): State<Bank>,
     session: Session<C>,
-    customer: Result<Required<C>, Rejection>,
+    customer: Required<C>,
 ) -> Result<Response, SessionError> {
-    let customer = match customer {
-        Ok(customer) => customer,
-        Err(rejection) => return Ok(bank.refuse(&session, rejection, SIGN_IN_FIRST)),
-    };
     let page = bank.overview(&session, &*customer, None);
     if customer.notice().is_some() {
         session.update(C::clear_notice)?;
@@ -95,13 +108,9 @@ struct Transfer {
 async fn transfer<C: Release>(
     State(bank): State<Bank>,
     session: Session<C>,
-    customer: Result<Required<C>, Rejection>,
+    customer: Required<C>,
     Form(transfer): Form<Transfer>,
 ) -> Result<Response, SessionError> {
-    let customer = match customer {
-        Ok(customer) => customer,
-        Err(rejection) => return Ok(bank.refuse(&session, rejection, SIGN_IN_FIRST)),
-    };
     let problem = |problem: &str| {
         let page = bank.overview(&session, &*customer, Some(problem));
         (StatusCode::UNPROCESSABLE_ENTITY, page).into_response()
@@ -159,28 +168,11 @@ impl Bank {
     ) -> Response {
         let account = self.ledger.account(customer.user());
         let (Some(account), Some(info)) = (account, session.info()) else {
-            return (StatusCode::NOT_FOUND, self.pages.sign_in(None)).into_response();
+            return (StatusCode::NOT_FOUND, self.pages.sign_in(None, None)).into_response();
         };
         let others = self.ledger.others(customer.user());
         let facts = pages::Facts { account, info, now: session.now(), others };
         self.pages.overview(customer, &facts, problem).into_response()
-    }
-
-    /// Shows the sign-in page. The page is the same for every token that is refused; the log has the
-    /// reason. A form of another site gets a 403.
-    fn refuse<C: Release>(
-        &self,
-        session: &Session<C>,
-        rejection: Rejection,
-        text: &str,
-    ) -> Response {
-        match rejection {
-            Rejection::Denied(denied) if denied.status() == 401 => {
-                tracing::info!(status = ?session.status(), "sent to the sign-in page");
-                (StatusCode::UNAUTHORIZED, self.pages.sign_in(Some(text))).into_response()
-            }
-            other => other.into_response(),
-        }
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) const ALL: [(&str, Step); 16] = [
     ("two tabs share a session, its changes and its sign-out", customers::two_tabs),
     ("a customer stays signed in when the bank restarts", customers::restart),
     ("activity renews a session, with a cookie that has the same attributes", endings::renewal),
-    ("an idle session ends, and the customer can sign in again", endings::idle),
+    ("an idle session ends, and after the sign-in the customer comes back", endings::idle),
     ("signing out deletes the cookies", endings::signing_out),
     ("after signing out, Back shows no balance, online or offline", endings::back),
 ];

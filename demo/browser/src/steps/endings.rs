@@ -4,7 +4,10 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::cookies::strict;
-use super::{RENEWAL, World, asks_to_sign_in, expect, shows, shows_nobody, sign_in, sign_out};
+use super::{
+    RENEWAL, World, asks_to_sign_in, expect, fill_in_and_sign_in, shows, shows_nobody, sign_in,
+    sign_out,
+};
 use crate::Outcome;
 use crate::bank::HOST;
 use crate::browser::Window;
@@ -35,11 +38,14 @@ pub(super) fn idle(world: &World) -> Outcome {
     sleep(Duration::from_millis(3100));
     page.reload()?;
     asks_to_sign_in(&page)?;
-    expect(page.status()? == 401, || "expected status 401".to_owned())?;
+    let at = page.run("location.pathname + location.search")?;
+    expect(at == "/sign-in?next=/balance", || format!("expected the sign-in page: {at}"))?;
     // The expired cookie is still there: it is kept for one more minute, because the clock of
     // another server may be behind.
     world.shots.take(&page, "5-expired")?;
-    sign_in(&page, &bank)
+    fill_in_and_sign_in(&page)?;
+    let at = page.run("location.pathname")?;
+    expect(at == "/balance", || format!("expected to come back to the balance: {at}"))
 }
 
 pub(super) fn signing_out(world: &World) -> Outcome {
