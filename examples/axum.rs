@@ -1,15 +1,17 @@
-//! Sessions in axum: guards, a page to confirm the password, and an upgrade of the state's type.
+//! Sessions in axum: guards, pages to sign in and to confirm the password, and an upgrade of the
+//! state's type.
 //!
 //! ```sh
 //! cargo run --example axum --features axum08
-//! curl -i -c jar -d user=ada http://127.0.0.1:3000/login
+//! curl -i -c jar -d user=ada http://127.0.0.1:3000/sign-in
 //! curl -i -b jar http://127.0.0.1:3000/balance
 //! ```
 #![allow(missing_docs, clippy::print_stdout, reason = "an example program")]
 
-use axum::extract::Form;
-use axum::response::{Html, Redirect};
+use axum::extract::{Form, Query};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{Router, get, post};
+use bulla::session::local_path;
 use bulla::{
     Fresh, KeyRing, Payload, Policy, Required, Session, SessionError, SessionLayer, Sessions,
 };
@@ -46,12 +48,12 @@ struct Account {
 
 fn app(ring: KeyRing) -> Router {
     let sessions = Sessions::<Account>::builder(ring, Policy::default())
-        .sign_in_page("/") // for requests without a session
+        .sign_in_page("/sign-in") // for requests without a session
         .step_up_page("/confirm") // for sessions that are not fresh
         .build();
     Router::new()
         .route("/", get(home))
-        .route("/login", post(login))
+        .route("/sign-in", get(sign_in_form).post(sign_in))
         .route("/balance", get(balance))
         .route("/transfer", get(transfer_form).post(transfer))
         .route("/confirm", get(confirm_form).post(confirm))
@@ -59,14 +61,33 @@ fn app(ring: KeyRing) -> Router {
         .layer(SessionLayer::from(sessions))
 }
 
+/// The query of a page to which a guard redirected, such as `?next=/transfer`.
+#[derive(Deserialize)]
+struct Back {
+    next: Option<String>,
+}
+
+impl Back {
+    /// Anyone can write a link to the page, so `local_path` refuses addresses of other sites.
+    fn or(&self, home: &str) -> Redirect {
+        Redirect::to(self.next.as_deref().and_then(local_path).unwrap_or(home))
+    }
+}
+
+/// The form has no `action`, so it is sent to the address of the page, with `next`.
+async fn sign_in_form() -> Html<&'static str> {
+    Html("<form method=post><input name=user><button>Sign in")
+}
+
 /// If the state is too large for a cookie, `start` returns an error. A browser would drop such a
 /// cookie silently.
-async fn login(
+async fn sign_in(
     session: Session<Account>,
+    Query(back): Query<Back>,
     Form(login): Form<Login>,
 ) -> Result<Redirect, SessionError> {
     session.start(Account { name: login.user, visits: 0 })?;
-    Ok(Redirect::to("/balance"))
+    Ok(back.or("/balance"))
 }
 
 /// Without a session, the response is a redirect to the sign-in page.
@@ -89,15 +110,16 @@ async fn confirm_form(_: Required<Account>) -> Html<&'static str> {
 }
 
 async fn confirm(
-    _: Required<Account>,
+    account: Required<Account>,
     session: Session<Account>,
+    Query(back): Query<Back>,
     Form(confirm): Form<Confirm>,
-) -> Result<Redirect, SessionError> {
+) -> Result<Response, SessionError> {
     if confirm.password != "secret" {
-        return Ok(Redirect::to("/confirm"));
+        return Ok(confirm_form(account).await.into_response());
     }
     session.reauthenticated()?;
-    Ok(Redirect::to("/transfer"))
+    Ok(back.or("/balance").into_response())
 }
 
 async fn home(session: Session<Account>) -> Result<String, SessionError> {
