@@ -165,7 +165,7 @@ pub use crate::adapters::SessionMiddleware;
     doc(cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05")))
 )]
 #[doc(inline)]
-pub use crate::adapters::{Current, Fresh, Required};
+pub use crate::adapters::{Current, Fresh, Required, SignedIn};
 #[doc(inline)]
 pub use crate::keys::{KeyRing, RingHandle};
 #[doc(inline)]

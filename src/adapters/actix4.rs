@@ -12,13 +12,14 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue, TryIntoH
 use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, HttpResponse, ResponseError};
 use pin_project_lite::pin_project;
 
-use super::extract::OPAQUE;
+use super::extract::{OPAQUE, signed_in};
 use super::layers::{self, Layers, Unusable};
 use crate::adapters::{MissingLayer, Rejection};
-use crate::session::{Channel, Denied};
+use crate::session::{Channel, Denied, User};
 use crate::transport::{Bundle, Rule};
 use crate::{
     Current, Fresh, Payload, Policy, Required, RingHandle, Session, SessionError, Sessions,
+    SignedIn,
 };
 
 /// Middleware for actix-web 4 that gives every request a [`Session`] and writes the changes of
@@ -272,6 +273,20 @@ impl<T: Payload + Send + Sync + 'static, const SECONDS: u64> FromRequest for Cur
     }
 }
 
+/// An extractor for actix-web.
+impl<U: User> FromRequest for SignedIn<U>
+where
+    U::State: Send + Sync + 'static,
+{
+    type Error = Rejection;
+    type Future = Extracting<SignedIn<U>, Rejection>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let session = session::<U::State>(request);
+        Box::pin(async { signed_in(&session.await?).await })
+    }
+}
+
 type Extracting<E, R> = Pin<Box<dyn Future<Output = Result<E, R>>>>;
 
 fn session<T: Payload + Send + Sync + 'static>(
@@ -300,6 +315,7 @@ impl ResponseError for Rejection {
         match self {
             Rejection::MissingLayer(missing) => missing.error_response(),
             Rejection::Denied(denied) => denied.error_response(),
+            Rejection::Session(error) => error.error_response(),
         }
     }
 }

@@ -8,11 +8,11 @@ use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{StatusCode, header};
 
-use super::extract::OPAQUE;
+use super::extract::{OPAQUE, signed_in};
 use super::layers::Unusable;
 use crate::adapters::{MissingLayer, Rejection};
-use crate::session::Denied;
-use crate::{Current, Fresh, Payload, Required, Session, SessionError};
+use crate::session::{Denied, User};
+use crate::{Current, Fresh, Payload, Required, Session, SessionError, SignedIn};
 
 /// An extractor for axum. It also succeeds for a request without a session. If the
 /// [`SessionLayer`](crate::SessionLayer) is missing, the response is a 500 that names the missing
@@ -73,6 +73,35 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         let session = Session::<T>::from_request_parts(parts, state).await?;
         Ok(Current(session.require_current(Duration::from_secs(SECONDS))?))
+    }
+}
+
+/// An extractor for axum.
+impl<S, U> FromRequestParts<S> for SignedIn<U>
+where
+    S: Sync,
+    U: User,
+    U::State: Send + Sync + 'static,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+        let session = Session::<U::State>::from_request_parts(parts, state).await?;
+        signed_in(&session).await
+    }
+}
+
+/// `Option<SignedIn<U>>` is `None` for a guest. A 503 and a missing layer are still errors.
+impl<S, U> OptionalFromRequestParts<S> for SignedIn<U>
+where
+    S: Sync,
+    U: User,
+    U::State: Send + Sync + 'static,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Rejection> {
+        optional(parts, state).await
     }
 }
 
@@ -141,6 +170,7 @@ impl IntoResponse for Rejection {
         match self {
             Rejection::MissingLayer(missing) => missing.into_response(),
             Rejection::Denied(denied) => denied.into_response(),
+            Rejection::Session(error) => error.into_response(),
         }
     }
 }

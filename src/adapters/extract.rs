@@ -5,7 +5,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::adapters::MissingLayer;
-use crate::session::Denied;
+use crate::session::{Denied, User};
+use crate::{Session, SessionError};
 
 /// An extractor (in Rocket, a request guard) for a route that requires a session. It dereferences
 /// to the state, a `T`.
@@ -79,6 +80,61 @@ pub struct Fresh<T, const SECONDS: u64>(pub(crate) Arc<T>);
 /// ```
 pub struct Current<T, const SECONDS: u64>(pub(crate) Arc<T>);
 
+/// An extractor for a route that requires a signed-in user. It loads the user from the application's
+/// database, at most once in a request, and dereferences to the user.
+///
+/// [`SessionsBuilder::user`](crate::session::SessionsBuilder::user) says how the user is loaded.
+/// Without a session, or without its user, the request is refused as by [`Required`]. If the user
+/// cannot be loaded now, the response is a 503. `Option<SignedIn<U>>` is `None` for a guest.
+///
+/// ```
+/// use bulla::session::User;
+/// use bulla::{Payload, SignedIn};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize, Payload)]
+/// # #[payload(purpose = "bank.example/session")]
+/// # struct Account { id: u64 }
+///
+/// struct Customer { name: String }
+///
+/// impl User for Customer { type State = Account; }
+///
+/// async fn balance(customer: SignedIn<Customer>) -> String {
+///     format!("{} is rich", customer.name)
+/// }
+/// ```
+pub struct SignedIn<U>(pub(crate) Arc<U>);
+
+impl<U> Deref for SignedIn<U> {
+    type Target = U;
+
+    fn deref(&self) -> &U {
+        &self.0
+    }
+}
+
+impl<U> fmt::Debug for SignedIn<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignedIn").finish_non_exhaustive()
+    }
+}
+
+/// The user of a session, for [`SignedIn`].
+pub(crate) async fn signed_in<U: User>(
+    session: &Session<U::State>,
+) -> Result<SignedIn<U>, Rejection> {
+    let error = match session.user::<U>().await {
+        Ok(Some(user)) => return Ok(SignedIn(user)),
+        Ok(None) => SessionError::NoSession,
+        Err(error) => error,
+    };
+    let is_missing = matches!(error, SessionError::NoSession | SessionError::NotNow);
+    match session.require() {
+        Err(denied) if is_missing => Err(denied.into()),
+        _ => Err(Rejection::Session(error)),
+    }
+}
+
 impl<T> Deref for Required<T> {
     type Target = T;
 
@@ -132,6 +188,8 @@ pub enum Rejection {
     MissingLayer(MissingLayer),
     /// There is no session, it is not fresh, or this server cannot decide at the moment.
     Denied(Denied),
+    /// The user could not be loaded, because the sessions were built without a function for that.
+    Session(SessionError),
 }
 
 impl fmt::Display for Rejection {
@@ -139,6 +197,7 @@ impl fmt::Display for Rejection {
         match self {
             Rejection::MissingLayer(missing) => missing.fmt(f),
             Rejection::Denied(denied) => denied.fmt(f),
+            Rejection::Session(error) => error.fmt(f),
         }
     }
 }

@@ -44,7 +44,7 @@ pub use self::actix4::{ActixResponseFuture, ActixSessionService, SessionMiddlewa
     docsrs,
     doc(cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05")))
 )]
-pub use self::extract::{Current, Fresh, Rejection, Required};
+pub use self::extract::{Current, Fresh, Rejection, Required, SignedIn};
 #[cfg(any(feature = "actix4", feature = "rocket05", feature = "tower"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "actix4", feature = "rocket05", feature = "tower"))))]
 pub use self::layers::MissingLayer;

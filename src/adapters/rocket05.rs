@@ -12,12 +12,14 @@ use rocket::request::{FromRequest, Outcome};
 use rocket::response::Responder;
 use rocket::{Data, Request, Response};
 
+use super::extract::signed_in;
 use super::layers::{self, Layers};
 use crate::adapters::{MissingLayer, Rejection};
-use crate::session::{Channel, Denied};
+use crate::session::{Channel, Denied, User};
 use crate::transport::{Bundle, Rule};
 use crate::{
     Current, Fresh, Payload, Policy, Required, RingHandle, Session, SessionError, Sessions,
+    SignedIn,
 };
 
 /// A fairing for Rocket 0.5 that gives every request a [`Session`] and writes the changes of the
@@ -282,6 +284,30 @@ where
         let age = Duration::from_secs(SECONDS);
         let state = looked_at::<T>(request).await.map(|session| session.require_current(age));
         outcome(request, state).map(Current)
+    }
+}
+
+/// A request guard for Rocket. It forwards the request if there is no session with a user.
+#[rocket::async_trait]
+impl<'r, U: User> FromRequest<'r> for SignedIn<U>
+where
+    U::State: Send + Sync + 'static,
+{
+    type Error = Rejection;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<SignedIn<U>, Rejection> {
+        let session = match looked_at::<U::State>(request).await {
+            Ok(session) => session,
+            Err(missing) => return Outcome::Error((Status::InternalServerError, missing.into())),
+        };
+        match signed_in(session).await {
+            Ok(user) => Outcome::Success(user),
+            Err(Rejection::Denied(denied)) => deny(request, denied),
+            Err(rejection) => {
+                tracing::error!("{rejection}");
+                Outcome::Error((Status::InternalServerError, rejection))
+            }
+        }
     }
 }
 

@@ -12,9 +12,11 @@ use actix_web::test as harness;
 use actix_web::web::{self, Bytes, Path};
 use actix_web::{App as ActixApp, Error, HttpResponse, rt};
 use bulla::session::{Channel, Start};
-use bulla::{Current, Fresh, Required, Session, SessionError, SessionMiddleware, Sessions};
+use bulla::{
+    Current, Fresh, Required, Session, SessionError, SessionMiddleware, Sessions, SignedIn,
+};
 use bulla_conformance::{
-    Account, App, Request, Response, Visitor, conformance, inner_sessions, visitors,
+    Account, App, Customer, Request, Response, Visitor, conformance, inner_sessions, visitors,
 };
 
 conformance!(build);
@@ -41,6 +43,14 @@ async fn sign_in(session: Session<Account>, name: Path<String>) -> Result<String
     let guest = session.get().ok_or(SessionError::NoSession)?;
     session.start(Account::new(format!("{}+{name}", guest.name)))?;
     Ok(String::new())
+}
+
+async fn customer(customer: SignedIn<Customer>) -> String {
+    customer.full_name.clone()
+}
+
+async fn optional_customer(customer: Option<SignedIn<Customer>>) -> String {
+    customer.map_or("guest".to_owned(), |customer| customer.full_name.clone())
 }
 
 async fn start_bearer(session: Session<Account>) -> Result<String, SessionError> {
@@ -233,6 +243,8 @@ impl App for Actix {
                             .route("/required", web::to(required))
                             .route("/fresh", web::get().to(fresh))
                             .route("/current", web::get().to(current))
+                            .route("/customer", web::get().to(customer))
+                            .route("/optional-customer", web::get().to(optional_customer))
                             .route("/optional", web::get().to(optional))
                             .route("/optional-fresh", web::get().to(optional_fresh))
                             .route("/optional-current", web::get().to(optional_current))

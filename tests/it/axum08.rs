@@ -14,10 +14,10 @@ use axum::routing::{any, get, post};
 use bulla::session::{Channel, Start};
 use bulla::{
     Current, Fresh, KeyRing, Policy, Required, Revocations, Session, SessionError, SessionLayer,
-    Sessions, UnixTime,
+    Sessions, SignedIn, UnixTime,
 };
 use bulla_conformance::{
-    Account, App, Request, Response, Visitor, conformance, inner_sessions, visitors,
+    Account, App, Customer, Request, Response, Visitor, conformance, inner_sessions, visitors,
 };
 use futures_executor::block_on;
 use http_body::Frame;
@@ -48,6 +48,8 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
         .route("/required", any(required))
         .route("/fresh", get(fresh))
         .route("/current", get(current))
+        .route("/customer", get(customer))
+        .route("/optional-customer", get(optional_customer))
         .route("/optional", get(optional))
         .route("/optional-fresh", get(optional_fresh))
         .route("/optional-current", get(optional_current))
@@ -80,6 +82,14 @@ async fn remember(session: Session<Account>, Path(name): Path<String>) -> Result
 async fn sign_in(session: Session<Account>, Path(name): Path<String>) -> Result<(), SessionError> {
     let guest = session.get().ok_or(SessionError::NoSession)?;
     session.start(Account::new(format!("{}+{name}", guest.name)))
+}
+
+async fn customer(customer: SignedIn<Customer>) -> String {
+    customer.full_name.clone()
+}
+
+async fn optional_customer(customer: Option<SignedIn<Customer>>) -> String {
+    customer.map_or("guest".to_owned(), |customer| customer.full_name.clone())
 }
 
 async fn start_bearer(session: Session<Account>) -> Result<(), SessionError> {

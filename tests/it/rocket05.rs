@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bulla::session::{Channel, Start};
-use bulla::{Current, Fresh, Required, Session, SessionError, SessionFairing, Sessions};
+use bulla::{Current, Fresh, Required, Session, SessionError, SessionFairing, Sessions, SignedIn};
 use bulla_conformance::{
-    Account, App, Request, Response, Visitor, conformance, inner_sessions, visitors,
+    Account, App, Customer, Request, Response, Visitor, conformance, inner_sessions, visitors,
 };
 use rocket::fairing::AdHoc;
 use rocket::http::uri::Host;
@@ -29,6 +29,8 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
             start,
             remember,
             sign_in,
+            customer,
+            optional_customer,
             start_bearer,
             rename,
             update_or_fail,
@@ -115,6 +117,16 @@ fn remember(session: Session<Account>, name: &str) -> Result<(), SessionError> {
 fn sign_in(session: Session<Account>, name: &str) -> Result<(), SessionError> {
     let guest = session.get().ok_or(SessionError::NoSession)?;
     session.start(Account::new(format!("{}+{name}", guest.name)))
+}
+
+#[get("/customer")]
+fn customer(customer: SignedIn<Customer>) -> String {
+    customer.full_name.clone()
+}
+
+#[get("/optional-customer")]
+fn optional_customer(customer: Option<SignedIn<Customer>>) -> String {
+    customer.map_or("guest".to_owned(), |customer| customer.full_name.clone())
 }
 
 #[post("/start-bearer")]

@@ -22,6 +22,8 @@
 //! | `GET /fresh` | responds with the name; the guard requires a sign-in within the last 300 seconds |
 //! | `GET /current` | responds with the name; the guard requires a revocation list that was confirmed within the last 10 seconds |
 //! | `GET /optional`, `/optional-fresh`, `/optional-current` | like the three routes above, with an `Option` of the guard; responds with `guest` if it is `None` |
+//! | `GET /customer` | responds with the full name of the [`Customer`]; the guard is `SignedIn` |
+//! | `GET /optional-customer` | the same with an `Option` of the guard; responds with `guest` if it is `None` |
 //! | `POST /prove` | reauthenticates the user |
 //! | `POST /end-others` | ends the other sessions of the same subject (the user) |
 //! | `GET /cached` | starts a session of `ada`, with `Cache-Control: private` and `Vary: Accept` |
@@ -87,6 +89,17 @@ pub fn inner_sessions() -> Sessions<Account> {
 #[must_use]
 pub fn visitors() -> Sessions<Visitor> {
     Sessions::new(KeyRing::generate().unwrap(), Policy::default())
+}
+
+/// The user of a session, as the application's database has them.
+#[derive(Clone, Debug)]
+pub struct Customer {
+    /// The full name.
+    pub full_name: String,
+}
+
+impl bulla::session::User for Customer {
+    type State = Account;
 }
 
 /// Builds the application of an adapter with these sessions.
@@ -179,6 +192,8 @@ macro_rules! conformance {
             a_page_gets_the_path_to_come_back_to_after_a_get_request,
             a_refusal_is_not_cached,
             a_change_without_a_session_is_answered_like_a_guard_refuses,
+            the_user_is_loaded_once_for_a_request_and_a_missing_user_ends_the_session,
+            a_guard_for_the_user_without_a_loader_is_a_500,
             an_optional_guard_is_none_without_a_session_or_a_fresh_one,
             an_optional_guard_without_a_layer_is_an_error_in_the_log,
             a_sign_in_that_is_too_old_gets_a_step_up_challenge,

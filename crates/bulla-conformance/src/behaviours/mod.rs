@@ -19,6 +19,7 @@ mod revalidation;
 mod revocation;
 mod setup;
 mod starting_and_ending;
+mod user;
 
 pub use self::changing::*;
 pub use self::channels::*;
@@ -33,3 +34,4 @@ pub use self::renewal::*;
 pub use self::revalidation::*;
 pub use self::revocation::*;
 pub use self::starting_and_ending::*;
+pub use self::user::*;
