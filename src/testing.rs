@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::session::builder::SessionsBuilder;
 use crate::session::error::SessionError;
-use crate::session::sessions::{Sessions, SessionsBuilder};
+use crate::session::sessions::Sessions;
 use crate::session::shared::Channel;
 use crate::session::start::Start;
 use crate::time::UnixTime;

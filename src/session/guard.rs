@@ -95,7 +95,7 @@ impl<T: Payload> Session<T> {
     ///     .sign_in_page("/sign-in")
     ///     .build();
     /// let headers = |name: &str| (name == "sec-fetch-mode").then_some(&b"navigate"[..]);
-    /// let session = sessions.load(headers);
+    /// let session = sessions.load("GET", headers);
     /// session.set_target("GET", "/transfer?to=alan");
     /// let denied = session.require().err().unwrap();
     /// assert_eq!(denied.status(), 303);

@@ -8,7 +8,7 @@
 //! | question | file |
 //! |---|---|
 //! | How long do sessions live? | `policy` |
-//! | What do all sessions of an application share? | `sessions` (public settings), `shared` (inside) |
+//! | What do all sessions of an application share? | `builder` (settings), `sessions`, `shared` (inside) |
 //! | What do a session's tokens contain in addition to the state? | `record` |
 //! | How are a session's two tokens sealed? | `tokens` |
 //! | Is the session of this request absent, refused or alive? | `judge` |
@@ -35,6 +35,7 @@ pub(crate) mod answer;
 pub(crate) mod asker;
 #[allow(clippy::arithmetic_side_effects, reason = "reads no client's bytes")]
 pub(crate) mod audit;
+pub(crate) mod builder;
 pub(crate) mod change;
 pub(crate) mod closing;
 pub(crate) mod come_back;
@@ -61,6 +62,7 @@ pub(crate) mod user;
 
 pub use self::about::Validity;
 pub use self::audit::{Audit, AuditRow, Verdict};
+pub use self::builder::SessionsBuilder;
 pub use self::come_back::local_path;
 pub use self::error::SessionError;
 pub use self::event::Event;
@@ -70,7 +72,7 @@ pub use self::judge::Refusal;
 pub use self::migration::{Adopted, OldCookie};
 pub use self::policy::Policy;
 pub use self::session::Session;
-pub use self::sessions::{Sessions, SessionsBuilder};
+pub use self::sessions::Sessions;
 pub use self::shared::Channel;
 pub use self::start::Start;
 pub use self::user::User;

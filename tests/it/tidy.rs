@@ -141,7 +141,7 @@ fn only_the_verbs_without_at_read_the_clock() {
         "token::sealer",
         "token::signer",
         "revocation::file",
-        "session::sessions",
+        "session::builder",
         "testing",
     ];
     for file in files() {
