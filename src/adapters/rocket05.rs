@@ -30,8 +30,9 @@ use crate::{
 /// If there is no session, [`Required`], [`Fresh`] and [`Current`] forward the request with 401, so
 /// that the next route can be the page for guests. If no route answers, the client gets the
 /// response of the 401 catcher, or a 303 to the sign-in page if one is configured and the request is
-/// a navigation ([`Denied`](crate::session::Denied)). A refusal with 403 or 503 is not forwarded,
-/// because the client may be signed in.
+/// a navigation ([`Denied`](crate::session::Denied)). The same happens if an `Option` of a guard is
+/// `None` and the route answers 401 itself. A refusal with 403 or 503 is not forwarded, because
+/// the client may be signed in.
 ///
 /// ```
 /// use bulla::{KeyRing, Payload, Policy, Required, Session, SessionError, SessionFairing};
@@ -189,15 +190,17 @@ impl<T: Payload + Send + Sync + 'static> Fairing for SessionFairing<T> {
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
         let Slot::Session(session) = request.local_cache(|| Slot::<T>::Empty) else { return };
         let Answer { guard, no_session } = request.local_cache(Answer::default);
-        let denied = guard.get().cloned().or_else(|| {
-            no_session.get()?;
-            session.denied()
-        });
-        let failed = response.status().code >= 500;
-        // A route that failed for another reason keeps its response.
-        if let Some(denied) = denied.filter(|denied| code(denied) == response.status().code) {
+        if no_session.get().is_some()
+            && response.status() == Status::Unauthorized
+            && let Some(denied) = session.denied()
+        {
             response.remove_header("www-authenticate");
             answer(&denied, response);
+        }
+        let failed = response.status().code >= 500;
+        // A route that failed for another reason keeps its response.
+        if let Some(denied) = guard.get().filter(|denied| code(denied) == response.status().code) {
+            answer(denied, response);
         }
         if failed {
             session.discard_changes();
