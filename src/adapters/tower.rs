@@ -162,9 +162,9 @@ where
     let session = sessions.load_unless_shared(outer, method, |name| values(request, name))?;
     if layers::are_contested() && session.channel() == Channel::Cookie {
         let added = request.extensions_mut().get_or_insert_default::<Layers>().add(sessions);
-        if let Err(why) = added {
+        if let Err(_why) = added {
             #[cfg(feature = "axum08")] // the extractors look for it
-            request.extensions_mut().insert(layers::Unusable::<T>::new(why));
+            request.extensions_mut().insert(layers::Unusable::<T>::new(_why));
             return None;
         }
     }
