@@ -65,7 +65,8 @@
 //! ```
 //!
 //! The module [`session`] also covers reauthentication, events, the migration from another library,
-//! and an audit of the configuration. The module [`transport`] has [`Cookie`] and [`Bearer`].
+//! and an audit of the configuration. The module [`transport`] has [`Cookie`] and [`Bearer`], and
+//! [`SealedCookie`] for small values beside the session, such as a message for the next page.
 //!
 //! # Keys
 //!
@@ -105,10 +106,10 @@
 //! | `reload` | `RingHandle::watch`, which follows a file or another source, and `RevocationFile` |
 //! | `tracing` | session events in the log, with the crate `tracing`; every adapter enables this feature |
 //! | `http` | `Sessions::load_request` and `Bundle::write_headers`, with the types of `http` 1 |
-//! | `tower` | `SessionLayer`, for tower services over `http` 1: hyper, tonic, axum |
-//! | `axum08` | `Session`, `Required`, `Fresh` and `Current` as extractors of axum 0.8; implies `tower` |
-//! | `actix4` | `SessionMiddleware` and the extractors for actix-web 4 |
-//! | `rocket05` | `SessionFairing` and the request guards for Rocket 0.5 |
+//! | `tower` | `SessionLayer` and `SealedLayer`, for tower services over `http` 1: hyper, tonic, axum |
+//! | `axum08` | `Session`, `Required`, `Fresh`, `Current`, `SignedIn` and `Sealed` as extractors of axum 0.8; implies `tower` |
+//! | `actix4` | `SessionMiddleware`, `SealedMiddleware` and the extractors for actix-web 4 |
+//! | `rocket05` | `SessionFairing`, `SealedFairing` and the request guards for Rocket 0.5 |
 //!
 //! # Further reading
 //!
@@ -147,18 +148,6 @@ pub mod time;
 pub mod token;
 pub mod transport;
 
-#[cfg(feature = "rocket05")]
-#[cfg_attr(docsrs, doc(cfg(feature = "rocket05")))]
-#[doc(inline)]
-pub use crate::adapters::SessionFairing;
-#[cfg(feature = "tower")]
-#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
-#[doc(inline)]
-pub use crate::adapters::SessionLayer;
-#[cfg(feature = "actix4")]
-#[cfg_attr(docsrs, doc(cfg(feature = "actix4")))]
-#[doc(inline)]
-pub use crate::adapters::SessionMiddleware;
 #[cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05"))]
 #[cfg_attr(
     docsrs,
@@ -166,6 +155,18 @@ pub use crate::adapters::SessionMiddleware;
 )]
 #[doc(inline)]
 pub use crate::adapters::{Current, Fresh, Required, SignedIn};
+#[cfg(feature = "rocket05")]
+#[cfg_attr(docsrs, doc(cfg(feature = "rocket05")))]
+#[doc(inline)]
+pub use crate::adapters::{SealedFairing, SessionFairing};
+#[cfg(feature = "tower")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+#[doc(inline)]
+pub use crate::adapters::{SealedLayer, SessionLayer};
+#[cfg(feature = "actix4")]
+#[cfg_attr(docsrs, doc(cfg(feature = "actix4")))]
+#[doc(inline)]
+pub use crate::adapters::{SealedMiddleware, SessionMiddleware};
 #[doc(inline)]
 pub use crate::keys::{KeyRing, RingHandle};
 #[doc(inline)]
@@ -177,7 +178,7 @@ pub use crate::time::UnixTime;
 #[doc(inline)]
 pub use crate::token::{OpenError, Payload, SealError, Sealer, Signer};
 #[doc(inline)]
-pub use crate::transport::{Bearer, Cookie};
+pub use crate::transport::{Bearer, Cookie, Sealed, SealedCookie};
 
 /// Runs the examples of the README and the guides as tests.
 #[cfg(doctest)]

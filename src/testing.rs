@@ -1,4 +1,5 @@
-//! Helpers for an application's tests: signed-in requests in one line, and a test clock.
+//! Helpers for an application's tests: signed-in requests in one line, the value of a sealed cookie,
+//! and a test clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +12,8 @@ use crate::session::shared::Channel;
 use crate::session::start::Start;
 use crate::time::UnixTime;
 use crate::token::payload::Payload;
+use crate::transport::sealed_cookie::SealedCookie;
+use crate::transport::value::SetError;
 
 /// A clock for tests. It stands still until a test moves it.
 ///
@@ -93,12 +96,7 @@ impl<T: Payload> Sessions<T> {
     /// # Errors
     /// The same as for [`Session::start`](crate::Session::start).
     pub fn signed_in_cookie(&self, state: T) -> Result<String, SessionError> {
-        let lines = self.signed_in(state, Channel::Cookie)?;
-        let pairs = lines.iter().filter_map(|(name, line)| {
-            let pair = line.split(';').next()?;
-            (name == "set-cookie" && !pair.ends_with('=')).then_some(pair)
-        });
-        Ok(pairs.collect::<Vec<_>>().join("; "))
+        Ok(cookie_header(self.signed_in(state, Channel::Cookie)?.into_iter()))
     }
 
     /// The `Authorization` header of a mobile client whose user has just signed in.
@@ -116,4 +114,47 @@ impl<T: Payload> Sessions<T> {
         let lines = session.commit().into_iter();
         Ok(lines.map(|line| (line.name.into_owned(), line.value)).collect())
     }
+}
+
+impl<T: Payload> SealedCookie<T> {
+    /// Uses `clock` instead of the system clock.
+    #[must_use]
+    pub fn test_clock(self, clock: &TestClock) -> SealedCookie<T> {
+        let clock = clock.clone();
+        self.clock(move || clock.now())
+    }
+
+    /// The `Cookie` header of a browser for which this value has just been set.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bulla::{KeyRing, Payload, SealedCookie};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, Payload)]
+    /// # #[payload(purpose = "shop.example/flash")]
+    /// # struct Flash { text: String }
+    /// let cookie = SealedCookie::new(KeyRing::generate()?, "flash", Duration::from_secs(60))?;
+    /// let header = cookie.cookie_with(&Flash { text: "Saved.".to_owned() })?;
+    /// let flash = cookie.load("GET", |name| (name == "cookie").then_some(header.as_bytes()));
+    /// assert_eq!(flash.get().unwrap().text, "Saved.");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The same as for [`Sealed::set`](crate::Sealed::set).
+    pub fn cookie_with(&self, value: &T) -> Result<String, SetError> {
+        let sealed = self.load("POST", |_| Vec::<&[u8]>::new());
+        sealed.set(value)?;
+        let lines = sealed.commit().into_iter();
+        Ok(cookie_header(lines.map(|line| (line.name.into_owned(), line.value))))
+    }
+}
+
+/// The header that a browser sends after a response with these lines.
+fn cookie_header(lines: impl Iterator<Item = (String, String)>) -> String {
+    let pairs = lines.filter_map(|(name, line)| {
+        let pair = line.split(';').next()?.to_owned();
+        (name == "set-cookie" && !pair.ends_with('=')).then_some(pair)
+    });
+    pairs.collect::<Vec<_>>().join("; ")
 }

@@ -138,14 +138,7 @@ fn enter<T>(sessions: &Sessions<T>, request: &ServiceRequest) -> Option<Session<
 where
     T: Payload + Send + Sync + 'static,
 {
-    let (uri, headers) = (request.uri(), request.headers());
-    let values = |name: &str| {
-        // The URI has the `:authority` of HTTP/2. It takes precedence over a header `Host` (RFC 9113
-        // section 8.3.1).
-        let authority = uri.authority().filter(|_| name == "host");
-        let authority = authority.map(|authority| authority.as_str().as_bytes());
-        authority.into_iter().chain(headers.get_all(name).map(HeaderValue::as_bytes))
-    };
+    let values = |name: &str| values(request, name);
     let method = request.method().as_str();
     let mut extensions = request.extensions_mut();
     let outer = extensions.get::<Session<T>>();
@@ -163,6 +156,17 @@ where
     session.set_target(request.method().as_str(), target);
     extensions.insert(session.clone());
     Some(session)
+}
+
+/// The values of a header. That of `host` is first the `:authority` of HTTP/2, which is in the URI
+/// and takes precedence over a header `Host` (RFC 9113 section 8.3.1).
+pub(super) fn values<'r>(
+    request: &'r ServiceRequest,
+    name: &str,
+) -> impl Iterator<Item = &'r [u8]> + use<'r> {
+    let authority = request.uri().authority().filter(|_| name == "host");
+    let authority = authority.map(|authority| authority.as_str().as_bytes());
+    authority.into_iter().chain(request.headers().get_all(name).map(HeaderValue::as_bytes))
 }
 
 pin_project! {
@@ -201,11 +205,12 @@ where
     }
 }
 
-fn finish<B>(response: &mut ServiceResponse<B>, bundle: Bundle) {
+/// Writes the lines of a session or a sealed cookie.
+pub(super) fn finish<B>(response: &mut ServiceResponse<B>, bundle: Bundle) {
     if write(response.headers_mut(), bundle).is_none() {
         // This code should be unreachable, because cookie names and paths are checked when they are
         // configured. A 500 is better than a token that is lost silently.
-        tracing::error!("the tokens of a session could not be written to the response");
+        tracing::error!("the tokens could not be written to the response");
         response.headers_mut().clear();
         *response.response_mut().status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     }

@@ -12,7 +12,8 @@ use super::extract::{OPAQUE, signed_in};
 use super::layers::Unusable;
 use crate::adapters::{MissingLayer, Rejection};
 use crate::session::{Denied, User};
-use crate::{Current, Fresh, Payload, Required, Session, SessionError, SignedIn};
+use crate::transport::SetError;
+use crate::{Current, Fresh, Payload, Required, Sealed, Session, SessionError, SignedIn};
 
 /// An extractor for axum. It also succeeds for a request without a session. If the
 /// [`SessionLayer`](crate::SessionLayer) is missing, the response is a 500 that names the missing
@@ -159,6 +160,22 @@ where
     }
 }
 
+/// An extractor for axum. It also succeeds for a request without the cookie. If the
+/// [`SealedLayer`](crate::SealedLayer) is missing, the response is a 500 that names the missing
+/// layer.
+impl<S, T> FromRequestParts<S> for Sealed<T>
+where
+    S: Sync,
+    T: Payload + 'static,
+{
+    type Rejection = MissingLayer;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Sealed<T>, MissingLayer> {
+        let value = parts.extensions.get::<Sealed<T>>().cloned();
+        value.ok_or_else(MissingLayer::of_cookie::<T>)
+    }
+}
+
 impl IntoResponse for MissingLayer {
     fn into_response(self) -> Response {
         (StatusCode::INTERNAL_SERVER_ERROR, self.body()).into_response()
@@ -232,6 +249,19 @@ impl IntoResponse for SessionError {
             return response;
         }
         tracing::error!(error = %self, "a session could not be changed");
+        let headers = [(header::CACHE_CONTROL, "no-store")];
+        (StatusCode::INTERNAL_SERVER_ERROR, headers, OPAQUE).into_response()
+    }
+}
+
+/// The response of a handler that returns the error with `?`. `CrossOrigin` is answered with 403.
+/// Otherwise, it is a 500 without details, and the error is logged.
+impl IntoResponse for SetError {
+    fn into_response(self) -> Response {
+        if self == SetError::CrossOrigin {
+            return SessionError::from(self).into_response();
+        }
+        tracing::error!(error = %self, "a sealed cookie could not be set");
         let headers = [(header::CACHE_CONTROL, "no-store")];
         (StatusCode::INTERNAL_SERVER_ERROR, headers, OPAQUE).into_response()
     }

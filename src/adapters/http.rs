@@ -4,7 +4,7 @@ use http::Request;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::transport::{Bundle, Rule};
-use crate::{Payload, Session, Sessions};
+use crate::{Payload, Sealed, SealedCookie, Session, Sessions};
 
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 impl<T: Payload> Sessions<T> {
@@ -53,6 +53,14 @@ pub(crate) fn values<'r, B>(
     let authority = authority.map(|authority| authority.as_str().as_bytes());
     let lines = request.headers().get_all(name).iter().map(HeaderValue::as_bytes);
     authority.into_iter().chain(lines)
+}
+
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+impl<T: Payload> SealedCookie<T> {
+    /// Loads the value of a request. See [`SealedCookie::load`].
+    pub fn load_request<B>(&self, request: &Request<B>) -> Sealed<T> {
+        self.load(request.method().as_str(), |name| values(request, name))
+    }
 }
 
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]

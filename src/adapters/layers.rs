@@ -61,7 +61,7 @@ impl Layers {
 }
 
 /// The error of an extractor if the route has no usable session layer (middleware, fairing) for
-/// this type of state.
+/// this type of state, or no layer for a sealed cookie with this type of value.
 ///
 /// If the layer is missing, the response names it (in Rocket, the log). If an outer layer uses the
 /// same cookie for another type of state, the response is a 500 without details, and the log names
@@ -77,6 +77,10 @@ enum Why {
     NoLayer {
         state: &'static str,
     },
+    #[cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05"))]
+    NoSealedLayer {
+        value: &'static str,
+    },
     SharedCookie {
         cookie: String,
         outer: &'static str,
@@ -89,7 +93,16 @@ impl MissingLayer {
     /// The layer for this type is missing. This is also logged, because actix-web and Rocket turn
     /// the error of an `Option` into `None`.
     pub(crate) fn of<T>() -> MissingLayer {
-        let error = MissingLayer { why: Why::NoLayer { state: type_name::<T>() } };
+        MissingLayer::logged(Why::NoLayer { state: type_name::<T>() })
+    }
+
+    /// The layer for the sealed cookie with this type of value is missing.
+    pub(crate) fn of_cookie<T>() -> MissingLayer {
+        MissingLayer::logged(Why::NoSealedLayer { value: type_name::<T>() })
+    }
+
+    fn logged(why: Why) -> MissingLayer {
+        let error = MissingLayer { why };
         tracing::error!("{error}");
         error
     }
@@ -98,7 +111,7 @@ impl MissingLayer {
     #[cfg(any(feature = "actix4", feature = "axum08"))]
     pub(crate) fn body(&self) -> String {
         match self.why {
-            Why::NoLayer { .. } => self.to_string(),
+            Why::NoLayer { .. } | Why::NoSealedLayer { .. } => self.to_string(),
             Why::SharedCookie { .. } => super::extract::OPAQUE.to_owned(),
         }
     }
@@ -113,6 +126,13 @@ impl fmt::Display for MissingLayer {
                 "this route has no sessions of {state}: add SessionLayer::<{state}> after the \
                  routes (axum), SessionMiddleware::<{state}> (actix-web) or \
                  SessionFairing::<{state}> (Rocket)"
+            ),
+            #[cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05"))]
+            Why::NoSealedLayer { value } => write!(
+                f,
+                "this route has no sealed cookie of {value}: add SealedLayer::<{value}> after the \
+                 routes (axum), SealedMiddleware::<{value}> (actix-web) or \
+                 SealedFairing::<{value}> (Rocket)"
             ),
             Why::SharedCookie { cookie, outer, inner } => write!(
                 f,

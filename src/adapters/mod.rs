@@ -17,6 +17,10 @@
 //! Feature and file `rocket05`. `SessionFairing` is attached to the application, and routes take
 //! the same types as request guards.
 //!
+//! Each adapter also has a layer for one sealed cookie: `SealedLayer`, `SealedMiddleware` and
+//! `SealedFairing`, in the files `sealed_tower`, `sealed_actix4` and `sealed_rocket05`. Handlers take
+//! its value as a [`Sealed`](crate::Sealed).
+//!
 //! The file `extract` has the guards that all frameworks share. The file `layers` finds layers that
 //! use one cookie for two types of state. The file `http` has the methods for the header types of
 //! `http` 1.
@@ -33,6 +37,12 @@ mod http;
 mod layers;
 #[cfg(feature = "rocket05")]
 mod rocket05;
+#[cfg(feature = "actix4")]
+mod sealed_actix4;
+#[cfg(feature = "rocket05")]
+mod sealed_rocket05;
+#[cfg(feature = "tower")]
+mod sealed_tower;
 #[cfg(feature = "tower")]
 mod tower;
 
@@ -51,6 +61,15 @@ pub use self::layers::MissingLayer;
 #[cfg(feature = "rocket05")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rocket05")))]
 pub use self::rocket05::SessionFairing;
+#[cfg(feature = "actix4")]
+#[cfg_attr(docsrs, doc(cfg(feature = "actix4")))]
+pub use self::sealed_actix4::{ActixSealedFuture, ActixSealedService, SealedMiddleware};
+#[cfg(feature = "rocket05")]
+#[cfg_attr(docsrs, doc(cfg(feature = "rocket05")))]
+pub use self::sealed_rocket05::SealedFairing;
+#[cfg(feature = "tower")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+pub use self::sealed_tower::{SealedFuture, SealedLayer, SealedService};
 #[cfg(feature = "tower")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
 pub use self::tower::{ResponseFuture, SessionLayer, SessionService};

@@ -89,6 +89,40 @@ impl<T> fmt::Debug for SessionFairing<T> {
     }
 }
 
+/// The headers of a request, as a client has sent them.
+pub(super) struct Headers<'a, 'r> {
+    request: &'a Request<'r>,
+    jar: String,
+    host: OnceCell<Option<String>>,
+}
+
+impl<'a, 'r> Headers<'a, 'r> {
+    pub(super) fn of(request: &'a Request<'r>) -> Headers<'a, 'r> {
+        // Rocket's local test client keeps cookies in the jar and sends no header.
+        let jar = match request.headers().contains("cookie") {
+            true => String::new(),
+            false => {
+                let pairs = request.cookies().iter().map(|c| format!("{}={}", c.name(), c.value()));
+                pairs.collect::<Vec<_>>().join("; ")
+            }
+        };
+        Headers { request, jar, host: OnceCell::new() }
+    }
+
+    pub(super) fn values(&self, name: &str) -> Vec<&[u8]> {
+        let lines = self.request.headers().get(name).map(str::as_bytes);
+        match name {
+            "cookie" if !self.jar.is_empty() => lines.chain([self.jar.as_bytes()]).collect(),
+            // Over HTTP/2, Rocket takes the host from `:authority`.
+            "host" => {
+                let host = self.host.get_or_init(|| self.request.host().map(ToString::to_string));
+                host.iter().map(String::as_bytes).chain(lines).collect()
+            }
+            _ => lines.collect(),
+        }
+    }
+}
+
 /// The session in the cache of a request.
 enum Slot<T> {
     /// No fairing is attached.
@@ -146,27 +180,8 @@ impl<T: Payload + Send + Sync + 'static> Fairing for SessionFairing<T> {
     }
 
     async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
-        // Rocket's local test client keeps cookies in the jar and sends no header.
-        let jar = match request.headers().contains("cookie") {
-            true => String::new(),
-            false => {
-                let pairs = request.cookies().iter().map(|c| format!("{}={}", c.name(), c.value()));
-                pairs.collect::<Vec<_>>().join("; ")
-            }
-        };
-        let host = OnceCell::new();
-        let values = |name: &str| {
-            let lines = request.headers().get(name).map(str::as_bytes);
-            match name {
-                "cookie" if !jar.is_empty() => lines.chain([jar.as_bytes()]).collect(),
-                // Over HTTP/2, Rocket takes the host from `:authority`.
-                "host" => {
-                    let host = host.get_or_init(|| request.host().map(ToString::to_string));
-                    host.iter().map(String::as_bytes).chain(lines).collect()
-                }
-                _ => lines.collect::<Vec<_>>(),
-            }
-        };
+        let headers = Headers::of(request);
+        let values = |name: &str| headers.values(name);
         let method = request.method().as_str();
         let session = self.sessions.load(method, values);
         session.set_target(method, request.uri());
@@ -209,7 +224,8 @@ impl<T: Payload + Send + Sync + 'static> Fairing for SessionFairing<T> {
     }
 }
 
-fn write(response: &mut Response<'_>, bundle: Bundle) {
+/// Writes the lines of a session or a sealed cookie.
+pub(super) fn write(response: &mut Response<'_>, bundle: Bundle) {
     for line in bundle {
         match line.rule {
             Rule::Append => response.adjoin_raw_header(line.name, line.value),

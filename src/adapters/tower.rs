@@ -217,17 +217,18 @@ const GRPC_SERVER_ERRORS: [&[u8]; 6] = [b"2", b"4", b"12", b"13", b"14", b"15"];
 
 /// Whether the response is a server error. A failed unary gRPC call has the HTTP status 200 and
 /// the header `grpc-status`.
-fn is_server_error<B>(response: &Response<B>) -> bool {
+pub(super) fn is_server_error<B>(response: &Response<B>) -> bool {
     let grpc = response.headers().get("grpc-status").map(HeaderValue::as_bytes);
     response.status().is_server_error()
         || grpc.is_some_and(|code| GRPC_SERVER_ERRORS.contains(&code))
 }
 
-fn finish<B>(response: &mut Response<B>, bundle: Bundle) {
+/// Writes the lines of a session or a sealed cookie.
+pub(super) fn finish<B>(response: &mut Response<B>, bundle: Bundle) {
     if let Err(error) = bundle.write_headers(response.headers_mut()) {
         // This code should be unreachable, because cookie names and paths are checked when they are
         // configured. A 500 is better than a token that is lost silently.
-        tracing::error!(%error, "the tokens of a session could not be written to the response");
+        tracing::error!(%error, "the tokens could not be written to the response");
         response.headers_mut().clear();
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::token::error::SealError;
 use crate::token::payload::PayloadError;
+use crate::transport::value::SetError;
 
 /// Why a session could not be changed. The session stays as it was.
 ///
@@ -89,7 +90,7 @@ impl fmt::Display for SessionError {
             SessionError::Seal(error) => error.fmt(f),
             SessionError::TooLarge { size, limit } => write!(
                 f,
-                "the session's cookie would have {size} octets, but browsers keep only {limit}: \
+                "the cookie would have {size} octets, but browsers keep only {limit}: \
                  store less in it or split it over several cookies"
             ),
             SessionError::Conflict => {
@@ -111,6 +112,17 @@ impl std::error::Error for SessionError {}
 impl From<SealError> for SessionError {
     fn from(error: SealError) -> SessionError {
         SessionError::Seal(error)
+    }
+}
+
+impl From<SetError> for SessionError {
+    fn from(error: SetError) -> SessionError {
+        match error {
+            SetError::ResponseSent => SessionError::ResponseSent,
+            SetError::CrossOrigin => SessionError::CrossOrigin,
+            SetError::Seal(error) => SessionError::Seal(error),
+            SetError::TooLarge { size, limit } => SessionError::TooLarge { size, limit },
+        }
     }
 }
 

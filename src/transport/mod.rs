@@ -9,6 +9,8 @@
 //! | Which headers carry a token without cookies? | `bearer` |
 //! | Does a request come from a page of another origin? | `cross_origin` |
 //! | Which header lines does a response get? | `bundle` |
+//! | Which small values does an application keep in cookies of their own? | `sealed_cookie` |
+//! | How does a request read, take and set such a value? | `value` |
 //!
 //! This folder uses only `primitives`, `time`, `keys` and `token`.
 
@@ -18,8 +20,12 @@ pub(crate) mod cookie;
 pub(crate) mod cross_origin;
 pub(crate) mod former;
 pub(crate) mod pieces;
+pub(crate) mod sealed_cookie;
+pub(crate) mod value;
 
 pub use self::bearer::{Bearer, BearerError};
 pub use self::bundle::{Bundle, Line, Rule};
 pub use self::cookie::{Cookie, CookieError, MAX_COOKIE_AGE, MAX_COOKIE_LEN, SameSite};
 pub use self::cross_origin::OriginError;
+pub use self::sealed_cookie::SealedCookie;
+pub use self::value::{Sealed, SetError};

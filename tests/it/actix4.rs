@@ -12,11 +12,14 @@ use actix_web::test as harness;
 use actix_web::web::{self, Bytes, Path};
 use actix_web::{App as ActixApp, Error, HttpResponse, rt};
 use bulla::session::{Channel, Start};
+use bulla::transport::SetError;
 use bulla::{
-    Current, Fresh, Required, Session, SessionError, SessionMiddleware, Sessions, SignedIn,
+    Current, Fresh, Required, Sealed, SealedMiddleware, Session, SessionError, SessionMiddleware,
+    Sessions, SignedIn,
 };
 use bulla_conformance::{
-    Account, App, Customer, Request, Response, Visitor, conformance, inner_sessions, visitors,
+    Account, App, Customer, Note, Request, Response, Visitor, conformance, inner_sessions, notes,
+    visitors,
 };
 
 conformance!(build);
@@ -213,6 +216,49 @@ async fn socket(session: Session<Account>) -> Result<HttpResponse, SessionError>
     Ok(response.upgrade("websocket").insert_header(("x-was", was)).finish())
 }
 
+async fn note(note: Sealed<Note>) -> String {
+    note.get().map_or("none".to_owned(), |note| note.text)
+}
+
+async fn set_note(note: Sealed<Note>, text: Path<String>) -> Result<String, SetError> {
+    note.set(&Note::new(text.as_str()))?;
+    Ok(String::new())
+}
+
+async fn set_large_note(note: Sealed<Note>, len: Path<usize>) -> Result<String, SetError> {
+    note.set(&Note::new("x".repeat(*len)))?;
+    Ok(String::new())
+}
+
+async fn take_note(note: Sealed<Note>) -> String {
+    note.take().map_or("none".to_owned(), |note| note.text)
+}
+
+async fn remove_note(note: Sealed<Note>) -> Result<String, SetError> {
+    note.remove()?;
+    Ok(String::new())
+}
+
+async fn note_and_fail(note: Sealed<Note>) -> Result<HttpResponse, SetError> {
+    note.set(&Note::new("failed"))?;
+    Ok(HttpResponse::new(StatusCode::INTERNAL_SERVER_ERROR))
+}
+
+async fn take_note_and_fail(note: Sealed<Note>) -> Result<HttpResponse, SessionError> {
+    note.take().ok_or(SessionError::NoSession)?;
+    note.set(&Note::new("failed"))?;
+    Ok(HttpResponse::new(StatusCode::INTERNAL_SERVER_ERROR))
+}
+
+async fn take_before(
+    note: Sealed<Note>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let _ = note.take();
+    next.call(request).await
+}
+
 /// Each request creates a new actix-web application, because an application cannot move to another
 /// thread.
 struct Actix(Sessions<Account>);
@@ -225,9 +271,11 @@ impl App for Actix {
                 ActixApp::new()
                     .route("/missing", web::get().to(look))
                     .route("/missing/optional", web::get().to(optional))
+                    .route("/missing/note", web::get().to(note))
                     .service(
                         web::scope("")
                             .wrap(sessions)
+                            .wrap(SealedMiddleware::from(notes()))
                             .route("/untouched", web::get().to(|| async { "hello" }))
                             .route("/look", web::get().to(look))
                             .route("/start/{name}", web::post().to(start))
@@ -254,6 +302,19 @@ impl App for Actix {
                             .route("/late", web::get().to(late))
                             .route("/events", web::get().to(events))
                             .route("/socket", web::get().to(socket))
+                            .route("/note", web::get().to(note))
+                            .route("/note/{text}", web::post().to(set_note))
+                            .route("/large-note/{len}", web::post().to(set_large_note))
+                            .route("/take-note", web::post().to(take_note))
+                            .route("/remove-note", web::post().to(remove_note))
+                            .route("/note-and-fail", web::post().to(note_and_fail))
+                            .route("/take-note-and-fail", web::post().to(take_note_and_fail))
+                            .service(
+                                web::scope("/twice-note")
+                                    .wrap(SealedMiddleware::from(notes()))
+                                    .wrap(from_fn(take_before))
+                                    .route("/{text}", web::post().to(set_note)),
+                            )
                             .service(
                                 web::scope("/twice")
                                     .wrap(SessionMiddleware::from(inner_sessions()))
@@ -292,8 +353,14 @@ impl App for Actix {
 #[test]
 fn a_missing_middleware_is_named_in_the_response() {
     let sessions = Sessions::new(bulla::KeyRing::generate().unwrap(), bulla::Policy::default());
-    let (method, path) = ("GET", "/missing".to_owned());
-    let request = Request { method, authority: None, path, headers: Vec::new() };
-    let body = Actix(sessions).send(&request).body;
-    assert!(body.contains("SessionMiddleware::<bulla_conformance::Account>"), "{body}");
+    let app = Actix(sessions);
+    for (path, says) in [
+        ("/missing", "SessionMiddleware::<bulla_conformance::Account>"),
+        ("/missing/note", "SealedMiddleware::<bulla_conformance::Note>"),
+    ] {
+        let (method, path) = ("GET", path.to_owned());
+        let request = Request { method, authority: None, path, headers: Vec::new() };
+        let body = app.send(&request).body;
+        assert!(body.contains(says), "{body}");
+    }
 }

@@ -12,12 +12,14 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response as AnyResponse};
 use axum::routing::{any, get, post};
 use bulla::session::{Channel, Start};
+use bulla::transport::SetError;
 use bulla::{
-    Current, Fresh, KeyRing, Policy, Required, Revocations, Session, SessionError, SessionLayer,
-    Sessions, SignedIn, UnixTime,
+    Current, Fresh, KeyRing, Policy, Required, Revocations, Sealed, SealedLayer, Session,
+    SessionError, SessionLayer, Sessions, SignedIn, UnixTime,
 };
 use bulla_conformance::{
-    Account, App, Customer, Request, Response, Visitor, conformance, inner_sessions, visitors,
+    Account, App, Customer, Note, Request, Response, Visitor, conformance, inner_sessions, notes,
+    visitors,
 };
 use futures_executor::block_on;
 use http_body::Frame;
@@ -30,6 +32,10 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
         .route("/twice/{name}", post(append))
         .layer(SessionLayer::from(inner_sessions()))
         .layer(from_fn(guard));
+    let twice_note = Router::new()
+        .route("/twice-note/{text}", post(set_note))
+        .layer(SealedLayer::from(notes()))
+        .layer(from_fn(take_before));
     let clash =
         Router::new().route("/clash", get(look_at_visitor)).layer(SessionLayer::from(visitors()));
     let app = Router::new()
@@ -59,10 +65,20 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
         .route("/late", get(late))
         .route("/events", get(events))
         .route("/socket", get(socket))
+        .route("/note", get(note))
+        .route("/note/{text}", post(set_note))
+        .route("/large-note/{len}", post(set_large_note))
+        .route("/take-note", post(take_note))
+        .route("/remove-note", post(remove_note))
+        .route("/note-and-fail", post(note_and_fail))
+        .route("/take-note-and-fail", post(take_note_and_fail))
+        .merge(twice_note)
         .merge(twice)
         .merge(clash)
         .layer(SessionLayer::from(sessions))
+        .layer(SealedLayer::from(notes()))
         .route("/missing", get(look))
+        .route("/missing/note", get(note))
         .route("/missing/optional", get(optional));
     Box::new(Axum(app))
 }
@@ -235,6 +251,42 @@ async fn socket(session: Session<Account>) -> Result<impl IntoResponse, SessionE
     Ok((StatusCode::SWITCHING_PROTOCOLS, headers, [("x-was", was)]))
 }
 
+async fn note(note: Sealed<Note>) -> String {
+    note.get().map_or("none".to_owned(), |note| note.text)
+}
+
+async fn set_note(note: Sealed<Note>, Path(text): Path<String>) -> Result<(), SetError> {
+    note.set(&Note::new(text))
+}
+
+async fn set_large_note(note: Sealed<Note>, Path(len): Path<usize>) -> Result<(), SetError> {
+    note.set(&Note::new("x".repeat(len)))
+}
+
+async fn take_note(note: Sealed<Note>) -> String {
+    note.take().map_or("none".to_owned(), |note| note.text)
+}
+
+async fn remove_note(note: Sealed<Note>) -> Result<(), SetError> {
+    note.remove()
+}
+
+async fn note_and_fail(note: Sealed<Note>) -> Result<StatusCode, SetError> {
+    note.set(&Note::new("failed"))?;
+    Ok(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+async fn take_note_and_fail(note: Sealed<Note>) -> Result<StatusCode, SessionError> {
+    note.take().ok_or(SessionError::NoSession)?;
+    note.set(&Note::new("failed"))?;
+    Ok(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+async fn take_before(note: Sealed<Note>, request: extract::Request, next: Next) -> AnyResponse {
+    let _ = note.take();
+    next.run(request).await
+}
+
 struct Axum(Router);
 
 impl App for Axum {
@@ -278,6 +330,10 @@ fn a_missing_layer_is_named_in_the_response() {
         let body = Axum(app.clone()).send(&request).body;
         assert!(body.contains("SessionLayer::<bulla_conformance::Account>"), "{body}");
     }
+    let (method, path) = ("GET", "/note".to_owned());
+    let request = Request { method, authority: None, path, headers: Vec::new() };
+    let body = Axum(Router::new().route("/note", get(note))).send(&request).body;
+    assert!(body.contains("SealedLayer::<bulla_conformance::Note>"), "{body}");
 }
 
 #[test]

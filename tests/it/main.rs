@@ -24,6 +24,7 @@ mod revocation;
 mod revocation_file;
 mod ring;
 mod schema;
+mod sealed_cookie;
 mod secrets;
 mod session;
 mod soak;

@@ -5,9 +5,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bulla::session::{Channel, Start};
-use bulla::{Current, Fresh, Required, Session, SessionError, SessionFairing, Sessions, SignedIn};
+use bulla::transport::SetError;
+use bulla::{
+    Current, Fresh, Required, Sealed, SealedFairing, Session, SessionError, SessionFairing,
+    Sessions, SignedIn,
+};
 use bulla_conformance::{
-    Account, App, Customer, Request, Response, Visitor, conformance, inner_sessions, visitors,
+    Account, App, Customer, Note, Request, Response, Visitor, conformance, inner_sessions, notes,
+    visitors,
 };
 use rocket::fairing::AdHoc;
 use rocket::http::uri::Host;
@@ -21,7 +26,7 @@ conformance!(build);
 
 fn build(sessions: Sessions<Account>) -> Box<dyn App> {
     let fairing = SessionFairing::from(sessions.clone());
-    let with = rocket().attach(fairing).mount(
+    let with = rocket().attach(fairing).attach(SealedFairing::from(notes())).mount(
         "/",
         routes![
             untouched,
@@ -54,7 +59,14 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
             cached,
             late,
             events,
-            socket
+            socket,
+            note,
+            set_note,
+            set_large_note,
+            take_note,
+            remove_note,
+            note_and_fail,
+            take_note_and_fail
         ],
     );
     let twice = rocket()
@@ -62,11 +74,16 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
         .attach(AdHoc::on_request("guard", |request, _| Box::pin(guard(request))))
         .attach(SessionFairing::from(inner_sessions()))
         .mount("/", routes![append]);
+    let twice_note = rocket()
+        .attach(SealedFairing::from(notes()))
+        .attach(AdHoc::on_request("take", |request, _| Box::pin(take_before(request))))
+        .attach(SealedFairing::from(notes()))
+        .mount("/", routes![set_note_twice]);
     let clash = rocket()
         .attach(SessionFairing::from(sessions))
         .attach(SessionFairing::from(visitors()))
         .mount("/", routes![look_at_visitor]);
-    let without = rocket().mount("/", routes![missing, missing_optional]);
+    let without = rocket().mount("/", routes![missing, missing_optional, missing_note]);
     let started = |rocket| {
         let start: Box<dyn FnOnce() -> Client> = Box::new(|| Client::untracked(rocket).unwrap());
         LazyCell::new(start)
@@ -74,6 +91,7 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
     Box::new(Apps {
         with: started(with),
         twice: started(twice),
+        twice_note: started(twice_note),
         clash: started(clash),
         without: started(without),
     })
@@ -322,12 +340,66 @@ fn socket(session: Session<Account>) -> Result<Socket, SessionError> {
     })
 }
 
-/// An application with the fairing, one with the fairing twice, one with a fairing for another type
+#[get("/note")]
+fn note(note: Sealed<Note>) -> String {
+    note.get().map_or("none".to_owned(), |note| note.text)
+}
+
+#[get("/missing/note")]
+fn missing_note(note: Sealed<Note>) -> String {
+    self::note(note)
+}
+
+#[post("/note/<text>")]
+fn set_note(note: Sealed<Note>, text: &str) -> Result<(), SetError> {
+    note.set(&Note::new(text))
+}
+
+#[post("/large-note/<len>")]
+fn set_large_note(note: Sealed<Note>, len: usize) -> Result<(), SetError> {
+    note.set(&Note::new("x".repeat(len)))
+}
+
+#[post("/take-note")]
+fn take_note(note: Sealed<Note>) -> String {
+    note.take().map_or("none".to_owned(), |note| note.text)
+}
+
+#[post("/remove-note")]
+fn remove_note(note: Sealed<Note>) -> Result<(), SetError> {
+    note.remove()
+}
+
+#[post("/note-and-fail")]
+fn note_and_fail(note: Sealed<Note>) -> Result<Status, SetError> {
+    note.set(&Note::new("failed"))?;
+    Ok(Status::InternalServerError)
+}
+
+#[post("/take-note-and-fail")]
+fn take_note_and_fail(note: Sealed<Note>) -> Result<Status, SessionError> {
+    note.take().ok_or(SessionError::NoSession)?;
+    note.set(&Note::new("failed"))?;
+    Ok(Status::InternalServerError)
+}
+
+async fn take_before(request: &rocket::Request<'_>) {
+    let note = request.guard::<Sealed<Note>>().await.unwrap();
+    let _ = note.take();
+}
+
+#[post("/twice-note/<text>")]
+fn set_note_twice(note: Sealed<Note>, text: &str) -> Result<(), SetError> {
+    set_note(note, text)
+}
+
+/// An application with the fairings, two with a fairing twice, one with a fairing for another type
 /// of state in the same cookie, and one without a fairing. An application starts when it gets its
 /// first request.
 struct Apps {
     with: Started,
     twice: Started,
+    twice_note: Started,
     clash: Started,
     without: Started,
 }
@@ -339,6 +411,7 @@ impl App for Apps {
         let client = match request.path.split('/').nth(1) {
             Some("missing") => &self.without,
             Some("twice") => &self.twice,
+            Some("twice-note") => &self.twice_note,
             Some("clash") => &self.clash,
             _ => &self.with,
         };

@@ -141,6 +141,7 @@ fn only_the_verbs_without_at_read_the_clock() {
         "token::sealer",
         "token::signer",
         "revocation::file",
+        "transport::sealed_cookie",
         "session::builder",
         "testing",
     ];

@@ -32,6 +32,15 @@
 //! | `GET /socket` | changes the name to `upgraded` and responds with 101, `Upgrade: websocket`, and the previous name in `x-was` |
 //! | `POST /twice/{name}` | appends `name` to the name of the account, and responds with 500 if `name` is `fail`. Two layers are around this route: the application's, and inside of it a layer of [`inner_sessions`]. Between them, a guard (middleware) appends `+` to the name |
 //! | `GET /clash` | does the same as `/look` for a [`Visitor`]; inside of the application's layer, a layer of [`visitors`] is around this route |
+//! | `GET /note` | responds with the text of the [`Note`] in the sealed cookie [`notes`], or with `none` |
+//! | `POST /note/{text}` | sets a note; if that fails, returns the error with `?` |
+//! | `POST /large-note/{len}` | sets a note whose text has `len` characters; if that fails, returns the error with `?` |
+//! | `POST /take-note` | takes the note and responds with its text, or with `none` |
+//! | `POST /remove-note` | removes the note; if that fails, returns the error with `?` |
+//! | `POST /note-and-fail` | sets a note and responds with 500 |
+//! | `POST /take-note-and-fail` | takes the note, sets another one, and responds with 500 |
+//! | `POST /twice-note/{text}` | sets a note. Two layers for [`notes`] are around this route. Between them, a guard (middleware) takes the note of the request |
+//! | `GET /missing/note` | does the same as `/note`, but the adapter's layer for the sealed cookie does not cover this route |
 //! | `GET /missing` | does the same as `/look`, but the adapter's layer does not cover this route; the route may belong to another application |
 //! | `GET /missing/optional` | the same for `/optional` |
 
@@ -39,7 +48,10 @@ mod behaviours;
 mod client;
 mod logs;
 
-use bulla::{Bearer, Cookie, KeyRing, Payload, Policy, Sessions};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use bulla::{Bearer, Cookie, KeyRing, Payload, Policy, SealedCookie, Sessions};
 use serde::{Deserialize, Serialize};
 
 pub use crate::behaviours::*;
@@ -100,6 +112,37 @@ pub struct Customer {
 
 impl bulla::session::User for Customer {
     type State = Account;
+}
+
+/// The value of the application's sealed cookie.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Payload)]
+#[payload(purpose = "conformance.example/note")]
+pub struct Note {
+    /// The text of the note.
+    pub text: String,
+}
+
+impl Note {
+    /// Creates a note.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Note {
+        Note { text: text.into() }
+    }
+}
+
+/// The sealed cookie of the application, which lives for a minute and trusts the origin
+/// `https://id.example`. Every call returns the same one.
+///
+/// # Panics
+/// If the operating system has no random bytes.
+#[must_use]
+pub fn notes() -> SealedCookie<Note> {
+    static NOTES: LazyLock<SealedCookie<Note>> = LazyLock::new(|| {
+        let ring = KeyRing::generate().unwrap();
+        let notes = SealedCookie::new(ring, "note", Duration::from_secs(60)).unwrap();
+        notes.trust_origin("https://id.example").unwrap()
+    });
+    NOTES.clone()
 }
 
 /// Builds the application of an adapter with these sessions.
@@ -203,6 +246,15 @@ macro_rules! conformance {
             an_outdated_revocation_list_closes_only_the_marked_routes,
             a_session_that_the_application_rejects_ends,
             a_check_without_an_answer_keeps_the_session_and_answers_503,
+            a_sealed_cookie_is_read_back_and_has_strict_attributes,
+            a_sealed_cookie_is_taken_once,
+            a_failing_handler_sets_no_sealed_cookie_and_still_takes_one,
+            a_value_too_large_for_its_cookie_is_an_opaque_500_and_the_old_one_stays,
+            a_forged_sealed_cookie_is_no_value,
+            a_request_from_another_origin_neither_reads_nor_changes_a_sealed_cookie,
+            a_trusted_origin_may_use_a_sealed_cookie,
+            two_layers_of_one_sealed_cookie_share_a_value_that_the_outer_one_writes,
+            a_missing_layer_for_a_sealed_cookie_is_a_500,
         );
     };
     ($build:expr; $($behaviour:ident),+ $(,)?) => {

@@ -4,10 +4,10 @@ use crate::behaviours::setup::{Clock, builder, key, new_sessions, sets_nothing};
 use crate::client::Client;
 use crate::{App, Build, Request, Response};
 
-type Headers = &'static [(&'static str, &'static str)];
+pub(super) type Headers = &'static [(&'static str, &'static str)];
 
 /// Requests from the application's own pages, or not from a browser.
-const OWN: &[Headers] = &[
+pub(super) const OWN: &[Headers] = &[
     &[],
     &[("host", "shop.example")],
     &[("host", "shop.example"), ("sec-fetch-site", "same-origin")],
@@ -20,7 +20,7 @@ const OWN: &[Headers] = &[
 ];
 
 /// Requests from pages of other origins.
-const FOREIGN: &[Headers] = &[
+pub(super) const FOREIGN: &[Headers] = &[
     &[("host", "shop.example"), ("sec-fetch-site", "cross-site")],
     &[("host", "shop.example"), ("sec-fetch-site", "same-site")],
     &[
@@ -52,7 +52,7 @@ fn with(mut request: Request, headers: Headers) -> Request {
     request
 }
 
-fn send(
+pub(super) fn send(
     app: &dyn App,
     client: &Client,
     (method, path): (&'static str, &str),
