@@ -19,7 +19,7 @@ const BUCKET: u8 = 32;
 /// A cookie of its own for one small value of type `T`, sealed (encrypted and authenticated).
 ///
 /// For values that do not belong to the session: a message for the next page, the state of a
-/// sign-in at another site, a token against request forgery, or the mark of a known device.
+/// sign-in at another site, or the mark of a known device.
 ///
 /// Build it once at startup, and let an adapter give it to handlers as a [`Sealed<T>`](Sealed):
 /// `SealedLayer` for axum, hyper and tonic, `SealedMiddleware` for actix-web, and `SealedFairing`

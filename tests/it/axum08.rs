@@ -430,3 +430,12 @@ fn the_layer_meets_the_bounds_that_hyper_and_tonic_require() {
     let response = block_on(meets_bounds(service).call(http::Request::new(NoDefault))).unwrap();
     assert!(response.headers().contains_key(header::SET_COOKIE));
 }
+
+#[allow(dead_code, reason = "the test calls `check` in place of `main`")]
+#[path = "../../examples/oauth.rs"]
+mod oauth;
+
+#[test]
+fn the_oauth_example_signs_in_and_refuses_answers_of_other_browsers() {
+    oauth::check().unwrap();
+}
