@@ -262,8 +262,7 @@ pub(crate) struct Inspect {
     /// The purpose of the token, for example shop.example/reset-link.
     #[arg(long, value_parser = values::purpose)]
     pub(crate) purpose: Option<String>,
-    /// The token belongs to a session and comes from the cookie of this name or from its renewal
-    /// cookie.
+    /// The token comes from the cookie of this name, or from the renewal cookie of a session.
     #[arg(long, value_name = "NAME", requires = "purpose", value_parser = values::state_cookie)]
     pub(crate) cookie: Option<String>,
     /// The token belongs to a session and comes from a header.

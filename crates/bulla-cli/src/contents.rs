@@ -67,13 +67,17 @@ pub(crate) struct Authentic {
     pub(crate) renewal: Option<Renewal>,
 }
 
-/// The role of a token in a session.
+/// What a token is used for.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Role {
     Plain,
+    /// A session's state token.
     State,
+    /// A session's renewal token.
     Renewal,
+    /// The value of a cookie that does not belong to a session.
+    SealedCookie,
 }
 
 #[derive(Serialize)]
@@ -222,7 +226,11 @@ fn purposes(purpose: &str, carrier: Carrier<'_>) -> Vec<(Role, Vec<u8>)> {
         Carrier::Alone => return vec![(Role::Plain, purpose.as_bytes().to_vec())],
     };
     let of = |role: &[u8]| [purpose.as_bytes(), role, &channel].join(&0);
-    vec![(Role::State, of(b"state")), (Role::Renewal, of(b"renewal"))]
+    let mut purposes = vec![(Role::State, of(b"state")), (Role::Renewal, of(b"renewal"))];
+    if let Carrier::Cookie(_) = carrier {
+        purposes.push((Role::SealedCookie, [purpose.as_bytes(), &channel].join(&0)));
+    }
+    purposes
 }
 
 impl Claims {

@@ -5,7 +5,7 @@ use bulla::token::Visible;
 use serde::Serialize;
 
 use crate::args::Inspect;
-use crate::contents::{Carrier, Contents};
+use crate::contents::{Carrier, Contents, Role};
 use crate::json::Text;
 use crate::options::Form;
 use crate::page;
@@ -37,12 +37,14 @@ pub(crate) fn inspect(inspect: &Inspect) -> Result<Reply, Failure> {
         Form::Text => Reply::new(answer, page::of(&contents, now).as_bytes()),
         Form::Json => Reply::json(answer, &contents)?,
     };
+    let role = contents.authentic.as_ref().map(|authentic| authentic.role);
     Ok(match (contents.opens, carrier) {
         (None, _) => reply.note(
             "note: add --ring FILE and --purpose P to verify the token and show its contents; \
-             for a token of a session also --cookie NAME or --bearer",
+             for a token from a cookie also --cookie NAME, and for one from a header --bearer",
         ),
         (Some(_), Carrier::Alone) => reply,
+        _ if role == Some(Role::SealedCookie) => reply,
         (Some(_), Carrier::Cookie(_) | Carrier::Bearer) => reply.note(
             "note: a session also ends at its idle timeout, which is counted from the newer of \
              the session's two tokens",

@@ -66,6 +66,7 @@ impl Page {
             Role::Plain => "authentic",
             Role::State => "authentic: a session's state token",
             Role::Renewal => "authentic: a session's renewal token",
+            Role::SealedCookie => "authentic: a sealed cookie",
         });
         self.claims(&authentic.claims);
         let retires = authentic.key_retires;

@@ -116,3 +116,26 @@ fn inspect_distinguishes_and_shows_the_tokens_of_a_session() {
         assert!(text.contains("opens                no: not authentic"), "{text}");
     }
 }
+
+#[test]
+fn inspect_shows_the_value_of_a_sealed_cookie() {
+    let ring: KeyRing = std::fs::read_to_string(RING).unwrap().parse().unwrap();
+    let lifetime = std::time::Duration::from_secs(600);
+    let cookie = bulla::SealedCookie::<Account>::new(&ring, "device", lifetime).unwrap();
+    let now = "2026-11-01T09:00:00Z".parse().unwrap();
+    let sealed = cookie.load_at(now, "POST", |_| Vec::<&[u8]>::new());
+    sealed.set(&Account { name: "ada".to_owned() }).unwrap();
+    let line = sealed.commit().into_iter().next().unwrap().value;
+    let token = line.split(';').next().unwrap().split_once('=').unwrap().1.to_owned();
+
+    let now = ["--now", "2026-11-01T09:05:00Z"];
+    let named = |name| ["--cookie", name, now[0], now[1]];
+    let (status, text) = inspect(&token, &named("__Host-device"));
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("authentic: a sealed cookie"), "{text}");
+    says(&text, "  as JSON", r#"{"name":"ada"}"#);
+    says(&text, "opens", "yes, for 5m");
+    assert!(!text.contains("session id"), "{text}");
+    let (status, text) = inspect(&token, &named("__Host-session"));
+    assert_eq!(status, Some(1), "{text}");
+}
