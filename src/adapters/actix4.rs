@@ -370,8 +370,8 @@ fn complete<T: Payload, B>(session: &Session<T>, response: &mut ServiceResponse<
 }
 
 /// The response of a handler that returns the error with `?`. `NoSession` is answered like the
-/// refusal of [`Required`], `CrossOrigin` with 403 and `NotNow` with 503. Otherwise, it is a 500 without details, and the
-/// error is logged.
+/// refusal of [`Required`], `CrossOrigin` with 403 and `NotNow` with 503. Otherwise, it is a 500
+/// without details, and the error is logged.
 impl ResponseError for SessionError {
     fn error_response(&self) -> HttpResponse {
         if let Some(denied) = self.denied() {

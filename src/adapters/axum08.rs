@@ -237,8 +237,8 @@ pub(crate) fn complete<T: Payload, B>(session: &Session<T>, response: &mut http:
 }
 
 /// The response of a handler that returns the error with `?`. `NoSession` is answered like the
-/// refusal of [`Required`], `CrossOrigin` with 403 and `NotNow` with 503. Otherwise, it is a 500 without details, and the
-/// error is logged.
+/// refusal of [`Required`], `CrossOrigin` with 403 and `NotNow` with 503. Otherwise, it is a 500
+/// without details, and the error is logged.
 impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
         if let Some(denied) = self.denied() {

@@ -380,8 +380,8 @@ impl<'r> Responder<'r, 'static> for Denied {
 }
 
 /// The response of a handler that returns the error with `?`. `NoSession` is answered like the
-/// refusal of [`Required`], `CrossOrigin` with 403 and `NotNow` with 503. Otherwise, the error is logged and the
-/// application's 500 catcher answers.
+/// refusal of [`Required`], `CrossOrigin` with 403 and `NotNow` with 503. Otherwise, the error is
+/// logged and the application's 500 catcher answers.
 impl<'r> Responder<'r, 'static> for SessionError {
     fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'static> {
         if let Some(denied) = self.denied() {
