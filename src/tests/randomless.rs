@@ -146,7 +146,7 @@ impl World {
 
 type Act = fn(&Session<Account>) -> Result<(), SessionError>;
 
-/// A change to a session calls the random generator several times. The table has the number of
+/// A change to a session calls the random generator at least once. The table has the number of
 /// calls, for cookies and for bearer tokens. Whichever call fails, the session stays as it was, the
 /// response has no token, and nothing is revoked.
 #[test]

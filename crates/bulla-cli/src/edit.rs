@@ -242,8 +242,9 @@ pub(crate) fn retire(
     let until = match (when, sealing(&document.keys(), id)) {
         (Retirement::At(at), _) => *at,
         (Retirement::Kept(kept), Sealing::Until(demoted)) => {
-            // For servers whose clocks are behind, `at_once` gives the next key a primary-from in
-            // the past. This key was primary until the next key was published.
+            // If the next key was added with `at_once`, its primary-from is earlier than its
+            // publication. The key that retires was in use until the publication, so the later of
+            // the two times counts.
             let keys = document.keys();
             let next = keys.iter().filter(|next| next.primary_from == demoted);
             let published = next.filter_map(|next| next.published).max();

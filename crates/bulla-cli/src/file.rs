@@ -22,7 +22,9 @@ pub(crate) fn create(path: &Path, text: &str) -> io::Result<()> {
     sync(&folder)
 }
 
-/// Replaces the text of a file with the text that `change` returns, completely or not at all.
+/// Replaces the text of a file with the text that `change` returns, completely or not at all. If
+/// `change` returns no text, the file stays as it is.
+///
 /// Other commands that change the file wait until this command releases its lock.
 pub(crate) fn replace<R, E: From<io::Error>>(
     path: &Path,

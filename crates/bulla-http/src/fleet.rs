@@ -66,8 +66,9 @@ pub fn cost(figures: &Figures, floor: &Figures) -> Cost {
     }
 }
 
-/// Memory that one session takes on the server side, in bytes. If the client stores the session,
-/// the result is 0, because the measured growth then comes from the allocator.
+/// Memory that one session takes on the server side, in bytes. It is 0 if there is no session or the
+/// client stores it. The server's memory also grows a little then, but only because of the
+/// allocator.
 #[must_use]
 pub fn held(figures: &Figures) -> f64 {
     match figures.stack.keeps {
