@@ -3,28 +3,17 @@
 //! A bank that restarts has only the revocations that Redis stores. It must still refuse every
 //! session that was signed out, and accept the session that signed out the others.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
-use tokio::sync::watch;
 
 use crate::Outcome;
 use crate::client::Client;
-use crate::load::{Load, Word};
 use crate::machines::BANKS;
 use crate::scene::{LIMIT, Scene};
-use crate::tally::Tally;
 
 pub(crate) async fn run(seconds: Duration, clients: usize) -> Outcome<bool> {
-    let mut scene = Scene::start().await?;
-    let (tell, word) = watch::channel(Word::default());
-    let tally = Arc::new(Tally::new(clients));
-    let load = Load { tally: Arc::clone(&tally), word, bank: scene.machines.front };
-    // The load signs in as alan, because the sessions of ada are ended below.
-    let busy: Vec<_> = (0..clients).map(|number| load.busy_as_nobody_else(number)).collect();
-
+    let mut scene = Scene::start(clients).await?;
     let begun = Instant::now();
     let mut ended: Vec<Client> = Vec::new();
     let (mut restarts, mut accepted, mut lost) = (0, 0, 0);
@@ -58,18 +47,5 @@ pub(crate) async fn run(seconds: Duration, clients: usize) -> Outcome<bool> {
     );
     scene.expect(accepted == 0, "a bank that restarted refuses every signed-out session");
     scene.expect(lost == 0, "a device that was not signed out stays signed in");
-
-    tell.send_modify(|word| word.stop = true);
-    for client in busy {
-        client.await?;
-    }
-    let (lost, errors) = (tally.lost.load(Ordering::Relaxed), tally.errors.load(Ordering::Relaxed));
-    let requests = tally.requests.load(Ordering::Relaxed);
-    println!("{requests} other requests: {lost} sessions lost, {errors} failed");
-    for problem in tally.problems().iter().take(10) {
-        println!("{problem}");
-    }
-    scene.expect(lost == 0, "no other session is lost");
-    scene.expect(errors == 0, "no request fails");
     scene.stop().await
 }

@@ -1,31 +1,65 @@
 //! A fleet at which devices sign in and are signed out. Every bank is then asked whether it still
 //! accepts the devices.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::Outcome;
 use crate::client::{Client, Kind};
+use crate::load::{Load, Word};
 use crate::machines::{BANKS, Machines};
+use crate::tally::Tally;
 
 /// How soon every bank must refuse a session that was signed out.
 pub(crate) const LIMIT: Duration = Duration::from_secs(1);
 
-/// A running fleet, and what went wrong so far.
+/// A running fleet with busy clients, and what went wrong so far.
 pub(crate) struct Scene {
     pub(crate) machines: Machines,
+    /// Stops the busy clients.
+    tell: watch::Sender<Word>,
+    tally: Arc<Tally>,
+    busy: Vec<JoinHandle<()>>,
     number: usize,
     failures: Vec<String>,
 }
 
 impl Scene {
-    pub(crate) async fn start() -> Outcome<Scene> {
-        Ok(Scene { machines: Machines::start().await?, number: 0, failures: Vec::new() })
+    /// Starts the fleet, and clients that send requests as fast as they can. They sign in as alan,
+    /// because the scenarios end the sessions of ada.
+    pub(crate) async fn start(clients: usize) -> Outcome<Scene> {
+        let machines = Machines::start().await?;
+        let (tell, word) = watch::channel(Word::default());
+        let tally = Arc::new(Tally::new(clients));
+        let load = Load { tally: Arc::clone(&tally), word, bank: machines.front };
+        let busy = (0..clients).map(|number| load.busy_as_nobody_else(number)).collect();
+        Ok(Scene { machines, tell, tally, busy, number: 0, failures: Vec::new() })
+    }
+
+    /// The number of requests that the busy clients have sent.
+    pub(crate) fn requests(&self) -> u64 {
+        self.tally.requests.load(Ordering::Relaxed)
     }
 
     /// Stops the fleet, prints the failures, and returns whether there were none.
-    pub(crate) async fn stop(self) -> Outcome<bool> {
+    pub(crate) async fn stop(mut self) -> Outcome<bool> {
+        self.tell.send_modify(|word| word.stop = true);
+        for client in std::mem::take(&mut self.busy) {
+            client.await?;
+        }
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (lost, errors) = (count(&self.tally.lost), count(&self.tally.errors));
+        println!("{} other requests: {lost} sessions lost, {errors} failed", self.requests());
+        for problem in self.tally.problems().iter().take(10) {
+            println!("{problem}");
+        }
+        self.expect(lost == 0, &format!("no other session is lost ({lost} lost)"));
+        self.expect(errors == 0, &format!("no request fails ({errors} failed)"));
         self.machines.stop().await?;
         for failure in &self.failures {
             println!("FAILED: {failure}");
