@@ -150,7 +150,7 @@ impl<T: Payload> Sessions<T> {
     where
         I: IntoIterator<Item = &'h [u8]>,
     {
-        if self.shared.cookie.as_ref().is_some_and(|(cookie, _)| cookie.facts().secure) {
+        if self.shared.cookie.as_ref().is_some_and(|(cookie, _)| cookie.is_secure()) {
             self.shared.plain_http.check(&values);
         }
         let asker = if self.shared.has_pages() { Asker::of(&values) } else { Asker::Script };

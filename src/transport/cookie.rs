@@ -192,7 +192,7 @@ impl Cookie {
     /// The attributes that an audit checks.
     pub(crate) fn facts(&self) -> CookieFacts {
         CookieFacts {
-            secure: !matches!(self.reach, Reach::PlainHttp),
+            secure: self.is_secure(),
             one_host: matches!(self.reach, Reach::Host),
             same_site: self.same_site != SameSite::None,
             http_only: matches!(self.scripts, Scripts::CannotRead),
