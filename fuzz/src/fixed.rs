@@ -7,7 +7,7 @@ use bulla::{KeyRing, OpenError, Payload, UnixTime};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::independent::{Key, to_base64url};
+use crate::independent::{Key, to_base64url, to_hex};
 
 /// The time at which tokens are made: 2026-12-01T12:00:00Z.
 pub const T0: u64 = 1_796_126_400;
@@ -28,7 +28,7 @@ pub fn key_bytes(number: u32) -> [u8; 32] {
 #[must_use]
 pub fn key_text(number: u32) -> String {
     let bytes = key_bytes(number);
-    let id: String = Key::new(&bytes, b"").id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = to_hex(&Key::new(&bytes, b"").id);
     format!("bulla-key-1.{}.{id}", to_base64url(&bytes))
 }
 

@@ -13,7 +13,7 @@ pub use cookies::{Found, find, split, values};
 pub use record::{Followed, Record};
 pub use revocation::{Exception, Line, read_line};
 pub use ring::{Entry, RingText, read_ring};
-pub use text::{from_base64url, take_varint, to_base64url, varint};
+pub use text::{from_base64url, take_varint, to_base64url, to_hex, varint};
 pub use token::{
     Fields, Key, Mode, Opened, Reader, authenticate, deadline, make, open, open_body, unverified,
 };

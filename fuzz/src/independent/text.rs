@@ -1,4 +1,4 @@
-//! Base64url and varints (spec section 2). Each value has exactly one spelling.
+//! Base64url and varints (spec section 2), and hexadecimal. Each value has exactly one spelling.
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -38,6 +38,12 @@ pub fn from_base64url(text: &[u8]) -> Option<Vec<u8>> {
     }
     // If six bits remain, the length is 1 modulo 4. Fewer remaining bits must be zeros.
     (held < 6 && bits == 0).then_some(bytes)
+}
+
+/// Encodes bytes as lower-case hexadecimal.
+#[must_use]
+pub fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Encodes a number as unsigned LEB128.

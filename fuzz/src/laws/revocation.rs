@@ -4,7 +4,7 @@
 use bulla::revocation::{Exception, Revocation};
 
 use crate::fixed::at;
-use crate::independent::{Line, read_line};
+use crate::independent::{Line, read_line, to_hex};
 
 /// `data` is the text of a list.
 ///
@@ -32,16 +32,14 @@ fn line(text: &str) {
             Revocation::Subject { subject, before, except: spared, until },
             Line::Subject { digest, before: cutoff, until: end, except: other },
         ) => {
-            let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-            assert_eq!(subject.to_string(), digest);
+            assert_eq!(subject.to_string(), to_hex(&digest));
             assert_eq!((before, until, except(spared)), (at(cutoff), at(end), other));
         }
         (
             Revocation::Key { id, before, until },
             Line::Key { id: other, before: cutoff, until: end },
         ) => {
-            let other: String = other.iter().map(|byte| format!("{byte:02x}")).collect();
-            assert_eq!((id.to_string(), before, until), (other, at(cutoff), at(end)));
+            assert_eq!((id.to_string(), before, until), (to_hex(&other), at(cutoff), at(end)));
         }
         (
             Revocation::All { before, except: spared, until },

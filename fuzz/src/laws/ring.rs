@@ -7,7 +7,7 @@ use bulla::KeyRing;
 use bulla::keys::RingError;
 
 use crate::fixed::{at, key_text};
-use crate::independent::read_ring;
+use crate::independent::{read_ring, to_hex};
 
 /// The keys in the seeds, as base64url without prefix and id.
 static SECRETS: LazyLock<Vec<String>> =
@@ -37,7 +37,7 @@ pub fn ring(data: &[u8]) {
         .entries
         .iter()
         .map(|entry| {
-            (hex(&entry.id), at(entry.primary_from.unwrap_or(0)), entry.open_until.map(at))
+            (to_hex(&entry.id), at(entry.primary_from.unwrap_or(0)), entry.open_until.map(at))
         })
         .collect();
     assert_eq!(shown, expected);
@@ -51,7 +51,7 @@ pub fn ring(data: &[u8]) {
     let changes = there.entries.iter().flat_map(|entry| [entry.primary_from, entry.open_until]);
     for change in changes.flatten() {
         for now in [change.saturating_sub(1), change] {
-            let primary = there.primary_at(now).map(|id| hex(&id));
+            let primary = there.primary_at(now).map(|id| to_hex(&id));
             assert_eq!(ring.primary_at(at(now)).map(|id| id.to_string()), primary);
             assert_eq!(again.primary_at(at(now)), ring.primary_at(at(now)));
         }
@@ -74,7 +74,3 @@ fn tells_no_secret<E: Copy + 'static + std::fmt::Display + std::fmt::Debug>(erro
 }
 
 const _: fn(RingError) = tells_no_secret::<RingError>;
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
