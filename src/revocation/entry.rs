@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::keys::key::KeyId;
 use crate::primitives::{self, RandomError};
 use crate::time::UnixTime;
-use crate::token::id::{Mark, SessionId};
+use crate::token::id::{Mark, SessionId, hex};
 use crate::token::wire::CLOCK_SKEW;
 
 const SUBJECT_LEN: usize = 16;
@@ -200,11 +200,11 @@ impl FromStr for Revocation {
         };
         match words[..] {
             ["session", id, until] => {
-                let id = session_id(id)?;
+                let id = id.parse().map_err(|_| RevocationError)?;
                 Ok(Revocation::Session { id, until: instant(until, "until=")? })
             }
             ["subject", subject, before, until, ref except @ ..] => Ok(Revocation::Subject {
-                subject: Subject(hex::<16>(subject)?.to_be_bytes()),
+                subject: subject_of(subject)?,
                 before: instant(before, "before=")?,
                 until: instant(until, "until=")?,
                 except: exception(except)?,
@@ -262,8 +262,9 @@ impl FromStr for Exception {
 
     fn from_str(text: &str) -> Result<Exception, RevocationError> {
         let (origin, mark) = text.split_once('.').ok_or(RevocationError)?;
-        let mark = u64::try_from(hex::<8>(mark)?).map_err(|_| RevocationError)?;
-        Ok(Exception { origin: session_id(origin)?, mark: mark.to_be_bytes() })
+        let origin = origin.parse().map_err(|_| RevocationError)?;
+        let mark = hex::<8>(mark).and_then(|mark| u64::try_from(mark).ok());
+        Ok(Exception { origin, mark: mark.ok_or(RevocationError)?.to_be_bytes() })
     }
 }
 
@@ -276,15 +277,7 @@ fn exception(words: &[&str]) -> Result<Option<Exception>, RevocationError> {
     }
 }
 
-fn session_id(text: &str) -> Result<SessionId, RevocationError> {
-    Ok(SessionId::from_bytes(hex::<16>(text)?.to_be_bytes()))
-}
-
-/// Parses `BYTES` bytes in lower-case hexadecimal.
-fn hex<const BYTES: usize>(text: &str) -> Result<u128, RevocationError> {
-    let lower = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    if text.len() != BYTES.saturating_mul(2) || !text.bytes().all(lower) {
-        return Err(RevocationError);
-    }
-    u128::from_str_radix(text, 16).map_err(|_| RevocationError)
+fn subject_of(digest: &str) -> Result<Subject, RevocationError> {
+    let digest = hex::<SUBJECT_LEN>(digest).ok_or(RevocationError)?;
+    Ok(Subject(digest.to_be_bytes()))
 }

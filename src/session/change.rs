@@ -115,11 +115,11 @@ impl<T: Payload> Session<T> {
     }
 
     /// The channel and kind of a change that gives the session a new id. A session that this
-    /// request has started stays [`Kind::Started`].
+    /// request has started or adopted keeps its kind.
     pub(crate) fn renaming(&self) -> (Channel, Kind) {
         match self.writing() {
-            (channel, Kind::Started) => (channel, Kind::Started),
-            (channel, _) => (channel, Kind::Renamed),
+            (channel, Kind::Changed) => (channel, Kind::Renamed),
+            kept => kept,
         }
     }
 

@@ -5,13 +5,13 @@
 
 use crate::session::answer::{self, Beside};
 use crate::session::event::Event;
-use crate::session::judge::{Alive, Fate, Judged, Place};
+use crate::session::judge::{Alive, Fate, Judged, Place, Refused};
 use crate::session::migration::Moment;
 use crate::session::pending::{Activity, Change, Kind, Response, Written};
-use crate::session::record::Record;
 use crate::session::session::{Clock, Session};
 use crate::session::tokens::Seen;
 use crate::time::UnixTime;
+use crate::token::id::SessionId;
 use crate::token::payload::Payload;
 use crate::transport::bundle::Bundle;
 
@@ -36,19 +36,21 @@ impl<T: Payload> Session<T> {
     #[must_use]
     pub fn commit(&self) -> Bundle {
         let mut bundle = Bundle::default();
-        let (change, activity) = {
+        let (change, activity, ended) = {
             let mut pending = self.pending();
             if pending.response == Response::Sent {
                 return bundle;
             }
             pending.response = Response::Sent;
-            (pending.change.clone(), pending.activity)
+            (pending.change.clone(), pending.activity, pending.ended)
         };
         let shared = &self.inner.shared;
+        if ended {
+            shared.emit(Event::Ended { origin: self.judged_origin() });
+        }
         match (change, self.inner.judged.get()) {
             (Change::Written(written), _) => self.send(&written, &mut bundle),
             (Change::Ended, _) => {
-                shared.emit(Event::Ended);
                 self.remove_old(Moment::Ended, &mut bundle);
                 self.remove(&mut bundle);
             }
@@ -63,12 +65,14 @@ impl<T: Payload> Session<T> {
     }
 
     fn send(&self, written: &Written<T>, bundle: &mut Bundle) {
-        let Written { record: Record { id, .. }, tokens, kind, .. } = written;
-        let (id, shared, carried) = (*id, &self.inner.shared, &self.inner.carried);
+        let Written { record, tokens, kind, .. } = written;
+        let (shared, carried) = (&self.inner.shared, &self.inner.carried);
+        let (id, origin) = (record.id, record.first_id());
         shared.emit(match kind {
-            Kind::Started | Kind::Renamed => Event::Started { id },
-            Kind::Changed => Event::Changed { id },
-            Kind::Adopted | Kind::Borrowed => Event::Adopted { id },
+            Kind::Started => Event::Started { id, origin },
+            Kind::Renamed => Event::Renamed { id, origin },
+            Kind::Changed => Event::Changed { id, origin },
+            Kind::Adopted | Kind::Borrowed => Event::Adopted { id, origin },
         });
         if *kind == Kind::Borrowed {
             return;
@@ -132,11 +136,23 @@ impl<T: Payload> Session<T> {
             let seen = Seen { at: self.now(), validated_at: self.validated_at(alive) };
             match answer::renew(shared, channel, alive, seen, || self.later(), bundle) {
                 Ok(()) if bundle.is_empty() => {}
-                Ok(()) => shared.emit(Event::Renewed { id: alive.record.id }),
+                Ok(()) => {
+                    let (id, origin) = (alive.record.id, alive.record.first_id());
+                    shared.emit(Event::Renewed { id, origin });
+                }
                 Err(error) => shared.emit(Event::NotRenewed(error)),
             }
         }
         self.remove_old(Moment::Adopted, bundle);
+    }
+
+    /// The first id of the session of this request, if its tokens were opened.
+    fn judged_origin(&self) -> Option<SessionId> {
+        match self.inner.judged.get()? {
+            Judged::Alive(Alive { record, .. }) => Some(record.first_id()),
+            Judged::Refused(Refused { origin, .. }) => *origin,
+            Judged::Absent => None,
+        }
     }
 
     fn remove(&self, bundle: &mut Bundle) {

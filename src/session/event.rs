@@ -17,8 +17,12 @@ use crate::token::id::SessionId;
 ///
 /// When its tokens are read, a request emits `Opened` or `Refused`. It emits both if the tokens
 /// open and the application's check then refuses the session. After that, it emits at most one of
-/// the other events, except that `NotAdopted` can precede another event and `NotRenewed` can follow
-/// `Changed`.
+/// the other events, except that `NotAdopted` can precede another event, `Ended` can precede
+/// `Started`, and `NotRenewed` can follow `Changed`.
+///
+/// `id` is the id that the session has now. `origin` is the id under which it started, and does not
+/// change ([`Info::origin`](crate::session::Info::origin)). Use `origin` to join the events of one
+/// session, or to find its row in a list of devices (docs/devices.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -27,35 +31,57 @@ pub enum Event {
     Opened {
         /// The session.
         id: SessionId,
+        /// Its first id.
+        origin: SessionId,
         /// The key that opened the state token, or the copy of it in the renewal token.
         key_id: KeyId,
     },
     /// The request carried tokens, but its session was refused, or a page of another origin sent
     /// the request.
     Refused(Refusal),
-    /// A session was started or got a new id.
+    /// A session was started: a user has signed in.
     Started {
         /// The session.
         id: SessionId,
+        /// Its first id. It differs from `id` only if the same request gave the session a new id.
+        origin: SessionId,
+    },
+    /// A session got a new id, because the user reauthenticated or ended the other sessions.
+    Renamed {
+        /// The new id.
+        id: SessionId,
+        /// The first id.
+        origin: SessionId,
     },
     /// The state was changed.
     Changed {
         /// The session.
         id: SessionId,
+        /// Its first id.
+        origin: SessionId,
     },
     /// A renewal token was written, to record activity or a successful check, or to move the
     /// session to the primary key.
     Renewed {
         /// The session.
         id: SessionId,
+        /// Its first id.
+        origin: SessionId,
     },
-    /// The application ended the session.
-    Ended,
+    /// The application ended the session of the request.
+    Ended {
+        /// Its first id. `None` if the request had no session of bulla, or if its tokens were not
+        /// read, because the sessions have no list of revocations.
+        origin: Option<SessionId>,
+    },
     /// A session of the old library was adopted. When these events no longer occur, the migration
     /// is complete.
     Adopted {
-        /// The session.
+        /// The session. If it is [borrowed](crate::session::Info::borrowed), its ids are valid only
+        /// in this request.
         id: SessionId,
+        /// Its first id.
+        origin: SessionId,
     },
     /// A session of the old library could not be adopted, for example because it is past its
     /// ceiling or too large.
@@ -68,13 +94,17 @@ pub enum Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Event::Opened { id, key_id } => write!(f, "session {id} opened under key {key_id}"),
+            Event::Opened { id, key_id, .. } => {
+                write!(f, "session {id} opened under key {key_id}")
+            }
             Event::Refused(refusal) => write!(f, "no session: {refusal}"),
-            Event::Started { id } => write!(f, "session {id} started"),
-            Event::Changed { id } => write!(f, "session {id} changed"),
-            Event::Renewed { id } => write!(f, "session {id} renewed"),
-            Event::Ended => f.write_str("session ended"),
-            Event::Adopted { id } => write!(f, "session {id} adopted"),
+            Event::Started { id, .. } => write!(f, "session {id} started"),
+            Event::Renamed { id, origin } => write!(f, "session {origin} got the new id {id}"),
+            Event::Changed { id, .. } => write!(f, "session {id} changed"),
+            Event::Renewed { id, .. } => write!(f, "session {id} renewed"),
+            Event::Ended { origin: Some(origin) } => write!(f, "session {origin} ended"),
+            Event::Ended { origin: None } => f.write_str("session ended"),
+            Event::Adopted { id, .. } => write!(f, "session {id} adopted"),
             Event::NotRenewed(error) => write!(f, "a session could not be renewed: {error}"),
             Event::NotAdopted(error) => write!(f, "an old session was not adopted: {error}"),
         }

@@ -76,4 +76,4 @@ pub use self::sessions::Sessions;
 pub use self::shared::Channel;
 pub use self::start::Start;
 pub use self::user::User;
-pub use crate::token::id::SessionId;
+pub use crate::token::id::{SessionId, SessionIdError};

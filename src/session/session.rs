@@ -230,7 +230,8 @@ impl<T: Payload> Session<T> {
                 Judged::Absent => {}
                 Judged::Refused(refused) => shared.emit(Event::Refused(refused.refusal)),
                 Judged::Alive(Alive { record, token, .. }) => {
-                    shared.emit(Event::Opened { id: record.id, key_id: token.key_id });
+                    let (id, origin) = (record.id, record.first_id());
+                    shared.emit(Event::Opened { id, origin, key_id: token.key_id });
                 }
             }
             judged

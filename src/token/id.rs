@@ -1,6 +1,7 @@
 //! Session ids, the marks of revocations, and the fingerprints of tokens.
 
 use std::fmt;
+use std::str::FromStr;
 
 use crate::primitives::{self, RandomError};
 
@@ -39,6 +40,45 @@ impl SessionId {
     pub fn as_bytes(&self) -> &[u8; ID_LEN] {
         &self.0
     }
+}
+
+/// Parses the text that `Display` writes. Capital letters are refused, so that an id has one text.
+///
+/// ```
+/// use bulla::session::SessionId;
+///
+/// let id: SessionId = "6f0c2a90b3d14e5f8a7b6c5d4e3f2a1b".parse()?;
+/// assert_eq!(id.to_string().parse(), Ok(id));
+/// # Ok::<(), bulla::session::SessionIdError>(())
+/// ```
+impl FromStr for SessionId {
+    type Err = SessionIdError;
+
+    fn from_str(text: &str) -> Result<SessionId, SessionIdError> {
+        let id = hex::<ID_LEN>(text).ok_or(SessionIdError)?;
+        Ok(SessionId(id.to_be_bytes()))
+    }
+}
+
+/// The error for a text that is not a session id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionIdError;
+
+impl fmt::Display for SessionIdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a session id: 32 hexadecimal digits in lower case")
+    }
+}
+
+impl std::error::Error for SessionIdError {}
+
+/// Parses `BYTES` bytes in lower-case hexadecimal.
+pub(crate) fn hex<const BYTES: usize>(text: &str) -> Option<u128> {
+    let lower = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if text.len() != BYTES.saturating_mul(2) || !text.bytes().all(lower) {
+        return None;
+    }
+    u128::from_str_radix(text, 16).ok()
 }
 
 impl fmt::Display for SessionId {

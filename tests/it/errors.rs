@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use bulla::keys::{KeyError, RandomError, RingError};
 use bulla::revocation::RevocationError;
-use bulla::session::{Event, Refusal};
+use bulla::session::{Event, Refusal, SessionId, SessionIdError};
 use bulla::time::TimeError;
 use bulla::token::OnceError;
 use bulla::transport::{BearerError, CookieError, OriginError};
@@ -16,7 +16,7 @@ use crate::support::{T0, key_text, ring};
 #[test]
 fn every_error_and_event_has_its_own_text() {
     let key_id = ring(&[&key_text()]).primary_at(T0).unwrap();
-    let id = bulla::session::SessionId::from_bytes([7; 16]);
+    let (id, origin) = (SessionId::from_bytes([7; 16]), SessionId::from_bytes([9; 16]));
     let table: Vec<(String, &str)> = vec![
         (OpenError::TooLong { len: 9000, limit: 8192 }.to_string(), "9000 characters"),
         (OpenError::Prefix.to_string(), "mode and version"),
@@ -52,13 +52,15 @@ fn every_error_and_event_has_its_own_text() {
         (Refusal::Invalidated.to_string(), "session is over"),
         (Refusal::NotRevalidated.to_string(), "is due"),
         (Refusal::CrossOrigin.to_string(), "another origin sent the request"),
-        (Event::Opened { id, key_id }.to_string(), "opened under key"),
+        (Event::Opened { id, origin, key_id }.to_string(), "opened under key"),
         (Event::Refused(Refusal::Revoked).to_string(), "no session: "),
-        (Event::Started { id }.to_string(), "started"),
-        (Event::Changed { id }.to_string(), "changed"),
-        (Event::Renewed { id }.to_string(), "renewed"),
-        (Event::Ended.to_string(), "ended"),
-        (Event::Adopted { id }.to_string(), "adopted"),
+        (Event::Started { id, origin }.to_string(), "started"),
+        (Event::Renamed { id, origin }.to_string(), "got the new id"),
+        (Event::Changed { id, origin }.to_string(), "changed"),
+        (Event::Renewed { id, origin }.to_string(), "renewed"),
+        (Event::Ended { origin: Some(origin) }.to_string(), "ended"),
+        (Event::Ended { origin: None }.to_string(), "session ended"),
+        (Event::Adopted { id, origin }.to_string(), "adopted"),
         (Event::NotRenewed(SealError::NoPrimaryKey).to_string(), "could not be renewed"),
         (Event::NotAdopted(SessionError::CeilingPassed).to_string(), "was not adopted"),
         (CookieError::Name.to_string(), "name"),
@@ -73,6 +75,7 @@ fn every_error_and_event_has_its_own_text() {
         (RevocationError.to_string(), "not a revocation"),
         (TimeError.to_string(), "not an instant"),
         (RandomError.to_string(), "generator failed"),
+        (SessionIdError.to_string(), "not a session id"),
     ];
     for (text, says) in &table {
         assert!(text.contains(says), "{text}");
@@ -83,8 +86,10 @@ fn every_error_and_event_has_its_own_text() {
         (OpenError::UnknownKey(key_id).to_string(), key_id.to_string()),
         (OpenError::BadTag(key_id).to_string(), key_id.to_string()),
         (OpenError::RetiredKey(key_id).to_string(), key_id.to_string()),
-        (Event::Opened { id, key_id }.to_string(), key_id.to_string()),
-        (Event::Started { id }.to_string(), id.to_string()),
+        (Event::Opened { id, origin, key_id }.to_string(), key_id.to_string()),
+        (Event::Started { id, origin }.to_string(), id.to_string()),
+        (Event::Renamed { id, origin }.to_string(), origin.to_string()),
+        (Event::Ended { origin: Some(origin) }.to_string(), origin.to_string()),
     ] {
         assert!(text.contains(&names), "{text}");
     }

@@ -2,8 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use bulla::session::{Channel, Event, Refusal, SessionsBuilder, Start, Status};
-use bulla::{Bearer, Cookie, OpenError, Policy, Session, SessionError, Sessions};
+use bulla::session::{
+    Channel, Event, Refusal, SessionId, SessionIdError, SessionsBuilder, Start, Status,
+};
+use bulla::{Bearer, Cookie, OpenError, Policy, Revocations, Session, SessionError, Sessions};
 use serde::{Deserialize, Serialize};
 
 use crate::support::{
@@ -485,16 +487,17 @@ fn the_event_hook_reports_what_happens_to_sessions() {
     let (before, after) = (watched(&[&old]), watched(&[&new, &old]));
 
     let mut client = Client::browser().signed_in(&before, T0, ada());
-    let id = client.send(&before, T0).info().unwrap().id;
+    let origin = client.send(&before, T0).info().unwrap().id;
+    let id = origin;
     let key_id = ring(&[&old]).primary_at(T0).unwrap();
-    let opened = Event::Opened { id, key_id };
-    assert_eq!(take_events(), [Event::Started { id }, opened]);
+    let opened = Event::Opened { id, origin, key_id };
+    assert_eq!(take_events(), [Event::Started { id, origin }, opened]);
     for (action, events) in [
         (NOTHING, vec![]),
-        (LOOK, vec![opened, Event::Renewed { id }]),
+        (LOOK, vec![opened, Event::Renewed { id, origin }]),
         (LOOK, vec![opened]),
-        (SET, vec![opened, Event::Changed { id }]),
-        (END, vec![Event::Ended]),
+        (SET, vec![opened, Event::Changed { id, origin }]),
+        (END, vec![Event::Ended { origin: None }]),
         (LOOK, vec![]),
     ] {
         client.visit(&after, T0, action).unwrap();
@@ -503,6 +506,59 @@ fn the_event_hook_reports_what_happens_to_sessions() {
     client.kept.insert(STATE.into(), "b1.forged".into());
     client.visit(&after, T0, LOOK).unwrap();
     assert!(matches!(take_events()[..], [Event::Refused(Refusal::Token(_))]));
+}
+
+/// A list of devices and an audit log use the origin to recognize a session.
+#[test]
+fn the_events_of_a_session_have_its_first_id_and_tell_a_sign_in_from_a_new_id() {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&log);
+    let sessions = Sessions::<Account>::builder(ring(&[&key_text()]), Policy::default())
+        .revocations(&Revocations::new())
+        .subject(|account| account.id.to_string())
+        .on_event(move |event| seen.lock().unwrap().push(*event))
+        .build();
+    let mut client = Client::browser().signed_in(&sessions, T0, ada());
+    let origin = client.send(&sessions, T0).info().unwrap().origin;
+    log.lock().unwrap().clear();
+    // The events after `Opened` of a request, and the id of the session after it.
+    let mut visit = |at: u64, action: Action| {
+        client.visit(&sessions, T0 + secs(at), action).unwrap();
+        let events: Vec<_> = log.lock().unwrap().drain(..).collect();
+        let id = client.send(&sessions, T0 + secs(at)).info().map(|info| info.id);
+        log.lock().unwrap().clear();
+        let is_opened =
+            |event: &Event| matches!(event, Event::Opened { origin: of, .. } if *of == origin);
+        (events.into_iter().filter(|event| !is_opened(event)).collect::<Vec<_>>(), id.unwrap())
+    };
+    for (at, action) in [(1, Session::reauthenticated as Action), (2, Session::end_others)] {
+        let (events, id) = visit(at, action);
+        assert!(id != origin);
+        assert_eq!(events, [Event::Renamed { id, origin }]);
+    }
+    let (events, id) = visit(600, LOOK);
+    assert_eq!(events, [Event::Renewed { id, origin }]);
+    let (events, id) = visit(601, SET);
+    assert_eq!(events, [Event::Changed { id, origin }]);
+    let (events, id) = visit(602, |session| {
+        session.end()?;
+        session.start(ada())
+    });
+    assert!(id != origin, "another session");
+    let started = Event::Started { id, origin: id };
+    assert_eq!(events, [Event::Ended { origin: Some(origin) }, started]);
+}
+
+#[test]
+fn a_session_id_is_parsed_from_the_text_that_it_is_written_as() {
+    let id = SessionId::from_bytes(std::array::from_fn(|byte| u8::try_from(byte).unwrap() * 17));
+    assert_eq!(id.to_string().parse(), Ok(id));
+    for text in
+        ["", "0", &id.to_string()[1..], &format!("{id}0"), &format!("+{}", &id.to_string()[1..])]
+    {
+        assert_eq!(text.parse::<SessionId>(), Err(SessionIdError), "{text}");
+    }
+    assert!(id.to_string().to_uppercase().parse::<SessionId>().is_err());
 }
 
 #[test]

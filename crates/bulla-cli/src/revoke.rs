@@ -21,7 +21,7 @@ pub(crate) fn run(command: RevokeCommand) -> Result<Reply, Failure> {
     match command {
         RevokeCommand::List { place, clock, output } => list(&place, clock.now(), output.form()),
         RevokeCommand::Session { id, revoke } => {
-            let id = session_id(&id).ok_or("a session id is 32 hexadecimal digits")?;
+            let id = id.parse::<SessionId>()?;
             add(&revoke, Revocation::Session { id, until: until(&revoke) })
         }
         RevokeCommand::Subject { subject, purpose, revoke: RevokeBefore { before, revoke } } => {
@@ -139,10 +139,4 @@ impl RevocationPlace {
 
 fn until(revoke: &Revoke) -> UnixTime {
     revoke.clock.now() + revoke.absolute + CLOCK_SKEW
-}
-
-fn session_id(text: &str) -> Option<SessionId> {
-    let hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let id = u128::from_str_radix(text, 16).ok().filter(|_| hex)?;
-    Some(SessionId::from_bytes(id.to_be_bytes()))
 }

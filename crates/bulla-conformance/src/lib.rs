@@ -243,6 +243,7 @@ macro_rules! conformance {
             reauthentication_makes_this_client_fresh_and_not_its_stolen_copy,
             signing_out_ends_stolen_copies,
             signing_out_other_devices_keeps_this_session,
+            ending_one_device_of_a_list_ends_it_and_no_other,
             an_outdated_revocation_list_closes_only_the_marked_routes,
             a_session_that_the_application_rejects_ends,
             a_check_without_an_answer_keeps_the_session_and_answers_503,

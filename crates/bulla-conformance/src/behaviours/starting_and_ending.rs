@@ -38,7 +38,7 @@ pub fn signing_in_continues_the_state_of_a_guest_in_a_new_session(build: Build) 
     let app = build(
         builder(&[&key()], &clock)
             .on_event(move |event| {
-                if let Event::Started { id } = event {
+                if let Event::Started { id, .. } = event {
                     seen.lock().unwrap().push(*id);
                 }
             })
