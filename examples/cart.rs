@@ -49,7 +49,7 @@ struct Login {
 }
 
 /// Starts the session of the user with the cart of the guest. It has a new id, so the guest's token
-/// stays the token of a guest, also if somebody else has a copy of it.
+/// stays the token of a guest, even if somebody else has a copy of it.
 ///
 /// Somebody else may also have filled the cart and planted the token. So show the cart again before
 /// the user pays, and keep nothing in a guest's state that gives rights to the user.

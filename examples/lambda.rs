@@ -96,7 +96,7 @@ fn handle(sessions: &Sessions<Account>, event: &Event) -> Result<Answer, Session
 }
 
 fn answer(session: &Session<Account>, event: &Event) -> Result<(u16, String), SessionError> {
-    // Only a POST changes something, because pages of other sites can make a browser send a GET.
+    // Only a POST changes something, because pages from other sites can make a browser send a GET.
     match (event.request_context.http.method.as_str(), event.raw_path.as_str()) {
         ("POST", "/login") => {
             session.start(Account { name: event.body.clone() })?;

@@ -1,7 +1,7 @@
 //! "Sign in with …" in axum: OAuth 2.0 with a code, `state`, and PKCE (RFC 7636).
 //!
-//! What the browser must bring back from the provider is in a sealed cookie, which is taken once. A
-//! second sealed cookie has a message for the next page. The provider is a fake one in this program,
+//! A sealed cookie holds what the browser must bring back from the provider, and is taken once. A
+//! second sealed cookie holds a message for the next page. The provider is fake, in this program,
 //! which signs everybody in as `ada`.
 //!
 //! ```sh
@@ -150,7 +150,7 @@ mod provider {
     use serde::Deserialize;
     use sha2::{Digest as _, Sha256};
 
-    /// The challenge of each code that was not exchanged yet.
+    /// The challenge of each code that has not been exchanged yet.
     type Codes = Arc<Mutex<HashMap<String, String>>>;
 
     pub(super) fn routes() -> Router {

@@ -69,7 +69,7 @@ fn serve(
     Ok(())
 }
 
-/// Only a POST changes something, because pages of other sites can make a browser send a GET.
+/// Only a POST changes something, because pages from other sites can make a browser send a GET.
 fn answer(
     session: &Session<Account>,
     method: &str,

@@ -2,7 +2,7 @@
 //! a key from its key ring. The client stores the sealed state in a cookie or sends it in a header.
 //!
 //! Every server that has the ring can open the session. There is no session store, and servers do
-//! not talk to each other.
+//! not talk to each other. All servers that share a ring are called a *fleet*.
 //!
 //! The sections below introduce the main types. Types that most applications use are at the root of
 //! the crate, and the others are in its modules.
@@ -30,14 +30,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The module [`token`] has the errors and describes schema versions and decoding without copying
-//! strings. It also has tokens that open only once, and tokens for tools.
+//! The module [`token`] contains the errors, and describes schema versions and decoding without
+//! copying strings. It also contains tokens that open only once, and tokens for tools.
 //!
 //! # Sessions
 //!
 //! [`Sessions`] loads the [`Session`] of a request and makes the headers of the response.
-//! [`Policy`] has the timeouts of sessions. An adapter loads the session and writes the headers for
-//! each request: [`SessionLayer`](adapters#tower-05-axum-08) for axum, hyper and tonic,
+//! [`Policy`] sets the timeouts of sessions. An adapter loads the session and writes the headers
+//! for each request: [`SessionLayer`](adapters#tower-05-axum-08) for axum, hyper and tonic,
 //! [`SessionMiddleware`](adapters#actix-web-4) for actix-web, and
 //! [`SessionFairing`](adapters#rocket-05) for Rocket. Without a framework:
 //!
@@ -65,18 +65,18 @@
 //! ```
 //!
 //! The module [`session`] also covers reauthentication, events, the migration from another library,
-//! and an audit of the configuration. The module [`transport`] has [`Cookie`] and [`Bearer`], and
-//! [`SealedCookie`] for small values beside the session, such as a message for the next page.
+//! and an audit of the configuration. The module [`transport`] contains [`Cookie`] and [`Bearer`],
+//! and [`SealedCookie`] for small values beside the session, such as a message for the next page.
 //!
 //! # Keys
 //!
-//! A [`KeyRing`] is a list of keys. For each key, it has the time from which the key seals tokens
-//! and the time until which the key opens them. The text form of a ring has one key per line. All
+//! A [`KeyRing`] is a list of keys. For each key, it says from which time the key seals tokens, and
+//! until which time the key opens them. The text form of a ring contains one key per line. All
 //! servers that have the same text change to a new key in the same second.
 //!
 //! A [`RingHandle`] replaces the ring of a running server. With the feature `reload`, the handle
 //! loads a new ring when a file or another source changes. The command-line tool `bulla` makes and
-//! changes rings. The module [`keys`] has the types.
+//! changes rings. The module [`keys`] contains the types.
 //!
 //! # Log out everywhere
 //!

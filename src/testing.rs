@@ -1,5 +1,5 @@
-//! Helpers for an application's tests: signed-in requests in one line, the value of a sealed cookie,
-//! and a test clock.
+//! Helpers for an application's tests: signed-in requests in one line, the value of a sealed
+//! cookie, and a test clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -91,7 +91,7 @@ impl<T: Payload> SessionsBuilder<T> {
 impl<T: Payload> Sessions<T> {
     /// The `Cookie` header of a browser whose user has just signed in.
     ///
-    /// If the state needs several cookies, the header has all of them.
+    /// If the state needs several cookies, the header contains all of them.
     ///
     /// # Errors
     /// The same as for [`Session::start`](crate::Session::start).

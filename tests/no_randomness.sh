@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the operating system's random generator fail (no_randomness.c). The command-line tool must
-# then create no key and no file. A fleet (all servers with the same ring) must continue with the
-# tokens that exist already. src/tests/randomless.rs tests the same inside the crate.
+# then create no key and no file. A fleet must continue with the tokens that exist already.
+# src/tests/randomless.rs tests the same inside the crate.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 dir=$(mktemp -d)

@@ -130,7 +130,8 @@ fn cookies() -> Seeds {
     .to_vec()
 }
 
-/// Each seed has the number of cookies, and for each cookie the token, the piece and the change.
+/// Each seed contains the number of cookies, and for each cookie the token, the piece and the
+/// change.
 fn pieces() -> Seeds {
     [
         &[2, 1, 0, 0, 1, 1, 0][..],

@@ -2,8 +2,8 @@
 //! format, with which the laws compare the library.
 //!
 //! A law is a property that must hold for every input. Each law is a function that takes bytes and
-//! panics if they violate the law. `fuzz_targets` has a program for each law. `tests/corpus.rs`
-//! runs the laws over the corpus without a fuzzer.
+//! panics if they violate the law. `fuzz_targets` contains a program for each law.
+//! `tests/corpus.rs` runs the laws over the corpus without a fuzzer.
 
 pub mod fixed;
 pub mod independent;

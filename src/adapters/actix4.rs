@@ -351,7 +351,7 @@ fn write_denied<B>(denied: &Denied, response: &mut HttpResponse<B>) {
     }
 }
 
-/// A mark in the extensions of a response: the handler returned [`SessionError::NoSession`].
+/// An entry in the extensions of a response: the handler returned [`SessionError::NoSession`].
 struct NoSession;
 
 /// Turns the 401 of a handler that returned [`SessionError::NoSession`] into the refusal of a

@@ -218,7 +218,7 @@ fn write<B>(denied: &Denied, response: &mut http::Response<B>) {
     }
 }
 
-/// A mark in the extensions of a response: the handler returned [`SessionError::NoSession`].
+/// An entry in the extensions of a response: the handler returned [`SessionError::NoSession`].
 #[derive(Clone, Copy)]
 struct NoSession;
 

@@ -38,8 +38,8 @@ pub struct Required<T>(pub(crate) Arc<T>);
 ///
 /// If the session is not fresh, the request is refused with [`Denied`], which is a 401 or a 303 to
 /// [`SessionsBuilder::step_up_page`](crate::session::SessionsBuilder::step_up_page). Without a
-/// session, the request is refused as by [`Required`]. `Option<Fresh<T, SECONDS>>` is `None` in both
-/// cases, and otherwise like `Option<Required<T>>`.
+/// session, the request is refused in the same way as by [`Required`]. `Option<Fresh<T, SECONDS>>`
+/// is `None` in both cases, and otherwise behaves like `Option<Required<T>>`.
 ///
 /// ```
 /// use bulla::{Fresh, Payload};
@@ -61,8 +61,8 @@ pub struct Fresh<T, const SECONDS: u64>(pub(crate) Arc<T>);
 /// Use this extractor for actions that must not be possible with such a session.
 ///
 /// If the list is older, the request is refused with a 503 and `Retry-After`. A list that is not
-/// shared between servers is always current. Without a session, the request is refused as by
-/// [`Required`].
+/// shared between servers is always current. Without a session, the request is refused in the
+/// same way as by [`Required`].
 ///
 /// `Option<Current<T, SECONDS>>` is like `Option<Required<T>>`: in axum, a list that is too old is
 /// still a 503, because the client may be signed in.
@@ -80,12 +80,13 @@ pub struct Fresh<T, const SECONDS: u64>(pub(crate) Arc<T>);
 /// ```
 pub struct Current<T, const SECONDS: u64>(pub(crate) Arc<T>);
 
-/// An extractor for a route that requires a signed-in user. It loads the user from the application's
-/// database, at most once in a request, and dereferences to the user.
+/// An extractor for a route that requires a signed-in user. It loads the user from the
+/// application's database, at most once in a request, and dereferences to the user.
 ///
 /// [`SessionsBuilder::user`](crate::session::SessionsBuilder::user) says how the user is loaded.
-/// Without a session, or without its user, the request is refused as by [`Required`]. If the user
-/// cannot be loaded now, the response is a 503. `Option<SignedIn<U>>` is `None` for a guest.
+/// Without a session, or without its user, the request is refused in the same way as by
+/// [`Required`]. If the user cannot be loaded now, the response is a 503. `Option<SignedIn<U>>` is
+/// `None` for a guest.
 ///
 /// ```
 /// use bulla::session::User;

@@ -41,11 +41,11 @@ pub(crate) fn are_contested() -> bool {
 pub(crate) struct Layers(Vec<Used>);
 
 impl Layers {
-    /// Adds the layer of these sessions.
+    /// Adds the cookie and the type of these sessions to the layers of the request.
     ///
-    /// If an outer layer uses the same cookie for another type, each of the two layers would take
-    /// the other's token for a forged one and delete it. So the inner layer gives the request no
-    /// session. The error, which is also logged, says why.
+    /// If an outer layer uses the same cookie for another type, each of the two layers would treat
+    /// the other's token as forged and delete it. So the inner layer does not give the request a
+    /// session. The error says why, and is also logged.
     pub(crate) fn add<T>(&mut self, sessions: &Sessions<T>) -> Result<(), MissingLayer> {
         let Some(cookie) = sessions.cookie_name() else { return Ok(()) };
         let (cookie, inner) = (cookie.to_owned(), type_name::<T>());
@@ -145,7 +145,7 @@ impl fmt::Display for MissingLayer {
 
 impl std::error::Error for MissingLayer {}
 
-/// A mark in the extensions of a request: its layer for the type `T` gave it no session.
+/// An entry in the extensions of a request: its layer for the type `T` gave it no session.
 #[cfg(any(feature = "actix4", feature = "axum08"))]
 pub(crate) struct Unusable<T> {
     pub(crate) why: MissingLayer,

@@ -1,5 +1,5 @@
 //! Adapters for web frameworks. Each adapter is one file that uses only the public API, and one
-//! feature whose name has the version of the framework. Features can be combined.
+//! feature whose name contains the version of the framework. Features can be combined.
 //!
 //! # tower 0.5, axum 0.8
 //!
@@ -18,12 +18,12 @@
 //! the same types as request guards.
 //!
 //! Each adapter also has a layer for one sealed cookie: `SealedLayer`, `SealedMiddleware` and
-//! `SealedFairing`, in the files `sealed_tower`, `sealed_actix4` and `sealed_rocket05`. Handlers take
-//! its value as a [`Sealed`](crate::Sealed).
+//! `SealedFairing`, in the files `sealed_tower`, `sealed_actix4` and `sealed_rocket05`. Handlers
+//! take its value as a [`Sealed`](crate::Sealed).
 //!
-//! The file `extract` has the guards that all frameworks share. The file `layers` finds layers that
-//! use one cookie for two types of state. The file `http` has the methods for the header types of
-//! `http` 1.
+//! The file `extract` contains the guards that all frameworks share. The file `layers` finds layers
+//! that use one cookie for two types of state. The file `http` contains the methods for the header
+//! types of `http` 1.
 
 #[cfg(feature = "actix4")]
 mod actix4;

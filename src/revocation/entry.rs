@@ -76,7 +76,7 @@ pub struct Exception {
     /// The first id of the session that made the revocation. If no session made it, this is 16
     /// random bytes.
     pub origin: SessionId,
-    /// 8 random bytes, by which the session's new token differs from copies that were made before.
+    /// 8 random bytes, by which the session's new token differs from earlier copies.
     pub mark: [u8; 8],
 }
 

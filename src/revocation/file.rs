@@ -22,13 +22,12 @@ const PRUNE: Duration = Duration::from_secs(60);
 /// list by more than this.
 const SLACK: usize = 1024;
 
-/// A list of revocations in a file. Each line has one revocation, in the text form of
+/// A list of revocations in a file. Each line holds one revocation, in the text form of
 /// [`Revocation`].
 ///
 /// The file serves one server, which then still has its revocations after a restart, or several
-/// processes on the same host. For a fleet (all servers with the same ring), use the crate
-/// `bulla-redis`. The command-line tool also writes to the file: `bulla revoke session … --file
-/// PATH`.
+/// processes on the same host. For a fleet, use the crate `bulla-redis`. The command-line tool also
+/// writes to the file: `bulla revoke session … --file PATH`.
 ///
 /// ```no_run
 /// use bulla::{KeyRing, Payload, Policy, Sessions};
@@ -280,7 +279,7 @@ struct Reader {
     lines: usize,
 }
 
-/// How the part of the file ends that was not read yet.
+/// How the part of the file ends that has not been read yet.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LastLine {
     Complete,

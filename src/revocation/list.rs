@@ -55,7 +55,7 @@ const MAX_RECENT: usize = 1024;
 /// ```
 ///
 /// The list belongs to one process. A [`RevocationFile`](crate::revocation::RevocationFile) stores
-/// it, and the crate `bulla-redis` shares it in a fleet (all servers with the same ring).
+/// it, and the crate `bulla-redis` shares it in a fleet.
 #[derive(Clone)]
 pub struct Revocations {
     inner: Arc<Inner>,
@@ -72,7 +72,7 @@ struct Inner {
     latest: AtomicU64,
     /// The longest absolute timeout of the sessions that use this list, in seconds.
     longest: AtomicU64,
-    /// Until when sessions of another library are adopted, in seconds since 1970.
+    /// Until when sessions from the old library are adopted, in seconds since 1970.
     adopts_until: AtomicU64,
 }
 

@@ -29,8 +29,8 @@ pub(crate) enum Check<T> {
 
 type Checking = Pin<Box<dyn Future<Output = Validity> + Send>>;
 
-/// The answer of the application's check, which
-/// [`SessionsBuilder::revalidate`](crate::session::SessionsBuilder::revalidate) sets.
+/// The result of the application's check.
+/// [`SessionsBuilder::revalidate`](crate::session::SessionsBuilder::revalidate) sets the check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Validity {
@@ -44,7 +44,7 @@ pub enum Validity {
     Unknown,
 }
 
-/// The answer of the check in one request.
+/// The result of the check in one request.
 pub(crate) type Checked = OnceLock<Validity>;
 
 impl<T> Default for About<T> {

@@ -1,4 +1,4 @@
-//! Adopting a session: if a request carries a session of an old library, the user gets a bulla
+//! Adopting a session: if a request carries a session from the old library, the user gets a bulla
 //! session with the same state.
 
 use std::sync::Arc;
@@ -55,7 +55,7 @@ impl<T: Payload> Session<T> {
     }
 
     /// Whether the old session was revoked. A revocation of a subject, or of all sessions, also
-    /// revokes sessions of the old library. If it is not known when the session started, 1970
+    /// revokes sessions from the old library. If it is not known when the session started, 1970
     /// counts as its start.
     fn is_revoked_before(&self, adopted: &Adopted<T>) -> bool {
         let Some(revocations) = &self.inner.shared.revocations else { return false };

@@ -210,7 +210,7 @@ impl Audit {
         let todo = "remove Cookie::over_plain_http, which is for development only";
         self.check("ASVS 5.0 3.3.1", "Secure, with a prefix", facts.secure, name, todo);
         let strict = "SameSite=Lax or Strict";
-        let todo = "remove SameSite=None, unless pages of other sites embed the application";
+        let todo = "remove SameSite=None, unless pages from other sites embed the application";
         self.check("ASVS 5.0 3.3.2", "SameSite fits its purpose", facts.same_site, strict, todo);
         let todo = "remove Cookie::shared_with_domain and below_path";
         self.check(
@@ -292,7 +292,7 @@ impl Audit {
             (
                 "ASVS 5.0 3.5.3",
                 "requests with GET change nothing",
-                "pages of other sites can send them with the session".to_owned(),
+                "pages from other sites can send them with the session".to_owned(),
             ),
             (
                 "ASVS 5.0 13.3.1",

@@ -129,7 +129,7 @@ impl<T: Payload> SessionsBuilder<T> {
     /// # Ok::<(), bulla::keys::RandomError>(())
     /// ```
     ///
-    /// Switch it on at all servers before users see the box: a server without this policy leaves
+    /// Set this policy on all servers before users see the checkbox: a server without it leaves
     /// remembered sessions alone, so their users seem signed out there.
     #[must_use]
     pub fn remembered(mut self, policy: Policy) -> SessionsBuilder<T> {
@@ -137,7 +137,7 @@ impl<T: Payload> SessionsBuilder<T> {
         self
     }
 
-    /// Lets pages of another origin use sessions in cookies, as if they were pages of this
+    /// Lets pages on another origin use sessions in cookies, as if they were pages of this
     /// application. See [cross-origin requests](Sessions#cross-origin-requests). Call it once
     /// for each origin.
     ///
@@ -188,7 +188,7 @@ impl<T: Payload> SessionsBuilder<T> {
     /// the path is longer than about 2 kB.
     ///
     /// # Panics
-    /// If `path` is empty or has a character that is not visible ASCII. The header `Location`
+    /// If `path` is empty or contains a character that is not visible ASCII. The header `Location`
     /// cannot contain such characters.
     #[must_use]
     pub fn sign_in_page(mut self, path: impl Into<String>) -> SessionsBuilder<T> {
@@ -197,7 +197,7 @@ impl<T: Payload> SessionsBuilder<T> {
     }
 
     /// The page to which a guard redirects a browser whose sign-in is not fresh enough. Without
-    /// it, the guard answers 401. The redirect works as that to the
+    /// it, the guard answers 401. The redirect works like the one to
     /// [`sign_in_page`](SessionsBuilder::sign_in_page).
     ///
     /// # Panics

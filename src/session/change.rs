@@ -1,7 +1,7 @@
 //! Starting and changing a session.
 //!
-//! Each method seals the changed session at once. So the handler that makes the change gets the
-//! error, and the response can always be written.
+//! Each method seals the changed session immediately. If that fails, the handler that makes the
+//! change gets the error, and the response can still be written.
 
 use std::sync::Arc;
 
@@ -22,13 +22,13 @@ use crate::token::wire::Claims;
 
 impl<T: Payload> Session<T> {
     /// Starts a new session with a new id, because the user has signed in. It replaces the session
-    /// in the client. Copies of the old session's tokens stay valid until their deadlines; to revoke
-    /// them too, call [`end`](Session::end) before.
+    /// in the client. Copies of the old session's tokens stay valid until their deadlines; to
+    /// revoke them too, call [`end`](Session::end) first.
     ///
     /// # Errors
-    /// [`SessionError::TooLarge`], [`SessionError::ResponseSent`], [`SessionError::CrossOrigin`], or
-    /// [`SessionError::Seal`] if no key is primary or the random generator fails. The old session
-    /// is then kept.
+    /// [`SessionError::TooLarge`], [`SessionError::ResponseSent`], [`SessionError::CrossOrigin`],
+    /// or [`SessionError::Seal`] if no key is primary or the random generator fails. The old
+    /// session is then kept.
     pub fn start(&self, state: T) -> Result<(), SessionError> {
         self.start_with(state, Start::new())
     }
@@ -45,8 +45,8 @@ impl<T: Payload> Session<T> {
         match (self.inner.channel, channel) {
             (Channel::Bearer, Channel::Cookie) => return Err(SessionError::NoChannel),
             (Channel::Cookie, Channel::Cookie) => self.check_sender()?,
-            // Browsers do not send these tokens by themselves, so pages of other origins may ask for
-            // them.
+            // Browsers do not send these tokens by themselves, so pages on other origins may ask
+            // for them.
             (_, Channel::Bearer) => {}
         }
         let now = self.now();

@@ -82,8 +82,8 @@ impl<T: Payload> Session<T> {
         }
         // A change of the state keeps the client's renewal token, because a concurrent request may
         // have recorded later activity in it. `answer::follow` replaces this token if it is invalid
-        // or was not made with the primary key. If the token has a copy of the old state token, the
-        // copy is not used for the new one.
+        // or was not made with the primary key. If the token holds a copy of the old state token,
+        // the copy is not used for the new one.
         let beside = match kind {
             Kind::Changed => Beside::Stays,
             _ => self.beside(),
@@ -113,7 +113,7 @@ impl<T: Payload> Session<T> {
         match fate {
             Fate::Cleared => {
                 self.remove_old(Moment::Ended, bundle);
-                // If the client still sends a cookie of the old library, bulla's cookie is kept,
+                // If the client still sends the old library's cookie, bulla's cookie is kept,
                 // because it shows that the session is over. Without bulla's cookie, the session in
                 // the old cookie would be adopted again.
                 if self.inner.old.is_none() {
@@ -129,8 +129,9 @@ impl<T: Payload> Session<T> {
     }
 
     fn send_alive(&self, alive: &Alive<T>, activity: Activity, bundle: &mut Bundle) {
-        // A background request records nothing, because it could overwrite a newer time or copy
-        // that a concurrent request has written.
+        // A background request records no activity. Its renewal token could replace one that a
+        // concurrent request has just written, with a newer time of activity or a newer copy of the
+        // state token.
         if activity == Activity::Counts {
             let (shared, channel) = (&self.inner.shared, self.inner.channel);
             let seen = Seen { at: self.now(), validated_at: self.validated_at(alive) };

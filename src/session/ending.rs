@@ -25,7 +25,7 @@ impl<T: Payload> Session<T> {
     /// # Errors
     /// [`SessionError::ResponseSent`] if the response was already sent. The client then keeps its
     /// tokens. With a revocation list, these tokens and all copies are revoked nevertheless.
-    /// [`SessionError::CrossOrigin`] if a page of another origin sent the request. Then nothing
+    /// [`SessionError::CrossOrigin`] if a page on another origin sent the request. Then nothing
     /// ends.
     pub fn end(&self) -> Result<(), SessionError> {
         self.check_sender()?;

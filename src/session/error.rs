@@ -8,9 +8,9 @@ use crate::transport::value::SetError;
 
 /// Why a session could not be changed. The session stays as it was.
 ///
-/// If a handler returns the error, an adapter answers `NoSession` like the refusal of a guard
-/// ([`Denied`](crate::session::Denied)), `CrossOrigin` with 403 and `NotNow` with 503. For all other
-/// errors, it answers 500 and logs the error.
+/// If a handler returns the error, an adapter answers `NoSession` in the same way as a guard that
+/// refuses the request ([`Denied`](crate::session::Denied)), `CrossOrigin` with 403, and `NotNow`
+/// with 503. It answers all other errors with 500, without details, and logs them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SessionError {
@@ -18,7 +18,7 @@ pub enum SessionError {
     ResponseSent,
     /// There is no session to change, so `start` must be called first.
     NoSession,
-    /// A page of another origin sent the request, so it can neither start, change nor end a session
+    /// A page on another origin sent the request, so it can neither start, change nor end a session
     /// in cookies. See [cross-origin requests](crate::Sessions#cross-origin-requests).
     CrossOrigin,
     /// The session cannot be sent over the chosen transport, because that transport is not
@@ -67,7 +67,7 @@ impl fmt::Display for SessionError {
             }
             SessionError::NoSession => f.write_str("there is no session to change; start one"),
             SessionError::CrossOrigin => f.write_str(
-                "a page of another origin cannot use the session; if the origin is yours, call \
+                "a page on another origin cannot use the session; if the origin is yours, call \
                  .trust_origin(…) on the builder",
             ),
             SessionError::NoChannel => {

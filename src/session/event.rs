@@ -36,7 +36,7 @@ pub enum Event {
         /// The key that opened the state token, or the copy of it in the renewal token.
         key_id: KeyId,
     },
-    /// The request carried tokens, but its session was refused, or a page of another origin sent
+    /// The request carried tokens, but its session was refused, or a page on another origin sent
     /// the request.
     Refused(Refusal),
     /// A session was started: a user has signed in.
@@ -74,7 +74,7 @@ pub enum Event {
         /// read, because the sessions have no list of revocations.
         origin: Option<SessionId>,
     },
-    /// A session of the old library was adopted. When these events no longer occur, the migration
+    /// A session from the old library was adopted. When these events no longer occur, the migration
     /// is complete.
     Adopted {
         /// The session. If it is [borrowed](crate::session::Info::borrowed), its ids are valid only
@@ -83,7 +83,7 @@ pub enum Event {
         /// Its first id.
         origin: SessionId,
     },
-    /// A session of the old library could not be adopted, for example because it is past its
+    /// A session from the old library could not be adopted, for example because it is past its
     /// ceiling or too large.
     NotAdopted(SessionError),
     /// The renewal token could not be sealed, so activity was not recorded. Possible causes are the

@@ -172,19 +172,19 @@ impl Proof {
 /// | of another script with cookies, or there is no page | 401 |
 /// | with a bearer token, or cookies are off | 401, `WWW-Authenticate: Bearer` |
 ///
-/// The page is the [sign-in page](crate::session::SessionsBuilder::sign_in_page), or the
-/// [step-up page](crate::session::SessionsBuilder::step_up_page) if the session is not fresh. In the
-/// latter case, the bearer challenge is
-/// `Bearer error="insufficient_user_authentication", max_age=…` (RFC 9470).
+/// The page is the [sign-in page](crate::session::SessionsBuilder::sign_in_page), or the [step-up
+/// page](crate::session::SessionsBuilder::step_up_page) if the session is not fresh. In the latter
+/// case, the bearer challenge is `Bearer error="insufficient_user_authentication", max_age=…` (RFC
+/// 9470).
 ///
 /// A request is a navigation if the browser says so with `Sec-Fetch-Mode: navigate`. Without that
 /// header, it is one if it accepts `text/html` and has neither `X-Requested-With` nor `HX-Request`.
-/// A redirect would be followed by `fetch` and `XMLHttpRequest` themselves, so that a script would
-/// take the sign-in page for its data. htmx opens the page of `HX-Redirect` as a navigation, with
+/// `fetch` and `XMLHttpRequest` follow a redirect on their own, so a script would take the sign-in
+/// page for its data. htmx opens the page of `HX-Redirect` as a navigation, with
 /// any status. Because the response depends on these headers, adapters add
 /// `Cache-Control: no-store`.
 ///
-/// If a page of another origin sent the request, the status is 403 (see
+/// If a page on another origin sent the request, the status is 403 (see
 /// [cross-origin requests](crate::Sessions#cross-origin-requests)).
 ///
 /// If this server cannot decide now, the status is 503 with `Retry-After`, and the client keeps its
@@ -200,9 +200,9 @@ pub struct Denied {
 }
 
 impl Denied {
-    /// The client may have a valid session, but a page of another origin must not use it.
+    /// The client may have a valid session, but a page on another origin must not use it.
     fn cross_origin() -> Denied {
-        Denied { status: 403, header: None, body: "A page of another site sent this request." }
+        Denied { status: 403, header: None, body: "A page from another site sent this request." }
     }
 
     /// The client may have a valid session, but this server cannot decide.
@@ -225,14 +225,14 @@ impl Denied {
 }
 
 impl SessionError {
-    /// The response that the client gets: 401 for `NoSession`, 403 for `CrossOrigin`, 503 for
-    /// `NotNow`. `None` for all other errors, for which an adapter answers 500 without details. Adapters call this method
-    /// themselves, and then turn the 401 into the response of [`Session::denied`].
+    /// The response for the client: 401 for `NoSession`, 403 for `CrossOrigin`, 503 for `NotNow`.
+    /// `None` for all other errors; an adapter answers these with 500 and no details. Adapters call
+    /// this method for you, and then replace the 401 by the response of [`Session::denied`].
     #[must_use]
     pub fn denied(&self) -> Option<Denied> {
         match self {
-            // The channel is not known here, so the response has the bearer challenge. A browser
-            // ignores that challenge.
+            // The channel is not known here, so the response carries the bearer challenge. A
+            // browser ignores that challenge.
             SessionError::NoSession => {
                 let header = Some(("www-authenticate", Proof::SignIn.challenge()));
                 Some(Denied { status: 401, header, body: Proof::SignIn.body() })

@@ -43,7 +43,7 @@ pub struct Info {
 pub enum Status {
     /// The request carries no token.
     Absent,
-    /// The request carries tokens, but its session is refused, or a page of another origin sent
+    /// The request carries tokens, but its session is refused, or a page on another origin sent
     /// the request.
     Refused(Refusal),
     /// The request has a valid session, or started one.

@@ -3,8 +3,8 @@
 //! This is the opening half of a session's state machine, and `closing` is the closing half.
 //!
 //! A session has two tokens. The state token holds the state. The renewal token records the last
-//! activity. If the key of the state token is no longer primary, the renewal token also has a copy
-//! of the state, so that the session can be opened after that key has retired.
+//! activity. If the key of the state token is no longer primary, the renewal token also holds a
+//! copy of the state, so that the session can be opened after that key has retired.
 
 use std::fmt;
 use std::sync::Arc;
@@ -148,7 +148,7 @@ pub(crate) enum Renewal {
     /// No server accepts the token, or it belongs to another session. A new renewal token may
     /// overwrite it.
     Dead,
-    /// The token is valid. `copy` says whether it has a copy of this state token.
+    /// The token is valid. `copy` says whether it holds a copy of this state token.
     Counts { key_id: KeyId, copy: Copied },
     /// Another server may accept the token, so no new renewal token may overwrite it.
     LeftAlone,
@@ -184,7 +184,7 @@ pub enum Refusal {
     /// [`Unknown`](crate::session::Validity::Unknown). See
     /// [`Session::revalidate`](crate::Session::revalidate).
     NotRevalidated,
-    /// A page of another origin sent the request, so its cookies were not read. The request may
+    /// A page on another origin sent the request, so its cookies were not read. The request may
     /// have no session at all. See
     /// [cross-origin requests](crate::Sessions#cross-origin-requests).
     CrossOrigin,
@@ -193,7 +193,7 @@ pub enum Refusal {
 impl Refusal {
     /// Whether another server, or this server in another request, might accept the session. For
     /// example, this server does not know the token's key or schema version, the application's
-    /// check could not decide, or a page of another origin sent the request.
+    /// check could not decide, or a page on another origin sent the request.
     ///
     /// bulla leaves such tokens alone: it neither uses them nor deletes them from the client.
     /// Otherwise users would be signed out during a rolling deploy, in which some servers have a
@@ -236,7 +236,7 @@ impl fmt::Display for Refusal {
                 f.write_str("the application's check is due, but did not run or could not decide")
             }
             Refusal::CrossOrigin => f.write_str(
-                "a page of another origin sent the request, or a proxy changed the header Host",
+                "a page on another origin sent the request, or a proxy changed the header Host",
             ),
         }
     }

@@ -1,4 +1,4 @@
-//! Migrating the sessions of an old library.
+//! Migrating sessions from an old library.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::token::wire::Mode;
 use crate::transport::bundle::Bundle;
 use crate::transport::cookie::{self, CookieError, checked_domain, checked_name, checked_path};
 
-/// A cookie of the old library. Its session is adopted (continued as a bulla session), and the
+/// The old library's cookie. Its session is adopted (continued as a bulla session), and the
 /// cookie is then deleted. See
 /// [`SessionsBuilder::adopt_cookie`](crate::session::SessionsBuilder::adopt_cookie).
 ///

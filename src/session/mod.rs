@@ -18,7 +18,7 @@
 //! | What does the response do with the session: write, renew, delete or nothing? | `closing` |
 //! | How are tokens written, renewed and deleted in header lines? | `answer` |
 //! | Does the application still accept the session? | `revalidation`, `about` |
-//! | How is a session of another library adopted? | `migration`, `adoption` |
+//! | How is a session from the old library adopted? | `migration`, `adoption` |
 //! | How is the user of a session loaded? | `user` (by the application), `loading` (once in a request) |
 //! | What does a guard check, and what does it answer? | `guard` |
 //! | Does a request come from a navigation, a script or htmx? | `asker` |

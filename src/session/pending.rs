@@ -42,9 +42,9 @@ pub(crate) enum Kind {
     /// The same session with a new id.
     Renamed,
     Changed,
-    /// A session of the old library.
+    /// A session from the old library.
     Adopted,
-    /// A session of the old library, which stays in the old library's cookie until the state
+    /// A session from the old library, which stays in the old library's cookie until the state
     /// changes.
     Borrowed,
 }

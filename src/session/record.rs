@@ -186,7 +186,7 @@ impl<'a> RenewalRecord<'a> {
             .map_or(ID_LEN + TIME_LEN, |copy| RenewalRecord::max_len_with_copy(copy.body.len()))
     }
 
-    /// The maximum length in bytes of a payload that has a copy of a body of `len` bytes.
+    /// The maximum length in bytes of a payload that contains a copy of a body of `len` bytes.
     pub(crate) fn max_len_with_copy(len: usize) -> usize {
         len.saturating_add(ID_LEN + TIME_LEN + FINGERPRINT_LEN)
     }

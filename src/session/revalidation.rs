@@ -41,7 +41,7 @@ impl<T: Payload> Session<T> {
         }
     }
 
-    /// Records the answer of the application's check for this request.
+    /// Records the result of the application's check for this request.
     pub(crate) fn answered(&self, validity: Validity) {
         if self.inner.checked.set(validity).is_ok()
             && let Err(refusal) = self.verdict()
@@ -50,7 +50,7 @@ impl<T: Payload> Session<T> {
         }
     }
 
-    /// The answer of the check in this request. If the age of the last answer is not known, as for
+    /// The result of the check in this request. If the age of the last result is not known, as for
     /// an adopted session, the check runs in every request.
     pub(crate) fn verdict(&self) -> Result<(), Refusal> {
         match (&self.inner.about.check, self.inner.checked.get()) {
@@ -60,7 +60,7 @@ impl<T: Payload> Session<T> {
         }
     }
 
-    /// The application's answer for a session whose tokens are alive.
+    /// The result of the check for a session whose tokens are alive.
     pub(crate) fn validity(&self, alive: &Alive<T>) -> Result<(), Refusal> {
         if self.inner.about.check.is_none() {
             return Ok(());

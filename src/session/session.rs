@@ -38,7 +38,7 @@ use crate::transport::cross_origin::Sender;
 /// | [`set`](Session::set), [`update`](Session::update) | changes the state | `NoSession` error |
 /// | [`end`](Session::end) | deletes it from the client | deletes it from the client |
 ///
-/// If a page of another origin sent the request, the request has no session, and `start` and the
+/// If a page on another origin sent the request, the request has no session, and `start` and the
 /// other changes fail with [`SessionError::CrossOrigin`]. See
 /// [cross-origin requests](crate::Sessions#cross-origin-requests).
 ///
@@ -273,8 +273,8 @@ impl<T: Payload> Session<T> {
         }
     }
 
-    /// Fails if the cookies of this request's sender must not change. Emits the refusal, if it was
-    /// not emitted yet.
+    /// Fails if a page on another origin sent the request, because such a request must not change
+    /// the cookies. Also emits the refusal, unless that has already happened.
     pub(crate) fn check_sender(&self) -> Result<(), SessionError> {
         match self.inner.sender {
             Sender::Trusted => Ok(()),

@@ -50,7 +50,7 @@ use crate::transport::cross_origin::{self, Sender};
 ///
 /// # Cross-origin requests
 ///
-/// If a page of another origin sends a request, the request has no session in cookies
+/// If a page on another origin sends a request, the request has no session in cookies
 /// ([`Refusal::CrossOrigin`](crate::session::Refusal::CrossOrigin)), and it cannot start, change or
 /// end one ([`SessionError::CrossOrigin`]). Guards answer 403. The tokens in the browser stay. This
 /// prevents cross-site request forgery. It also prevents an attacker's page from signing a user in
@@ -104,8 +104,8 @@ impl<T: Payload> Sessions<T> {
     ///
     /// Returns `None` if both layers would write the same cookie (or header), so that handlers must
     /// use `outer`, with the settings of the outer layer. The inner layer then does not call
-    /// [`commit`](Session::commit). If each layer committed a session of its own, the response
-    /// would carry two values for one cookie, and one of the two changes would be lost.
+    /// [`commit`](Session::commit). If each layer committed its own session, the response would
+    /// carry two values for one cookie, and one of the two changes would be lost.
     ///
     /// ```
     /// use bulla::{KeyRing, Payload, Policy, Sessions};
@@ -222,7 +222,7 @@ impl<T: Payload> Sessions<T> {
                 let renewals = renewals.filter(|value| !value.is_empty()).map(<[u8]>::to_vec);
                 let renewals = renewals.collect();
                 let carried = Carried { states, renewals, place: Place::Current };
-                // A page of another origin cannot send this header, unless the application allows
+                // A page on another origin cannot send this header, unless the application allows
                 // it with CORS, and no browser adds it to a request.
                 return (Channel::Bearer, Sender::Trusted, carried);
             }

@@ -40,10 +40,10 @@ impl Start {
     ///
     /// The session has the policy of
     /// [`SessionsBuilder::remembered`](crate::session::SessionsBuilder::remembered), and its cookie
-    /// stays in the browser until the absolute timeout, also when the browser is closed. Both hold
-    /// until the session ends, through changes and reauthentication.
+    /// stays in the browser until the absolute timeout, even if the browser is closed. Changes and
+    /// reauthentication affect neither.
     ///
-    /// A remembered session is [`Fresh`](crate::Fresh) at most for the ordinary absolute timeout
+    /// A remembered session is [`Fresh`](crate::Fresh) no longer than the ordinary absolute timeout
     /// after the sign-in or reauthentication.
     #[must_use]
     pub fn remembered(mut self) -> Start {

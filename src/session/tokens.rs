@@ -97,7 +97,7 @@ fn seal_renewal(
     Ok(token)
 }
 
-/// The maximum length in characters of a renewal token that has a copy of a state token. `len` is
+/// The maximum length in characters of a renewal token that holds a copy of a state token. `len` is
 /// the length of that state token in characters.
 pub(crate) fn renewal_len(keys: &ChannelKeys, len: usize) -> usize {
     let copy = RenewalRecord::max_len_with_copy(Mode::Sealed.body_len(len));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::session::event;
 use crate::token::payload::Payload;
 
-/// A user of the application, as its database has them.
+/// A user of the application, as stored in its database.
 ///
 /// [`SessionsBuilder::user`](crate::session::SessionsBuilder::user) says how a user is loaded, and
 /// the extractor [`SignedIn`](crate::SignedIn) gives the user to a handler.

@@ -146,9 +146,9 @@ impl World {
 
 type Act = fn(&Session<Account>) -> Result<(), SessionError>;
 
-/// A change to a session calls the random generator at least once. The table has the number of
+/// A change to a session calls the random generator at least once. The table shows the number of
 /// calls, for cookies and for bearer tokens. Whichever call fails, the session stays as it was, the
-/// response has no token, and nothing is revoked.
+/// response carries no token, and nothing is revoked.
 #[test]
 fn a_change_that_fails_for_lack_of_randomness_changes_nothing() {
     let ring = KeyRing::generate().unwrap().expose_text().to_string();

@@ -1,6 +1,7 @@
 //! Tokens with one purpose, whose payload is bytes.
 //!
-//! This file has the steps of making and opening a token, for both modes (spec sections 5 to 7).
+//! This file implements the steps of making and opening a token, for both modes (spec sections 5 to
+//! 7).
 
 use std::time::Duration;
 

@@ -17,10 +17,9 @@ pub type ClaimError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A store of the tokens that have been used.
 ///
-/// The crate `bulla-redis` has a store for a fleet (all servers with the same ring). [`UsedHere`]
-/// is a store for one process.
+/// The crate `bulla-redis` contains a store for a fleet. [`UsedHere`] is a store for one process.
 pub trait UsedTokens {
-    /// Records that a token is used. Returns `true` if it was not used before.
+    /// Records that a token is used. Returns `true` if this is its first use.
     ///
     /// `token` is a fingerprint of the token. If several callers claim the same token at the same
     /// time, exactly one of them must get `true`. The entry may be deleted after `until`.
@@ -43,7 +42,7 @@ impl<U: UsedTokens + ?Sized> UsedTokens for Arc<U> {
 }
 
 impl<P: Payload> Sealer<P> {
-    /// Opens a token that has not been opened with this method before.
+    /// Opens a token that this method has not opened yet.
     ///
     /// A second use of the link, or of a copy of it, is refused. The token is used up before this
     /// method returns. So if the application fails afterwards, for example because its database is
@@ -114,7 +113,7 @@ impl<P: Payload> Sealer<P> {
 pub enum OnceError {
     /// The token does not open.
     Open(OpenError),
-    /// The token has been used before.
+    /// The token has already been used.
     Used,
     /// The store of used tokens failed.
     Claim(ClaimError),

@@ -43,10 +43,10 @@ use crate::token::values::{Opened, Values};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Signing is deterministic: the same value gives the same token if the second and the primary
-/// key are the same.
+/// Signing is deterministic: signing the same value under the same primary key within the same
+/// second gives the same token.
 ///
-/// The length of a token is 51 characters plus 4/3 of its body in bytes. [`Sealer`] has the
+/// The length of a token is 51 characters plus 4/3 of its body in bytes. See [`Sealer`] for the
 /// layout of a body.
 ///
 /// [`Sealer`]: crate::Sealer

@@ -4,9 +4,9 @@ use std::fmt;
 
 /// The headers that carry a session (spec section 9.3).
 ///
-/// A response has the state token in `Session-Token`, and the renewal token, which records the last
-/// activity, in `Session-Renewal`. The client stores the latest value of each header. If the value
-/// is empty, the client deletes the stored value. The client sends the values back in
+/// A response carries the state token in `Session-Token`, and the renewal token, which records the
+/// last activity, in `Session-Renewal`. The client stores the latest value of each header. If the
+/// value is empty, the client deletes the stored value. The client sends the values back in
 /// `Authorization: Bearer` and `Session-Renewal`:
 ///
 /// ```text

@@ -89,7 +89,7 @@ pub enum SameSite {
     Strict,
     /// Also requests for a page that follow a link from another site. The default.
     Lax,
-    /// All requests. Pages of other sites can then show the application in a frame and load its
+    /// All requests. Pages from other sites can then show the application in a frame and load its
     /// pages with the session. Requests that could change something still need a
     /// [trusted origin](crate::session::SessionsBuilder::trust_origin).
     None,
@@ -144,9 +144,10 @@ impl Cookie {
     /// A cookie with the given name. The prefix is added: `session` becomes `__Host-session`.
     ///
     /// # Errors
-    /// [`CookieError::Name`] if `name` does not have 1 to 64 characters, has a character that a
-    /// token of RFC 9110 cannot have, begins with `__`, or ends with `-renewal`, `-1`, `-2` or
-    /// `-3`, as the names of the renewal cookie and of pieces do.
+    /// [`CookieError::Name`] if `name` is not 1 to 64 characters long, contains a character that
+    /// RFC 9110 does not allow in a `token`, or begins with `__`. The endings `-renewal`, `-1`,
+    /// `-2` and `-3` are refused too: they are reserved for the renewal cookie, and for the pieces
+    /// of a token that is split over several cookies.
     pub fn new(name: &str) -> Result<Cookie, CookieError> {
         let taken = [RENEWAL_SUFFIX, "-1", "-2", "-3"].iter().any(|suffix| name.ends_with(suffix));
         if name.len() > 64 || taken || name.starts_with("__") {
@@ -227,7 +228,7 @@ impl Cookie {
     /// [`formerly`](Cookie::formerly), because browsers keep the cookies of the old setting.
     ///
     /// `shared_with_domain`, [`below_path`](Cookie::below_path) and
-    /// [`over_plain_http`](Cookie::over_plain_http) exclude each other, and the last call wins.
+    /// [`over_plain_http`](Cookie::over_plain_http) are mutually exclusive; the last call wins.
     ///
     /// # Errors
     /// [`CookieError::Domain`] unless `domain` is a host name with at least one dot.
@@ -241,7 +242,7 @@ impl Cookie {
     /// still send requests with the cookie.
     ///
     /// `below_path`, [`shared_with_domain`](Cookie::shared_with_domain) and
-    /// [`over_plain_http`](Cookie::over_plain_http) exclude each other, and the last call wins.
+    /// [`over_plain_http`](Cookie::over_plain_http) are mutually exclusive; the last call wins.
     ///
     /// # Errors
     /// [`CookieError::Path`] unless `path` begins with `/`, has at most 1,024 characters, and
@@ -256,7 +257,7 @@ impl Cookie {
     /// `SameSite=None` becomes `Lax` and `Partitioned` is omitted, because both need `Secure`.
     ///
     /// `over_plain_http`, [`shared_with_domain`](Cookie::shared_with_domain) and
-    /// [`below_path`](Cookie::below_path) exclude each other, and the last call wins.
+    /// [`below_path`](Cookie::below_path) are mutually exclusive; the last call wins.
     #[must_use]
     pub fn over_plain_http(self) -> Cookie {
         self.reaching(Reach::PlainHttp)

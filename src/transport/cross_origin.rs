@@ -1,8 +1,8 @@
-//! Requests from pages of other origins, which carry no session.
+//! Requests from pages on other origins, which carry no session.
 //!
 //! A browser sends the cookies of a user also with requests from other pages, so a page of an
 //! attacker could act for the user (cross-site request forgery). `SameSite=Lax` prevents this for
-//! pages of other sites. It does not prevent it for other hosts of the same site, and it has no
+//! pages from other sites. It does not prevent it for other hosts of the same site, and it has no
 //! effect in browsers that do not know it. The rules here are those of Go's
 //! `http.CrossOriginProtection`, and they also cover WebSockets.
 
@@ -15,7 +15,7 @@ pub(crate) enum Sender {
     /// A page of this origin or of a trusted origin, the user, or a program that is not a browser.
     /// Requests that should change nothing also count as trusted, wherever they come from.
     Trusted,
-    /// A page of another origin.
+    /// A page on another origin.
     CrossOrigin,
 }
 
@@ -67,8 +67,8 @@ where
     origins.peek().is_some() && origins.all(known)
 }
 
-/// Whether an origin has this host and port. `host` is the value of a `Host` header. A server behind
-/// a proxy does not know its own scheme, so `http` and `https` count as the same.
+/// Whether an origin has this host and port. `host` is the value of a `Host` header. A server
+/// behind a proxy does not know its own scheme, so `http` and `https` count as the same.
 fn has_host(origin: &[u8], host: &[u8]) -> bool {
     let (Ok(origin), Ok(host)) = (std::str::from_utf8(origin), std::str::from_utf8(host)) else {
         return false;

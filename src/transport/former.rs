@@ -10,8 +10,8 @@ impl Cookie {
     /// Call this method if you change the name, the domain, the path or another setting of the
     /// cookie. A browser identifies a cookie by its name, domain and path, and keeps the former
     /// cookie beside the new one. Without this method, users with the former cookie are signed out.
-    /// If the name is the same, also a sign-out leaves the former cookie in the browser, and the
-    /// user is signed in again with the next request.
+    /// If the name stays the same, even a sign-out leaves the former cookie in the browser, and the
+    /// next request signs the user in again.
     ///
     /// ```
     /// use bulla::Cookie;
@@ -30,13 +30,14 @@ impl Cookie {
     /// - Each response that writes or deletes a session also deletes the former cookie, with its
     ///   renewal cookie and pieces.
     ///
-    /// Until you remove the call, anyone who can set the former cookie can still sign a browser in,
-    /// such as the other hosts of its domain. Remove it when the absolute timeout has passed since
+    /// Until you remove the call, anyone who can set the former cookie, such as another host of its
+    /// domain, can still sign a browser in. Remove it when the absolute timeout has passed since
     /// the last server of the earlier release was stopped.
     ///
-    /// During a rolling deploy, servers of the earlier release do not know the new cookie. To sign
-    /// nobody out, first deploy a release with the two cookies exchanged
-    /// (`former.formerly(cookie)`), which already reads the new cookie, and then this one.
+    /// During a rolling deploy, servers of the earlier release do not know the new cookie. To keep
+    /// everybody signed in, deploy in two steps. First deploy a release with the two cookies
+    /// swapped (`former.formerly(cookie)`); it already reads the new cookie. Then deploy this
+    /// release.
     ///
     /// Several calls name several former cookies.
     #[must_use]

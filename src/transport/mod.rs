@@ -7,9 +7,9 @@
 //! | Which cookies of an earlier release may browsers still have? | `former` |
 //! | How is a long token split into several cookies and joined again? | `pieces` |
 //! | Which headers carry a token without cookies? | `bearer` |
-//! | Does a request come from a page of another origin? | `cross_origin` |
+//! | Does a request come from a page on another origin? | `cross_origin` |
 //! | Which header lines does a response get? | `bundle` |
-//! | Which small values does an application keep in cookies of their own? | `sealed_cookie` |
+//! | Which small values does an application keep in separate cookies? | `sealed_cookie` |
 //! | How does a request read, take and set such a value? | `value` |
 //!
 //! This folder uses only `primitives`, `time`, `keys` and `token`.

@@ -37,8 +37,9 @@ struct Piece<'a> {
     chunk: &'a [u8],
 }
 
-/// Joins pieces to tokens. Returns only tokens that are complete and match the digest in their
-/// pieces. `found` has each cookie's value, with the index of the cookie's name.
+/// Joins pieces into tokens. Returns only tokens that are complete and match the digest in their
+/// pieces. `found` holds the values of the cookies, each with the index of the cookie's name (0 for
+/// NAME, 1 for NAME-1, and so on).
 pub(crate) fn join(found: &[(usize, &[u8])]) -> Vec<Vec<u8>> {
     let pieces: Vec<Piece<'_>> = found.iter().filter_map(|(at, value)| parse(*at, value)).collect();
     let firsts = pieces.iter().filter(|piece| piece.index == 0);

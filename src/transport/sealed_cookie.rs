@@ -1,4 +1,4 @@
-//! Which small values does an application keep in cookies of their own?
+//! Which small values does an application keep in separate cookies?
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -13,13 +13,13 @@ use crate::transport::cookie::{Cookie, CookieError, Role};
 use crate::transport::cross_origin::{self, OriginError, Sender, checked_origin};
 use crate::transport::value::{Sealed, Settings};
 
-/// Bodies are padded to a multiple of this many bytes, as those of sessions are.
+/// Bodies are padded to a multiple of this many bytes, like those of sessions.
 const BUCKET: u8 = 32;
 
-/// A cookie of its own for one small value of type `T`, sealed (encrypted and authenticated).
+/// A separate cookie for one small value of type `T`, sealed (encrypted and authenticated).
 ///
 /// For values that do not belong to the session: a message for the next page, the state of a
-/// sign-in at another site, or the mark of a known device.
+/// sign-in at another site, or a token that identifies a known device.
 ///
 /// Build it once at startup, and let an adapter give it to handlers as a [`Sealed<T>`](Sealed):
 /// `SealedLayer` for axum, hyper and tonic, `SealedMiddleware` for actix-web, and `SealedFairing`
@@ -58,12 +58,12 @@ const BUCKET: u8 = 32;
 ///
 /// # Cross-origin requests
 ///
-/// If a page of another origin sends a request that could change something, the request has no value,
-/// and it cannot set, take or remove one ([`SetError::CrossOrigin`](crate::transport::SetError::CrossOrigin),
-/// 403). The cookie in the browser stays. The rule is that of
-/// [sessions](crate::Sessions#cross-origin-requests). It does not affect a provider that redirects the
-/// browser back, because this is a `GET`. For a provider that sends a form, see
-/// [`trust_origin`](SealedCookie::trust_origin).
+/// If a page on another origin sends a request that could change something, the request has no
+/// value, and it cannot set, take or remove one
+/// ([`SetError::CrossOrigin`](crate::transport::SetError::CrossOrigin), 403). The cookie in the
+/// browser stays. The rule is that of [sessions](crate::Sessions#cross-origin-requests). It does
+/// not affect a provider that redirects the browser back, because this is a `GET`. For a provider
+/// that sends a form, see [`trust_origin`](SealedCookie::trust_origin).
 pub struct SealedCookie<T> {
     settings: Settings,
     value: PhantomData<fn() -> T>,
@@ -129,15 +129,18 @@ impl<T: Payload> SealedCookie<T> {
         SealedCookie { settings, value: PhantomData }
     }
 
-    /// Lets pages of another origin use this cookie, as if they were pages of this application. See
+    /// Lets pages on another origin use this cookie, as if they were pages of this application. See
     /// [cross-origin requests](SealedCookie#cross-origin-requests). Call it once for each origin.
     ///
-    /// An identity provider that sends the user back with a form (`response_mode=form_post`) needs
-    /// it, and a cookie with [`SameSite::None`](crate::transport::SameSite::None), because browsers
-    /// send a form of another site without other cookies. The value must then have something that
-    /// only the right answer repeats, such as `state`. You need neither if the route of the form
-    /// answers 303 with a page of yours that takes the cookie. This also helps if the provider sends
-    /// `Origin: null`, which cannot be trusted.
+    /// Call this for an identity provider that sends the user back by submitting a form
+    /// (`response_mode=form_post`), and give the cookie
+    /// [`SameSite::None`](crate::transport::SameSite::None): when another site submits a form,
+    /// browsers send no other cookies with it. The stored value must then contain something that
+    /// only the genuine response repeats, such as `state`.
+    ///
+    /// Alternatively, the route that receives the form can redirect with a 303 to a page of your
+    /// application that takes the cookie. Then you need neither. This also works if the provider
+    /// sends `Origin: null`, which cannot be trusted.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -183,9 +186,9 @@ impl<T: Payload> SealedCookie<T> {
 
     /// Loads the value of a request at the time of the system clock.
     ///
-    /// `method` is the method of the request, such as `GET`. `values` returns the request's values of
-    /// the header with the given lower-case name. An HTTP/2 request has no header `host`: return its
-    /// `:authority` for that name. Nothing is decrypted until the handler reads the value.
+    /// `method` is the method of the request, such as `GET`. `values` returns the request's values
+    /// of the header with the given lower-case name. An HTTP/2 request has no header `host`: return
+    /// its `:authority` for that name. Nothing is decrypted until the handler reads the value.
     pub fn load<'h, I>(&self, method: &str, values: impl Fn(&str) -> I) -> Sealed<T>
     where
         I: IntoIterator<Item = &'h [u8]>,
@@ -209,9 +212,9 @@ impl<T: Payload> SealedCookie<T> {
     /// Loads the value of a request for a layer (middleware, fairing) that may be inside another
     /// layer. `outer` is the value that the outer layer gave the request, if there is one.
     ///
-    /// Returns `None` if both layers would write the same cookie, so that handlers must use `outer`.
-    /// The inner layer then does not call [`commit`](Sealed::commit). If each layer committed a value
-    /// of its own, the response would carry two lines for one cookie.
+    /// Returns `None` if both layers would write the same cookie, so that handlers must use
+    /// `outer`. The inner layer then does not call [`commit`](Sealed::commit). If each layer
+    /// committed its own value, the response would carry two lines for one cookie.
     #[must_use]
     pub fn load_unless_shared<'h, I>(
         &self,

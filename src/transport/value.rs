@@ -32,7 +32,7 @@ pub(super) struct Settings {
 /// the change to the client. If the response is a server error, a value that the handler has set is
 /// not sent, but a value that it has taken stays deleted.
 ///
-/// If a page of another origin sent the request, there is no value and nothing can change (see
+/// If a page on another origin sent the request, there is no value and nothing can change (see
 /// [cross-origin requests](crate::SealedCookie#cross-origin-requests)).
 ///
 /// | method | effect |
@@ -158,14 +158,14 @@ impl<T: Payload> Sealed<T> {
     ///
     /// # Errors
     /// [`SetError::ResponseSent`] if the headers of the response were already sent.
-    /// [`SetError::CrossOrigin`] if a page of another origin sent the request.
+    /// [`SetError::CrossOrigin`] if a page on another origin sent the request.
     pub fn remove(&self) -> Result<(), SetError> {
         self.to_change()?.remove();
         Ok(())
     }
 
     /// Why the cookie of the request was refused, for logs. `None` if there is a value, or no
-    /// cookie, or if a page of another origin sent the request.
+    /// cookie, or if a page on another origin sent the request.
     #[must_use]
     pub fn refused(&self) -> Option<OpenError> {
         let mut pending = self.pending();
@@ -313,8 +313,8 @@ impl<T> fmt::Debug for Sealed<T> {
 
 /// Why the value of a sealed cookie could not be set.
 ///
-/// If a handler returns the error, an adapter answers `CrossOrigin` with 403. For all other errors,
-/// it answers 500 and logs the error. The error converts into
+/// If a handler returns the error, an adapter answers `CrossOrigin` with 403. It answers all other
+/// errors with 500, without details, and logs them. The error converts into
 /// [`SessionError`](crate::SessionError), so that handlers that also change their session need only
 /// one type of error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -322,7 +322,7 @@ impl<T> fmt::Debug for Sealed<T> {
 pub enum SetError {
     /// The headers of the response were already sent, so a change cannot reach the client.
     ResponseSent,
-    /// A page of another origin sent the request, so it cannot change the cookie. See
+    /// A page on another origin sent the request, so it cannot change the cookie. See
     /// [cross-origin requests](crate::SealedCookie#cross-origin-requests).
     CrossOrigin,
     /// The value could not be encoded or sealed.
@@ -343,7 +343,7 @@ impl fmt::Display for SetError {
                 f.write_str("the response was already sent, so the cookie can no longer change")
             }
             SetError::CrossOrigin => f.write_str(
-                "a page of another origin cannot change the cookie; if the origin is yours, call \
+                "a page on another origin cannot change the cookie; if the origin is yours, call \
                  .trust_origin(…) on the sealed cookie",
             ),
             SetError::Seal(error) => error.fmt(f),

@@ -1,4 +1,4 @@
-//! Requests from pages of other origins: which requests have no session, and what they cannot do.
+//! Requests from pages on other origins: which requests have no session, and what they cannot do.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -33,7 +33,7 @@ fn send(
     })
 }
 
-/// A form that a page of another site has sent.
+/// A form that a page from another site has sent.
 const FORGED: &[(&str, &str)] = &[("host", HOST), ("sec-fetch-site", "cross-site")];
 
 #[test]

@@ -1,5 +1,5 @@
-//! "Sign out my other devices" (`Session::end_others`) in a fleet (all servers with the same ring).
-//! The servers learn of revocations late, restart, and have different clocks.
+//! "Sign out my other devices" (`Session::end_others`) in a fleet. The servers learn of revocations
+//! late, restart, and have different clocks.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -337,7 +337,7 @@ fn ending_the_others_works_once_a_second_and_never_locks_out_the_owner() {
 }
 
 /// The thief uses one session or, because the thief also has the password, signs in each time. The
-/// user changes the password at a server whose clock is behind. In some cases, that server has not
+/// user changes the password on a server whose clock is behind. In some cases, that server has not
 /// learned of the thief's revocations.
 #[test]
 fn a_password_change_ends_the_session_of_a_thief_who_ends_the_others_without_pause() {
@@ -381,7 +381,7 @@ fn a_password_change_ends_the_session_of_a_thief_who_ends_the_others_without_pau
 }
 
 /// The model checker (crates/bulla-model) found this failure. A session started after a revocation,
-/// at a server whose clock is ahead, and got a start time that was too late. Therefore a second
+/// on a server whose clock is ahead, and got a start time that was too late. Therefore a second
 /// revocation, by a server that did not know the first one, did not end the session.
 #[test]
 fn a_sign_in_after_one_revocation_is_ended_by_another_that_arrives_later() {

@@ -1,4 +1,4 @@
-//! Migration: adopting the sessions of another library.
+//! Migration: adopting sessions from the old library.
 
 use std::sync::{Arc, Mutex};
 
@@ -196,7 +196,7 @@ fn while_old_servers_run_the_old_cookie_is_read_until_the_state_changes() {
         assert_eq!(browser.kept.keys().collect::<Vec<_>>(), [OLD]);
     }
 
-    // A change creates a session of bulla. The old cookie stays for the old servers.
+    // A change creates a bulla session. The old cookie stays for the old servers.
     let mut changed = browser_with("ada");
     let borrowed = |session: &Session<Account>| session.info().unwrap().borrowed;
     assert!(changed.visit(&sessions, T0, borrowed));

@@ -239,7 +239,7 @@ fn a_client_of_the_headers_is_never_redirected() {
 fn a_change_without_a_session_is_refused_like_a_guard() {
     let sessions = builder().sign_in_page("/in").build();
     let session = navigate(&sessions, "/a");
-    assert_eq!(session.denied(), None, "the session was not read yet");
+    assert_eq!(session.denied(), None, "the session has not been read yet");
     assert_eq!(session.set(ada()), Err(SessionError::NoSession));
     assert_eq!(session.denied(), session.require().err());
     assert_eq!(session.denied().as_ref().map(Denied::status), Some(303));

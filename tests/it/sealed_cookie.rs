@@ -296,7 +296,7 @@ fn a_sealed_cookie_and_a_session_of_one_request_do_not_disturb_each_other() {
     assert_eq!(lines(&sealed).len(), 1);
 }
 
-/// A request with the cookie, which a page of another site has sent.
+/// A request with the cookie, which a page from another site has sent.
 fn forged(cookie: &SealedCookie<Flash>, header: &str, origin: &str) -> Sealed<Flash> {
     cookie.load_at(T0, "POST", |name| match name {
         "cookie" => Some(header.as_bytes()),

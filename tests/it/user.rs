@@ -90,7 +90,7 @@ fn a_session_without_its_user_is_over() {
         let mut client = Client::browser().signed_in(&sessions, T0, ada());
         database.set(Ok(answer));
         let session = client.send(&sessions, T0);
-        assert!(session.get().is_some(), "the user was not loaded yet");
+        assert!(session.get().is_some(), "the user has not been loaded yet");
         assert!(block_on(session.user::<Customer>()).unwrap().is_none());
         assert_eq!(session.status(), Status::Refused(Refusal::Invalidated));
         client.receive(&session);

@@ -16,7 +16,7 @@ use crate::values::shown;
 /// they do not reach this age.
 const LONG: Duration = Duration::from_secs(40 * 24 * 60 * 60);
 
-/// What the check assumes about the fleet (all servers with the same ring) and about its tokens.
+/// What the check assumes about the fleet and about its tokens.
 #[derive(Clone, Copy)]
 pub(crate) struct Policy {
     pub(crate) spread: Duration,

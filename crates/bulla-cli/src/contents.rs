@@ -131,7 +131,7 @@ pub(crate) struct Follows {
 pub(crate) struct Renewal {
     pub(crate) session_id: Id,
     pub(crate) validated_at: Option<Text<UnixTime>>,
-    /// Whether the token has a copy of the state.
+    /// Whether the token contains a copy of the state.
     pub(crate) copy: bool,
 }
 
@@ -339,8 +339,9 @@ impl Bytes {
 
 impl Serialize for Bytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // An attacker may have written the JSON. If its values are nested more than 128 levels
-        // deep, a reader of this document might not read the document.
+        // The JSON may come from an attacker. Some programs refuse JSON that is nested more than
+        // 128 levels deep, and would then refuse our whole output. The field `json` is null in that
+        // case.
         let is_shallow = serde_json::from_slice::<serde_json::Value>(&self.0).is_ok();
         let json = self.json().filter(|_| is_shallow).map(RawValue::from_string);
         let mut fields = serializer.serialize_struct("Bytes", 3)?;

@@ -1,6 +1,6 @@
 //! `bulla`: manage key rings and revocation lists, and inspect tokens.
 //!
-//! - `args` and `options` define the command line. `examples` has the end of each `--help`.
+//! - `args` and `options` define the command line. `examples` contains the end of each `--help`.
 //! - Each group of commands has a file that runs it: `ring` (which uses `edit`, `compromise`,
 //!   `check` and `list`), `revoke` (which uses `revoked`), `audit`, `inspect` (which uses
 //!   `contents` and `page`), `token` (seal and open) and `manual` (completions and man pages).

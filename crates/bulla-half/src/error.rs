@@ -15,7 +15,7 @@ use tower_sessions_core::session_store;
 pub enum HalfError {
     /// The request has no session.
     NoSession,
-    /// The session is still read from the cookie of another library
+    /// The session is still read from the old library's cookie
     /// (`OldCookie::while_old_servers_run`). Such a session gets a new id in each request, so the
     /// next request could not find the data.
     Borrowed,
@@ -47,10 +47,12 @@ impl fmt::Display for HalfError {
         f.write_str(match self {
             HalfError::NoSession => "this request has no session; start one first",
             HalfError::Borrowed => {
-                "the session is still read from the cookie of the old library and has no lasting id; \
+                "the session is still read from the old library's cookie and has no lasting id; \
                  change its state first"
             }
-            HalfError::Encode => "the data cannot be written as JSON; the keys of a map must be strings",
+            HalfError::Encode => {
+                "the data cannot be written as JSON; the keys of a map must be strings"
+            }
             HalfError::Store => "the store failed; the log has its error",
             HalfError::Decode => {
                 "the stored data cannot be decoded; give new fields a default, or give the half \

@@ -36,7 +36,7 @@ pub struct Cost {
     pub memory: f64,
 }
 
-/// Calculates the cost of a fleet. `floor` has the figures of the framework without sessions.
+/// Calculates the cost of a fleet. `floor` holds the figures of the framework without sessions.
 #[must_use]
 pub fn cost(figures: &Figures, floor: &Figures) -> Cost {
     let life = |of: &dyn Fn(&Sample) -> f64| {
@@ -66,8 +66,8 @@ pub fn cost(figures: &Figures, floor: &Figures) -> Cost {
     }
 }
 
-/// Memory that one session takes on the server side, in bytes. It is 0 if there is no session or the
-/// client stores it. The server's memory also grows a little then, but only because of the
+/// Memory that one session takes on the server side, in bytes. It is 0 if there is no session or
+/// the client stores it. The server's memory also grows a little then, but only because of the
 /// allocator.
 #[must_use]
 pub fn held(figures: &Figures) -> f64 {

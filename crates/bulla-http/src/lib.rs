@@ -7,7 +7,7 @@
 //! | `account` | What does a session contain, and what do the routes answer? |
 //! | `stacks/` | How does each library store a session? One file for each framework. |
 //! | `client` | Does each stack read a session back and refuse a forged one? How many bytes does it send? |
-//! | `wrk` | How many requests per second, and at which latency? |
+//! | `wrk` | How many requests per second, and with what latency? |
 //! | `machines` | Which programs run on which core, and which resources do they use? |
 //! | `rounds` | In which order are the stacks measured? |
 //! | `goals` | Which goals does bulla have, and does it meet them? |

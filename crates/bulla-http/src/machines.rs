@@ -137,7 +137,7 @@ impl Redis {
     /// If it is not installed or does not start.
     pub fn start() -> Outcome<Redis> {
         // The listener is dropped at once, so the port is free for Redis. It is unlikely that
-        // another program takes the port before.
+        // another program takes the port first.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let child = on_core(LOAD_CORE, "redis-server")
             .args(["--port", &address.port().to_string(), "--bind", "127.0.0.1"])

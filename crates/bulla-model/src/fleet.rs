@@ -1,6 +1,5 @@
-//! The model of sessions and revocations in a fleet (all servers with the same ring). The servers
-//! receive revocations late, restart, have different clocks, and receive a new ring one after the
-//! other.
+//! The model of sessions and revocations in a fleet. The servers receive revocations late, restart,
+//! have different clocks, and receive a new ring one after the other.
 
 use bulla::SessionError;
 use stateright::{Model, Property};

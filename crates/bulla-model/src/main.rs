@@ -1,5 +1,4 @@
-//! Checks the laws (properties that must always hold) in every order of events in small fleets. A
-//! fleet is all servers with the same key ring.
+//! Checks the laws (properties that must always hold) in every order of events in small fleets.
 //!
 //! ```sh
 //! cargo run --release -p bulla-model                # takes about a minute
@@ -7,9 +6,9 @@
 //! cargo run --release -p bulla-model -- --mistakes  # adds mistakes, which the checker must find
 //! ```
 //!
-//! Each step of a model calls the library. The step builds the servers of the current state, sends a
-//! request with the cookies of a client, and stores the response. The model itself only records the
-//! sign-ins and the revocations, with their times. From these records the model decides which
+//! Each step of a model calls the library. The step builds the servers of the current state, sends
+//! a request with the cookies of a client, and stores the response. The model itself only records
+//! the sign-ins and the revocations, with their times. From these records the model decides which
 //! sessions the servers must accept and which they must refuse.
 //!
 //! There are two models: `fleet` for sessions and revocations, and `rings` for the key schedule.

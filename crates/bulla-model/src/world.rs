@@ -136,9 +136,9 @@ impl PartialEq for World {
 }
 
 impl World {
-    /// Computes the digest. It does not cover ids, marks, nonces and tags, because these are
-    /// random. Instead it covers what they mean (which token is which, and which session a
-    /// revocation does not end), from the records in `ghosts`.
+    /// Computes the digest. Ids, marks, nonces and tags are random, so the digest does not cover
+    /// them. It covers what they stand for, as recorded in `ghosts`: which token is which, and
+    /// which session a revocation does not end.
     pub(crate) fn settle(mut self) -> World {
         let mut out = std::collections::hash_map::DefaultHasher::new();
         (self.now, &self.servers, self.changes, self.lineages, &self.left).hash(&mut out);

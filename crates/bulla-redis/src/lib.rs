@@ -34,7 +34,7 @@
 //! never stores a key in the clear. The servers get the wrapping ring from another place, such
 //! as an environment variable or a secret manager.
 //!
-//! - The wrapped value is a sealed token of bulla (specification, section 5:
+//! - The wrapped value is a sealed bulla token (specification, section 5:
 //!   XChaCha20-Poly1305 under a subkey derived by HKDF-SHA256). Its purpose is
 //!   `bulla/key-ring`, a zero byte, and the name of the value, so a value that was stored under
 //!   another name does not open.

@@ -1,4 +1,4 @@
-//! Revocations that a fleet (all servers with the same ring) shares.
+//! Revocations that a fleet shares.
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;

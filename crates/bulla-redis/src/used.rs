@@ -1,4 +1,4 @@
-//! The used tokens of a fleet (all servers with the same ring).
+//! The used tokens of a fleet.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -36,7 +36,7 @@ const fn tests(promise: &'static str, command: &'static str) -> Row {
 /// Most commands name the whole workspace and then a test, because `cargo test --workspace` of the
 /// README has already built that. With `-p`, Cargo selects other features, and builds for minutes.
 ///
-/// Laws are properties that must always hold. A fleet is all servers with the same ring.
+/// Laws are properties that must always hold.
 pub(crate) const ROWS: &[Row] = &[
     Row {
         promise: "The format matches the test vectors of an independent program",

@@ -34,7 +34,7 @@ pub(crate) const ALL: [(&str, Step); 16] = [
     ),
     ("signing in sets the same at http://127.0.0.1 and http://localhost", cookies::loopback),
     ("a script in the page can neither read nor replace the cookie", cookies::scripts),
-    ("a form of another site does not send the session cookie", strangers::form),
+    ("a form from another site does not send the session cookie", strangers::form),
     ("an image or a frame in another site does not send the session cookie", strangers::embedded),
     ("a link in another site sends the session cookie", strangers::link),
     ("the bank refuses a form of a sibling host, which sends the cookie", strangers::sibling_form),

@@ -41,7 +41,7 @@ pub(crate) fn draw(samples: &[Sample], seconds: &Duration, svg: &Path) -> Outcom
         .y_label_area_size(44)
         .build_cartesian_2d(0.0..seconds.as_secs_f64(), 0.0..most as f64 * 1.25)?;
     chart.configure_mesh().disable_mesh().x_desc("seconds").y_desc("clients").draw()?;
-    // Each area starts at zero and covers the areas that were drawn before. Therefore the highest
+    // Each area starts at zero and covers the areas that were drawn earlier. Therefore the highest
     // area is drawn first.
     for (at, key) in keys.iter().enumerate().rev() {
         let colour = COLOURS[at % COLOURS.len()];

@@ -36,8 +36,8 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
 /// The maximum length of the tokens of the sealer and the signer.
 const LIMIT: usize = 4_000;
 
-/// `data` has a body (which may be malformed), the mode, the key, the changes to the token, and the
-/// time at which the token is opened.
+/// `data` contains a body (which may be malformed), the mode, the key, the changes to the token,
+/// and the time at which the token is opened.
 ///
 /// # Panics
 /// If the two implementations differ.

@@ -1,5 +1,5 @@
-//! Law: for any token, the output of `bulla inspect`, as text or as JSON, has no character that
-//! controls a terminal, and says that a token opens only if the token opens.
+//! Law: for any token, the output of `bulla inspect`, as text or as JSON, contains no character
+//! that controls a terminal, and says that a token opens only if the token opens.
 
 use std::sync::LazyLock;
 
@@ -30,7 +30,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
 /// `data` is the text of a token, or the parts from which a token is made.
 ///
 /// # Panics
-/// If the output has a character that controls a terminal, or is wrong about whether the token
+/// If the output contains a character that controls a terminal, or is wrong about whether the token
 /// opens, or is not JSON.
 pub fn inspect(data: &[u8]) {
     let mut input = Unstructured::new(data);

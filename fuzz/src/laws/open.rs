@@ -35,7 +35,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     }
 });
 
-/// `data` has the fields of a token, the time at which it is opened, and changes to its text.
+/// `data` contains the fields of a token, the time at which it is opened, and changes to its text.
 ///
 /// # Panics
 /// If a changed token opens, or if an unchanged token does not.

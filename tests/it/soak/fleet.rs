@@ -24,7 +24,7 @@ pub(super) struct Fleet {
     pub(super) queue: BinaryHeap<Queued>,
     /// The number of events that were queued.
     pub(super) queued: u64,
-    /// The last mark of a state.
+    /// The number in the last state that was written.
     pub(super) marks: u64,
     pub(super) servers: Vec<Server>,
     /// The published rings, oldest first. Those that no server has any more are empty.

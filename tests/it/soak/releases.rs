@@ -37,8 +37,8 @@ impl From<Before> for After {
     }
 }
 
-/// The state of either release. It names its account, and its mark names the change that wrote it:
-/// no two changes have the same mark.
+/// The state of either release. It names its account. `mark` is the number of the change that wrote
+/// the state, so no two changes write the same one.
 pub(super) trait State: Payload {
     fn new(account: u64, mark: u64) -> Self;
     fn account(&self) -> u64;
@@ -99,7 +99,7 @@ pub(super) enum Act {
 
 /// A session of either release.
 pub(super) trait Open {
-    /// The account and the mark of the state.
+    /// The account and the number of the change in the state.
     fn read(&self) -> Option<(u64, u64)>;
     fn act(&self, act: Act, account: u64, mark: u64, over: Channel) -> Result<(), SessionError>;
     fn facts(&self) -> Option<Info>;

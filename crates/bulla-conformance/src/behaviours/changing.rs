@@ -1,4 +1,4 @@
-//! Changes of the state: how they reach the client, also in streams and WebSockets.
+//! Changes of the state: how they reach the client, including in streams and WebSockets.
 
 use crate::Build;
 use crate::behaviours::setup::{new_sessions, sets_nothing};

@@ -1,4 +1,4 @@
-//! Requests from pages of other origins: they have no session in cookies and change nothing.
+//! Requests from pages on other origins: they have no session in cookies and change nothing.
 
 use crate::behaviours::setup::{Clock, builder, key, new_sessions, sets_nothing};
 use crate::client::Client;
@@ -19,7 +19,7 @@ pub(super) const OWN: &[Headers] = &[
     &[("host", "10.0.0.7"), ("sec-fetch-site", "same-origin"), ("origin", "https://shop.example")],
 ];
 
-/// Requests from pages of other origins.
+/// Requests from pages on other origins.
 pub(super) const FOREIGN: &[Headers] = &[
     &[("host", "shop.example"), ("sec-fetch-site", "cross-site")],
     &[("host", "shop.example"), ("sec-fetch-site", "same-site")],

@@ -1,4 +1,5 @@
-//! The behaviours, with one file for each topic. `setup` has the code that the other files share.
+//! The behaviours, with one file for each topic. `setup` contains the code that the other files
+//! share.
 #![allow(
     missing_docs,
     clippy::missing_panics_doc,

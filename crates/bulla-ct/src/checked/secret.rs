@@ -42,7 +42,8 @@ fn refused() -> bool {
 fn mark<T: ?Sized>(value: &mut T, state: MemState) {
     let len = size_of_val(value);
     // The result is ignored, because this version of crabgrind swaps success and failure. Instead,
-    // `main` checks that valgrind runs, and `assert_hidden` checks that the mark is set.
+    // `main` checks that valgrind runs, and `assert_hidden` checks that memcheck treats the bytes
+    // as secret.
     memcheck::mark_mem(ptr::from_mut(value).cast::<c_void>(), len, state).ok();
 }
 
@@ -56,8 +57,8 @@ pub(crate) fn show<T: ?Sized>(value: &mut T) {
     mark(value, MemState::Defined);
 }
 
-/// Asserts that memcheck treats each byte as secret. If a result lost this mark, memcheck would not
-/// report the code that uses the result.
+/// Asserts that memcheck treats each byte as secret. If memcheck no longer did, it would not report
+/// the code that uses the result.
 #[track_caller]
 pub(crate) fn assert_hidden(bytes: &mut [u8]) {
     let mut marks = vec![0_u8; bytes.len()];

@@ -1,4 +1,4 @@
-//! What pages of other sites and of sibling hosts can do to a customer who is signed in.
+//! What pages from other sites and of sibling hosts can do to a customer who is signed in.
 
 use serde_json::Value;
 

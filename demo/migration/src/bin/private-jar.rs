@@ -3,7 +3,7 @@
 //! ```sh
 //! cargo run -p migration --bin private-jar
 //! curl -c jar -b jar -X POST $BEFORE/sign-in/ada
-//! curl -c jar -b jar $AFTER/       # prints "ada"; only the cookie of bulla remains in the jar
+//! curl -c jar -b jar $AFTER/       # prints "ada"; only bulla's cookie remains in the jar
 //! ```
 
 use axum::Router;
