@@ -68,7 +68,7 @@ struct Back {
 }
 
 impl Back {
-    /// Anyone can write a link to the page, so `local_path` refuses addresses of other sites.
+    /// Anyone can write a link to the page, so `local_path` refuses addresses on other sites.
     fn or(&self, home: &str) -> Redirect {
         Redirect::to(self.next.as_deref().and_then(local_path).unwrap_or(home))
     }

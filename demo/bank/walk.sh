@@ -92,7 +92,7 @@ browser copy 401 -d 'to=alan&amount=1' "$strict/transfer"
 browser copy 200 "$strict/balance"
 stop "$strict_pid"
 
-say "forms and scripts of other origins have no session: 403, and nothing changes"
+say "forms and scripts from other origins have no session: 403, and nothing changes"
 for site in 'sec-fetch-site: cross-site' 'sec-fetch-site: same-site' 'origin: https://evil.example'; do
   browser jar 403 -H "$site" -d 'to=alan&amount=1' "$bank1/transfer"
   browser jar 403 -H "$site" -X POST "$bank1/logout"

@@ -92,5 +92,5 @@ for shape in part id; do
   [ "$code" = 500 ] || fail "$shape answers $code without its store, expected 500"
   grep -qi redis body && fail "$shape tells the client about the store"
 done
-echo "the basket in the token still works; the others answer 500 without details"
+echo "the basket in the token still works; the others answer with 500 without details"
 echo "all results as expected"

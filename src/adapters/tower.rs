@@ -71,7 +71,7 @@ use crate::{Payload, Policy, RingHandle, Session, Sessions};
 ///    layer, a warning is logged once.
 /// 8. If two layers around a request use the same cookie for different types of state, the inner
 ///    one gives the request no session and logs an error that names both types. Extractors that
-///    need its session answer 500 without details.
+///    need its session answer with 500 without details.
 /// 9. A request from a page on another origin has no session in cookies and cannot start one (see
 ///    [cross-origin requests](Sessions#cross-origin-requests)). If the service does not use the
 ///    session, it gets the request all the same.

@@ -125,8 +125,8 @@ impl Revocations {
         self.add(revocation);
     }
 
-    /// Records that sessions with this absolute timeout use the list, and that sessions of another
-    /// library are adopted until `adopts_until`.
+    /// Records that sessions with this absolute timeout use the list, and that sessions from the
+    /// old library are adopted until `adopts_until`.
     pub(crate) fn used_by(&self, absolute: Duration, adopts_until: UnixTime) {
         self.inner.longest.fetch_max(absolute.as_secs(), Ordering::Relaxed);
         self.inner.adopts_until.fetch_max(adopts_until.as_secs(), Ordering::Relaxed);

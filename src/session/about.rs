@@ -39,8 +39,8 @@ pub enum Validity {
     Holds,
     /// The session is over, for example because the account was closed or the password was changed.
     Over,
-    /// The check could not decide. Then this request has no session, a guard answers 503, and the
-    /// next request runs the check again.
+    /// The check could not decide. Then this request has no session, a guard answers with 503, and
+    /// the next request runs the check again.
     Unknown,
 }
 

@@ -25,8 +25,8 @@ impl<T: Payload> Session<T> {
         self.adopted().filter(|_| self.verdict().is_ok())
     }
 
-    /// The session adopted from the old library. `None` if the request carries a state token of
-    /// bulla, even if that token is not valid.
+    /// The session adopted from the old library. `None` if the request carries a bulla
+    /// state token, even if that token is not valid.
     pub(crate) fn adopted(&self) -> Option<Arc<Written<T>>> {
         let old = self.inner.old.as_ref()?;
         let adopt = || {

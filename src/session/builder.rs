@@ -143,7 +143,7 @@ impl<T: Payload> SessionsBuilder<T> {
     ///
     /// Only trust an origin whose pages you control, or an identity provider that sends a user back
     /// with a form (`response_mode=form_post`). If a reverse proxy changes the header `Host` and
-    /// you cannot stop it, name the origin of your own pages.
+    /// you cannot stop it, name the origin of your pages.
     ///
     /// `origin` is `scheme://host`, or `scheme://host:port` if the port is not the default port of
     /// the scheme. It must be equal to the header `Origin`. A host does not include the hosts below
@@ -178,7 +178,7 @@ impl<T: Payload> SessionsBuilder<T> {
     }
 
     /// The page to which a guard redirects a browser without a session. Without it, the guard
-    /// answers 401.
+    /// answers with 401.
     ///
     /// Only navigations are redirected, because scripts would take the page for the answer to their
     /// request; see [`Denied`](crate::session::Denied). If the navigation is a GET request, its
@@ -197,7 +197,7 @@ impl<T: Payload> SessionsBuilder<T> {
     }
 
     /// The page to which a guard redirects a browser whose sign-in is not fresh enough. Without
-    /// it, the guard answers 401. The redirect works like the one to
+    /// it, the guard answers with 401. The redirect works like the one to
     /// [`sign_in_page`](SessionsBuilder::sign_in_page).
     ///
     /// # Panics
@@ -293,7 +293,7 @@ impl<T: Payload> SessionsBuilder<T> {
     /// The extractor [`SignedIn`](crate::SignedIn) and [`Session::user`](crate::Session::user) load
     /// the user, at most once in a request. If there is no such user, or the user does not
     /// [accept](User::accepts) the session, the session is over. If `load` fails, the error is
-    /// logged, a guard answers 503, and the session stays.
+    /// logged, a guard answers with 503, and the session stays.
     ///
     /// Loading also is the check of [`revalidate`](SessionsBuilder::revalidate): routes that do not
     /// need the user load them when that check is due. Of this method and `revalidate`, the last

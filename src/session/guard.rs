@@ -168,8 +168,8 @@ impl Proof {
 /// | request | response |
 /// |---|---|
 /// | a navigation of a browser, and there is a page | 303, `Location` with the page |
-/// | of htmx, and there is a page | 401, `HX-Redirect` with the page |
-/// | of another script with cookies, or there is no page | 401 |
+/// | from htmx, and there is a page | 401, `HX-Redirect` with the page |
+/// | from another script with cookies, or there is no page | 401 |
 /// | with a bearer token, or cookies are off | 401, `WWW-Authenticate: Bearer` |
 ///
 /// The page is the [sign-in page](crate::session::SessionsBuilder::sign_in_page), or the [step-up

@@ -285,7 +285,7 @@ impl<T: Payload> Session<T> {
         }
     }
 
-    /// The current session, or why there is none to change.
+    /// The current session, or the error that says why there is no session to change.
     pub(crate) fn there(&self) -> Result<(Record, Arc<T>), SessionError> {
         self.current().ok_or_else(|| match self.status() {
             Status::Refused(Refusal::NotRevalidated) => SessionError::NotNow,

@@ -52,9 +52,9 @@ use crate::transport::cross_origin::{self, Sender};
 ///
 /// If a page on another origin sends a request, the request has no session in cookies
 /// ([`Refusal::CrossOrigin`](crate::session::Refusal::CrossOrigin)), and it cannot start, change or
-/// end one ([`SessionError::CrossOrigin`]). Guards answer 403. The tokens in the browser stay. This
-/// prevents cross-site request forgery. It also prevents an attacker's page from signing a user in
-/// to an account of the attacker.
+/// end one ([`SessionError::CrossOrigin`]). Guards answer with 403. The tokens in the browser stay.
+/// This prevents cross-site request forgery. It also prevents an attacker's page from signing a
+/// user in to an account of the attacker.
 ///
 /// The rule applies to all methods except `GET`, `HEAD` and `OPTIONS`, which should change nothing.
 /// It also applies to every `GET` with a header `Upgrade`, because a page can send anything over a
@@ -77,7 +77,7 @@ impl<T: Payload> Sessions<T> {
     ///
     /// If [`Bearer`](crate::Bearer) is on and the request has an `Authorization: Bearer` header,
     /// the session is read from headers ([`Channel::Bearer`]) and cookies are ignored. Otherwise it
-    /// is read from cookies ([`Channel::Cookie`]), if a cookie is configured and no [page of
+    /// is read from cookies ([`Channel::Cookie`]), if a cookie is configured and no [page on
     /// another origin](Sessions#cross-origin-requests) sent the request.
     pub fn load<'h, I>(&self, method: &str, values: impl Fn(&str) -> I) -> Session<T>
     where

@@ -168,7 +168,7 @@ time. If the difference between two stacks is smaller, it means nothing.\n\n\
         ];
         format!(
             "## Requests per second on one core\n\n\
-The columns × bulla have the ratio to bulla with its default backend on the same framework. p50 and\n\
+The columns × bulla show the ratio to bulla with its default backend on the same framework. p50 and\n\
 p99 are the latency of a server under full load: {CONNECTIONS} requests are in progress at any time, so p50\n\
 is about {CONNECTIONS} divided by the requests per second.\n\n{}",
             table(head, rows)
@@ -213,10 +213,10 @@ is about {CONNECTIONS} divided by the requests per second.\n\n{}",
         format!(
             "## CPU time per request, in µs\n\n\
 The CPU time is the user and system time of the process, from /proc, divided by the number of\n\
-requests. Redis has its own column, because it uses another core. The column session has the time\n\
+requests. Redis has its own column, because it uses another core. The column session shows the time\n\
 of server and Redis together, minus the time of the framework without a session. This figure is\n\
 fairer than requests per second, because a stack with Redis uses a part of a second core. The column\n\
-busy has the share of its core that the server used during reads. In the rest of the time, other\n\
+busy shows the share of its core that the server used during reads. In the rest of the time, other\n\
 programs used this core, or the server waited for wrk or Redis.\n\n{}",
             table(head, rows)
         )
@@ -300,7 +300,7 @@ sessions start. If a server has no store, this growth comes from the allocator.\
         format!(
             "## A billion sessions a day\n\n\
 This table is calculated from the figures above. A session is a login, {READS} reads and {WRITES} write, so\n\
-the fleet (all servers together) answers {} requests per second. The figures are averages over\n\
+the fleet answers {} requests per second. The figures are averages over\n\
 a day in which every core is fully busy; multiply them by your peak factor. The session cores are\n\
 the cores of servers and Redis, minus the cores of the framework without a session. Traffic with\n\
 clients counts only the bytes that the session adds to requests and responses. Other headers,\n\

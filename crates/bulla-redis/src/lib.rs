@@ -1,5 +1,5 @@
-//! Key rings, revocations and used tokens in Redis or Valkey, shared by a fleet (all servers with
-//! the same ring).
+//! Key rings, revocations and used tokens in Redis or Valkey, shared by all servers that share a
+//! ring.
 //!
 //! ```no_run
 //! use std::time::Duration;

@@ -6,7 +6,7 @@ use std::thread;
 
 use crate::Outcome;
 
-/// A host of another site. The host of the bank is bank.localhost.
+/// A host on another site. The host of the bank is bank.localhost.
 pub(crate) const ELSEWHERE: &str = "127.0.0.1";
 /// A sibling host of the bank. The attacker runs it, but browsers treat it as the same site.
 pub(crate) const SIBLING: &str = "evil.bank.localhost";

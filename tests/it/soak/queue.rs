@@ -20,7 +20,7 @@ pub(super) enum Event {
     Arrive(usize, Vec<(Line, Option<Meta>)>),
     /// A ring with a new key is published.
     Publish,
-    /// The ring of an index arrives at a server.
+    /// A server gets the ring of an index.
     Ring(usize, usize),
     /// A server learns of another's revocation, unless it has restarted since.
     Hear(usize, u64, Revocation, Ended),
