@@ -77,7 +77,7 @@ fn a_key_id_selects_only_keys_of_the_ring() {
     let sealer = Sealer::<Account>::new(&ours, secs(60));
     let forged = Sealer::<Account>::new(&theirs, secs(60)).seal_at(&ada(), T0).unwrap();
     assert!(matches!(sealer.open_at(&forged, T0), Err(OpenError::UnknownKey(_))));
-    // A token that was sealed under their key, but has the id of our key.
+    // A token that was sealed under their key, but names the id of our key.
     let good = sealer.seal_at(&ada(), T0).unwrap();
     let under_ours = format!("{}{}", &good[..8], &forged[8..]);
     assert!(matches!(

@@ -17,7 +17,7 @@ pub(crate) struct Change {
     /// One line for each changed key. Empty if there was nothing to do.
     pub(crate) said: String,
     pub(crate) notes: Vec<String>,
-    /// The time by which every server must have the change, if this time is in the future.
+    /// The time by which the change must be on every server, if this time is in the future.
     pub(crate) due: Option<UnixTime>,
 }
 

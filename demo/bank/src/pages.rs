@@ -149,7 +149,8 @@ impl Pages {
 
     fn guest_page(self, title: &str, content: &Markup) -> Markup {
         // Loading this style sheet makes the browser delete the pages that it keeps for the Back
-        // button, because the response has the header `Clear-Site-Data` (see `forget` in web.rs).
+        // button, because the response carries the header `Clear-Site-Data` (see `forget` in
+        // web.rs).
         self.document(title, &html! { link rel="stylesheet" href="/guest.css"; }, content)
     }
 

@@ -80,7 +80,7 @@ impl Phone {
         for (name, kept) in
             [("session-token", &mut self.token), ("session-renewal", &mut self.renewal)]
         {
-            // If the response does not have the header, the phone keeps its token. An empty value
+            // If the response does not carry the header, the phone keeps its token. An empty value
             // deletes the token.
             if let Some(value) = head.headers.get(name) {
                 renewed = true;
