@@ -107,9 +107,9 @@
 //! | `tracing` | session events in the log, with the crate `tracing`; every adapter enables this feature |
 //! | `http` | `Sessions::load_request` and `Bundle::write_headers`, with the types of `http` 1 |
 //! | `tower` | `SessionLayer` and `SealedLayer`, for tower services over `http` 1: hyper, tonic, axum |
-//! | `axum08` | `Session`, `Required`, `Fresh`, `Current`, `SignedIn` and `Sealed` as extractors of axum 0.8; implies `tower` |
-//! | `actix4` | `SessionMiddleware`, `SealedMiddleware` and the extractors for actix-web 4 |
-//! | `rocket05` | `SessionFairing`, `SealedFairing` and the request guards for Rocket 0.5 |
+//! | `axum08` | `GuardLayer`, and `Session`, `Required`, `Fresh`, `Current`, `SignedIn` and `Sealed` as extractors of axum 0.8; implies `tower` |
+//! | `actix4` | `SessionMiddleware`, `SealedMiddleware`, `GuardMiddleware` and the extractors for actix-web 4 |
+//! | `rocket05` | `SessionFairing`, `SealedFairing`, `RouteGuard` and the request guards for Rocket 0.5 |
 //!
 //! # Further reading
 //!
@@ -148,6 +148,10 @@ pub mod time;
 pub mod token;
 pub mod transport;
 
+#[cfg(feature = "axum08")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum08")))]
+#[doc(inline)]
+pub use crate::adapters::GuardLayer;
 #[cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05"))]
 #[cfg_attr(
     docsrs,
@@ -155,18 +159,18 @@ pub mod transport;
 )]
 #[doc(inline)]
 pub use crate::adapters::{Current, Fresh, Required, SignedIn};
+#[cfg(feature = "actix4")]
+#[cfg_attr(docsrs, doc(cfg(feature = "actix4")))]
+#[doc(inline)]
+pub use crate::adapters::{GuardMiddleware, SealedMiddleware, SessionMiddleware};
 #[cfg(feature = "rocket05")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rocket05")))]
 #[doc(inline)]
-pub use crate::adapters::{SealedFairing, SessionFairing};
+pub use crate::adapters::{RouteGuard, SealedFairing, SessionFairing};
 #[cfg(feature = "tower")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
 #[doc(inline)]
 pub use crate::adapters::{SealedLayer, SessionLayer};
-#[cfg(feature = "actix4")]
-#[cfg_attr(docsrs, doc(cfg(feature = "actix4")))]
-#[doc(inline)]
-pub use crate::adapters::{SealedMiddleware, SessionMiddleware};
 #[doc(inline)]
 pub use crate::keys::{KeyRing, RingHandle};
 #[doc(inline)]

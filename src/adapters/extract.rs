@@ -181,7 +181,35 @@ impl<T, const SECONDS: u64> fmt::Debug for Current<T, SECONDS> {
     }
 }
 
-/// Why [`Required`], [`Fresh`] or [`Current`] refused a request.
+/// What the guard of a whole router requires of the value that its extractor `G` has extracted.
+pub(crate) struct Condition<G: Deref>(Option<Arc<Allows<G>>>);
+
+type Allows<G> = dyn Fn(&<G as Deref>::Target) -> bool + Send + Sync;
+
+impl<G: Deref> Condition<G> {
+    pub(crate) fn none() -> Condition<G> {
+        Condition(None)
+    }
+
+    pub(crate) fn new(allows: impl Fn(&G::Target) -> bool + Send + Sync + 'static) -> Condition<G> {
+        Condition(Some(Arc::new(allows)))
+    }
+
+    pub(crate) fn check(&self, guard: &G) -> Result<(), Denied> {
+        match &self.0 {
+            Some(allows) if !allows(guard) => Err(Denied::forbidden()),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<G: Deref> Clone for Condition<G> {
+    fn clone(&self) -> Condition<G> {
+        Condition(self.0.clone())
+    }
+}
+
+/// Why [`Required`], [`Fresh`], [`Current`] or [`SignedIn`] refused a request.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Rejection {

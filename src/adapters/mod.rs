@@ -21,9 +21,12 @@
 //! `SealedFairing`, in the files `sealed_tower`, `sealed_actix4` and `sealed_rocket05`. Handlers
 //! take its value as a [`Sealed`](crate::Sealed).
 //!
-//! The file `extract` contains the guards that all frameworks share. The file `layers` finds layers
-//! that use one cookie for two types of state. The file `http` contains the methods for the header
-//! types of `http` 1.
+//! `GuardLayer`, `GuardMiddleware` and `RouteGuard` put a guard around a whole router, scope or list
+//! of routes. They are in the files `guard_axum08`, `guard_actix4` and `guard_rocket05`.
+//!
+//! The file `extract` contains the guards that all frameworks share. The file `layers` finds layers that
+//! use one cookie for two types of state. The file `http` contains the methods for the header types of
+//! `http` 1.
 
 #[cfg(feature = "actix4")]
 mod actix4;
@@ -31,6 +34,12 @@ mod actix4;
 mod axum08;
 #[cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05"))]
 mod extract;
+#[cfg(feature = "actix4")]
+mod guard_actix4;
+#[cfg(feature = "axum08")]
+mod guard_axum08;
+#[cfg(feature = "rocket05")]
+mod guard_rocket05;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(any(feature = "actix4", feature = "rocket05", feature = "tower"))]
@@ -55,6 +64,15 @@ pub use self::actix4::{ActixResponseFuture, ActixSessionService, SessionMiddlewa
     doc(cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05")))
 )]
 pub use self::extract::{Current, Fresh, Rejection, Required, SignedIn};
+#[cfg(feature = "actix4")]
+#[cfg_attr(docsrs, doc(cfg(feature = "actix4")))]
+pub use self::guard_actix4::{ActixGuardService, GuardMiddleware};
+#[cfg(feature = "axum08")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum08")))]
+pub use self::guard_axum08::{GuardLayer, GuardService};
+#[cfg(feature = "rocket05")]
+#[cfg_attr(docsrs, doc(cfg(feature = "rocket05")))]
+pub use self::guard_rocket05::RouteGuard;
 #[cfg(any(feature = "actix4", feature = "rocket05", feature = "tower"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "actix4", feature = "rocket05", feature = "tower"))))]
 pub use self::layers::MissingLayer;

@@ -350,7 +350,7 @@ fn outcome<T>(
     }
 }
 
-fn deny<T>(request: &Request<'_>, denied: Denied) -> Outcome<T, Rejection> {
+pub(super) fn deny<T>(request: &Request<'_>, denied: Denied) -> Outcome<T, Rejection> {
     // The first refusal wins, because later routes are only tried after it.
     let denied = request.local_cache(Answer::default).guard.get_or_init(|| denied);
     match code(denied) {

@@ -185,7 +185,8 @@ impl Proof {
 /// `Cache-Control: no-store`.
 ///
 /// If a page on another origin sent the request, the status is 403 (see
-/// [cross-origin requests](crate::Sessions#cross-origin-requests)).
+/// [cross-origin requests](crate::Sessions#cross-origin-requests)). It is also 403 if the user lacks
+/// a permission ([`Denied::forbidden`]).
 ///
 /// If this server cannot decide now, the status is 503 with `Retry-After`, and the client keeps its
 /// session. The reason is that the revocation list is too old, or that the application's check is
@@ -203,6 +204,31 @@ impl Denied {
     /// The client may have a valid session, but a page on another origin must not use it.
     fn cross_origin() -> Denied {
         Denied { status: 403, header: None, body: "A page from another site sent this request." }
+    }
+
+    /// The response for a user who is signed in and lacks a permission: 403, for all clients and
+    /// without a redirect, because another sign-in would not help.
+    ///
+    /// For whole routers, see `GuardLayer`, `GuardMiddleware` and `RouteGuard` in
+    /// [`adapters`](crate::adapters). A handler of any framework can return it itself:
+    ///
+    /// ```
+    /// use bulla::session::Denied;
+    ///
+    /// struct Customer { may_transfer: bool }
+    ///
+    /// fn transfer(customer: &Customer) -> Result<String, Denied> {
+    ///     if !customer.may_transfer {
+    ///         return Err(Denied::forbidden());
+    ///     }
+    ///     Ok("sent".to_owned())
+    /// }
+    ///
+    /// assert_eq!(transfer(&Customer { may_transfer: false }).unwrap_err().status(), 403);
+    /// ```
+    #[must_use]
+    pub fn forbidden() -> Denied {
+        Denied { status: 403, header: None, body: "You may not do this." }
     }
 
     /// The client may have a valid session, but this server cannot decide.

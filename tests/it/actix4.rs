@@ -11,11 +11,11 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::test as harness;
 use actix_web::web::{self, Bytes, Path};
 use actix_web::{App as ActixApp, Error, HttpResponse, rt};
-use bulla::session::{Channel, Start};
+use bulla::session::{Channel, Denied, Start};
 use bulla::transport::SetError;
 use bulla::{
-    Current, Fresh, Required, Sealed, SealedMiddleware, Session, SessionError, SessionMiddleware,
-    Sessions, SignedIn,
+    Current, Fresh, GuardMiddleware, Required, Sealed, SealedMiddleware, Session, SessionError,
+    SessionMiddleware, Sessions, SignedIn,
 };
 use bulla_conformance::{
     Account, App, Customer, Note, Request, Response, Visitor, conformance, inner_sessions, notes,
@@ -54,6 +54,17 @@ async fn customer(customer: SignedIn<Customer>) -> String {
 
 async fn optional_customer(customer: Option<SignedIn<Customer>>) -> String {
     customer.map_or("guest".to_owned(), |customer| customer.full_name.clone())
+}
+
+async fn trade(customer: SignedIn<Customer>) -> Result<String, Denied> {
+    if !customer.may_trade {
+        return Err(Denied::forbidden());
+    }
+    Ok(customer.full_name.clone())
+}
+
+fn traders() -> GuardMiddleware<SignedIn<Customer>> {
+    GuardMiddleware::only_if(|customer: &Customer| customer.may_trade)
 }
 
 async fn start_bearer(session: Session<Account>) -> Result<String, SessionError> {
@@ -309,6 +320,26 @@ impl App for Actix {
                             .route("/remove-note", web::post().to(remove_note))
                             .route("/note-and-fail", web::post().to(note_and_fail))
                             .route("/take-note-and-fail", web::post().to(take_note_and_fail))
+                            .route("/trade", web::get().to(trade))
+                            .service(
+                                web::scope("/guarded")
+                                    .service(
+                                        web::scope("/customer")
+                                            .wrap(GuardMiddleware::<SignedIn<Customer>>::new())
+                                            .route("", web::get().to(customer))
+                                            .route("", web::post().to(customer)),
+                                    )
+                                    .service(
+                                        web::scope("/fresh")
+                                            .wrap(GuardMiddleware::<Fresh<Account, 300>>::new())
+                                            .route("", web::get().to(|| async { "fresh" })),
+                                    )
+                                    .service(
+                                        web::scope("/trade")
+                                            .wrap(traders())
+                                            .route("", web::get().to(|| async { "trade" })),
+                                    ),
+                            )
                             .service(
                                 web::scope("/twice-note")
                                     .wrap(SealedMiddleware::from(notes()))

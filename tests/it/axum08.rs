@@ -11,11 +11,11 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response as AnyResponse};
 use axum::routing::{any, get, post};
-use bulla::session::{Channel, Start};
+use bulla::session::{Channel, Denied, Start};
 use bulla::transport::SetError;
 use bulla::{
-    Current, Fresh, KeyRing, Policy, Required, Revocations, Sealed, SealedLayer, Session,
-    SessionError, SessionLayer, Sessions, SignedIn, UnixTime,
+    Current, Fresh, GuardLayer, KeyRing, Policy, Required, Revocations, Sealed, SealedLayer,
+    Session, SessionError, SessionLayer, Sessions, SignedIn, UnixTime,
 };
 use bulla_conformance::{
     Account, App, Customer, Note, Request, Response, Visitor, conformance, inner_sessions, notes,
@@ -36,6 +36,17 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
         .route("/twice-note/{text}", post(set_note))
         .layer(SealedLayer::from(notes()))
         .layer(from_fn(take_before));
+    let guarded = Router::new()
+        .route("/customer", get(customer).post(customer))
+        .route_layer(GuardLayer::<SignedIn<Customer>>::new());
+    let guarded = Router::new()
+        .route("/fresh", get(|| async { "fresh" }))
+        .route_layer(GuardLayer::<Fresh<Account, 300>>::new())
+        .merge(guarded);
+    let guarded = Router::new()
+        .route("/trade", get(|| async { "trade" }))
+        .route_layer(GuardLayer::<SignedIn<Customer>>::only_if(|customer| customer.may_trade))
+        .merge(guarded);
     let clash =
         Router::new().route("/clash", get(look_at_visitor)).layer(SessionLayer::from(visitors()));
     let app = Router::new()
@@ -56,6 +67,8 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
         .route("/current", get(current))
         .route("/customer", get(customer))
         .route("/optional-customer", get(optional_customer))
+        .route("/trade", get(trade))
+        .nest("/guarded", guarded)
         .route("/optional", get(optional))
         .route("/optional-fresh", get(optional_fresh))
         .route("/optional-current", get(optional_current))
@@ -106,6 +119,13 @@ async fn customer(customer: SignedIn<Customer>) -> String {
 
 async fn optional_customer(customer: Option<SignedIn<Customer>>) -> String {
     customer.map_or("guest".to_owned(), |customer| customer.full_name.clone())
+}
+
+async fn trade(customer: SignedIn<Customer>) -> Result<String, Denied> {
+    if !customer.may_trade {
+        return Err(Denied::forbidden());
+    }
+    Ok(customer.full_name.clone())
 }
 
 async fn start_bearer(session: Session<Account>) -> Result<(), SessionError> {

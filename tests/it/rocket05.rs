@@ -4,11 +4,11 @@ use std::cell::LazyCell;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bulla::session::{Channel, Start};
+use bulla::session::{Channel, Denied, Start};
 use bulla::transport::SetError;
 use bulla::{
-    Current, Fresh, Required, Sealed, SealedFairing, Session, SessionError, SessionFairing,
-    Sessions, SignedIn,
+    Current, Fresh, Required, RouteGuard, Sealed, SealedFairing, Session, SessionError,
+    SessionFairing, Sessions, SignedIn,
 };
 use bulla_conformance::{
     Account, App, Customer, Note, Request, Response, Visitor, conformance, inner_sessions, notes,
@@ -26,7 +26,15 @@ conformance!(build);
 
 fn build(sessions: Sessions<Account>) -> Box<dyn App> {
     let fairing = SessionFairing::from(sessions.clone());
-    let with = rocket().attach(fairing).attach(SealedFairing::from(notes())).mount(
+    let customers = RouteGuard::<SignedIn<Customer>>::new();
+    let fresh_sessions = RouteGuard::<Fresh<Account, 300>>::new();
+    let traders = RouteGuard::<SignedIn<Customer>>::only_if(|customer| customer.may_trade);
+    let with = rocket().attach(fairing).attach(SealedFairing::from(notes()));
+    let with = with
+        .mount("/guarded", customers.around(routes![customer, customer_post]))
+        .mount("/guarded", fresh_sessions.around(routes![only_fresh]))
+        .mount("/guarded", traders.around(routes![only_traders]));
+    let with = with.mount(
         "/",
         routes![
             untouched,
@@ -36,6 +44,7 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
             sign_in,
             customer,
             optional_customer,
+            trade,
             start_bearer,
             rename,
             update_or_fail,
@@ -140,6 +149,29 @@ fn sign_in(session: Session<Account>, name: &str) -> Result<(), SessionError> {
 #[get("/customer")]
 fn customer(customer: SignedIn<Customer>) -> String {
     customer.full_name.clone()
+}
+
+#[post("/customer")]
+fn customer_post(signed_in: SignedIn<Customer>) -> String {
+    customer(signed_in)
+}
+
+#[get("/trade")]
+fn trade(customer: SignedIn<Customer>) -> Result<String, Denied> {
+    if !customer.may_trade {
+        return Err(Denied::forbidden());
+    }
+    Ok(customer.full_name.clone())
+}
+
+#[get("/fresh")]
+fn only_fresh() -> &'static str {
+    "fresh"
+}
+
+#[get("/trade")]
+fn only_traders() -> &'static str {
+    "trade"
 }
 
 #[get("/optional-customer")]

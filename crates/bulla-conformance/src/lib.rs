@@ -24,6 +24,10 @@
 //! | `GET /optional`, `/optional-fresh`, `/optional-current` | like the three routes above, with an `Option` of the guard; responds with `guest` if it is `None` |
 //! | `GET /customer` | responds with the full name of the [`Customer`]; the guard is `SignedIn` |
 //! | `GET /optional-customer` | the same with an `Option` of the guard; responds with `guest` if it is `None` |
+//! | `GET /trade` | responds with the full name of the [`Customer`]; if the customer may not trade, returns `Denied::forbidden()` as an error |
+//! | `GET`, `POST /guarded/customer` | like `/customer`; a guard `SignedIn` is also around the whole router, scope or list of routes |
+//! | `GET /guarded/fresh` | responds with `fresh`; a guard around the routes requires a sign-in within the last 300 seconds |
+//! | `GET /guarded/trade` | responds with `trade`; a guard around the routes requires a [`Customer`] who may trade |
 //! | `POST /prove` | reauthenticates the user |
 //! | `POST /end-others` | ends the other sessions of the same subject (the user) |
 //! | `GET /cached` | starts a session of `ada`, with `Cache-Control: private` and `Vary: Accept` |
@@ -108,6 +112,8 @@ pub fn visitors() -> Sessions<Visitor> {
 pub struct Customer {
     /// The full name.
     pub full_name: String,
+    /// A permission.
+    pub may_trade: bool,
 }
 
 impl bulla::session::User for Customer {
@@ -237,6 +243,9 @@ macro_rules! conformance {
             a_change_without_a_session_is_answered_like_a_guard_refuses,
             the_user_is_loaded_once_for_a_request_and_a_missing_user_ends_the_session,
             a_guard_for_the_user_without_a_loader_is_a_500,
+            a_guard_around_routes_answers_as_in_a_handler,
+            a_guard_around_routes_loads_the_user_once_and_ends_sessions_without_one,
+            a_user_without_a_permission_gets_a_403_and_keeps_the_session,
             an_optional_guard_is_none_without_a_session_or_a_fresh_one,
             an_optional_guard_without_a_layer_is_an_error_in_the_log,
             a_sign_in_that_is_too_old_gets_a_step_up_challenge,

@@ -6,6 +6,7 @@
     reason = "each function is a test, and its name says what the test checks"
 )]
 
+mod around;
 mod changing;
 mod channels;
 mod cross_origin;
@@ -23,6 +24,7 @@ mod setup;
 mod starting_and_ending;
 mod user;
 
+pub use self::around::*;
 pub use self::changing::*;
 pub use self::channels::*;
 pub use self::cross_origin::*;

@@ -7,19 +7,19 @@ use crate::client::Client;
 use crate::{App, Build, Request, Response};
 
 /// How clients ask, and the headers by which a server can tell.
-const NAVIGATION: &[(&str, &str)] =
+pub(super) const NAVIGATION: &[(&str, &str)] =
     &[("sec-fetch-mode", "navigate"), ("accept", "text/html,application/xml;q=0.9,*/*;q=0.8")];
 const OLD_SAFARI: &[(&str, &str)] = &[("accept", "text/html,application/xml;q=0.9,*/*;q=0.8")];
-const FETCH: &[(&str, &str)] = &[("sec-fetch-mode", "cors"), ("accept", "*/*")];
+pub(super) const FETCH: &[(&str, &str)] = &[("sec-fetch-mode", "cors"), ("accept", "*/*")];
 const FETCH_FOR_HTML: &[(&str, &str)] = &[("sec-fetch-mode", "cors"), ("accept", "text/html")];
 const JQUERY: &[(&str, &str)] = &[("accept", "text/html, */*"), ("x-requested-with", "any")];
 const CURL: &[(&str, &str)] = &[("accept", "*/*")];
-const HTMX: &[(&str, &str)] =
+pub(super) const HTMX: &[(&str, &str)] =
     &[("hx-request", "true"), ("sec-fetch-mode", "cors"), ("accept", "*/*")];
-const MOBILE: &[(&str, &str)] =
+pub(super) const MOBILE: &[(&str, &str)] =
     &[("authorization", "Bearer b1."), ("accept", "text/html"), ("hx-request", "true")];
 
-fn with(mut request: Request, headers: &[(&str, &str)]) -> Request {
+pub(super) fn with(mut request: Request, headers: &[(&str, &str)]) -> Request {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     request.headers.extend(headers);
     request
@@ -30,7 +30,7 @@ fn send(app: &dyn App, method: &'static str, path: &str, headers: &[(&str, &str)
 }
 
 /// The status, and the headers that a refusal can have.
-fn refusal(response: &Response) -> (u16, [Option<&str>; 3]) {
+pub(super) fn refusal(response: &Response) -> (u16, [Option<&str>; 3]) {
     let names = ["location", "hx-redirect", "www-authenticate"];
     (response.status, names.map(|name| response.one(name)))
 }

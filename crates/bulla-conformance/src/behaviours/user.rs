@@ -18,7 +18,7 @@ pub fn the_user_is_loaded_once_for_a_request_and_a_missing_user_ends_the_session
         let answer = *database.lock().unwrap();
         async move {
             let name = answer?;
-            Ok::<_, &str>(name.map(|name| Customer { full_name: name.to_owned() }))
+            Ok::<_, &str>(name.map(|name| Customer { full_name: name.to_owned(), may_trade: true }))
         }
     });
     let app = build(sessions.build());
