@@ -14,21 +14,12 @@ use pin_project_lite::pin_project;
 
 use super::extract::{OPAQUE, signed_in};
 use super::layers::{self, Layers, Unusable};
-use crate::adapters::{MissingLayer, Rejection};
+use crate::adapters::{MissingLayer, Rejection, SessionMiddleware};
 use crate::session::{Channel, Denied, User};
 use crate::transport::{Bundle, Rule};
-use crate::{
-    Current, Fresh, Payload, Policy, Required, RingHandle, Session, SessionError, Sessions,
-    SignedIn,
-};
+use crate::{Current, Fresh, Payload, Required, Session, SessionError, Sessions, SignedIn};
 
-/// Middleware for actix-web 4 that gives every request a [`Session`] and writes the changes of
-/// the session to the response. It follows the rules of [`SessionLayer`](crate::SessionLayer).
-///
-/// If other middleware can return `Err`, add it with `wrap` after this middleware, so that it runs
-/// outside of this one. If an error passes through this middleware, there is no response yet to
-/// which the session could be written. Errors of handlers and extractors are no problem, because
-/// actix-web turns them into responses first.
+/// Middleware for actix-web.
 ///
 /// ```
 /// use actix_web::{App, HttpResponse, web};
@@ -55,38 +46,6 @@ use crate::{
 ///     .route("/balance", web::get().to(balance));
 /// # Ok::<(), bulla::keys::RandomError>(())
 /// ```
-pub struct SessionMiddleware<T> {
-    sessions: Sessions<T>,
-}
-
-impl<T: Payload> SessionMiddleware<T> {
-    /// Creates middleware for sessions in the default [`Cookie`](crate::Cookie). For other
-    /// transports and settings, use [`Sessions::builder`] and `SessionMiddleware::from`.
-    #[must_use]
-    pub fn new(ring: impl Into<RingHandle>, policy: Policy) -> SessionMiddleware<T> {
-        SessionMiddleware::from(Sessions::new(ring, policy))
-    }
-}
-
-impl<T> From<Sessions<T>> for SessionMiddleware<T> {
-    fn from(sessions: Sessions<T>) -> SessionMiddleware<T> {
-        layers::register(&sessions);
-        SessionMiddleware { sessions }
-    }
-}
-
-impl<T> Clone for SessionMiddleware<T> {
-    fn clone(&self) -> SessionMiddleware<T> {
-        SessionMiddleware { sessions: self.sessions.clone() }
-    }
-}
-
-impl<T> fmt::Debug for SessionMiddleware<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionMiddleware").field("sessions", &self.sessions).finish()
-    }
-}
-
 impl<S, T, B> Transform<S, ServiceRequest> for SessionMiddleware<T>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
-use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{StatusCode, header};
 
 use super::extract::{OPAQUE, signed_in};
-use super::layers::Unusable;
+use super::refusal;
 use crate::adapters::{MissingLayer, Rejection};
 use crate::session::{Denied, User};
 use crate::transport::SetError;
@@ -26,12 +25,7 @@ where
     type Rejection = MissingLayer;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Session<T>, MissingLayer> {
-        let Some(session) = parts.extensions.get::<Session<T>>().cloned() else {
-            let unusable = parts.extensions.get::<Unusable<T>>();
-            return Err(unusable.map_or_else(MissingLayer::of::<T>, |mark| mark.why.clone()));
-        };
-        session.revalidate().await;
-        Ok(session)
+        refusal::session(&parts.extensions).await
     }
 }
 
@@ -171,8 +165,7 @@ where
     type Rejection = MissingLayer;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Sealed<T>, MissingLayer> {
-        let value = parts.extensions.get::<Sealed<T>>().cloned();
-        value.ok_or_else(MissingLayer::of_cookie::<T>)
+        refusal::sealed(&parts.extensions)
     }
 }
 
@@ -195,44 +188,8 @@ impl IntoResponse for Rejection {
 impl IntoResponse for Denied {
     fn into_response(self) -> Response {
         let mut response = self.to_string().into_response();
-        write(&self, &mut response);
+        refusal::write(&self, &mut response);
         response
-    }
-}
-
-/// Writes the status and the headers of a refusal.
-fn write<B>(denied: &Denied, response: &mut http::Response<B>) {
-    let status = StatusCode::from_u16(denied.status()).unwrap_or(StatusCode::UNAUTHORIZED);
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let Some((name, value)) = denied.header() else { return };
-    match HeaderValue::try_from(value) {
-        Ok(value) => {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-        Err(error) => {
-            tracing::error!(%error, "a configured page is not a valid header value");
-            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-        }
-    }
-}
-
-/// An entry in the extensions of a response: the handler returned [`SessionError::NoSession`].
-#[derive(Clone, Copy)]
-struct NoSession;
-
-/// Turns the 401 of a handler that returned [`SessionError::NoSession`] into the refusal of a
-/// guard. Only the layer knows the session, and so the page and how the client asked.
-pub(crate) fn complete<T: Payload, B>(session: &Session<T>, response: &mut http::Response<B>) {
-    let marked = response.extensions().get::<NoSession>().is_some();
-    if !marked || response.status() != StatusCode::UNAUTHORIZED {
-        return;
-    }
-    if let Some(denied) = session.denied() {
-        response.headers_mut().remove(header::WWW_AUTHENTICATE);
-        response.extensions_mut().remove::<NoSession>();
-        write(&denied, response);
     }
 }
 
@@ -244,7 +201,7 @@ impl IntoResponse for SessionError {
         if let Some(denied) = self.denied() {
             let mut response = denied.into_response();
             if self == SessionError::NoSession {
-                response.extensions_mut().insert(NoSession);
+                response.extensions_mut().insert(refusal::NoSession);
             }
             return response;
         }

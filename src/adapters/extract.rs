@@ -16,9 +16,9 @@ use crate::{Session, SessionError};
 /// request is first forwarded to the next route, which can be the page for guests.
 ///
 /// `Option<Required<T>>` is `None` for a request without a session. In axum, a 503 and a missing
-/// layer are still errors. actix-web and Rocket define `Option` themselves, and make every error
-/// `None`; a missing layer is then logged as an error. To tell a 503 from a guest there, take
-/// `Result<Required<T>, Rejection>`.
+/// layer are still errors. actix-web, poem and Rocket define `Option` themselves, and make every
+/// error `None`; a missing layer is then logged as an error. To tell a 503 from a guest there, take
+/// `Result<Required<T>, Rejection>`, and in poem `poem::Result<Required<T>>`.
 ///
 /// ```
 /// use bulla::{Payload, Required};
@@ -247,5 +247,5 @@ impl From<Denied> for Rejection {
 
 /// The body of the 500 that a client gets if a session could not be changed. In Rocket, the
 /// application's catcher writes that body.
-#[cfg(any(feature = "actix4", feature = "axum08"))]
+#[cfg(any(feature = "actix4", feature = "axum08", feature = "poem3"))]
 pub(crate) const OPAQUE: &str = "Internal server error";

@@ -73,11 +73,11 @@ pub struct MissingLayer {
 
 #[derive(Clone, Debug)]
 enum Why {
-    #[cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05"))]
+    #[cfg(any(feature = "actix4", feature = "axum08", feature = "poem3", feature = "rocket05"))]
     NoLayer {
         state: &'static str,
     },
-    #[cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05"))]
+    #[cfg(any(feature = "actix4", feature = "axum08", feature = "poem3", feature = "rocket05"))]
     NoSealedLayer {
         value: &'static str,
     },
@@ -88,10 +88,10 @@ enum Why {
     },
 }
 
-#[cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05"))]
+#[cfg(any(feature = "actix4", feature = "axum08", feature = "poem3", feature = "rocket05"))]
 impl MissingLayer {
-    /// The layer for this type is missing. This is also logged, because actix-web and Rocket turn
-    /// the error of an `Option` into `None`.
+    /// The layer for this type is missing. This is also logged, because actix-web, poem and
+    /// Rocket turn the error of an `Option` into `None`.
     pub(crate) fn of<T>() -> MissingLayer {
         MissingLayer::logged(Why::NoLayer { state: type_name::<T>() })
     }
@@ -108,7 +108,7 @@ impl MissingLayer {
     }
 
     /// The body of the response.
-    #[cfg(any(feature = "actix4", feature = "axum08"))]
+    #[cfg(any(feature = "actix4", feature = "axum08", feature = "poem3"))]
     pub(crate) fn body(&self) -> String {
         match self.why {
             Why::NoLayer { .. } | Why::NoSealedLayer { .. } => self.to_string(),
@@ -120,18 +120,28 @@ impl MissingLayer {
 impl fmt::Display for MissingLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.why {
-            #[cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05"))]
+            #[cfg(any(
+                feature = "actix4",
+                feature = "axum08",
+                feature = "poem3",
+                feature = "rocket05"
+            ))]
             Why::NoLayer { state } => write!(
                 f,
                 "this route has no sessions of {state}: add SessionLayer::<{state}> after the \
-                 routes (axum), SessionMiddleware::<{state}> (actix-web) or \
+                 routes (axum), SessionMiddleware::<{state}> (actix-web, poem) or \
                  SessionFairing::<{state}> (Rocket)"
             ),
-            #[cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05"))]
+            #[cfg(any(
+                feature = "actix4",
+                feature = "axum08",
+                feature = "poem3",
+                feature = "rocket05"
+            ))]
             Why::NoSealedLayer { value } => write!(
                 f,
                 "this route has no sealed cookie of {value}: add SealedLayer::<{value}> after the \
-                 routes (axum), SealedMiddleware::<{value}> (actix-web) or \
+                 routes (axum), SealedMiddleware::<{value}> (actix-web, poem) or \
                  SealedFairing::<{value}> (Rocket)"
             ),
             Why::SharedCookie { cookie, outer, inner } => write!(
@@ -146,13 +156,13 @@ impl fmt::Display for MissingLayer {
 impl std::error::Error for MissingLayer {}
 
 /// An entry in the extensions of a request: its layer for the type `T` gave it no session.
-#[cfg(any(feature = "actix4", feature = "axum08"))]
+#[cfg(any(feature = "actix4", feature = "axum08", feature = "poem3"))]
 pub(crate) struct Unusable<T> {
     pub(crate) why: MissingLayer,
     state: std::marker::PhantomData<fn() -> T>,
 }
 
-#[cfg(any(feature = "actix4", feature = "axum08"))]
+#[cfg(any(feature = "actix4", feature = "axum08", feature = "poem3"))]
 impl<T> Unusable<T> {
     pub(crate) fn new(why: MissingLayer) -> Unusable<T> {
         Unusable { why, state: std::marker::PhantomData }
@@ -160,7 +170,7 @@ impl<T> Unusable<T> {
 }
 
 // A derive would require `T: Clone`.
-#[cfg(any(feature = "actix4", feature = "axum08"))]
+#[cfg(any(feature = "actix4", feature = "axum08", feature = "poem3"))]
 impl<T> Clone for Unusable<T> {
     fn clone(&self) -> Unusable<T> {
         Unusable::new(self.why.clone())

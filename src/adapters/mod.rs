@@ -12,27 +12,35 @@
 //! Feature and file `actix4`. `SessionMiddleware` wraps an application, and handlers take the
 //! same arguments.
 //!
+//! # poem 3
+//!
+//! Feature and file `poem3`. `SessionMiddleware` wraps a route or all routes, and handlers take the
+//! same arguments.
+//!
 //! # Rocket 0.5
 //!
 //! Feature and file `rocket05`. `SessionFairing` is attached to the application, and routes take
 //! the same types as request guards.
 //!
 //! Each adapter also has a layer for one sealed cookie: `SealedLayer`, `SealedMiddleware` and
-//! `SealedFairing`, in the files `sealed_tower`, `sealed_actix4` and `sealed_rocket05`. Handlers
-//! take its value as a [`Sealed`](crate::Sealed).
+//! `SealedFairing`, in the files `sealed_tower`, `sealed_actix4`, `sealed_poem3` and
+//! `sealed_rocket05`. Handlers take its value as a [`Sealed`](crate::Sealed).
 //!
 //! `GuardLayer`, `GuardMiddleware` and `RouteGuard` put a guard around a whole router, scope or list
 //! of routes. They are in the files `guard_axum08`, `guard_actix4` and `guard_rocket05`.
 //!
-//! The file `extract` contains the guards that all frameworks share. The file `layers` finds layers that
-//! use one cookie for two types of state. The file `http` contains the methods for the header types of
-//! `http` 1.
+//! The file `extract` contains the guards that all frameworks share. The file `layers` finds layers
+//! that use one cookie for two types of state. The file `http` contains the methods for the header
+//! types of `http` 1. The files `exchange` and `refusal` contain the steps that the adapters over
+//! `http` 1 share, and `middleware` the types that actix-web and poem share.
 
 #[cfg(feature = "actix4")]
 mod actix4;
 #[cfg(feature = "axum08")]
 mod axum08;
-#[cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05"))]
+#[cfg(any(feature = "poem3", feature = "tower"))]
+mod exchange;
+#[cfg(any(feature = "actix4", feature = "axum08", feature = "poem3", feature = "rocket05"))]
 mod extract;
 #[cfg(feature = "actix4")]
 mod guard_actix4;
@@ -42,12 +50,20 @@ mod guard_axum08;
 mod guard_rocket05;
 #[cfg(feature = "http")]
 mod http;
-#[cfg(any(feature = "actix4", feature = "rocket05", feature = "tower"))]
+#[cfg(any(feature = "actix4", feature = "poem3", feature = "rocket05", feature = "tower"))]
 mod layers;
+#[cfg(any(feature = "actix4", feature = "poem3"))]
+mod middleware;
+#[cfg(feature = "poem3")]
+mod poem3;
+#[cfg(any(feature = "axum08", feature = "poem3"))]
+mod refusal;
 #[cfg(feature = "rocket05")]
 mod rocket05;
 #[cfg(feature = "actix4")]
 mod sealed_actix4;
+#[cfg(feature = "poem3")]
+mod sealed_poem3;
 #[cfg(feature = "rocket05")]
 mod sealed_rocket05;
 #[cfg(feature = "tower")]
@@ -57,11 +73,16 @@ mod tower;
 
 #[cfg(feature = "actix4")]
 #[cfg_attr(docsrs, doc(cfg(feature = "actix4")))]
-pub use self::actix4::{ActixResponseFuture, ActixSessionService, SessionMiddleware};
-#[cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05"))]
+pub use self::actix4::{ActixResponseFuture, ActixSessionService};
+#[cfg(any(feature = "actix4", feature = "axum08", feature = "poem3", feature = "rocket05"))]
 #[cfg_attr(
     docsrs,
-    doc(cfg(any(feature = "actix4", feature = "axum08", feature = "rocket05")))
+    doc(cfg(any(
+        feature = "actix4",
+        feature = "axum08",
+        feature = "poem3",
+        feature = "rocket05"
+    )))
 )]
 pub use self::extract::{Current, Fresh, Rejection, Required, SignedIn};
 #[cfg(feature = "actix4")]
@@ -73,15 +94,32 @@ pub use self::guard_axum08::{GuardLayer, GuardService};
 #[cfg(feature = "rocket05")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rocket05")))]
 pub use self::guard_rocket05::RouteGuard;
-#[cfg(any(feature = "actix4", feature = "rocket05", feature = "tower"))]
-#[cfg_attr(docsrs, doc(cfg(any(feature = "actix4", feature = "rocket05", feature = "tower"))))]
+#[cfg(any(feature = "actix4", feature = "poem3", feature = "rocket05", feature = "tower"))]
+#[cfg_attr(
+    docsrs,
+    doc(cfg(any(
+        feature = "actix4",
+        feature = "poem3",
+        feature = "rocket05",
+        feature = "tower"
+    )))
+)]
 pub use self::layers::MissingLayer;
+#[cfg(any(feature = "actix4", feature = "poem3"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "actix4", feature = "poem3"))))]
+pub use self::middleware::{SealedMiddleware, SessionMiddleware};
+#[cfg(feature = "poem3")]
+#[cfg_attr(docsrs, doc(cfg(feature = "poem3")))]
+pub use self::poem3::PoemSessionEndpoint;
 #[cfg(feature = "rocket05")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rocket05")))]
 pub use self::rocket05::SessionFairing;
 #[cfg(feature = "actix4")]
 #[cfg_attr(docsrs, doc(cfg(feature = "actix4")))]
-pub use self::sealed_actix4::{ActixSealedFuture, ActixSealedService, SealedMiddleware};
+pub use self::sealed_actix4::{ActixSealedFuture, ActixSealedService};
+#[cfg(feature = "poem3")]
+#[cfg_attr(docsrs, doc(cfg(feature = "poem3")))]
+pub use self::sealed_poem3::PoemSealedEndpoint;
 #[cfg(feature = "rocket05")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rocket05")))]
 pub use self::sealed_rocket05::SealedFairing;

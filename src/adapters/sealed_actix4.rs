@@ -11,13 +11,11 @@ use pin_project_lite::pin_project;
 
 use super::actix4::{finish, values};
 use super::extract::OPAQUE;
-use crate::adapters::MissingLayer;
+use crate::adapters::{MissingLayer, SealedMiddleware};
 use crate::transport::SetError;
 use crate::{Payload, Sealed, SealedCookie, SessionError};
 
-/// Middleware for actix-web 4 that gives every request the value of a [`SealedCookie`] as a
-/// [`Sealed`], and writes its changes to the response. It follows the rules of
-/// [`SealedLayer`](crate::SealedLayer).
+/// Middleware for actix-web.
 ///
 /// ```
 /// use std::time::Duration;
@@ -37,28 +35,6 @@ use crate::{Payload, Sealed, SealedCookie, SessionError};
 /// let app = App::new().wrap(SealedMiddleware::from(flash)).route("/", web::get().to(home));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct SealedMiddleware<T> {
-    cookie: SealedCookie<T>,
-}
-
-impl<T> From<SealedCookie<T>> for SealedMiddleware<T> {
-    fn from(cookie: SealedCookie<T>) -> SealedMiddleware<T> {
-        SealedMiddleware { cookie }
-    }
-}
-
-impl<T> Clone for SealedMiddleware<T> {
-    fn clone(&self) -> SealedMiddleware<T> {
-        SealedMiddleware { cookie: self.cookie.clone() }
-    }
-}
-
-impl<T: Payload> fmt::Debug for SealedMiddleware<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SealedMiddleware").field("cookie", &self.cookie).finish()
-    }
-}
-
 impl<S, T, B> Transform<S, ServiceRequest> for SealedMiddleware<T>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,

@@ -9,8 +9,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::http::values;
-use super::tower::{finish, is_server_error};
+use super::exchange;
 use crate::{Payload, Sealed, SealedCookie};
 
 /// A tower layer that gives every request the value of a [`SealedCookie`] as a [`Sealed`], as an
@@ -104,11 +103,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
-        let (method, outer) = (request.method().as_str(), request.extensions().get::<Sealed<T>>());
-        let value = self.cookie.load_unless_shared(outer, method, |name| values(&request, name));
-        if let Some(value) = &value {
-            request.extensions_mut().insert(value.clone());
-        }
+        let value = exchange::enter_sealed(&self.cookie, &mut request);
         SealedFuture { inner: self.inner.call(request), value }
     }
 }
@@ -138,11 +133,9 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut response = ready!(this.inner.poll(cx))?;
-        let Some(value) = this.value else { return Poll::Ready(Ok(response)) };
-        if is_server_error(&response) {
-            value.discard_changes();
+        if let Some(value) = this.value {
+            exchange::close_sealed(value, &mut response);
         }
-        finish(&mut response, value.commit());
         Poll::Ready(Ok(response))
     }
 }

@@ -4,17 +4,12 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::header::HeaderValue;
-use http::uri::PathAndQuery;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::http::values;
-use super::layers::{self, Layers};
-use crate::session::Channel;
-use crate::transport::Bundle;
+use super::{exchange, layers};
 use crate::{Payload, Policy, RingHandle, Session, Sessions};
 
 /// A tower layer that gives every request a [`Session`], as an extension, and writes the changes
@@ -147,31 +142,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
-        let session = enter(&self.sessions, &mut request);
+        let session = exchange::enter(&self.sessions, &mut request);
         ResponseFuture { inner: self.inner.call(request), session }
     }
-}
-
-/// Gives the request a session. Returns it, unless an outer layer writes it or owns its cookie.
-fn enter<T, B>(sessions: &Sessions<T>, request: &mut Request<B>) -> Option<Session<T>>
-where
-    T: Payload + Send + Sync + 'static,
-{
-    let outer = request.extensions().get::<Session<T>>();
-    let method = request.method().as_str();
-    let session = sessions.load_unless_shared(outer, method, |name| values(request, name))?;
-    if layers::are_contested() && session.channel() == Channel::Cookie {
-        let added = request.extensions_mut().get_or_insert_default::<Layers>().add(sessions);
-        if let Err(_why) = added {
-            #[cfg(feature = "axum08")] // the extractors look for it
-            request.extensions_mut().insert(layers::Unusable::<T>::new(_why));
-            return None;
-        }
-    }
-    let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
-    session.set_target(request.method().as_str(), target);
-    request.extensions_mut().insert(session.clone());
-    Some(session)
 }
 
 pin_project! {
@@ -200,36 +173,9 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut response = ready!(this.inner.poll(cx))?;
-        let Some(session) = this.session else { return Poll::Ready(Ok(response)) };
-        #[cfg(feature = "axum08")]
-        super::axum08::complete(session, &mut response);
-        if is_server_error(&response) {
-            session.discard_changes();
+        if let Some(session) = this.session {
+            exchange::close(session, &mut response);
         }
-        finish(&mut response, session.commit());
         Poll::Ready(Ok(response))
-    }
-}
-
-/// The gRPC status codes that `google.rpc.Code` maps to 500 and above: UNKNOWN,
-/// DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and DATA_LOSS.
-const GRPC_SERVER_ERRORS: [&[u8]; 6] = [b"2", b"4", b"12", b"13", b"14", b"15"];
-
-/// Whether the response is a server error. A failed unary gRPC call has the HTTP status 200 and
-/// the header `grpc-status`.
-pub(super) fn is_server_error<B>(response: &Response<B>) -> bool {
-    let grpc = response.headers().get("grpc-status").map(HeaderValue::as_bytes);
-    response.status().is_server_error()
-        || grpc.is_some_and(|code| GRPC_SERVER_ERRORS.contains(&code))
-}
-
-/// Writes the lines of a session or a sealed cookie.
-pub(super) fn finish<B>(response: &mut Response<B>, bundle: Bundle) {
-    if let Err(error) = bundle.write_headers(response.headers_mut()) {
-        // This code should be unreachable, because cookie names and paths are checked when they are
-        // configured. A 500 is better than a token that is lost silently.
-        tracing::error!(%error, "the tokens could not be written to the response");
-        response.headers_mut().clear();
-        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     }
 }

@@ -40,6 +40,8 @@ mod actix4;
 mod axum08;
 #[cfg(feature = "axum08")]
 mod cart;
+#[cfg(feature = "poem3")]
+mod poem3;
 #[cfg(all(unix, feature = "reload"))]
 mod reload;
 #[cfg(feature = "rocket05")]

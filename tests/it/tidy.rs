@@ -163,7 +163,7 @@ fn only_adapters_know_frameworks_and_they_use_the_public_api_only() {
             }
             continue;
         }
-        for word in ["http::", "axum", "tower", "actix", "rocket", "tracing"] {
+        for word in ["http::", "axum", "tower", "actix", "poem", "rocket", "tracing"] {
             let may = word == "tracing" && logs.contains(&name);
             assert!(may || !file.code.contains(word), "{name} names {word}");
         }

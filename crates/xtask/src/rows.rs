@@ -139,12 +139,13 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     tests(
         "All framework adapters behave the same",
-        "cargo test --locked -p bulla --all-features --test it -- axum08:: actix4:: rocket05::",
+        "cargo test --locked -p bulla --all-features --test it -- axum08:: actix4:: poem3:: \
+         rocket05::",
     ),
     tests("The default features work alone", "cargo test --locked -p bulla --lib --test it"),
     Row {
         promise: "Each other feature works alone",
-        command: "for feature in aws-lc-rs reload axum08 actix4 rocket05; do \
+        command: "for feature in aws-lc-rs reload axum08 actix4 poem3 rocket05; do \
                   cargo test --locked -p bulla --features $feature --lib --test it || exit 1; done",
         inputs: Inputs::Tests,
         unit: "tests",
