@@ -115,8 +115,8 @@
 //! # Further reading
 //!
 //! `spec/bulla-v1.md` specifies the token format. `SECURITY.md` lists what the library guarantees
-//! and what it does not. `docs/` has guides to frameworks, operations, and migration from another
-//! library.
+//! and what it does not. `docs/` has guides to frameworks, lists of devices, operations, and
+//! migration from another library.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // No input of a client may make the library panic. Every exception to these lints gives the reason

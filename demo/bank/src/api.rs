@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -12,16 +12,23 @@ use bulla::{Required, Session, SessionError};
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::devices::Devices;
 use crate::ledger::Ledger;
 use crate::release::Release;
 
-pub(crate) fn routes<C: Release>(ledger: Arc<Ledger>) -> Router {
+#[derive(Clone)]
+pub(crate) struct Bank {
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) devices: Arc<Devices>,
+}
+
+pub(crate) fn routes<C: Release>(bank: Bank) -> Router {
     Router::new()
         .route("/login", post(login::<C>))
         .route("/balance", get(balance::<C>))
         .route("/logout", post(logout::<C>))
         .route("/logout-others", post(logout_others::<C>))
-        .with_state(ledger)
+        .with_state(bank)
 }
 
 #[derive(Deserialize)]
@@ -32,26 +39,33 @@ struct Login {
 
 /// Signs a user in and returns the tokens in `Session-Token` and `Session-Renewal`.
 async fn login<C: Release>(
-    State(ledger): State<Arc<Ledger>>,
+    State(bank): State<Bank>,
     session: Session<C>,
+    headers: HeaderMap,
     Json(login): Json<Login>,
 ) -> Result<Response, SessionError> {
-    let Some(user) = ledger.sign_in(&login.user, &login.pin) else {
+    let Some(user) = bank.ledger.sign_in(&login.user, &login.pin) else {
         let error = json!({ "error": "wrong user name or PIN" });
         return Ok((StatusCode::UNAUTHORIZED, Json(error)).into_response());
     };
     session.start_with(C::sign_in(user), Start::new().over(Channel::Bearer))?;
+    if let Some(info) = session.info() {
+        bank.devices.record(user, &info, &headers);
+    }
     Ok(Json(json!({ "user": user })).into_response())
 }
 
 async fn balance<C: Release>(
-    State(ledger): State<Arc<Ledger>>,
+    State(bank): State<Bank>,
     session: Session<C>,
     customer: Required<C>,
+    headers: HeaderMap,
 ) -> Response {
-    let (Some(account), Some(info)) = (ledger.account(customer.user()), session.info()) else {
+    let account = bank.ledger.account(customer.user());
+    let (Some(account), Some(info)) = (account, session.info()) else {
         return StatusCode::NOT_FOUND.into_response();
     };
+    bank.devices.record(customer.user(), &info, &headers);
     Json(json!({
         "user": customer.user(),
         "name": account.name,
@@ -71,7 +85,13 @@ async fn logout<C: Release>(session: Session<C>) -> Result<StatusCode, SessionEr
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn logout_others<C: Release>(session: Session<C>) -> Result<StatusCode, SessionError> {
+async fn logout_others<C: Release>(
+    State(bank): State<Bank>,
+    session: Session<C>,
+) -> Result<StatusCode, SessionError> {
     session.end_others()?;
+    if let (Some(customer), Some(info)) = (session.get(), session.info()) {
+        bank.devices.keep_only(customer.user(), info.origin);
+    }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
@@ -14,6 +14,7 @@ use bulla::{Current, Fresh, Payload, RingHandle, Sealer, Session, SessionError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::devices::Devices;
 use crate::ledger::Ledger;
 use crate::release::Release;
 
@@ -31,14 +32,16 @@ struct Links {
     sealer: Arc<Sealer<Link>>,
     used: Arc<dyn UsedTokens + Send + Sync>,
     ledger: Arc<Ledger>,
+    devices: Arc<Devices>,
 }
 
 pub(crate) fn routes<C: Release>(
     ring: &RingHandle,
     used: Arc<dyn UsedTokens + Send + Sync>,
     ledger: Arc<Ledger>,
+    devices: Arc<Devices>,
 ) -> Router {
-    let links = Links { sealer: Arc::new(Sealer::new(ring, LIFETIME)), used, ledger };
+    let links = Links { sealer: Arc::new(Sealer::new(ring, LIFETIME)), used, ledger, devices };
     Router::new()
         .route("/link", post(make::<C>))
         .route("/link/use", post(follow::<C>))
@@ -73,6 +76,7 @@ struct Follow {
 async fn follow<C: Release>(
     State(links): State<Links>,
     session: Session<C>,
+    headers: HeaderMap,
     Json(follow): Json<Follow>,
 ) -> Result<Response, SessionError> {
     let open = || links.sealer.open_once(&follow.link, &*links.used);
@@ -91,5 +95,8 @@ async fn follow<C: Release>(
         return Ok(StatusCode::UNAUTHORIZED.into_response());
     }
     session.start_with(C::sign_in(&user), Start::new().over(Channel::Bearer))?;
+    if let Some(info) = session.info() {
+        links.devices.record(&user, &info, &headers);
+    }
     Ok(Json(json!({ "user": user })).into_response())
 }

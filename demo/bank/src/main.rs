@@ -2,6 +2,7 @@
 //! session in a cookie, and a mobile client keeps its session in a bearer token.
 
 mod api;
+mod devices;
 mod ledger;
 mod links;
 mod pages;
@@ -28,6 +29,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use crate::devices::Devices;
 use crate::ledger::Ledger;
 use crate::release::{Customer, CustomerV1, Release};
 
@@ -135,7 +137,10 @@ struct Parts {
 
 fn bank<C: Release>(parts: &Parts) -> Router {
     let Parts { ring, revocations, used, policy, fresh } = parts;
+    let devices = Arc::new(Devices::new());
+    let listed = Arc::clone(&devices);
     let sessions = Sessions::<C>::builder(ring, *policy)
+        .on_event(move |event| listed.follow(event))
         .cookie(Cookie::default())
         .bearer(Bearer::default())
         .revocations(revocations)
@@ -145,11 +150,18 @@ fn bank<C: Release>(parts: &Parts) -> Router {
     let pages = pages::Pages { policy: *policy, fresh: *fresh, release: C::VERSION };
     let ledger = Arc::new(Ledger::open());
     let health = ring.clone();
+    let of_web = web::Bank {
+        ledger: Arc::clone(&ledger),
+        devices: Arc::clone(&devices),
+        sessions: sessions.clone(),
+        pages,
+    };
+    let of_api = api::Bank { ledger: Arc::clone(&ledger), devices: Arc::clone(&devices) };
     Router::new()
         .route("/healthz", get(async move || healthy(&health)))
-        .merge(web::routes::<C>(Arc::clone(&ledger), pages))
-        .nest("/api", api::routes::<C>(Arc::clone(&ledger)))
-        .nest("/api", links::routes::<C>(ring, Arc::clone(used), ledger))
+        .merge(web::routes(of_web))
+        .nest("/api", api::routes::<C>(of_api))
+        .nest("/api", links::routes::<C>(ring, Arc::clone(used), ledger, devices))
         .layer(SessionLayer::from(sessions))
 }
 

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use bulla::session::Info;
+use bulla::session::{Info, SessionId};
 use bulla::{Policy, UnixTime};
 use maud::{DOCTYPE, Markup, html};
 
+use crate::devices::Device;
 use crate::ledger::{Account, Money};
 use crate::release::Release;
 
@@ -55,26 +56,60 @@ impl Pages {
     }
 
     /// Asks for the PIN again and then sends the transfer.
-    pub(crate) fn step_up(
+    pub(crate) fn confirm_transfer(
         self,
         to: &str,
         name: &str,
         amount: Money,
         problem: Option<&str>,
     ) -> Markup {
-        self.page("Confirm the transfer", &html! {
-            section class="card narrow" {
-                h1 { "Confirm it is you" }
+        self.step_up(
+            problem,
+            &html! {
                 p { "You are about to send " b { (amount) } " to " b { (name) } "." }
-                @if let Some(problem) = problem { p class="problem" role="alert" { (problem) } }
+            },
+            &html! {
                 form method="post" action="/transfer" {
                     input type="hidden" name="to" value=(to);
                     input type="hidden" name="amount" value=(amount.plain());
-                    label { "PIN" input name="pin" type="password" inputmode="numeric" autocomplete="current-password" required autofocus; }
+                    (pin())
                     button { "Send " (amount) }
                 }
+            },
+        )
+    }
+
+    /// Asks for the PIN again and then signs a device out.
+    pub(crate) fn confirm_end(
+        self,
+        origin: SessionId,
+        device: &Device,
+        problem: Option<&str>,
+    ) -> Markup {
+        self.step_up(
+            problem,
+            &html! {
+                p { "You are about to sign out " b { (device.label) } "." }
+            },
+            &html! {
+                form method="post" action="/devices/end" {
+                    input type="hidden" name="device" value=(origin);
+                    (pin())
+                    button { "Sign out" }
+                }
+            },
+        )
+    }
+
+    fn step_up(self, problem: Option<&str>, what: &Markup, form: &Markup) -> Markup {
+        self.page("Confirm it is you", &html! {
+            section class="card narrow" {
+                h1 { "Confirm it is you" }
+                (what)
+                @if let Some(problem) = problem { p class="problem" role="alert" { (problem) } }
+                (form)
                 p class="hint" {
-                    "You are still signed in. To send money, you must have entered your PIN within the last "
+                    "You are still signed in. For this, you must have entered your PIN within the last "
                     (humantime::format_duration(self.fresh)) ". "
                     a href="/balance" { "Back to your account" }
                 }
@@ -120,7 +155,7 @@ impl Pages {
                 h2 { "Your session" }
                 p class="quiet" {
                     "Your browser stores this session in a cookie. The cookie is encrypted, and only the bank can read or change it. "
-                    "The bank stores its keys and a list of sessions that were ended early, but no sessions."
+                    "The bank stores its keys, a list of sessions that were ended early, and where you are signed in, but no sessions."
                 }
                 (clock("Idle timeout", left(info.idle_expires_at), self.policy.idle_timeout(), "Starts again when you use the bank. The bank records activity at intervals, not with every request."))
                 (clock("Absolute timeout", left(info.expires_at), self.policy.absolute_timeout(), "Counts from sign-in. When it has passed, you must sign in again."))
@@ -136,11 +171,41 @@ impl Pages {
                         (fact("Transfers in this session", &transfers.to_string()))
                     }
                 }
+                p class="hint" { a href="/devices" { "Your devices" } }
+            }
+        }
+    }
+
+    /// Lists the sessions of a user. `here` is the session of this browser.
+    pub(crate) fn devices(
+        self,
+        devices: &[(SessionId, Device)],
+        here: Option<SessionId>,
+    ) -> Markup {
+        self.page("Your devices", &html! {
+            section class="card" {
+                h1 { "Your devices" }
+                p class="quiet" { "You are signed in here. If you do not recognize a device, sign it out." }
+                ul class="devices" {
+                    @for (origin, device) in devices {
+                        li {
+                            div {
+                                b { (device.label) }
+                                @if here == Some(*origin) { " " span class="here" { "this device" } }
+                                p class="quiet" { "Signed in " (clear(device.started_at)) ", last seen " (clear(device.last_seen)) }
+                            }
+                            form method="post" action="/devices/end" {
+                                button class="plain" name="device" value=(origin) { "Sign out" }
+                            }
+                        }
+                    }
+                }
                 form method="post" action="/logout-others" class="others" {
                     button class="plain" { "Sign out my other devices" }
                 }
+                p class="hint" { a href="/balance" { "Back to your account" } }
             }
-        }
+        })
     }
 
     fn page(self, title: &str, content: &Markup) -> Markup {
@@ -175,6 +240,12 @@ impl Pages {
                 }
             }
         }
+    }
+}
+
+fn pin() -> Markup {
+    html! {
+        label { "PIN" input name="pin" type="password" inputmode="numeric" autocomplete="current-password" required autofocus; }
     }
 }
 

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Form, Query, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use bulla::session::local_path;
-use bulla::{Required, Session, SessionError};
+use bulla::session::{SessionId, local_path};
+use bulla::{Required, Session, SessionError, Sessions};
 use serde::Deserialize;
 
+use crate::devices::Devices;
 use crate::ledger::{Ledger, Money, TransferError};
 use crate::pages::{self, Pages};
 use crate::release::Release;
@@ -23,29 +24,34 @@ pub(crate) const SIGN_IN: &str = "/sign-in";
 /// expired one.
 const SIGN_IN_FIRST: &str = "You are not signed in, or your session has ended.";
 
-#[derive(Clone)]
-struct Bank {
-    ledger: Arc<Ledger>,
-    pages: Pages,
+pub(crate) struct Bank<C> {
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) devices: Arc<Devices>,
+    pub(crate) sessions: Sessions<C>,
+    pub(crate) pages: Pages,
 }
 
-pub(crate) fn routes<C: Release>(ledger: Arc<Ledger>, pages: Pages) -> Router {
+pub(crate) fn routes<C: Release>(bank: Bank<C>) -> Router {
     Router::new()
         .route("/", get(home::<C>))
-        .route(SIGN_IN, get(sign_in))
+        .route(SIGN_IN, get(sign_in::<C>))
         .route("/login", post(login::<C>))
         .route("/balance", get(balance::<C>))
         .route("/transfer", post(transfer::<C>))
         .route("/logout", post(logout::<C>))
+        .route("/devices", get(devices::<C>))
+        .route("/devices/end", post(end_device::<C>))
         .route("/logout-others", post(logout_others::<C>))
-        .route("/signed-out", get(signed_out))
+        .route("/signed-out", get(signed_out::<C>))
         .route("/style.css", get(style))
         .route("/guest.css", get(forget))
         .layer(from_fn(add_headers))
-        .with_state(Bank { ledger, pages })
+        .with_state(Arc::new(bank))
 }
 
-async fn home<C: Release>(State(bank): State<Bank>, session: Session<C>) -> Response {
+type TheBank<C> = State<Arc<Bank<C>>>;
+
+async fn home<C: Release>(State(bank): TheBank<C>, session: Session<C>) -> Response {
     match session.get() {
         Some(_) => Redirect::to("/balance").into_response(),
         None => bank.pages.sign_in(None, None).into_response(),
@@ -58,8 +64,8 @@ struct Back {
 }
 
 /// The page carries `next`, which the guard has added to its address, to the form.
-async fn sign_in(State(bank): State<Bank>, Query(back): Query<Back>) -> impl IntoResponse {
-    bank.pages.sign_in(Some(SIGN_IN_FIRST), back.next.as_deref())
+async fn sign_in<C: Release>(State(bank): TheBank<C>, Query(back): Query<Back>) -> Response {
+    bank.pages.sign_in(Some(SIGN_IN_FIRST), back.next.as_deref()).into_response()
 }
 
 #[derive(Deserialize)]
@@ -70,25 +76,33 @@ struct Login {
 }
 
 async fn login<C: Release>(
-    State(bank): State<Bank>,
+    State(bank): TheBank<C>,
     session: Session<C>,
+    headers: HeaderMap,
     Form(login): Form<Login>,
 ) -> Result<Response, SessionError> {
     let Some(user) = bank.ledger.sign_in(&login.user, &login.pin) else {
         let page = bank.pages.sign_in(Some("Wrong user name or PIN."), login.next.as_deref());
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     };
+    // If this browser is still signed in, its session leaves the list of devices.
+    session.end()?;
     session.start(C::sign_in(user))?;
+    if let Some(info) = session.info() {
+        bank.devices.record(user, &info, &headers);
+    }
     // Anyone can write a link to the sign-in page, so other sites are refused.
     let next = login.next.as_deref().and_then(local_path);
     Ok(Redirect::to(next.unwrap_or("/balance")).into_response())
 }
 
 async fn balance<C: Release>(
-    State(bank): State<Bank>,
+    State(bank): TheBank<C>,
     session: Session<C>,
     customer: Required<C>,
+    headers: HeaderMap,
 ) -> Result<Response, SessionError> {
+    bank.record(&session, &*customer, &headers);
     let page = bank.overview(&session, &*customer, None);
     if customer.notice().is_some() {
         session.update(C::clear_notice)?;
@@ -106,7 +120,7 @@ struct Transfer {
 
 /// Sends money. If the user entered the PIN too long ago, asks for it first.
 async fn transfer<C: Release>(
-    State(bank): State<Bank>,
+    State(bank): TheBank<C>,
     session: Session<C>,
     customer: Required<C>,
     Form(transfer): Form<Transfer>,
@@ -122,20 +136,9 @@ async fn transfer<C: Release>(
     let Some(payee) = bank.ledger.account(&transfer.to) else {
         return Ok(problem(&TransferError::NoSuchAccount.to_string()));
     };
-    // With a fixed age, the extractor `Fresh<C, 300>` does this. Here the age is a
-    // command-line option.
-    if session.require_fresh(bank.pages.fresh).is_err() {
-        let ask = |problem: Option<&str>| {
-            let page = bank.pages.step_up(&transfer.to, payee.name, amount, problem);
-            Ok((StatusCode::UNAUTHORIZED, page).into_response())
-        };
-        match &transfer.pin {
-            None => return ask(None),
-            Some(pin) if bank.ledger.sign_in(customer.user(), pin).is_none() => {
-                return ask(Some("The PIN is wrong."));
-            }
-            Some(_) => session.reauthenticated()?,
-        }
+    if let Pin::Ask(why) = bank.check_pin(&session, &*customer, transfer.pin.as_deref())? {
+        let page = bank.pages.confirm_transfer(&transfer.to, payee.name, amount, why);
+        return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     }
     if let Err(error) = bank.ledger.transfer(customer.user(), &transfer.to, amount) {
         return Ok(problem(&error.to_string()));
@@ -145,9 +148,60 @@ async fn transfer<C: Release>(
     Ok(Redirect::to("/balance").into_response())
 }
 
-async fn logout_others<C: Release>(session: Session<C>) -> Result<Redirect, SessionError> {
+async fn devices<C: Release>(
+    State(bank): TheBank<C>,
+    session: Session<C>,
+    customer: Required<C>,
+    headers: HeaderMap,
+) -> Response {
+    bank.record(&session, &*customer, &headers);
+    let here = session.info().map(|info| info.origin);
+    bank.pages.devices(&bank.devices.of(customer.user(), session.now()), here).into_response()
+}
+
+#[derive(Deserialize)]
+struct End {
+    device: String,
+    /// Present only if the step-up page has asked for it.
+    pin: Option<String>,
+}
+
+/// Signs one device out. A thief who has taken over a session must not sign the customer out, so
+/// this needs a PIN that was entered recently.
+async fn end_device<C: Release>(
+    State(bank): TheBank<C>,
+    session: Session<C>,
+    customer: Required<C>,
+    Form(end): Form<End>,
+) -> Result<Response, SessionError> {
+    // An id says nothing about the user, so the list decides whose session it is.
+    let origin = end.device.parse::<SessionId>().ok();
+    let found = origin.and_then(|of| Some((of, bank.devices.find(customer.user(), of)?)));
+    let Some((origin, device)) = found else {
+        return Ok((StatusCode::NOT_FOUND, "You have no such device.").into_response());
+    };
+    if let Pin::Ask(why) = bank.check_pin(&session, &*customer, end.pin.as_deref())? {
+        let page = bank.pages.confirm_end(origin, &device, why);
+        return Ok((StatusCode::UNAUTHORIZED, page).into_response());
+    }
+    if session.info().is_some_and(|info| info.origin == origin) {
+        session.end()?; // also deletes the cookie of this browser
+        return Ok(Redirect::to("/signed-out").into_response());
+    }
+    bank.sessions.revoke_session(origin)?;
+    bank.devices.remove(origin);
+    Ok(Redirect::to("/devices").into_response())
+}
+
+async fn logout_others<C: Release>(
+    State(bank): TheBank<C>,
+    session: Session<C>,
+) -> Result<Redirect, SessionError> {
     session.end_others()?;
-    Ok(Redirect::to("/balance"))
+    if let (Some(customer), Some(info)) = (session.get(), session.info()) {
+        bank.devices.keep_only(customer.user(), info.origin);
+    }
+    Ok(Redirect::to("/devices"))
 }
 
 async fn logout<C: Release>(session: Session<C>) -> Result<Redirect, SessionError> {
@@ -155,17 +209,45 @@ async fn logout<C: Release>(session: Session<C>) -> Result<Redirect, SessionErro
     Ok(Redirect::to("/signed-out"))
 }
 
-async fn signed_out(State(bank): State<Bank>) -> impl IntoResponse {
-    bank.pages.signed_out()
+async fn signed_out<C: Release>(State(bank): TheBank<C>) -> Response {
+    bank.pages.signed_out().into_response()
 }
 
-impl Bank {
-    fn overview<C: Release>(
+/// Whether the user has entered the PIN recently enough.
+enum Pin {
+    Entered,
+    /// Ask for it, and say what was wrong with the one that was entered.
+    Ask(Option<&'static str>),
+}
+
+impl<C: Release> Bank<C> {
+    /// With a fixed age, the extractor `Fresh<C, 300>` does this. Here the age is a command-line
+    /// option.
+    fn check_pin(
         &self,
         session: &Session<C>,
         customer: &C,
-        problem: Option<&str>,
-    ) -> Response {
+        pin: Option<&str>,
+    ) -> Result<Pin, SessionError> {
+        if session.require_fresh(self.pages.fresh).is_ok() {
+            return Ok(Pin::Entered);
+        }
+        let Some(pin) = pin else { return Ok(Pin::Ask(None)) };
+        if self.ledger.sign_in(customer.user(), pin).is_none() {
+            return Ok(Pin::Ask(Some("The PIN is wrong.")));
+        }
+        session.reauthenticated()?;
+        Ok(Pin::Entered)
+    }
+
+    /// Adds the session to the list of devices, if it is not there, because the bank has restarted.
+    fn record(&self, session: &Session<C>, customer: &C, headers: &HeaderMap) {
+        if let Some(info) = session.info() {
+            self.devices.record(customer.user(), &info, headers);
+        }
+    }
+
+    fn overview(&self, session: &Session<C>, customer: &C, problem: Option<&str>) -> Response {
         let account = self.ledger.account(customer.user());
         let (Some(account), Some(info)) = (account, session.info()) else {
             return (StatusCode::NOT_FOUND, self.pages.sign_in(None, None)).into_response();

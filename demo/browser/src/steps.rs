@@ -2,6 +2,7 @@
 
 mod cookies;
 mod customers;
+mod devices;
 mod endings;
 mod strangers;
 
@@ -26,7 +27,7 @@ pub(crate) struct World {
 
 type Step = fn(&World) -> Outcome;
 
-pub(crate) const ALL: [(&str, Step); 16] = [
+pub(crate) const ALL: [(&str, Step); 17] = [
     ("a guest gets no cookie", cookies::guest),
     (
         "signing in shows the balance and sets __Host-, Secure, HttpOnly, SameSite=Lax",
@@ -42,6 +43,7 @@ pub(crate) const ALL: [(&str, Step); 16] = [
     ("long after sign-in, a transfer asks for the PIN and is then sent", customers::step_up),
     ("two tabs share a session, its changes and its sign-out", customers::two_tabs),
     ("a customer stays signed in when the bank restarts", customers::restart),
+    ("a device that is ended on another device is signed out, and only that one", devices::end),
     ("activity renews a session, with a cookie that has the same attributes", endings::renewal),
     ("an idle session ends, and after the sign-in the customer comes back", endings::idle),
     ("signing out deletes the cookies", endings::signing_out),
