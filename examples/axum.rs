@@ -1,25 +1,31 @@
-//! Sessions in axum: guards, pages to sign in and to confirm the password, and an upgrade of the
-//! state's type.
+//! Sessions in axum: guards, pages to sign in (with "keep me signed in") and to confirm the password,
+//! and an upgrade of the state's type.
 //!
 //! ```sh
 //! cargo run --example axum --features axum08
-//! curl -i -c jar -d user=ada http://127.0.0.1:3000/sign-in
+//! curl -i -c jar -d user=ada -d remember=on http://127.0.0.1:3000/sign-in
 //! curl -i -b jar http://127.0.0.1:3000/balance
 //! ```
 #![allow(missing_docs, clippy::print_stdout, reason = "an example program")]
 
+use std::time::Duration;
+
 use axum::extract::{Form, Query};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{Router, get, post};
-use bulla::session::local_path;
+use bulla::session::{Start, local_path};
 use bulla::{
     Fresh, KeyRing, Payload, Policy, Required, Session, SessionError, SessionLayer, Sessions,
 };
 use serde::{Deserialize, Serialize};
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 #[derive(Deserialize)]
 struct Login {
     user: String,
+    /// A browser sends the box only if it is ticked.
+    remember: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -48,6 +54,7 @@ struct Account {
 
 fn app(ring: KeyRing) -> Router {
     let sessions = Sessions::<Account>::builder(ring, Policy::default())
+        .remembered(Policy::new(14 * DAY, 30 * DAY)) // "keep me signed in"
         .sign_in_page("/sign-in") // for requests without a session
         .step_up_page("/confirm") // for sessions that are not fresh
         .build();
@@ -76,17 +83,24 @@ impl Back {
 
 /// The form has no `action`, so it is sent to the address of the page, with `next`.
 async fn sign_in_form() -> Html<&'static str> {
-    Html("<form method=post><input name=user><button>Sign in")
+    Html(
+        "<form method=post><input name=user>\
+         <label><input type=checkbox name=remember> Keep me signed in</label><button>Sign in",
+    )
 }
 
-/// If the state is too large for a cookie, `start` returns an error. A browser would drop such a
-/// cookie silently.
+/// If the state is too large for a cookie, `start_with` returns an error. A browser would drop such
+/// a cookie silently.
 async fn sign_in(
     session: Session<Account>,
     Query(back): Query<Back>,
     Form(login): Form<Login>,
 ) -> Result<Redirect, SessionError> {
-    session.start(Account { name: login.user, visits: 0 })?;
+    let start = match login.remember {
+        Some(_) => Start::new().remembered(),
+        None => Start::new(),
+    };
+    session.start_with(Account { name: login.user, visits: 0 }, start)?;
     Ok(back.or("/balance"))
 }
 

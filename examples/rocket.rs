@@ -2,14 +2,20 @@
 //!
 //! ```sh
 //! cargo run --example rocket --features rocket05
-//! curl -i -c jar -d ada http://127.0.0.1:8000/login
+//! curl -i -c jar -d name=ada -d remember=on http://127.0.0.1:8000/login
 //! curl -i -b jar http://127.0.0.1:8000/balance
 //! ```
 #![allow(missing_docs, reason = "an example program")]
 
-use bulla::{KeyRing, Payload, Policy, Required, Session, SessionError, SessionFairing};
-use rocket::{get, post, routes};
+use std::time::Duration;
+
+use bulla::session::Start;
+use bulla::{KeyRing, Payload, Policy, Required, Session, SessionError, SessionFairing, Sessions};
+use rocket::form::Form;
+use rocket::{FromForm, get, post, routes};
 use serde::{Deserialize, Serialize};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Serialize, Deserialize, Payload)]
 #[payload(purpose = "bank.example/session")]
@@ -17,9 +23,17 @@ struct Account {
     name: String,
 }
 
-#[post("/login", data = "<name>")]
-fn login(session: Session<Account>, name: String) -> Result<&'static str, SessionError> {
-    session.start(Account { name })?;
+/// The form that a user sends to sign in, with the box "keep me signed in".
+#[derive(FromForm)]
+struct Login {
+    name: String,
+    remember: bool,
+}
+
+#[post("/login", data = "<login>")]
+fn login(session: Session<Account>, login: Form<Login>) -> Result<&'static str, SessionError> {
+    let start = if login.remember { Start::new().remembered() } else { Start::new() };
+    session.start_with(Account { name: login.into_inner().name }, start)?;
     Ok("welcome\n")
 }
 
@@ -43,8 +57,10 @@ fn logout(session: Session<Account>) -> Result<&'static str, SessionError> {
 #[rocket::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // In production, use std::env::var("BULLA_KEYS")?.parse()? or a file.
-    let sessions = SessionFairing::<Account>::new(KeyRing::generate()?, Policy::default());
+    let sessions = Sessions::<Account>::builder(KeyRing::generate()?, Policy::default())
+        .remembered(Policy::new(14 * DAY, 30 * DAY))
+        .build();
     let routes = routes![login, balance, guest, logout];
-    rocket::build().attach(sessions).mount("/", routes).launch().await?;
+    rocket::build().attach(SessionFairing::from(sessions)).mount("/", routes).launch().await?;
     Ok(())
 }
