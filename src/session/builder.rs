@@ -182,8 +182,9 @@ impl<T: Payload> SessionsBuilder<T> {
     ///
     /// Only navigations are redirected, because scripts would take the page for the answer to their
     /// request; see [`Denied`](crate::session::Denied). If the navigation is a GET request, its
-    /// path and query are added to the address of the page as the parameter `next`. So after the
-    /// sign-in, your handler can redirect to [`local_path`](crate::session::local_path) of `next`.
+    /// path and query are added to the address of the page as the parameter `next`. For a request of
+    /// htmx, `next` is the path of the page that the user sees. So after the sign-in, your handler
+    /// can redirect to [`local_path`](crate::session::local_path) of `next`.
     /// Nothing is added if the page is on another site, if its address has a `next` already, or if
     /// the path is longer than about 2 kB.
     ///

@@ -52,6 +52,13 @@ pub fn local_path(text: &str) -> Option<&str> {
     Some(text)
 }
 
+/// The path of the page that an htmx script is on, which htmx names in `HX-Current-URL`. `None` if it
+/// is not a local path.
+pub(crate) fn path_of(url: &[u8]) -> Option<&str> {
+    let (_, address) = std::str::from_utf8(url).ok()?.split_once("://")?;
+    local_path(address.get(address.find('/')?..)?)
+}
+
 /// A `%` that is not followed by two hexadecimal digits stands for itself.
 fn percent_decoded(mut text: &[u8]) -> impl Iterator<Item = u8> {
     std::iter::from_fn(move || {

@@ -83,7 +83,8 @@ impl<T: Payload> Session<T> {
     ///
     /// Only a GET or HEAD request can be repeated, so other methods are ignored. Without a
     /// [page](crate::session::SessionsBuilder::sign_in_page), or if the request is no navigation of
-    /// a browser, this method does nothing and does not format `target`.
+    /// a browser, this method does nothing and does not format `target`. A request of htmx leads
+    /// back to the page that it names in `HX-Current-URL`.
     ///
     /// ```
     /// # use bulla::{KeyRing, Payload, Policy, Sessions};
@@ -125,7 +126,7 @@ impl<T: Payload> Session<T> {
                 (303, Some(("location", location(page))))
             }
             (Channel::Cookie, Some(page), Asker::Htmx) => {
-                (401, Some(("hx-redirect", page.to_owned())))
+                (401, Some(("hx-redirect", location(page))))
             }
             (Channel::Cookie, ..) => (401, None),
         };

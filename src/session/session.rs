@@ -75,7 +75,8 @@ pub(crate) struct Inner<T> {
     pub(crate) channel: Channel,
     pub(crate) sender: Sender,
     pub(crate) asker: Asker,
-    /// The path and query of the request, if a user can come back to it.
+    /// The path and query to which a user can come back: that of the request, or that of the page
+    /// which sent it with htmx.
     pub(crate) target: OnceLock<String>,
     pub(crate) carried: Carried,
     pub(crate) old: Option<Old<T>>,
@@ -307,7 +308,7 @@ impl<T> Session<T> {
 
     pub(crate) fn new(
         shared: Arc<Shared>,
-        (channel, asker): (Channel, Asker),
+        (channel, asker, target): (Channel, Asker, OnceLock<String>),
         sender: Sender,
         carried: Carried,
         old: Option<Old<T>>,
@@ -320,7 +321,7 @@ impl<T> Session<T> {
             channel,
             sender,
             asker,
-            target: OnceLock::new(),
+            target,
             carried,
             old,
             clock: now.map_or(Clock::Runs, |_| Clock::StandsStill),

@@ -1,12 +1,13 @@
 //! The sessions of an application: loading the session of a request, and revoking sessions.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::revocation::entry::{Revocation, Subject};
 use crate::revocation::list::Revocations;
 use crate::session::about::About;
 use crate::session::asker::Asker;
+use crate::session::come_back;
 use crate::session::error::SessionError;
 use crate::session::judge::{Carried, Place};
 use crate::session::migration::{Migration, Old};
@@ -154,13 +155,16 @@ impl<T: Payload> Sessions<T> {
             self.shared.plain_http.check(&values);
         }
         let asker = if self.shared.has_pages() { Asker::of(&values) } else { Asker::Script };
+        let page = (asker == Asker::Htmx).then(|| values("hx-current-url").into_iter().next());
+        let page = page.flatten().and_then(come_back::path_of);
+        let target = page.map_or_else(OnceLock::new, |path| OnceLock::from(path.to_owned()));
         let (channel, sender, carried) = self.carried(method, &values);
         let old = match sender {
             Sender::Trusted => Old::of_request(&self.migrations, channel, &carried.states, values),
             Sender::CrossOrigin => None,
         };
         let (shared, about) = (Arc::clone(&self.shared), Arc::clone(&self.about));
-        Session::new(shared, (channel, asker), sender, carried, old, about, now)
+        Session::new(shared, (channel, asker, target), sender, carried, old, about, now)
     }
 
     /// Revokes all sessions of a subject that exist now, on every server.

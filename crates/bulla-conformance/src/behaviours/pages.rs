@@ -83,6 +83,19 @@ pub fn a_page_gets_the_path_to_come_back_to_after_a_get_request(build: Build) {
     // A form cannot be sent again, and a long path would not fit the buffers of proxies.
     let response = send(&*app, "POST", "/required", NAVIGATION);
     assert_eq!(refusal(&response), (303, [Some("/sign-in"), None, None]));
+    // htmx asks for a part of a page, and names the page.
+    for (page, next) in [
+        ("http://bank.example/table?sort=name#top", "?next=/table%3Fsort%3Dname%23top"),
+        ("http://bank.example//evil.example", ""),
+        ("javascript:alert(1)", ""),
+    ] {
+        for (method, path) in [("GET", "/required?row=7"), ("POST", "/required")] {
+            let headers = [HTMX, &[("hx-current-url", page)]].concat();
+            let response = send(&*app, method, path, &headers);
+            let sign_in = format!("/sign-in{next}");
+            assert_eq!(refusal(&response), (401, [None, Some(&*sign_in), None]), "{page}");
+        }
+    }
     let long = format!("/required?text={}", "x".repeat(3000));
     let response = send(&*app, "GET", &long, NAVIGATION);
     assert_eq!(refusal(&response), (303, [Some("/sign-in"), None, None]));
