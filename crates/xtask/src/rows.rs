@@ -254,4 +254,11 @@ pub(crate) const ROWS: &[Row] = &[
         unit: "demos",
         run: Run::Long,
     },
+    Row {
+        promise: "In Chromium, pages, htmx, scripts and other origins get what is documented",
+        command: "cargo run --locked -p bank-browser",
+        inputs: Inputs::Lines("ok   "),
+        unit: "steps",
+        run: Run::Long,
+    },
 ];

@@ -1,5 +1,6 @@
 //! Chromium, and its windows, which share no data.
 
+use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::rc::Rc;
@@ -25,7 +26,7 @@ pub(crate) struct Window {
     context: Value,
 }
 
-const FLAGS: [&str; 7] = [
+const FLAGS: [&str; 8] = [
     "--headless",
     "--remote-debugging-port=0",
     "--no-first-run",
@@ -35,18 +36,26 @@ const FLAGS: [&str; 7] = [
     "--disable-gpu",
     // Containers have a small /dev/shm.
     "--disable-dev-shm-usage",
+    // Hosts over plain HTTP that the browser does not trust, in contrast to localhost.
+    "--host-resolver-rules=MAP *.test 127.0.0.1",
 ];
+
+/// Lets other sites send cookies that have `SameSite=None`. By default, a window with data of its own
+/// does not, because it is a private window.
+const PREFERENCES: &str = r#"{ "profile": { "cookie_controls_mode": 0 } }"#;
 
 impl Chromium {
     pub(crate) fn start(program: &Path) -> Outcome<Chromium> {
         let profile = TempDir::new()?;
+        fs::create_dir(profile.path().join("Default"))?;
+        fs::write(profile.path().join("Default/Preferences"), PREFERENCES)?;
         let dir = profile.path().display();
         // Chromium leaves a directory in TMPDIR, so TMPDIR is a directory that is removed.
         let mut command = vec!["env".to_owned(), format!("TMPDIR={dir}")];
         command.extend([program.display().to_string(), format!("--user-data-dir={dir}")]);
         command.extend(FLAGS.map(str::to_owned));
         // Chromium's sandbox refuses to run as root. In containers, the user is often root.
-        if std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0) {
+        if fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0) {
             command.push("--no-sandbox".to_owned());
         }
         let (program, address) = Program::start(&command, "DevTools listening on ")?;

@@ -1,5 +1,5 @@
-//! Tests the bank in a real browser: how the browser treats the bank's cookies, and what a
-//! customer sees.
+//! Tests sessions in a real browser: how the browser treats the bank's cookies and what a customer
+//! sees; and what htmx, scripts and pages of other origins can do in a small application.
 //!
 //! ```sh
 //! cargo run -p bank-browser
@@ -10,6 +10,8 @@
 mod bank;
 mod browser;
 mod devtools;
+mod htmx;
+mod office;
 mod page;
 mod program;
 mod requests;
@@ -32,7 +34,9 @@ use crate::steps::World;
 /// The result of a step. The error says what was seen instead of what was expected.
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
-/// Tests the bank in Chromium and prints the result of each step.
+/// Tests the bank and an application with htmx in Chromium, and prints the result of each step.
+///
+/// Needs npm to fetch htmx.
 ///
 /// Exits with status 1 if a step fails.
 #[derive(Parser)]

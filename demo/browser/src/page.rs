@@ -59,7 +59,7 @@ impl Page {
     }
 
     /// Clicks with the mouse. An element that is not visible cannot be clicked in this way.
-    fn click(&self, selector: &str) -> Outcome<Value> {
+    pub(crate) fn click(&self, selector: &str) -> Outcome<Value> {
         self.call("Page.bringToFront", &json!({}))?;
         let find = format!(
             "(() => {{

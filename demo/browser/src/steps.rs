@@ -4,6 +4,8 @@ mod cookies;
 mod customers;
 mod devices;
 mod endings;
+mod origins;
+mod scripts;
 mod strangers;
 
 use crate::Outcome;
@@ -27,7 +29,7 @@ pub(crate) struct World {
 
 type Step = fn(&World) -> Outcome;
 
-pub(crate) const ALL: [(&str, Step); 17] = [
+pub(crate) const ALL: [(&str, Step); 21] = [
     ("a guest gets no cookie", cookies::guest),
     (
         "signing in shows the balance and sets __Host-, Secure, HttpOnly, SameSite=Lax",
@@ -48,6 +50,10 @@ pub(crate) const ALL: [(&str, Step); 17] = [
     ("an idle session ends, and after the sign-in the customer comes back", endings::idle),
     ("signing out deletes the cookies", endings::signing_out),
     ("after signing out, Back shows no balance, online or offline", endings::back),
+    ("htmx 1, 2 and 4 lead from an ended session to the sign-in page, and back", scripts::htmx),
+    ("fetch and XMLHttpRequest without a session get 401, and no page", scripts::fetch),
+    ("forms, fetch and WebSockets of the same origin use the session", origins::same),
+    ("those of other origins find no session, and links do", origins::others),
 ];
 
 /// Opens the sign-in page and signs in through its form.
