@@ -459,3 +459,7 @@ mod oauth;
 fn the_oauth_example_signs_in_and_refuses_answers_of_other_browsers() {
     oauth::check().unwrap();
 }
+
+#[allow(dead_code, reason = "`main` is for the program")]
+#[path = "../../examples/registry.rs"]
+mod registry;
