@@ -395,3 +395,7 @@ fn a_missing_middleware_is_named_in_the_response() {
         assert!(body.contains(says), "{body}");
     }
 }
+
+#[allow(dead_code, reason = "`main` is for the program")]
+#[path = "../../examples/users_actix.rs"]
+mod users;

@@ -512,3 +512,7 @@ fn a_route_for_guests_that_fails_changes_nothing() {
     assert_eq!(response.status(), Status::ServiceUnavailable);
     assert_eq!(response.headers().get_one("set-cookie"), None);
 }
+
+#[allow(dead_code, reason = "`main` is for the program")]
+#[path = "../../examples/users_rocket.rs"]
+mod users;
