@@ -22,8 +22,8 @@ const BUCKET: u8 = 32;
 /// sign-in at another site, or a token that identifies a known device.
 ///
 /// Build it once at startup, and let an adapter give it to handlers as a [`Sealed<T>`](Sealed):
-/// `SealedLayer` for axum, hyper and tonic, `SealedMiddleware` for actix-web, and `SealedFairing`
-/// for Rocket. Without an adapter:
+/// `SealedLayer` for axum, hyper and tonic, `SealedMiddleware` for actix-web and poem, and
+/// `SealedFairing` for Rocket. Without an adapter:
 ///
 /// ```
 /// use std::time::Duration;

@@ -142,6 +142,13 @@ pub(crate) const ROWS: &[Row] = &[
         "cargo test --locked -p bulla --all-features --test it -- axum08:: actix4:: poem3:: \
          rocket05::",
     ),
+    Row {
+        promise: "Other frameworks serve sessions with the tower layer, over HTTP",
+        command: "cargo test --locked --manifest-path demo/frameworks/Cargo.toml",
+        inputs: Inputs::Tests,
+        unit: "tests",
+        run: Run::Long,
+    },
     tests("The default features work alone", "cargo test --locked -p bulla --lib --test it"),
     Row {
         promise: "Each other feature works alone",
