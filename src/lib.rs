@@ -101,6 +101,7 @@
 //! |---|---|
 //! | `derive` (default) | `#[derive(Payload)]` |
 //! | `json` (default) | `Encoding::Json`, for signed tokens that a front end reads |
+//! | `bound` | device-bound sessions: proofs of possession by DBSC and DPoP |
 //! | `aws-lc-rs` | another backend, which makes the same tokens several times faster; needs a C compiler |
 //! | `testing` | signed-in requests and a test clock, for an application's tests |
 //! | `reload` | `RingHandle::watch`, which follows a file or another source, and `RevocationFile` |
@@ -138,6 +139,10 @@ pub mod adapters;
 pub mod keys;
 #[allow(clippy::expect_used, reason = "the length of every key, nonce and output is a constant")]
 mod primitives;
+#[cfg(feature = "bound")]
+#[cfg_attr(docsrs, doc(cfg(feature = "bound")))]
+#[expect(dead_code, reason = "bound sessions will use it")]
+pub mod proof;
 pub mod revocation;
 pub mod session;
 #[cfg(feature = "testing")]

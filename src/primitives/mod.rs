@@ -7,6 +7,8 @@
 mod aws_lc;
 #[cfg(test)]
 pub(crate) mod failing;
+#[cfg(feature = "bound")]
+pub(crate) mod p256;
 #[cfg(any(test, not(feature = "aws-lc-rs")))]
 mod rustcrypto;
 

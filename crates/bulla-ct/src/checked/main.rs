@@ -11,7 +11,8 @@ mod keys {
     pub(crate) mod key;
     pub(crate) mod ring;
 }
-#[allow(dead_code, unreachable_pub, missing_docs)]
+// Verifying a signature (feature `bound`) handles no secret, so it is not checked here.
+#[allow(dead_code, unreachable_pub, missing_docs, unexpected_cfgs)]
 #[path = "../../../../src/primitives/mod.rs"]
 mod primitives;
 #[allow(dead_code, unreachable_pub, missing_docs)]

@@ -1,0 +1,56 @@
+//! Proofs of browsers: Device Bound Session Credentials (W3C draft, section 9.10).
+
+use super::error::ProofError;
+use super::jwt::Jwt;
+use super::key::PublicKey;
+
+const TYPE: &str = "dbsc+jwt";
+
+/// A browser proves that it has made a key for the session.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    pub(crate) key: PublicKey,
+    /// The challenge that the browser has signed. The caller must check it.
+    pub(crate) challenge: String,
+}
+
+/// Verifies the proof of a registration with the key that it brings.
+pub(crate) fn registration(jwt: &[u8]) -> Result<Registration, ProofError> {
+    let jwt = Jwt::split(jwt)?;
+    let key = jwt.key(TYPE)?.ok_or(ProofError::NoKey)?;
+    let challenge = jwt.claims()?.text("jti")?;
+    jwt.verify(&key)?;
+    Ok(Registration { key, challenge })
+}
+
+/// Verifies the proof of a refresh with the key of the session, and returns the challenge that the
+/// browser has signed. The caller must check it.
+///
+/// Browsers send no key with this proof. If there is one, it must be that of the session.
+pub(crate) fn refresh(jwt: &[u8], key: &PublicKey) -> Result<String, ProofError> {
+    let jwt = Jwt::split(jwt)?;
+    if jwt.key(TYPE)?.is_some_and(|own| own != *key) {
+        return Err(ProofError::OtherKey);
+    }
+    let challenge = jwt.claims()?.text("jti")?;
+    jwt.verify(key)?;
+    Ok(challenge)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // What Chromium 156 has sent.
+    const REGISTRATION: &[u8] = b"eyJhbGciOiJFUzI1NiIsImp3ayI6eyJjcnYiOiJQLTI1NiIsImt0eSI6IkVDIiwieCI6IkZ3LUdrWUk3OXBhSFZpbFJFQ21CaFZOSDVMelNCRlpOdTlndV93cDFpSkEiLCJ5IjoiRGZUU3N2QW5vNEEwcldldFhMVHNBSDlDMVhvQUk3Z3lqb3NIR3ladHZEbyJ9LCJ0eXAiOiJkYnNjK2p3dCJ9.eyJqdGkiOiJjMSJ9.apknsV-A3ArTVpMx02qAXLKMO6gd7gsiioLAyQ4OF3i0-KrGJGXxOeyR1YxOahM_cU6u-0VAbRMmUlRFOcNexw";
+    const REFRESH: &[u8] = b"eyJhbGciOiJFUzI1NiIsInR5cCI6ImRic2Mrand0In0.eyJqdGkiOiJjMiJ9.5GLX9zGAer1983iwxa_GBEl7q4oh0yR3EySB8hyNQ9T_8f_qElfDKMuwZ0fDe-TQXd26uXREwHDtlvUOuetOHA";
+
+    #[test]
+    fn the_proofs_of_a_real_browser_verify() {
+        let Registration { key, challenge } = registration(REGISTRATION).unwrap();
+        assert_eq!(challenge, "c1");
+        assert_eq!(refresh(REFRESH, &key).as_deref(), Ok("c2"));
+        assert_eq!(refresh(REGISTRATION, &key).as_deref(), Ok("c1"), "the same key may be named");
+        assert_eq!(registration(REFRESH).unwrap_err(), ProofError::NoKey);
+    }
+}
