@@ -4,6 +4,7 @@
 //! cargo bench                                 # all benchmarks, in about a minute
 //! cargo bench -- refuse                       # benchmarks with "refuse" in the name
 //! cargo bench --features aws-lc-rs            # with the other backend
+//! cargo bench --features bound -- proof       # device-bound sessions, with either backend
 //! ```
 //!
 //! Times depend on the computer and on other programs that run on it. To check whether a change
@@ -12,9 +13,32 @@
 
 mod making;
 mod opening;
+#[cfg(feature = "bound")]
+mod proofs;
 mod refusing;
 mod requests;
 mod state;
+
+// Source files of the library that are private to it, with their unit tests, which do not run here.
+// `proof` uses the others.
+#[cfg(feature = "bound")]
+#[allow(dead_code, unreachable_pub, unused_imports)]
+#[path = "../src/primitives/mod.rs"]
+mod primitives;
+#[cfg(feature = "bound")]
+#[allow(dead_code, unreachable_pub, unused_imports)]
+#[path = "../src/proof/mod.rs"]
+mod proof;
+#[cfg(feature = "bound")]
+#[allow(dead_code, unreachable_pub, unused_imports)]
+#[path = "../src/time.rs"]
+mod time;
+#[cfg(feature = "bound")]
+#[allow(dead_code, unused_imports)]
+#[path = "../src/token"]
+mod token {
+    pub(crate) mod text;
+}
 
 fn main() {
     let backend = if cfg!(feature = "aws-lc-rs") { "aws-lc-rs" } else { "chacha20poly1305" };

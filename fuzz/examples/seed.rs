@@ -7,6 +7,7 @@ use std::path::Path;
 
 use bulla_fuzz::fixed::{T0, key_text, ring_text};
 use bulla_fuzz::independent::{Key, Mode, from_base64url, open_body};
+use bulla_fuzz::laws::jwk;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -47,6 +48,7 @@ fn main() -> io::Result<()> {
         ("differential", differing(&bodies)),
         ("record", records()),
         ("revocation", revocations()),
+        ("proof", proofs()),
     ];
     for (target, seeds) in corpus {
         let dir = root.join("corpus").join(target);
@@ -237,4 +239,30 @@ fn revocations() -> Seeds {
     ]
     .map(String::into_bytes)
     .to_vec()
+}
+
+/// Proofs of others, and headers and claims to sign.
+fn proofs() -> Seeds {
+    let registration = "eyJhbGciOiJFUzI1NiIsImp3ayI6eyJjcnYiOiJQLTI1NiIsImt0eSI6IkVDIiwieCI6IkZ3LUdrWUk3OXBhSFZpbFJFQ21CaFZOSDVMelNCRlpOdTlndV93cDFpSkEiLCJ5IjoiRGZUU3N2QW5vNEEwcldldFhMVHNBSDlDMVhvQUk3Z3lqb3NIR3ladHZEbyJ9LCJ0eXAiOiJkYnNjK2p3dCJ9.eyJqdGkiOiJjMSJ9.apknsV-A3ArTVpMx02qAXLKMO6gd7gsiioLAyQ4OF3i0-KrGJGXxOeyR1YxOahM_cU6u-0VAbRMmUlRFOcNexw";
+    let refresh = "eyJhbGciOiJFUzI1NiIsInR5cCI6ImRic2Mrand0In0.eyJqdGkiOiJjMiJ9.5GLX9zGAer1983iwxa_GBEl7q4oh0yR3EySB8hyNQ9T_8f_qElfDKMuwZ0fDe-TQXd26uXREwHDtlvUOuetOHA";
+    let rfc_9449 = "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19.eyJqdGkiOiJlMWozVl9iS2ljOC1MQUVCIiwiaHRtIjoiR0VUIiwiaHR1IjoiaHR0cHM6Ly9yZXNvdXJjZS5leGFtcGxlLm9yZy9wcm90ZWN0ZWRyZXNvdXJjZSIsImlhdCI6MTU2MjI2MjYxOCwiYXRoIjoiZlVIeU8ycjJaM0RaNTNFc05yV0JiMHhXWG9hTnk1OUlpS0NBcWtzbVFFbyJ9.2oW9RP35yRqzhrtNP86L-Ey71EOptxRimPPToA1plemAgR6pxHF8y6-yqyVnmcw6Fy1dqd-jfxSYoMxhAJpLjA";
+    let given = [registration, refresh, rfc_9449].map(|jwt| [&[0], jwt.as_bytes()].concat());
+    let jwk = jwk();
+    let headers = [
+        format!(r#"{{"alg":"ES256","typ":"dbsc+jwt","jwk":{jwk}}}"#),
+        format!(r#"{{"alg":"ES256","typ":"dpop+jwt","jwk":{jwk},"kid":[{{"a":null}}]}}"#),
+        r#"{"alg":"ES256","typ":"dbsc+jwt"}"#.to_owned(),
+        r#"{"alg":"none","typ":"dbsc+jwt","crit":["b64"],"b64":false}"#.to_owned(),
+        format!(r#"{{"alg":"ES256","typ":"dpop+jwt","jwk":{jwk},"typ":"dbsc+jwt"}}"#),
+    ];
+    let claims = r#"{"jti":"c","htm":"POST","htu":"https://bank.example/a?b","iat":7.5,"nonce":"n","ath":"fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo"}"#;
+    let to_sign = headers.iter().map(|header| {
+        let [low, high] = u16::try_from(header.len()).unwrap_or_default().to_le_bytes();
+        [&[1, 0, 9, 0, b'x', low, high], header.as_bytes(), claims.as_bytes()].concat()
+    });
+    let fields = (0..4_u8).map(|kind| {
+        let varied = (0..120_u8).map(|at| at.wrapping_mul(37) ^ kind);
+        [2, kind, 30, 0, b'y'].into_iter().chain(varied).collect()
+    });
+    given.into_iter().chain(to_sign).chain(fields).collect()
 }

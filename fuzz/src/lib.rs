@@ -23,3 +23,28 @@ mod page;
 #[allow(dead_code)]
 #[path = "../../crates/bulla-cli/src/values.rs"]
 mod values;
+
+// Source files of the library that are private to it. `proof` uses the others.
+#[allow(dead_code, unexpected_cfgs)]
+#[path = "../../src/primitives"]
+mod primitives {
+    pub(crate) mod p256;
+
+    pub(crate) fn digest(parts: &[&[u8]]) -> [u8; 32] {
+        sha2::Digest::finalize(parts.iter().fold(sha2::Sha256::default(), |mut hash, part| {
+            sha2::Digest::update(&mut hash, part);
+            hash
+        }))
+        .into()
+    }
+}
+#[allow(dead_code, unreachable_pub)]
+#[path = "../../src/proof/mod.rs"]
+mod proof;
+#[allow(dead_code, unreachable_pub)]
+#[path = "../../src/time.rs"]
+mod time;
+#[path = "../../src/token"]
+mod token {
+    pub(crate) mod text;
+}

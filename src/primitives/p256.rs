@@ -100,11 +100,32 @@ mod rustcrypto {
     }
 }
 
+/// Signs, as clients do. The private key is derived from a number.
+#[cfg(test)]
+pub(crate) mod signing {
+    use p256::ecdsa::signature::Signer as _;
+    use p256::ecdsa::{Signature, SigningKey};
+
+    use super::{Point, SIGNATURE_LEN};
+
+    fn private_key(number: u8) -> SigningKey {
+        SigningKey::from_slice(&[number; 32]).unwrap()
+    }
+
+    pub(crate) fn public_key(number: u8) -> Point {
+        let point = private_key(number).verifying_key().to_sec1_point(true);
+        Point::from_compressed(point.as_bytes().try_into().unwrap()).unwrap()
+    }
+
+    pub(crate) fn sign(number: u8, message: &[u8]) -> [u8; SIGNATURE_LEN] {
+        let signature: Signature = private_key(number).sign(message);
+        signature.to_bytes().into()
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use p256::ecdsa::SigningKey;
-    use p256::ecdsa::signature::Signer as _;
-
+    use super::signing::{public_key, sign};
     use super::*;
 
     /// p, the modulus of the coordinates, and n, the order of the curve (SEC 2, section 2.4.2).
@@ -113,13 +134,6 @@ mod tests {
 
     fn unhex<const L: usize>(text: &str) -> [u8; L] {
         std::array::from_fn(|at| u8::from_str_radix(&text[2 * at..][..2], 16).unwrap())
-    }
-
-    fn signing_key() -> (SigningKey, Point) {
-        let key = SigningKey::from_slice(&[7; 32]).unwrap();
-        let point = key.verifying_key().to_sec1_point(true);
-        let point = Point::from_compressed(point.as_bytes().try_into().unwrap()).unwrap();
-        (key, point)
     }
 
     /// Verifies with every backend. They must agree.
@@ -142,9 +156,7 @@ mod tests {
 
     #[test]
     fn only_the_signature_of_this_message_by_this_key_is_accepted() {
-        let (key, point) = signing_key();
-        let signature: p256::ecdsa::Signature = key.sign(b"message");
-        let signature: [u8; 64] = signature.to_bytes().into();
+        let (point, signature) = (public_key(7), sign(7, b"message"));
         assert!(accepts(&point, b"message", &signature));
         assert!(!accepts(&point, b"messagf", &signature));
         assert!(!accepts(&point, b"", &signature));
@@ -162,10 +174,9 @@ mod tests {
 
     #[test]
     fn both_of_the_two_signatures_with_the_same_r_are_accepted() {
-        let (key, point) = signing_key();
+        let point = public_key(7);
         for message in [&b"one"[..], b"two", b"three"] {
-            let signature: p256::ecdsa::Signature = key.sign(message);
-            let mut signature: [u8; 64] = signature.to_bytes().into();
+            let mut signature = sign(7, message);
             let other = negated(&signature[32..]);
             assert!(accepts(&point, message, &signature));
             signature[32..].copy_from_slice(&other);
@@ -175,7 +186,7 @@ mod tests {
 
     #[test]
     fn numbers_out_of_range_are_no_signature() {
-        let (_, point) = signing_key();
+        let point = public_key(7);
         let edges = [unhex(N), [0; 32], [0xff; 32], unhex(P)];
         let usual = std::array::from_fn(|at| u8::from(at == 31));
         for edge in edges {
@@ -188,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_point_has_one_text_of_bytes_and_is_on_the_curve() {
-        let (_, point) = signing_key();
+        let point = public_key(7);
         let (x, y) = point.coordinates();
         assert!(Point::from_coordinates(&x, &y) == Some(point));
         assert!(Point::from_coordinates(&y, &x).is_none());

@@ -89,3 +89,94 @@ fn normal(path: &str) -> Option<String> {
     }
     Some(normal)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_differ_only_in_how_they_are_written_are_equal() {
+        for (one, other) in [
+            ("https://bank.example/pay", "HTTPS://Bank.EXAMPLE/pay"),
+            ("https://bank.example/pay", "https://bank.example:443/pay"),
+            ("https://bank.example/pay", "https://bank.example:/pay"),
+            ("http://bank.example/pay", "http://bank.example:80/pay"),
+            ("https://bank.example/", "https://bank.example"),
+            ("https://bank.example", "https://bank.example?a=/b"),
+            ("https://bank.example/pay", "https://bank.example/pay?to=ada"),
+            ("https://bank.example/pay", "https://bank.example/pay#to?x"),
+            ("https://bank.example/pay", "https://bank.example/%70%61y"),
+            ("https://bank.example/%C3%A9", "https://bank.example/%c3%a9"),
+            ("https://bank.example/a-._~", "https://bank.example/a%2d%2E%5f%7E"),
+            ("http://[2001:DB8::1]:8080/", "http://[2001:db8::1]:8080"),
+            ("http://[::1]/", "http://[::1]:80/"),
+            ("http://127.0.0.1:08080/", "http://127.0.0.1:8080/"),
+        ] {
+            let (one, other) = (Address::parse(one).unwrap(), Address::parse(other).unwrap());
+            assert_eq!(one, other);
+        }
+    }
+
+    #[test]
+    fn other_addresses_are_not_equal() {
+        let own = Address::parse("https://bank.example/pay/it").unwrap();
+        for other in [
+            "http://bank.example/pay/it",
+            "https://bank.example:80/pay/it",
+            "https://bank.example:8443/pay/it",
+            "https://bank.example./pay/it",
+            "https://www.bank.example/pay/it",
+            "https://bank.example.evil.example/pay/it",
+            "https://bank.example/Pay/it",
+            "https://bank.example/pay/it/",
+            "https://bank.example//pay/it",
+            "https://bank.example/pay%2Fit",
+            "https://bank.example/pay/./it",
+            "https://bank.example/pay/x/../it",
+            "https://bank.example/pay%3f/it",
+        ] {
+            assert_ne!(Address::parse(other).unwrap(), own, "{other}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_no_address() {
+        for text in [
+            "",
+            "/pay",
+            "bank.example/pay",
+            "//bank.example/pay",
+            "ftp://bank.example/pay",
+            "https:/bank.example/pay",
+            "https:bank.example",
+            "https:///pay",
+            "https://:443/pay",
+            "https://ada@bank.example/pay",
+            "https://bank.example@evil.example/pay",
+            "https://bank.example:x/pay",
+            "https://bank.example:+443/pay",
+            "https://bank.example:65536/pay",
+            "https://bank.example:443:443/pay",
+            "https://bank.example\\@evil.example/pay",
+            "https://bank example/pay",
+            "https://b%61nk.example/pay",
+            "https://bänk.example/pay",
+            "https://[::1/pay",
+            "https://::1]/pay",
+            "https://[]/pay",
+            "https://[bank]/pay",
+            "https://[::1]x/pay",
+            "https://bank.example/%",
+            "https://bank.example/%7",
+            "https://bank.example/%zz",
+            "https://bank.example/%+1",
+            "https://bank.example/a b",
+            "https://bank.example/a\\b",
+            "https://bank.example/ä",
+            "https://bank.example/a\n",
+            " https://bank.example/",
+        ] {
+            assert_eq!(Address::parse(text), None, "{text}");
+        }
+    }
+}

@@ -10,8 +10,8 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// How deeply objects and arrays may be nested, so that the check needs little stack. A public key
-/// in a header has depth 2.
+/// How many objects and arrays may be in each other, so that the check needs little stack. A header
+/// with a public key has two.
 const MAX_DEPTH: u32 = 8;
 
 /// The members of an object, parsed only when they are read. Unknown members are allowed.
@@ -110,5 +110,91 @@ impl<'de> Visitor<'de> for Unique {
             members.next_value_seed(self.below()?)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parses(json: &str) -> bool {
+        Object::parse(json.as_bytes()).is_some()
+    }
+
+    #[test]
+    fn two_members_of_the_same_name_are_refused_everywhere() {
+        for json in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":1,"b":2,"a":1}"#,
+            r#"{"a":1,"\u0061":1}"#,
+            r#"{"":1,"":2}"#,
+            r#"{"b":{"a":1,"a":2}}"#,
+            r#"{"b":[{"c":{"a":1,"a":2}}]}"#,
+        ] {
+            assert!(!parses(json), "{json}");
+        }
+        for json in [r#"{"a":1,"A":1}"#, r#"{"a":{"a":{"a":1}},"b":{"a":1}}"#, " {} ", r#"{"é":0}"#]
+        {
+            assert!(parses(json), "{json}");
+        }
+    }
+
+    #[test]
+    fn only_a_whole_object_is_accepted() {
+        for json in [
+            "",
+            "1",
+            "null",
+            "[]",
+            r#""a""#,
+            "{",
+            "}",
+            "{}{}",
+            "{}x",
+            r#"{"a"}"#,
+            r#"{"a":}"#,
+            "{a:1}",
+            r#"{"a":1,}"#,
+            r#"{'a':1}"#,
+            r#"{"a":01}"#,
+            r#"{"a":NaN}"#,
+            r#"{"a":"\ud800"}"#,
+            "{}\0",
+            r#"{"a":"\x"}"#,
+            "\u{feff}{}",
+            "{\"a\":\"\n\"}",
+            "{/**/}",
+        ] {
+            assert!(!parses(json), "{json}");
+        }
+        assert!(Object::parse(b"{\"a\":\"\xff\"}").is_none());
+        assert!(Object::parse(b"{\"\xc3\":0}").is_none());
+    }
+
+    #[test]
+    fn deep_nesting_is_refused() {
+        let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        assert!(parses(&nested(7)));
+        assert!(!parses(&nested(8)));
+        assert!(!parses(&nested(900)));
+        assert!(!parses(&"{\"a\":".repeat(400)));
+    }
+
+    #[test]
+    fn a_member_has_the_type_that_is_asked_for() {
+        let object = Object::parse(br#"{"text":"\u0061\n","number":7,"null":null,"in":{"a":"b"}}"#);
+        let object = object.unwrap();
+        assert_eq!(object.member("text"), Ok(Some("a\n".to_owned())));
+        assert_eq!(object.member("number"), Ok(Some(7.0)));
+        assert_eq!(object.member::<String>("number"), Err(Malformed));
+        assert_eq!(object.member::<f64>("text"), Err(Malformed));
+        assert_eq!(object.member::<String>("null"), Err(Malformed));
+        assert_eq!(object.member::<String>("in"), Err(Malformed));
+        assert_eq!(object.member::<String>("a"), Ok(None));
+        assert!(object.has("null") && !object.has("a"));
+        let inner = object.object("in").ok().flatten().unwrap();
+        assert_eq!(inner.member("a"), Ok(Some("b".to_owned())));
+        assert!(object.object("text").is_err() && object.object("null").is_err());
+        assert!(matches!(object.object("a"), Ok(None)));
     }
 }

@@ -107,3 +107,149 @@ impl Claims<'_> {
         if text.is_empty() { Err(ProofError::Claim(name)) } else { Ok(text) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proof::dbsc::registration;
+    use crate::proof::signing::{base64url, header, jwk, signed};
+
+    const CLAIMS: &str = r#"{"jti":"c"}"#;
+
+    fn refused(jwt: &[u8]) -> ProofError {
+        registration(jwt).map(drop).expect_err(&String::from_utf8_lossy(jwt))
+    }
+
+    fn header_with(typ: &str, alg: &str, more: &str) -> String {
+        format!(r#"{{"typ":{typ},"alg":{alg},"jwk":{}{more}}}"#, jwk(1))
+    }
+
+    #[test]
+    fn a_proof_is_at_most_2048_bytes_long() {
+        let header = header("dbsc+jwt", 1);
+        let of = |filler| format!(r#"{{"jti":"c","more":"{}"}}"#, "x".repeat(filler));
+        let len = |filler| {
+            let parts = [header.len(), of(filler).len(), 64].map(text::encoded_len);
+            parts.iter().sum::<usize>() + 2
+        };
+        let longest = (0..2048).rfind(|filler| len(*filler) <= 2048).unwrap();
+        assert!(registration(&signed(&header, &of(longest), 1)).is_ok());
+        for filler in [longest + 1, longest + 2] {
+            let jwt = signed(&header, &of(filler), 1);
+            assert_eq!(jwt.len(), len(filler));
+            assert_eq!(refused(&jwt), ProofError::TooLong { len: jwt.len(), limit: 2048 });
+        }
+        let garbage = refused(&[0xff; 2049]);
+        assert_eq!(garbage, ProofError::TooLong { len: 2049, limit: 2048 });
+        assert_eq!(refused(&[0xff; 2048]), ProofError::Form);
+    }
+
+    #[test]
+    fn a_proof_is_three_parts_in_canonical_base64url() {
+        let jwt = String::from_utf8(signed(&header("dbsc+jwt", 1), CLAIMS, 1)).unwrap();
+        let [header, claims, signature] =
+            <[&str; 3]>::try_from(jwt.split('.').collect::<Vec<_>>()).unwrap();
+        for wrong in [
+            String::new(),
+            "..x".to_owned(),
+            format!("{header}.{claims}"),
+            format!("{header}.{claims}.{signature}."),
+            format!("{header}.{claims}.{signature}.{signature}"),
+            format!(".{jwt}"),
+            format!("{jwt}="),
+            format!("{jwt}=="),
+            format!("{jwt} "),
+            format!(" {jwt}"),
+            format!("{jwt}\n"),
+            format!("{header}=.{claims}.{signature}"),
+            format!("{header}.{claims}.{}", signature.replacen(['-', '_'], "+", 1)),
+            // The last character of a signature has 4 bits that must be 0.
+            format!("{}B", &jwt[..jwt.len() - 1]),
+        ] {
+            assert_eq!(refused(wrong.as_bytes()), ProofError::Form, "{wrong}");
+        }
+        assert_eq!(refused(b".."), ProofError::Header, "three empty parts");
+    }
+
+    #[test]
+    fn each_step_refuses_with_its_own_error() {
+        let (typ, alg) = (r#""dbsc+jwt""#, r#""ES256""#);
+        let right = header("dbsc+jwt", 1);
+        let cases = [
+            ("[]", CLAIMS, ProofError::Header),
+            ("null", CLAIMS, ProofError::Header),
+            (r#"{"typ":"x","typ":"dbsc+jwt"}"#, CLAIMS, ProofError::Header),
+            (&header_with(typ, alg, r#","alg":"ES256""#), CLAIMS, ProofError::Header),
+            (&header_with(typ, alg, r#","more":{"a":1,"a":1}"#), CLAIMS, ProofError::Header),
+            (&header_with(typ, alg, r#","crit":["exp"]"#), CLAIMS, ProofError::Header),
+            (&header_with(typ, alg, r#","crit":null"#), CLAIMS, ProofError::Header),
+            (&header_with(typ, alg, r#","cr\u0069t":[]"#), CLAIMS, ProofError::Header),
+            (&header_with(r#""dpop+jwt""#, alg, ""), CLAIMS, ProofError::Type),
+            (&header_with(r#""DBSC+JWT""#, alg, ""), CLAIMS, ProofError::Type),
+            (&header_with(r#""application/dbsc+jwt""#, alg, ""), CLAIMS, ProofError::Type),
+            (&header_with(r#""JWT""#, alg, ""), CLAIMS, ProofError::Type),
+            (&header_with("null", alg, ""), CLAIMS, ProofError::Type),
+            (r#"{"alg":"ES256"}"#, CLAIMS, ProofError::Type),
+            (&header_with(typ, r#""none""#, ""), CLAIMS, ProofError::Algorithm),
+            (&header_with(typ, r#""HS256""#, ""), CLAIMS, ProofError::Algorithm),
+            (&header_with(typ, r#""RS256""#, ""), CLAIMS, ProofError::Algorithm),
+            (&header_with(typ, r#""ES384""#, ""), CLAIMS, ProofError::Algorithm),
+            (&header_with(typ, r#""es256""#, ""), CLAIMS, ProofError::Algorithm),
+            (&header_with(typ, r#""""#, ""), CLAIMS, ProofError::Algorithm),
+            (&header_with(typ, r#"["ES256"]"#, ""), CLAIMS, ProofError::Algorithm),
+            (r#"{"typ":"dbsc+jwt"}"#, CLAIMS, ProofError::Algorithm),
+            (r#"{"typ":"dbsc+jwt","alg":"ES256"}"#, CLAIMS, ProofError::NoKey),
+            (r#"{"typ":"dbsc+jwt","alg":"ES256","jwk":null}"#, CLAIMS, ProofError::Key),
+            (r#"{"typ":"dbsc+jwt","alg":"ES256","jwk":{}}"#, CLAIMS, ProofError::Key),
+            (&right, "", ProofError::Claims),
+            (&right, "[]", ProofError::Claims),
+            (&right, r#"{"jti":"c","jti":"c"}"#, ProofError::Claims),
+            (&right, r#"{"jti":"c","more":[{"a":1,"a":1}]}"#, ProofError::Claims),
+            (&right, "{}", ProofError::Claim("jti")),
+            (&right, r#"{"jti":""}"#, ProofError::Claim("jti")),
+            (&right, r#"{"jti":7}"#, ProofError::Claim("jti")),
+        ];
+        for (header, claims, error) in cases {
+            assert_eq!(refused(&signed(header, claims, 1)), error, "{header} {claims}");
+        }
+        assert!(registration(&signed(&right, CLAIMS, 1)).is_ok());
+        let more = header_with(typ, alg, r#","kid":"k","x5c":[],"more":{"a":[{}]}"#);
+        let claims = r#"{"aud":"a","jti":"c","iat":1,"more":null}"#;
+        assert!(registration(&signed(&more, claims, 1)).is_ok(), "unknown members");
+    }
+
+    #[test]
+    fn a_signature_has_64_bytes() {
+        let jwt = String::from_utf8(signed(&header("dbsc+jwt", 1), CLAIMS, 1)).unwrap();
+        let (body, signature) = jwt.rsplit_once('.').unwrap();
+        let mut raw = Vec::new();
+        text::decode(signature.as_bytes(), &mut raw).unwrap();
+        let mut der = vec![0x30, 68, 2, 32];
+        der.extend(&raw[..32]);
+        der.extend([2, 32]);
+        der.extend(&raw[32..]);
+        let longer = [&raw[..], &[0]].concat();
+        for wrong in [&[][..], &raw[..63], &longer, &der] {
+            let jwt = format!("{body}.{}", base64url(wrong));
+            assert_eq!(refused(jwt.as_bytes()), ProofError::Signature, "{} bytes", wrong.len());
+        }
+    }
+
+    #[test]
+    fn errors_repeat_nothing_of_the_proof() {
+        let secret = "c4a1b2";
+        let with = |header: &str, claims: &str| signed(header, claims, 1);
+        let claims = format!(r#"{{"jti":["{secret}"]}}"#);
+        for jwt in [
+            secret.as_bytes().to_vec(),
+            with(secret, CLAIMS),
+            with(&format!(r#"{{"typ":"{secret}"}}"#), CLAIMS),
+            with(&format!(r#"{{"typ":"dbsc+jwt","alg":"{secret}"}}"#), CLAIMS),
+            with(&header("dbsc+jwt", 1), secret),
+            with(&header("dbsc+jwt", 1), &claims),
+        ] {
+            let error = refused(&jwt);
+            assert!(!format!("{error} {error:?}").contains(secret), "{error:?}");
+        }
+    }
+}

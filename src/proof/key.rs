@@ -73,3 +73,65 @@ fn encoded(bytes: &[u8; 32]) -> String {
     text::encode(bytes, &mut text);
     text.into_iter().map(char::from).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proof::signing::{coordinates, jwk, public_key};
+
+    fn read(jwk: &str) -> Result<PublicKey, ProofError> {
+        PublicKey::from_jwk(&Object::parse(jwk.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn a_key_is_read_from_json_and_from_its_bytes() {
+        let key = public_key(1);
+        assert_eq!(read(&jwk(1)), Ok(key));
+        assert_eq!(PublicKey::from_bytes(key.as_bytes()), Some(key));
+        assert_ne!(read(&jwk(2)), Ok(key));
+        let more = jwk(1).replacen('{', r#"{"use":"sig","kid":"k","ext":true,"#, 1);
+        assert_eq!(read(&more), Ok(key));
+    }
+
+    #[test]
+    fn any_other_key_is_refused() {
+        let [x, y] = coordinates(1);
+        let without = |member: &str| jwk(1).replacen(&format!("\"{member}\""), "\"other\"", 1);
+        let with = |from: &str, to: &str| jwk(1).replacen(from, to, 1);
+        for wrong in [
+            without("kty"),
+            without("crv"),
+            without("x"),
+            without("y"),
+            with("EC", "OKP"),
+            with("EC", "ec"),
+            with("P-256", "P-384"),
+            with("P-256", "secp256k1"),
+            with(&x, &y),
+            with(&y, &x),
+            with(&x, &format!("{x}=")),
+            with(&x, &format!("AA{x}")),
+            with(&x, &x[1..]),
+            with(&x, &x.replace(['-', '_'], "+")),
+            with(&format!("\"{x}\""), "7"),
+            with(&format!("\"{x}\""), "null"),
+            with(&x, &"A".repeat(43)),
+            with("{", r#"{"d":"AAAA","#),
+            with("{", r#"{"d":null,"#),
+            "{}".to_owned(),
+        ] {
+            assert_eq!(read(&wrong), Err(ProofError::Key), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn bits_after_the_last_byte_of_a_coordinate_are_refused() {
+        let [x, _] = coordinates(1);
+        let mut same = 0;
+        for last in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".chars() {
+            let other = format!("{}{last}", &x[..42]);
+            same += usize::from(read(&jwk(1).replace(&x, &other)) == Ok(public_key(1)));
+        }
+        assert_eq!(same, 1);
+    }
+}

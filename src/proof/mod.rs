@@ -21,5 +21,7 @@ mod error;
 mod json;
 mod jwt;
 pub(crate) mod key;
+#[cfg(test)]
+mod signing;
 
 pub use self::error::ProofError;

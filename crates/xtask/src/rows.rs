@@ -93,6 +93,10 @@ pub(crate) const ROWS: &[Row] = &[
         "cargo test --locked --workspace --test it -- token:: properties::",
     ),
     tests(
+        "Only a well-formed proof that is signed by the right key is accepted",
+        "cargo test --locked -p bulla --all-features --lib -- proof:: p256::",
+    ),
+    tests(
         "No session ends too early or too late, on random timelines",
         "cargo test --locked --workspace --test it -- timelines:: session:: overlap:: ring::",
     ),
@@ -152,7 +156,7 @@ pub(crate) const ROWS: &[Row] = &[
     tests("The default features work alone", "cargo test --locked -p bulla --lib --test it"),
     Row {
         promise: "Each other feature works alone",
-        command: "for feature in aws-lc-rs reload axum08 actix4 poem3 rocket05; do \
+        command: "for feature in aws-lc-rs bound reload axum08 actix4 poem3 rocket05; do \
                   cargo test --locked -p bulla --features $feature --lib --test it || exit 1; done",
         inputs: Inputs::Tests,
         unit: "tests",

@@ -6,6 +6,7 @@ mod inspect;
 mod open;
 mod payload;
 mod pieces;
+mod proof;
 mod record;
 mod revocation;
 mod ring;
@@ -18,6 +19,7 @@ pub use inspect::inspect;
 pub use open::open;
 pub use payload::payload;
 pub use pieces::pieces;
+pub use proof::{jwk, proof};
 pub use record::record;
 pub use revocation::revocation;
 pub use ring::ring;
@@ -27,7 +29,7 @@ pub use token::token;
 pub type Law = fn(&[u8]);
 
 /// All laws, with the names of their fuzz targets.
-pub const ALL: [(&str, Law); 10] = [
+pub const ALL: [(&str, Law); 11] = [
     ("token", token),
     ("open", open),
     ("ring", ring),
@@ -38,4 +40,5 @@ pub const ALL: [(&str, Law); 10] = [
     ("differential", differential),
     ("record", record),
     ("revocation", revocation),
+    ("proof", proof),
 ];

@@ -3,6 +3,7 @@
 use hkdf::Hkdf;
 use sha2::Sha256;
 
+use crate::primitives::p256::Point;
 use crate::primitives::{SealingKey, Secret, SigningKey, digest};
 use crate::{in_32_bytes, unhex};
 
@@ -123,5 +124,41 @@ fn sha256() {
     for (message, expected) in cases {
         let (first, rest) = message.as_bytes().split_at(message.len() / 2);
         assert_eq!(digest(&[first, rest])[..], unhex(expected));
+    }
+}
+
+/// RFC 6979, appendix A.2.5, and RFC 7515, appendix A.3.
+#[test]
+fn ecdsa_p256_sha256() {
+    let cases: [(&[u8], &str, &str, &str); 3] = [
+        (
+            b"sample",
+            "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6",
+            "7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299",
+            "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716
+             f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8",
+        ),
+        (
+            b"test",
+            "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6",
+            "7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299",
+            "f1abb023518351cd71d881567b1ea663ed3efcf6c5132b354f28d3b0b7d38367
+             019f4113742a2b14bd25926b49c649155f267e60d3814b4c0cc84250e46f0083",
+        ),
+        (
+            b"eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGF\
+              tcGxlLmNvbS9pc19yb290Ijp0cnVlfQ",
+            "7fcdce2770f6c45d4183cbee6fdb4b7b580733357be9ef13bacf6e3c7bd15445",
+            "c7f144cd1bbd9b7e872cdfedb9eeb9f4b3695d6ea90b24ad8a4623288588e5ad",
+            "0ed1215379636c483c2f7f155807d402a3b228033af97c7e17819ac3169ea665
+             c50a07d38c3c70e5d8f12daf084a5480a66590c5f293509a8f3f7f8a83a354d5",
+        ),
+    ];
+    for (message, x, y, signature) in cases {
+        let [x, y] = [x, y].map(|text| unhex(text).try_into().unwrap());
+        let key = Point::from_coordinates(&x, &y).unwrap();
+        let signature = unhex(signature).try_into().unwrap();
+        assert_eq!(key.verify(message, &signature), Ok(()));
+        assert!(key.verify(&message[1..], &signature).is_err());
     }
 }

