@@ -141,7 +141,6 @@ pub mod keys;
 mod primitives;
 #[cfg(feature = "bound")]
 #[cfg_attr(docsrs, doc(cfg(feature = "bound")))]
-#[expect(dead_code, reason = "bound sessions will use it")]
 pub mod proof;
 pub mod revocation;
 pub mod session;

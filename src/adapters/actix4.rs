@@ -6,7 +6,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+#[cfg(feature = "bound")]
+use actix_web::body::BoxBody;
 use actix_web::dev::{self, Service, ServiceRequest, ServiceResponse, Transform};
+#[cfg(feature = "bound")]
+use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue, TryIntoHeaderValue as _};
 use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, HttpResponse, ResponseError};
@@ -86,8 +90,16 @@ where
     dev::forward_ready!(inner);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
+        #[cfg(feature = "bound")]
+        if let Some(own) =
+            self.sessions.device_bound_response(request.method().as_str(), request.path(), |name| {
+                values(&request, name)
+            })
+        {
+            return ActixResponseFuture { inner: None, session: None, own: Some(answer(own)) };
+        }
         let session = enter(&self.sessions, &request);
-        ActixResponseFuture { inner: self.inner.call(request), session }
+        ActixResponseFuture { inner: Some(self.inner.call(request)), session, own: None }
     }
 }
 
@@ -128,13 +140,27 @@ pub(super) fn values<'r>(
     authority.into_iter().chain(request.headers().get_all(name).map(HeaderValue::as_bytes))
 }
 
+/// The response of the middleware in place of its service. Middleware around services with any type
+/// of body can only make it as an error.
+#[cfg(feature = "bound")]
+fn answer(own: crate::session::DeviceBoundResponse) -> Error {
+    let status = StatusCode::from_u16(own.status).unwrap_or(StatusCode::BAD_REQUEST);
+    let mut response = HttpResponse::new(status).set_body(BoxBody::new(own.body));
+    if write(response.headers_mut(), own.headers).is_none() {
+        response = HttpResponse::InternalServerError().finish();
+    }
+    InternalError::from_response("an answer to a browser", response).into()
+}
+
 pin_project! {
     /// The response future of an [`ActixSessionService`].
     pub struct ActixResponseFuture<F, T> {
+        // `None` if the middleware answers the request.
         #[pin]
-        inner: F,
+        inner: Option<F>,
         // `None` if other middleware writes the session.
         session: Option<Session<T>>,
+        own: Option<Error>,
     }
 }
 
@@ -153,7 +179,11 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut response = ready!(this.inner.poll(cx))?;
+        if let Some(own) = this.own.take() {
+            return Poll::Ready(Err(own));
+        }
+        let Some(inner) = this.inner.as_pin_mut() else { return Poll::Pending };
+        let mut response = ready!(inner.poll(cx))?;
         let Some(session) = this.session else { return Poll::Ready(Ok(response)) };
         complete(session, &mut response);
         if response.status().is_server_error() {

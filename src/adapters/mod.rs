@@ -38,6 +38,8 @@
 mod actix4;
 #[cfg(feature = "axum08")]
 mod axum08;
+#[cfg(feature = "tower")]
+mod bound_tower;
 #[cfg(any(feature = "poem3", feature = "tower"))]
 mod exchange;
 #[cfg(any(feature = "actix4", feature = "axum08", feature = "poem3", feature = "rocket05"))]

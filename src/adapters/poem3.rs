@@ -11,6 +11,8 @@ use poem::{
 };
 
 use super::extract::{OPAQUE, signed_in};
+#[cfg(feature = "bound")]
+use super::http::values;
 use super::{exchange, refusal};
 use crate::adapters::{MissingLayer, Rejection, SessionMiddleware};
 use crate::session::{Denied, User};
@@ -77,6 +79,16 @@ where
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
+        #[cfg(feature = "bound")]
+        if let Some(own) = lend(&mut request, |head| {
+            let (method, path) = (head.method().as_str(), head.uri().path());
+            self.sessions.device_bound_response(method, path, |name| values(head, name))
+        }) {
+            let status = StatusCode::from_u16(own.status).unwrap_or(StatusCode::BAD_REQUEST);
+            let mut response = own.body.with_status(status).into_response();
+            lend_response(&mut response, |head| exchange::finish(head, own.headers));
+            return Ok(response);
+        }
         let session = lend(&mut request, |head| exchange::enter(&self.sessions, head));
         let outcome = self.inner.call(request).await;
         let Some(session) = session else { return outcome.map(IntoResponse::into_response) };

@@ -6,10 +6,18 @@ use std::io::Cursor;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+#[cfg(feature = "bound")]
+use rocket::fairing;
 use rocket::fairing::{Fairing, Info, Kind};
+#[cfg(feature = "bound")]
+use rocket::http::Method;
 use rocket::http::{Header, Status};
 use rocket::request::{FromRequest, Outcome};
 use rocket::response::Responder;
+#[cfg(feature = "bound")]
+use rocket::route::{self, Handler, Route};
+#[cfg(feature = "bound")]
+use rocket::{Build, Rocket};
 use rocket::{Data, Request, Response};
 
 use super::extract::signed_in;
@@ -176,7 +184,16 @@ impl<T: Payload> SessionFairing<T> {
 #[rocket::async_trait]
 impl<T: Payload + Send + Sync + 'static> Fairing for SessionFairing<T> {
     fn info(&self) -> Info {
-        Info { name: "bulla sessions", kind: Kind::Request | Kind::Response }
+        Info { name: "bulla sessions", kind: Kind::Ignite | Kind::Request | Kind::Response }
+    }
+
+    #[cfg(feature = "bound")]
+    async fn on_ignite(&self, rocket: Rocket<Build>) -> fairing::Result {
+        let paths = self.sessions.device_bound_paths().into_iter().flatten();
+        let answers = Answers { sessions: self.sessions.clone() };
+        let routes: Vec<_> =
+            paths.map(|path| Route::new(Method::Post, path, answers.clone())).collect();
+        Ok(rocket.mount("/", routes))
     }
 
     async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
@@ -221,6 +238,38 @@ impl<T: Payload + Send + Sync + 'static> Fairing for SessionFairing<T> {
             session.discard_changes();
         }
         write(response, session.commit());
+    }
+}
+
+/// Answers the requests that a browser sends by itself for a session that is bound to its device.
+#[cfg(feature = "bound")]
+struct Answers<T> {
+    sessions: Sessions<T>,
+}
+
+#[cfg(feature = "bound")]
+impl<T> Clone for Answers<T> {
+    fn clone(&self) -> Answers<T> {
+        Answers { sessions: self.sessions.clone() }
+    }
+}
+
+#[cfg(feature = "bound")]
+#[rocket::async_trait]
+impl<T: Payload + Send + Sync + 'static> Handler for Answers<T> {
+    async fn handle<'r>(&self, request: &'r Request<'_>, data: Data<'r>) -> route::Outcome<'r> {
+        let headers = Headers::of(request);
+        let (method, path) = (request.method().as_str(), request.uri().path().as_str());
+        let Some(own) =
+            self.sessions.device_bound_response(method, path, |name| headers.values(name))
+        else {
+            return route::Outcome::forward(data, Status::NotFound);
+        };
+        let mut response = Response::new();
+        response.set_status(Status::new(own.status));
+        write(&mut response, own.headers);
+        response.set_sized_body(own.body.len(), Cursor::new(own.body));
+        route::Outcome::Success(response)
     }
 }
 

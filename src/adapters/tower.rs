@@ -9,6 +9,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::bound_tower::{self, Own};
 use super::{exchange, layers};
 use crate::{Payload, Policy, RingHandle, Session, Sessions};
 
@@ -132,6 +133,7 @@ impl<S, T, RequestBody, ResponseBody> Service<Request<RequestBody>> for SessionS
 where
     S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
     T: Payload + Send + Sync + 'static,
+    ResponseBody: 'static,
 {
     type Response = Response<ResponseBody>;
     type Error = S::Error;
@@ -142,18 +144,23 @@ where
     }
 
     fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
+        if let Some(own) = bound_tower::own::<T, _, ResponseBody>(&self.sessions, &request) {
+            return ResponseFuture { inner: None, session: None, own: Some(own) };
+        }
         let session = exchange::enter(&self.sessions, &mut request);
-        ResponseFuture { inner: self.inner.call(request), session }
+        ResponseFuture { inner: Some(self.inner.call(request)), session, own: None }
     }
 }
 
 pin_project! {
     /// The response future of a [`SessionService`].
     pub struct ResponseFuture<F, T> {
+        // `None` if the layer answers the request.
         #[pin]
-        inner: F,
+        inner: Option<F>,
         // `None` if an outer layer writes the session.
         session: Option<Session<T>>,
+        own: Option<Own>,
     }
 }
 
@@ -167,12 +174,17 @@ impl<F, T, B, E> Future for ResponseFuture<F, T>
 where
     F: Future<Output = Result<Response<B>, E>>,
     T: Payload,
+    B: 'static,
 {
     type Output = Result<Response<B>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut response = ready!(this.inner.poll(cx))?;
+        if let Some(response) = this.own.take().and_then(bound_tower::made) {
+            return Poll::Ready(Ok(response));
+        }
+        let Some(inner) = this.inner.as_pin_mut() else { return Poll::Pending };
+        let mut response = ready!(inner.poll(cx))?;
         if let Some(session) = this.session {
             exchange::close(session, &mut response);
         }

@@ -37,6 +37,13 @@ pub(crate) fn refresh(jwt: &[u8], key: &PublicKey) -> Result<String, ProofError>
     Ok(challenge)
 }
 
+/// Returns the challenge of a proof without the key, so without verifying the signature.
+pub(crate) fn unverified_challenge(jwt: &[u8]) -> Result<String, ProofError> {
+    let jwt = Jwt::split(jwt)?;
+    jwt.key(TYPE)?;
+    jwt.claims()?.text("jti")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

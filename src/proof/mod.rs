@@ -16,6 +16,7 @@
 
 mod address;
 pub(crate) mod dbsc;
+#[cfg_attr(not(test), expect(dead_code, reason = "sessions in headers will use it"))]
 pub(crate) mod dpop;
 mod error;
 mod json;

@@ -62,6 +62,7 @@ impl<T: Payload> Session<T> {
         revocations.has(&Asked {
             id: SessionId::from_bytes([0; 16]),
             origin: SessionId::from_bytes([0; 16]),
+            unbound: None,
             subject: &|| self.subject_of(&adopted.state),
             started_at: adopted.started_at.unwrap_or(UnixTime::EPOCH),
             follows: Follows { own: None, earlier: &[] },
@@ -80,6 +81,7 @@ impl<T: Payload> Session<T> {
             ended_others: None,
             follows: Vec::new(),
             term: Term::Ordinary,
+            bound: None,
         };
         let (state, channel) = (Arc::new(adopted.state), self.inner.channel);
         self.seal(Draft { record, state, encoded: None, channel, kind })

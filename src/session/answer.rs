@@ -19,7 +19,7 @@ use crate::transport::cookie::{Cookie, Kept, Role};
 pub(crate) struct NewTokens {
     pub(crate) channel: Channel,
     pub(crate) state: String,
-    /// Present only over the bearer channel, and only if the session gets a new id.
+    /// Present if the session gets a new id, and is in headers or bound to a device.
     pub(crate) renewal: Option<String>,
     pub(crate) kept: Kept,
 }
@@ -47,8 +47,14 @@ pub(crate) fn write(shared: &Shared, tokens: &NewTokens, beside: Beside, bundle:
         (Channel::Cookie, Some((cookie, _)), _) => {
             remove_former(cookie, bundle);
             bundle.set_cookies(cookie.store(Role::State, tokens.state.clone(), tokens.kept));
-            if beside == Beside::Goes {
-                bundle.set_cookies(cookie.remove(Role::Renewal));
+            match &tokens.renewal {
+                Some(renewal) => {
+                    bundle.set_cookies(cookie.store(Role::Renewal, renewal.clone(), tokens.kept));
+                }
+                None if beside == Beside::Goes => {
+                    bundle.set_cookies(cookie.remove(Role::Renewal));
+                }
+                None => {}
             }
         }
         (Channel::Bearer, _, Some((bearer, _))) => {
@@ -177,7 +183,8 @@ pub(crate) fn renew<T>(
         (false, true) => Due::Move,
         (false, false) => return Ok(()),
     };
-    let seen = Seen { at: leaves(), ..seen };
+    let leaves = leaves();
+    let seen = Seen { at: leaves, sealed_at: leaves, ..seen };
     match (channel, shared.cookie_at(alive.place), &shared.bearer) {
         (Channel::Cookie, Some(at), _) => {
             let kept = kept(alive.record.term, alive.expires_at.since(seen.at));
@@ -195,6 +202,31 @@ pub(crate) fn renew<T>(
             bundle.token(bearer.renewal_header(), token);
         }
         _ => {}
+    }
+    Ok(())
+}
+
+/// Writes a renewal token that records a proof of the session's device.
+///
+/// A proof is not activity of the user, because browsers also send proofs for a page that nobody
+/// looks at. So the token has the time of the last activity.
+#[cfg(feature = "bound")]
+pub(crate) fn prove<T>(
+    shared: &Shared,
+    alive: &Alive<T>,
+    seen: Seen,
+    bundle: &mut Bundle,
+) -> Result<(), SealError> {
+    let Some(at) = shared.cookie_at(alive.place) else { return Ok(()) };
+    let policy = shared.policy(alive.record.term);
+    let primary = at.1.renewal.primary_at(seen.sealed_at)?;
+    let copy = match alive.token.source {
+        Source::Token if alive.token.key_id == primary => Copied::No,
+        Source::Token | Source::Copy => Copied::Yes,
+    };
+    let kept = kept(alive.record.term, alive.expires_at.since(seen.sealed_at));
+    if let Some(token) = fitting_renewal(&policy, at, alive, copy, Due::Touch, seen)? {
+        bundle.set_cookies(at.0.store(Role::Renewal, token, kept));
     }
     Ok(())
 }

@@ -40,6 +40,19 @@ impl Asker {
         };
         if navigates { Asker::Navigation } else { Asker::Script }
     }
+
+    /// Whether the browser opens a page because of a link on another site.
+    pub(crate) fn follows_link_elsewhere<'h, I>(method: &str, values: impl Fn(&str) -> I) -> bool
+    where
+        I: IntoIterator<Item = &'h [u8]>,
+    {
+        let has = |name, expected: &[&[u8]]| {
+            values(name).into_iter().next().is_some_and(|value| expected.contains(&value))
+        };
+        method == "GET"
+            && has("sec-fetch-mode", &[b"navigate"])
+            && has("sec-fetch-site", &[b"cross-site", b"same-site"])
+    }
 }
 
 /// Whether a line of `Accept` names `text/html` itself, and not only a range such as `*/*`.

@@ -8,6 +8,8 @@ use std::time::Duration;
 use crate::keys::handle::RingHandle;
 use crate::revocation::list::Revocations;
 use crate::session::about::{About, Check, Validity};
+#[cfg(feature = "bound")]
+use crate::session::device_bound::DeviceBound;
 use crate::session::event::Event;
 use crate::session::hint::{PlainHttpHint, UnusedSettingsHint};
 use crate::session::judge::ChannelKeys;
@@ -60,6 +62,8 @@ pub struct SessionsBuilder<T> {
     shared: Shared,
     migrations: Vec<Migration<T>>,
     about: About<T>,
+    #[cfg(feature = "bound")]
+    device_bound: Option<DeviceBound>,
 }
 
 impl<T: Payload> SessionsBuilder<T> {
@@ -77,11 +81,18 @@ impl<T: Payload> SessionsBuilder<T> {
             step_up_page: None,
             hook: None,
             revocations: None,
+            device_bound: None,
             plain_http: PlainHttpHint::default(),
             unused_settings: UnusedSettingsHint::default(),
         };
         let about = About::default();
-        SessionsBuilder { shared, migrations: Vec::new(), about }
+        SessionsBuilder {
+            shared,
+            migrations: Vec::new(),
+            about,
+            #[cfg(feature = "bound")]
+            device_bound: None,
+        }
     }
 
     /// Carries sessions in this cookie. If no transport is configured, [`Cookie::default`] is used.
@@ -225,6 +236,16 @@ impl<T: Payload> SessionsBuilder<T> {
     #[must_use]
     pub fn revocations(mut self, revocations: &Revocations) -> SessionsBuilder<T> {
         self.shared.revocations = Some(revocations.clone());
+        self
+    }
+
+    /// Binds sessions in the cookie to the browser's device, if the browser can do it. Copies of the
+    /// cookies are then worthless after the proof lifetime. See [`DeviceBound`].
+    #[cfg(feature = "bound")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "bound")))]
+    #[must_use]
+    pub fn device_bound(mut self, settings: DeviceBound) -> SessionsBuilder<T> {
+        self.device_bound = Some(settings);
         self
     }
 
@@ -422,7 +443,11 @@ impl<T: Payload> SessionsBuilder<T> {
     /// Builds the sessions. For each transport, every key of the ring gets two subkeys: one for
     /// state tokens and one for renewal tokens.
     #[must_use]
-    pub fn build(self) -> Sessions<T> {
+    #[cfg_attr(
+        not(feature = "bound"),
+        expect(unused_mut, reason = "only bound sessions change it")
+    )]
+    pub fn build(mut self) -> Sessions<T> {
         let (cookie, bearer) = (self.shared.cookie.is_some(), self.shared.bearer.is_some());
         let adopts = |from: Channel| self.migrations.iter().any(|m| m.channel() == from);
         let nothing_said = !cookie && !bearer && self.migrations.is_empty();
@@ -436,6 +461,11 @@ impl<T: Payload> SessionsBuilder<T> {
             let adopts_until = self.migrations.iter().map(Migration::until).max();
             let longest = self.shared.policies.longest_absolute();
             revocations.used_by(longest, adopts_until.unwrap_or(UnixTime::EPOCH));
+        }
+        #[cfg(feature = "bound")]
+        if let (Some(settings), Some((cookie, _))) = (self.device_bound, &self.shared.cookie) {
+            let ring = self.shared.ring.clone();
+            self.shared.device_bound = Some(settings.bind(ring, T::PURPOSE, cookie));
         }
         Sessions {
             shared: Arc::new(self.shared),

@@ -59,6 +59,7 @@ impl<T: Payload> Session<T> {
             ended_others: None,
             follows: self.followed(&state),
             term: options.term,
+            bound: None,
         };
         let state = Arc::new(state);
         self.write(Draft { record, state, encoded: None, channel, kind: Kind::Started }, revision)
@@ -183,15 +184,22 @@ impl<T: Payload> Session<T> {
         });
         let (key_id, text) = match sealed {
             Err(error @ SealError::TooLong { len, .. }) => {
-                shared.check_fit(channel, len)?; // its error names the cookie's limit
+                shared.check_fit(channel, &record, len)?; // its error names the cookie's limit
                 return Err(error.into());
             }
             sealed => sealed?,
         };
-        shared.check_fit(channel, text.len())?;
+        shared.check_fit(channel, &record, text.len())?;
+        let proof = record.bound.and_then(|_| self.proof());
         let renewal = match (channel, kind) {
+            // A bound session needs a renewal token with the last proof also under its new id.
+            (Channel::Cookie, Kind::Renamed) if proof.is_some() => {
+                Some(tokens::first_renewal(keys, &policy, record.id, proof, now)?)
+            }
             (Channel::Cookie, _) | (Channel::Bearer, Kind::Changed) => None,
-            (Channel::Bearer, _) => Some(tokens::first_renewal(keys, &policy, record.id, now)?),
+            (Channel::Bearer, _) => {
+                Some(tokens::first_renewal(keys, &policy, record.id, proof, now)?)
+            }
         };
         let kept = answer::kept(record.term, expires_at.since(now));
         let tokens = NewTokens { channel, state: text, renewal, kept };

@@ -3,12 +3,18 @@
 //!
 //! `judge` is the opening half. `answer` writes the header lines.
 
+use std::sync::Arc;
+
 use crate::session::answer::{self, Beside};
+use crate::session::change::Draft;
+use crate::session::error::SessionError;
 use crate::session::event::Event;
-use crate::session::judge::{Alive, Fate, Judged, Place, Refused};
+use crate::session::judge::{Alive, Fate, Judged, KeyIn, Place, Refusal, Refused};
 use crate::session::migration::Moment;
 use crate::session::pending::{Activity, Change, Kind, Response, Written};
+use crate::session::record::Proof;
 use crate::session::session::{Clock, Session};
+use crate::session::shared::Channel;
 use crate::session::tokens::Seen;
 use crate::time::UnixTime;
 use crate::token::id::SessionId;
@@ -52,6 +58,7 @@ impl<T: Payload> Session<T> {
             (Change::Written(written), _) => self.send(&written, &mut bundle),
             (Change::Ended, _) => {
                 self.remove_old(Moment::Ended, &mut bundle);
+                self.end_binding(&mut bundle);
                 self.remove(&mut bundle);
             }
             (Change::Untouched, None) => return bundle,
@@ -89,8 +96,12 @@ impl<T: Payload> Session<T> {
             _ => self.beside(),
         };
         answer::write(shared, tokens, beside, bundle);
+        if matches!(kind, Kind::Started | Kind::Adopted) && tokens.channel == Channel::Cookie {
+            self.end_binding(bundle);
+            self.offer_binding(&written.record, written.expires_at, bundle);
+        }
         if let (Kind::Changed, Some(Judged::Alive(alive))) = (kind, self.inner.judged.get()) {
-            let seen = Seen { at: self.later(), validated_at: self.validated_at(alive) };
+            let seen = self.seen(alive, self.later());
             if let Err(error) = answer::follow(shared, tokens, alive, seen, bundle) {
                 shared.emit(Event::NotRenewed(error));
             }
@@ -102,6 +113,10 @@ impl<T: Payload> Session<T> {
     fn send_untouched(&self, judged: &Judged<T>, activity: Activity, bundle: &mut Bundle) {
         let fate = match judged {
             Judged::Alive(alive) => match self.validity(alive) {
+                Err(Refusal::ProofDue) => {
+                    self.ask_for_proof(bundle);
+                    Fate::LeftAlone
+                }
                 Err(refusal) if !self.could_not_tell() => refusal.fate(),
                 // If the check could not decide, activity is still recorded, because the user is
                 // active and must not run into the idle timeout.
@@ -129,17 +144,23 @@ impl<T: Payload> Session<T> {
     }
 
     fn send_alive(&self, alive: &Alive<T>, activity: Activity, bundle: &mut Bundle) {
+        if alive.key == KeyIn::RenewalToken
+            && let Ok(written) = self.with_key(alive)
+        {
+            return self.send(&written, bundle);
+        }
         // A background request records no activity. Its renewal token could replace one that a
         // concurrent request has just written, with a newer time of activity or a newer copy of the
         // state token.
         if activity == Activity::Counts {
             let (shared, channel) = (&self.inner.shared, self.inner.channel);
-            let seen = Seen { at: self.now(), validated_at: self.validated_at(alive) };
+            let seen = self.seen(alive, self.now());
             match answer::renew(shared, channel, alive, seen, || self.later(), bundle) {
                 Ok(()) if bundle.is_empty() => {}
                 Ok(()) => {
                     let (id, origin) = (alive.record.id, alive.record.first_id());
                     shared.emit(Event::Renewed { id, origin });
+                    self.offer_binding(&alive.record, alive.expires_at, bundle);
                 }
                 Err(error) => shared.emit(Event::NotRenewed(error)),
             }
@@ -154,6 +175,19 @@ impl<T: Payload> Session<T> {
             Judged::Refused(Refused { origin, .. }) => *origin,
             Judged::Absent => None,
         }
+    }
+
+    /// The session with a state token that has the key of its device again.
+    fn with_key(&self, alive: &Alive<T>) -> Result<Written<T>, SessionError> {
+        let (record, state) = (alive.record.clone(), Arc::clone(&alive.state));
+        let (channel, kind) = (self.inner.channel, Kind::Changed);
+        self.seal(Draft { record, state, encoded: None, channel, kind })
+    }
+
+    /// What a renewal token records if the session was active at `at`.
+    fn seen(&self, alive: &Alive<T>, at: UnixTime) -> Seen {
+        let proof = alive.proved_at.map(|at| Proof { at, key: None });
+        Seen { at, sealed_at: at, validated_at: self.validated_at(alive), proof }
     }
 
     fn remove(&self, bundle: &mut Bundle) {

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use crate::keys::key::KeyId;
+#[cfg(feature = "bound")]
+use crate::session::bound_error::BoundError;
 use crate::session::error::SessionError;
 use crate::session::judge::Refusal;
 use crate::token::error::SealError;
@@ -86,6 +88,24 @@ pub enum Event {
     /// A session from the old library could not be adopted, for example because it is past its
     /// ceiling or too large.
     NotAdopted(SessionError),
+    /// The session was bound to the device of the browser.
+    Bound {
+        /// The session.
+        id: SessionId,
+        /// Its first id.
+        origin: SessionId,
+    },
+    /// The device of a bound session proved again that it has the key.
+    Proved {
+        /// The session.
+        id: SessionId,
+        /// Its first id.
+        origin: SessionId,
+    },
+    /// A browser's registration of a key, or its proof, was refused.
+    #[cfg(feature = "bound")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "bound")))]
+    ProofRefused(BoundError),
     /// The renewal token could not be sealed, so activity was not recorded. Possible causes are the
     /// key ring, the random generator, and the cookie's settings.
     NotRenewed(SealError),
@@ -105,6 +125,10 @@ impl fmt::Display for Event {
             Event::Ended { origin: Some(origin) } => write!(f, "session {origin} ended"),
             Event::Ended { origin: None } => f.write_str("session ended"),
             Event::Adopted { id, .. } => write!(f, "session {id} adopted"),
+            Event::Bound { id, .. } => write!(f, "session {id} bound to the device"),
+            Event::Proved { id, .. } => write!(f, "the device of session {id} sent a proof"),
+            #[cfg(feature = "bound")]
+            Event::ProofRefused(error) => write!(f, "a proof was refused: {error}"),
             Event::NotRenewed(error) => write!(f, "a session could not be renewed: {error}"),
             Event::NotAdopted(error) => write!(f, "an old session was not adopted: {error}"),
         }

@@ -9,7 +9,7 @@ use crate::session::asker::Asker;
 use crate::session::come_back::{local_path, with_next};
 use crate::session::error::SessionError;
 use crate::session::info::Status;
-use crate::session::judge::Refusal;
+use crate::session::judge::{Prompt, Refusal};
 use crate::session::session::Session;
 use crate::session::shared::Channel;
 use crate::token::payload::Payload;
@@ -26,6 +26,7 @@ impl<T: Payload> Session<T> {
         Err(match self.status() {
             Status::Refused(Refusal::NotRevalidated) => Denied::not_now(),
             Status::Refused(Refusal::CrossOrigin) => Denied::cross_origin(),
+            Status::Refused(Refusal::ProofDue) => self.asked_for_proof(),
             _ => self.sent_to(self.shared().sign_in_page.as_deref(), Proof::SignIn),
         })
     }
@@ -105,6 +106,12 @@ impl<T: Payload> Session<T> {
     /// # Ok::<(), bulla::keys::RandomError>(())
     /// ```
     pub fn set_target(&self, method: &str, target: impl fmt::Display) {
+        if self.shared().device_bound.is_some() {
+            let here = target.to_string();
+            if local_path(&here).is_some() {
+                let _ = self.inner.here.set(here);
+            }
+        }
         let navigates = self.inner.asker == Asker::Navigation;
         if navigates && self.shared().has_pages() && matches!(method, "GET" | "HEAD") {
             let target = target.to_string();
@@ -112,6 +119,25 @@ impl<T: Payload> Session<T> {
                 // Only the first call counts: an inner router may have a part of the path only.
                 let _ = self.inner.target.set(target);
             }
+        }
+    }
+
+    /// Sends a browser through a proof and back to what it asked for, if it may have the key of the
+    /// session (see [`Prompt`]).
+    ///
+    /// This does not repeat. A browser without the key sends its next request without the bound
+    /// cookie, and from this site.
+    fn asked_for_proof(&self) -> Denied {
+        match (self.prompt(), self.inner.here.get()) {
+            (Prompt::DeleteCookie, Some(here)) => {
+                let header = Some(("location", here.clone()));
+                Denied { status: 307, header, body: "Send the request again, with a proof." }
+            }
+            (Prompt::Reload, Some(here)) => {
+                let header = Some(("refresh", format!("0;url={here}")));
+                Denied { status: 401, header, body: "One moment." }
+            }
+            _ => self.sent_to(self.shared().sign_in_page.as_deref(), Proof::SignIn),
         }
     }
 
@@ -185,6 +211,11 @@ impl Proof {
 /// any status. Because the response depends on these headers, adapters add
 /// `Cache-Control: no-store`.
 ///
+/// If the session is [bound to a device](crate::session::SessionsBuilder) and its last proof is too
+/// old, a browser that can send a proof does so, and then repeats the request by itself: the status
+/// is 307 with `Location` to the same address, or 401 with `Refresh` if a link on another site led
+/// to the page. Other clients get the responses of the table.
+///
 /// If a page on another origin sent the request, the status is 403 (see
 /// [cross-origin requests](crate::Sessions#cross-origin-requests)). It is also 403 if the user lacks
 /// a permission ([`Denied::forbidden`]).
@@ -238,7 +269,7 @@ impl Denied {
         Denied { status: 503, header, body: "Try again in a moment." }
     }
 
-    /// The status of the response: 303, 401, 403 or 503.
+    /// The status of the response: 303, 307, 401, 403 or 503.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.status

@@ -20,6 +20,10 @@ pub struct Info {
     pub borrowed: bool,
     /// The user asked to stay signed in ([`Start::remembered`](crate::session::Start::remembered)).
     pub remembered: bool,
+    /// The session is bound to the device of the browser
+    /// ([`device_bound`](crate::session::SessionsBuilder)). Copies of its tokens end with the last
+    /// proof of the device.
+    pub bound: bool,
     /// When the user signed in.
     pub started_at: UnixTime,
     /// When the user last signed in or reauthenticated. This is 1970 if the session was adopted

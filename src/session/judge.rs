@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use crate::keys::handle::RingHandle;
 use crate::keys::key::KeyId;
+use crate::session::challenge::Binding;
 use crate::session::policy::Policies;
-use crate::session::record::{RENEWAL_SCHEMA, Record, RenewalRecord, StateCopy};
+use crate::session::record::{Proof, RENEWAL_SCHEMA, Record, RenewalRecord, StateCopy};
 use crate::time::UnixTime;
 use crate::token::error::OpenError;
 use crate::token::id::{Fingerprint, SessionId, fingerprint};
@@ -49,6 +50,22 @@ pub(crate) struct Carried {
     pub(crate) states: Vec<Vec<u8>>,
     pub(crate) renewals: Vec<Vec<u8>>,
     pub(crate) place: Place,
+    pub(crate) prompt: Prompt,
+}
+
+/// What would make the browser of a request send a proof for a session that is bound to its device.
+///
+/// A browser sends a proof before each request that lacks the bound cookie, unless a page on
+/// another site sent the request.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Prompt {
+    /// Nothing: it had to send one, and did not.
+    #[default]
+    None,
+    /// To delete the bound cookie, which the request has.
+    DeleteCookie,
+    /// To load the page again by itself, because a link on another site led here.
+    Reload,
 }
 
 /// Where the tokens of a request were found.
@@ -115,9 +132,19 @@ pub(crate) struct Alive<T> {
     pub(crate) last_seen: UnixTime,
     /// When the application's check last returned `Holds`; 1970 if never.
     pub(crate) validated_at: UnixTime,
+    /// When the device of a bound session last proved that it has the key.
+    pub(crate) proved_at: Option<UnixTime>,
+    pub(crate) key: KeyIn,
     /// The end of the absolute timeout, the ceiling or the end of the token's lifetime, whichever
     /// comes first.
     pub(crate) expires_at: UnixTime,
+}
+
+/// Where the key of a bound session was read from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyIn {
+    StateToken,
+    RenewalToken,
 }
 
 /// The state token, or its copy in the renewal token.
@@ -188,6 +215,12 @@ pub enum Refusal {
     /// have no session at all. See
     /// [cross-origin requests](crate::Sessions#cross-origin-requests).
     CrossOrigin,
+    /// The session is bound to a device, and the last proof of that device is too old. Either the
+    /// browser is about to send a new one, or the tokens were copied to another device.
+    ProofDue,
+    /// The session is not bound to a device, and the application [requires
+    /// it](crate::session::DeviceBound::require_after).
+    NotBound,
 }
 
 impl Refusal {
@@ -206,7 +239,11 @@ impl Refusal {
     pub fn may_be_valid_elsewhere(&self) -> bool {
         match self {
             Refusal::Token(error) => error.may_be_valid_elsewhere(),
-            Refusal::UnknownActivity | Refusal::NotRevalidated | Refusal::CrossOrigin => true,
+            Refusal::UnknownActivity
+            | Refusal::NotRevalidated
+            | Refusal::CrossOrigin
+            | Refusal::ProofDue
+            | Refusal::NotBound => true,
             Refusal::Revoked
             | Refusal::AbsoluteTimeout
             | Refusal::IdleTimeout
@@ -238,6 +275,10 @@ impl fmt::Display for Refusal {
             Refusal::CrossOrigin => f.write_str(
                 "a page on another origin sent the request, or a proxy changed the header Host",
             ),
+            Refusal::ProofDue => {
+                f.write_str("the last proof of the device that has the session is too old")
+            }
+            Refusal::NotBound => f.write_str("the session is not bound to a device"),
         }
     }
 }
@@ -250,14 +291,14 @@ impl fmt::Display for Refusal {
 /// are checked.
 pub(crate) fn judge<T: Payload>(
     keys: &ChannelKeys,
-    policies: &Policies,
+    (policies, binding): (&Policies, Option<&Binding>),
     carried: &Carried,
     now: impl Fn() -> UnixTime,
     is_revoked: impl Fn(&Record, &T, &StateToken) -> bool,
 ) -> Judged<T> {
     let mut judged = Judged::Absent;
     for token in &carried.states {
-        match open_session(keys, policies, token, carried, &now, &is_revoked) {
+        match open_session(keys, (policies, binding), token, carried, &now, &is_revoked) {
             Ok(alive) => return Judged::Alive(alive),
             Err(refused) => match judged {
                 Judged::Refused(Refused { fate: Fate::LeftAlone, .. }) => {}
@@ -271,7 +312,7 @@ pub(crate) fn judge<T: Payload>(
 
 fn open_session<T: Payload>(
     keys: &ChannelKeys,
-    policies: &Policies,
+    (policies, binding): (&Policies, Option<&Binding>),
     text: &[u8],
     carried: &Carried,
     now: &impl Fn() -> UnixTime,
@@ -302,7 +343,16 @@ fn open_session<T: Payload>(
             (Source::Copy, key_id, body)
         }
     };
-    let (record, state) = open_payload(&body).map_err(|error| refused(error, now))?;
+    let (mut record, state) = open_payload(&body).map_err(|error| refused(error, now))?;
+    let renewal = renewals.latest_of(record.id);
+    let proof = renewal.and_then(|found| found.proof);
+    let in_token = record.bound;
+    // A response that was on its way when the session was bound may have replaced the state token
+    // by one without the key.
+    record.bound = record.bound.or(proof.and_then(|proof| proof.key));
+    if record.bound.is_some() && binding.is_none() {
+        return Err(refused(NOT_BOUND_HERE.into(), now).into());
+    }
     // A server that is not configured for remembered sessions leaves them to the servers that are.
     let policy = policies.of(record.term).ok_or_else(|| refused(NOT_REMEMBERED.into(), now))?;
 
@@ -322,7 +372,6 @@ fn open_session<T: Payload>(
     if now() >= expires_at {
         return refuse(over(Refusal::AbsoluteTimeout, expires_at, now));
     }
-    let renewal = renewals.latest_of(record.id);
     let last_seen = renewal.map_or(claims.issued_at, |found| found.issued_at.max(claims.issued_at));
     let validated_at = renewal.map_or(UnixTime::EPOCH, |found| found.validated_at);
     let idle_since = last_seen + policy.idle_timeout();
@@ -343,7 +392,20 @@ fn open_session<T: Payload>(
         },
     };
     let (state, place) = (Arc::new(state), carried.place);
-    Ok(Alive { place, record, state, token, renewal, last_seen, validated_at, expires_at })
+    let key = if record.bound == in_token { KeyIn::StateToken } else { KeyIn::RenewalToken };
+    let proved_at = proof.map(|proof| proof.at).filter(|_| record.bound.is_some());
+    Ok(Alive {
+        place,
+        record,
+        state,
+        token,
+        renewal,
+        last_seen,
+        validated_at,
+        proved_at,
+        key,
+        expires_at,
+    })
 }
 
 /// Steps 11 to 14 of opening (spec section 7), for a state token.
@@ -355,6 +417,9 @@ fn open_payload<T: Payload>(body: &Body<'_>) -> Result<(Record, T), OpenError> {
     let state = payload::decode(body.claims.schema, payload)?;
     Ok((record, state))
 }
+
+const NOT_BOUND_HERE: PayloadError =
+    PayloadError("the session is bound to a device, and this server has no settings for that");
 
 const NOT_REMEMBERED: PayloadError =
     PayloadError("the session is remembered, and this server has no policy for that");
@@ -392,6 +457,7 @@ struct FoundRenewal {
     id: SessionId,
     issued_at: UnixTime,
     validated_at: UnixTime,
+    proof: Option<Proof>,
     key_id: KeyId,
     copy: Option<(Fingerprint, Buffer)>,
 }
@@ -399,7 +465,7 @@ struct FoundRenewal {
 impl Renewals {
     fn latest_of(&self, id: SessionId) -> Option<&FoundRenewal> {
         let same = self.found.iter().filter(|renewal| renewal.id == id);
-        same.max_by_key(|renewal| renewal.issued_at)
+        same.max_by_key(|renewal| (renewal.issued_at, renewal.proof.map(|proof| proof.at)))
     }
 
     fn copy_of(&self, token: &[u8]) -> Option<(KeyId, &[u8])> {
@@ -450,12 +516,13 @@ fn open_renewal(
         return Err(OpenError::NewerSchema { version, newest: RENEWAL_SCHEMA });
     }
     unsealed.body.check_padding()?;
-    let record = RenewalRecord::read(unsealed.body.payload)
+    let record = RenewalRecord::read(version, unsealed.body.payload)
         .ok_or(PayloadError("the renewal record is too short"))?;
     Ok(FoundRenewal {
         id: record.id,
         issued_at: unsealed.body.claims.issued_at,
         validated_at: record.validated_at,
+        proof: record.proof,
         key_id: unsealed.key_id,
         copy: record.copy.map(|StateCopy { fingerprint, body }| (fingerprint, Buffer::of(body))),
     })
@@ -477,7 +544,7 @@ mod tests {
         let now = UnixTime::from_secs(1_796_126_400);
         let made = |keys| {
             let id = SessionId::from_bytes([7; 16]);
-            first_renewal(keys, &policy, id, now).unwrap().into_bytes()
+            first_renewal(keys, &policy, id, None, now).unwrap().into_bytes()
         };
         let cut = made(&here).split_last().unwrap().1.to_vec();
         for (token, found, unjudged) in [

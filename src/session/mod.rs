@@ -20,12 +20,13 @@
 //! | Does the application still accept the session? | `revalidation`, `about` |
 //! | How is a session from the old library adopted? | `migration`, `adoption` |
 //! | How is the user of a session loaded? | `user` (by the application), `loading` (once in a request) |
+//! | How is a session bound to a device? | `device_bound` (settings), `challenge`, `binding` (the browser's two requests), `proving` (in all other requests) |
 //! | What does a guard check, and what does it answer? | `guard` |
 //! | Does a request come from a navigation, a script or htmx? | `asker` |
 //! | Where does a user come back to after the sign-in page? | `come_back` |
 //! | Which hints about a configuration are logged? | `hint` |
 //! | What can an application, a log and an auditor learn? | `info`, `event`, `audit` |
-//! | Why does a change fail? | `error` |
+//! | Why does a change fail, or a proof of a device? | `error`, `bound_error` |
 //!
 //! This folder uses every other folder except `adapters`.
 
@@ -35,10 +36,17 @@ pub(crate) mod answer;
 pub(crate) mod asker;
 #[allow(clippy::arithmetic_side_effects, reason = "reads no client's bytes")]
 pub(crate) mod audit;
+#[cfg(feature = "bound")]
+pub(crate) mod binding;
+#[cfg(feature = "bound")]
+pub(crate) mod bound_error;
 pub(crate) mod builder;
+pub(crate) mod challenge;
 pub(crate) mod change;
 pub(crate) mod closing;
 pub(crate) mod come_back;
+#[cfg(feature = "bound")]
+pub(crate) mod device_bound;
 pub(crate) mod ending;
 pub(crate) mod error;
 pub(crate) mod event;
@@ -50,6 +58,7 @@ pub(crate) mod loading;
 pub(crate) mod migration;
 pub(crate) mod pending;
 pub(crate) mod policy;
+pub(crate) mod proving;
 pub(crate) mod record;
 pub(crate) mod revalidation;
 #[expect(clippy::module_inception, reason = "the file has the type `Session`")]
@@ -62,8 +71,17 @@ pub(crate) mod user;
 
 pub use self::about::Validity;
 pub use self::audit::{Audit, AuditRow, Verdict};
+#[cfg(feature = "bound")]
+#[cfg_attr(docsrs, doc(cfg(feature = "bound")))]
+pub use self::binding::DeviceBoundResponse;
+#[cfg(feature = "bound")]
+#[cfg_attr(docsrs, doc(cfg(feature = "bound")))]
+pub use self::bound_error::BoundError;
 pub use self::builder::SessionsBuilder;
 pub use self::come_back::local_path;
+#[cfg(feature = "bound")]
+#[cfg_attr(docsrs, doc(cfg(feature = "bound")))]
+pub use self::device_bound::DeviceBound;
 pub use self::error::SessionError;
 pub use self::event::Event;
 pub use self::guard::Denied;

@@ -5,7 +5,7 @@ use crate::revocation::entry::Exception;
 use crate::revocation::known::{Followed, Follows, MAX_FOLLOWS};
 use crate::session::policy::Term;
 use crate::time::UnixTime;
-use crate::token::id::{FINGERPRINT_LEN, Fingerprint, ID_LEN, Mark, SessionId};
+use crate::token::id::{BoundKey, FINGERPRINT_LEN, Fingerprint, ID_LEN, Mark, SessionId};
 use crate::token::payload::PayloadError;
 use crate::token::wire::{take_varint, write_varint};
 
@@ -13,8 +13,9 @@ use crate::token::wire::{take_varint, write_varint};
 /// 2^42, and a byte has 7 bits of a varint.
 const TIME_LEN: usize = 6;
 
-/// The schema version of a renewal token, which is the version of its layout.
-pub(crate) const RENEWAL_SCHEMA: u32 = 1;
+/// The newest schema version of a renewal token, which is the version of its layout. A session that
+/// is bound to a device has this version, and every other session has version 1.
+pub(crate) const RENEWAL_SCHEMA: u32 = 2;
 
 /// The part of a state token's payload that precedes the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,15 +33,18 @@ pub(crate) struct Record {
     pub(crate) follows: Vec<Followed>,
     /// Whether the user asked to be remembered.
     pub(crate) term: Term,
+    /// The key of the device to which the session is bound.
+    pub(crate) bound: Option<BoundKey>,
 }
 
 /// Bits for the optional fields of a record, in the order of the fields. A set bit means that the
-/// field is present. Remembered has no bytes. Bit 32 is reserved for a future field.
+/// field is present. Remembered has no bytes.
 const CEILING: u64 = 1;
 const ORIGIN: u64 = 2;
 const ENDED_OTHERS: u64 = 4;
 const FOLLOWS: u64 = 8;
 const REMEMBERED: u64 = 16;
+const BOUND: u64 = 32;
 
 impl Record {
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
@@ -52,7 +56,8 @@ impl Record {
             | bit(ORIGIN, self.origin.is_some())
             | bit(ENDED_OTHERS, self.ended_others.is_some())
             | bit(FOLLOWS, !self.follows.is_empty())
-            | bit(REMEMBERED, self.term == Term::Remembered);
+            | bit(REMEMBERED, self.term == Term::Remembered)
+            | bit(BOUND, self.bound.is_some());
         write_varint(out, fields);
         if let Some(ceiling) = self.ceiling {
             write_varint(out, ceiling.as_secs());
@@ -71,6 +76,9 @@ impl Record {
             out.extend_from_slice(origin.as_bytes());
             write_varint(out, before.as_secs());
             out.extend_from_slice(mark);
+        }
+        if let Some(key) = &self.bound {
+            out.extend_from_slice(key);
         }
     }
 
@@ -100,7 +108,7 @@ impl Record {
         let started_at = take_time(rest).ok_or_else(cut)?;
         let reauthenticated_at = take_time(rest).ok_or_else(cut)?;
         let fields = take_varint(rest).ok_or_else(cut)?;
-        if fields > (CEILING | ORIGIN | ENDED_OTHERS | FOLLOWS | REMEMBERED) {
+        if fields > (CEILING | ORIGIN | ENDED_OTHERS | FOLLOWS | REMEMBERED | BOUND) {
             return Err(PayloadError("the session has a field that this version does not know"));
         }
         let has = |field| fields & field != 0;
@@ -113,6 +121,7 @@ impl Record {
             ended_others: None,
             follows: Vec::new(),
             term: if has(REMEMBERED) { Term::Remembered } else { Term::Ordinary },
+            bound: None,
         };
         if has(CEILING) {
             record.ceiling = Some(take_time(rest).ok_or_else(cut)?);
@@ -122,7 +131,7 @@ impl Record {
         }
         if has(ENDED_OTHERS) {
             let before = take_time(rest).ok_or_else(cut)?;
-            record.ended_others = Some((before, take_mark(rest).ok_or_else(cut)?));
+            record.ended_others = Some((before, take_bytes(rest).ok_or_else(cut)?));
         }
         let follows = if has(FOLLOWS) { take_varint(rest).ok_or_else(cut)? } else { 0 };
         let most = u64::try_from(MAX_FOLLOWS).unwrap_or(u64::MAX);
@@ -132,8 +141,11 @@ impl Record {
         for _ in 0..follows {
             let origin = take_id(rest).ok_or_else(cut)?;
             let before = take_time(rest).ok_or_else(cut)?;
-            let mark = take_mark(rest).ok_or_else(cut)?;
+            let mark = take_bytes(rest).ok_or_else(cut)?;
             record.follows.push(Followed { before, except: Exception { origin, mark } });
+        }
+        if has(BOUND) {
+            record.bound = Some(take_bytes(rest).ok_or_else(cut)?);
         }
         Ok(record)
     }
@@ -144,7 +156,19 @@ pub(crate) struct RenewalRecord<'a> {
     pub(crate) id: SessionId,
     /// When the application's check last returned `Holds`; 1970 if never.
     pub(crate) validated_at: UnixTime,
+    /// Present if the session is bound to a device.
+    pub(crate) proof: Option<Proof>,
     pub(crate) copy: Option<StateCopy<'a>>,
+}
+
+/// What the renewal token of a bound session records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Proof {
+    /// When the device last proved that it has the key.
+    pub(crate) at: UnixTime,
+    /// The key of the device. The renewal token has it after the registration of the key, because a
+    /// concurrent response can replace the state token that has it.
+    pub(crate) key: Option<BoundKey>,
 }
 
 /// A copy of the state in a state token whose key is no longer primary. With it, the session can be
@@ -160,42 +184,70 @@ impl<'a> RenewalRecord<'a> {
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.id.as_bytes());
         write_varint(out, self.validated_at.as_secs());
+        if let Some(Proof { at, key }) = &self.proof {
+            write_varint(out, at.as_secs());
+            write_varint(out, u64::from(key.is_some()));
+            out.extend_from_slice(key.as_ref().map_or(&[], BoundKey::as_slice));
+        }
         if let Some(copy) = self.copy {
             out.extend_from_slice(&copy.fingerprint);
             out.extend_from_slice(copy.body);
         }
     }
 
-    pub(crate) fn read(mut payload: &'a [u8]) -> Option<RenewalRecord<'a>> {
+    /// The schema version of the token.
+    pub(crate) fn schema(&self) -> u32 {
+        if self.proof.is_some() { RENEWAL_SCHEMA } else { 1 }
+    }
+
+    /// `schema` is the schema version of the token.
+    pub(crate) fn read(schema: u32, mut payload: &'a [u8]) -> Option<RenewalRecord<'a>> {
         let id = take_id(&mut payload)?;
-        let validated_at = UnixTime::from_secs(take_varint(&mut payload)?);
+        let validated_at = take_time(&mut payload)?;
+        let proof = if schema == 1 { None } else { Some(take_proof(&mut payload)?) };
         if payload.is_empty() {
-            return Some(RenewalRecord { id, validated_at, copy: None });
+            return Some(RenewalRecord { id, validated_at, proof, copy: None });
         }
         let (fingerprint, body) = payload.split_first_chunk()?;
         if body.is_empty() {
             return None;
         }
         let copy = Some(StateCopy { fingerprint: *fingerprint, body });
-        Some(RenewalRecord { id, validated_at, copy })
+        Some(RenewalRecord { id, validated_at, proof, copy })
     }
 
     /// The maximum length of the payload in bytes.
     pub(crate) fn max_len(&self) -> usize {
-        self.copy
-            .map_or(ID_LEN + TIME_LEN, |copy| RenewalRecord::max_len_with_copy(copy.body.len()))
+        let proof = self.proof.map_or(0, |proof| proof.key.map_or(0, |key| key.len()) + PROOF_LEN);
+        let copy = self.copy.map_or(0, |copy| copy.body.len().saturating_add(FINGERPRINT_LEN));
+        copy.saturating_add(proof + ID_LEN + TIME_LEN)
     }
 
-    /// The maximum length in bytes of a payload that contains a copy of a body of `len` bytes.
-    pub(crate) fn max_len_with_copy(len: usize) -> usize {
-        len.saturating_add(ID_LEN + TIME_LEN + FINGERPRINT_LEN)
+    /// The maximum length in bytes of a payload that contains a copy of a body of `len` bytes. `record`
+    /// is that of the session.
+    pub(crate) fn max_len_with_copy(record: &Record, len: usize) -> usize {
+        let proof = record.bound.map_or(0, |_| PROOF_LEN);
+        len.saturating_add(ID_LEN + TIME_LEN + FINGERPRINT_LEN + proof)
     }
 }
 
-fn take_mark(rest: &mut &[u8]) -> Option<Mark> {
-    let (mark, tail) = rest.split_first_chunk()?;
+/// The maximum length of a proof without its key, in bytes.
+const PROOF_LEN: usize = TIME_LEN + 1;
+
+fn take_proof(rest: &mut &[u8]) -> Option<Proof> {
+    let at = take_time(rest)?;
+    let key = match take_varint(rest)? {
+        0 => None,
+        1 => Some(take_bytes(rest)?),
+        _ => return None,
+    };
+    Some(Proof { at, key })
+}
+
+fn take_bytes<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (bytes, tail) = rest.split_first_chunk()?;
     *rest = tail;
-    Some(*mark)
+    Some(*bytes)
 }
 
 fn take_time(rest: &mut &[u8]) -> Option<UnixTime> {
@@ -203,14 +255,13 @@ fn take_time(rest: &mut &[u8]) -> Option<UnixTime> {
 }
 
 fn take_id(rest: &mut &[u8]) -> Option<SessionId> {
-    let (id, tail) = rest.split_first_chunk()?;
-    *rest = tail;
-    Some(SessionId::from_bytes(*id))
+    take_bytes(rest).map(SessionId::from_bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token::id::BOUND_KEY_LEN;
 
     /// If the buffer were too small, it would grow, and its old memory would be freed with
     /// plaintext in it.
@@ -221,10 +272,15 @@ mod tests {
         for len in [0, 1, 100, 3000] {
             let body = vec![5; len];
             let copy = Some(StateCopy { fingerprint, body: &body }).filter(|_| len > 0);
-            let record = RenewalRecord { id, validated_at: UnixTime::MAX, copy };
-            let mut out = Vec::new();
-            record.write(&mut out);
-            assert_eq!(record.max_len(), out.len(), "{len}");
+            for key in [None, Some([3; BOUND_KEY_LEN])] {
+                let proof = Some(Proof { at: UnixTime::MAX, key });
+                for proof in [None, proof] {
+                    let record = RenewalRecord { id, validated_at: UnixTime::MAX, proof, copy };
+                    let mut out = Vec::new();
+                    record.write(&mut out);
+                    assert_eq!(record.max_len(), out.len(), "{len}");
+                }
+            }
         }
     }
 }

@@ -34,7 +34,7 @@ impl<T: Payload> Session<T> {
     /// The state for the application's check. `None` if the request carries no session.
     pub(crate) fn to_check(&self) -> Option<Arc<T>> {
         match self.judged() {
-            Judged::Alive(alive) => Some(Arc::clone(&alive.state)),
+            Judged::Alive(alive) => self.proven(alive).is_ok().then(|| Arc::clone(&alive.state)),
             Judged::Absent | Judged::Refused(_) => {
                 self.adopted().map(|written| Arc::clone(&written.state))
             }
@@ -62,6 +62,7 @@ impl<T: Payload> Session<T> {
 
     /// The result of the check for a session whose tokens are alive.
     pub(crate) fn validity(&self, alive: &Alive<T>) -> Result<(), Refusal> {
+        self.proven(alive)?;
         if self.inner.about.check.is_none() {
             return Ok(());
         }

@@ -78,11 +78,14 @@ pub(crate) struct Inner<T> {
     /// The path and query to which a user can come back: that of the request, or that of the page
     /// which sent it with htmx.
     pub(crate) target: OnceLock<String>,
+    /// The path and query of any request, if sessions can be bound to a device.
+    pub(crate) here: OnceLock<String>,
     pub(crate) carried: Carried,
     pub(crate) old: Option<Old<T>>,
     pub(crate) now: OnceLock<UnixTime>,
     pub(crate) clock: Clock,
     pub(crate) judged: OnceLock<Judged<T>>,
+    pub(crate) proven: OnceLock<Result<(), Refusal>>,
     pub(crate) checked: Checked,
     pub(crate) loaded: OnceLock<Loaded>,
     pub(crate) adopted: OnceLock<Option<Arc<Written<T>>>>,
@@ -121,10 +124,12 @@ impl<T: Payload> Session<T> {
         state: &T,
         keys: Option<([KeyId; 2], UnixTime)>,
     ) -> bool {
-        let Some(revocations) = &self.inner.shared.revocations else { return false };
+        let shared = &self.inner.shared;
+        let Some(revocations) = &shared.revocations else { return false };
         revocations.has(&Asked {
             id: record.id,
             origin: record.first_id(),
+            unbound: shared.unbound(record),
             subject: &|| self.subject_of(state),
             started_at: record.started_at,
             follows: record.follows(),
@@ -188,6 +193,7 @@ impl<T: Payload> Session<T> {
             origin: record.first_id(),
             borrowed,
             remembered: record.term == Term::Remembered,
+            bound: record.bound.is_some(),
             started_at: record.started_at,
             reauthenticated_at: record.reauthenticated_at,
             last_seen,
@@ -221,7 +227,8 @@ impl<T: Payload> Session<T> {
             };
             let judged = match sender {
                 Sender::Trusted => {
-                    judge(keys, &shared.policies, carried, || self.now(), is_revoked)
+                    let settings = (&shared.policies, shared.device_bound.as_ref());
+                    judge(keys, settings, carried, || self.now(), is_revoked)
                 }
                 Sender::CrossOrigin => {
                     Judged::Refused((Refusal::CrossOrigin, Fate::LeftAlone).into())
@@ -322,11 +329,13 @@ impl<T> Session<T> {
             sender,
             asker,
             target,
+            here: OnceLock::new(),
             carried,
             old,
             clock: now.map_or(Clock::Runs, |_| Clock::StandsStill),
             now: now.map_or_else(OnceLock::new, OnceLock::from),
             judged: OnceLock::new(),
+            proven: OnceLock::new(),
             checked: Checked::new(),
             loaded: OnceLock::new(),
             adopted: OnceLock::new(),

@@ -9,7 +9,7 @@ use crate::session::about::About;
 use crate::session::asker::Asker;
 use crate::session::come_back;
 use crate::session::error::SessionError;
-use crate::session::judge::{Carried, Place};
+use crate::session::judge::{Carried, Place, Prompt};
 use crate::session::migration::{Migration, Old};
 use crate::session::session::Session;
 use crate::session::shared::{Channel, Shared};
@@ -142,7 +142,7 @@ impl<T: Payload> Sessions<T> {
         None
     }
 
-    fn session<'h, I>(
+    pub(crate) fn session<'h, I>(
         &self,
         now: Option<UnixTime>,
         method: &str,
@@ -225,7 +225,7 @@ impl<T: Payload> Sessions<T> {
                 let renewals = values(bearer.renewal_header()).into_iter().take(1);
                 let renewals = renewals.filter(|value| !value.is_empty()).map(<[u8]>::to_vec);
                 let renewals = renewals.collect();
-                let carried = Carried { states, renewals, place: Place::Current };
+                let carried = Carried { states, renewals, ..Carried::default() };
                 // A page on another origin cannot send this header, unless the application allows
                 // it with CORS, and no browser adds it to a request.
                 return (Channel::Bearer, Sender::Trusted, carried);
@@ -238,6 +238,12 @@ impl<T: Payload> Sessions<T> {
         if sender == Sender::CrossOrigin {
             return (Channel::Cookie, sender, Carried::default());
         }
+        let has_bound = |cookie: &Cookie| cookie.has_bound(values("cookie").into_iter());
+        let prompt = match &self.shared.device_bound {
+            Some(_) if has_bound(cookie) => Prompt::DeleteCookie,
+            Some(_) if Asker::follows_link_elsewhere(method, &values) => Prompt::Reload,
+            _ => Prompt::None,
+        };
         let find = |cookie: &Cookie, role| cookie.find(values("cookie").into_iter(), role);
         let states = find(cookie, Role::State);
         if states.is_empty() {
@@ -248,7 +254,8 @@ impl<T: Payload> Sessions<T> {
                 if !states.is_empty() {
                     let renewals = find(former, Role::Renewal);
                     let place = Place::Former(index);
-                    return (Channel::Cookie, sender, Carried { states, renewals, place });
+                    let carried = Carried { states, renewals, place, prompt };
+                    return (Channel::Cookie, sender, carried);
                 }
             }
         }
@@ -256,7 +263,8 @@ impl<T: Payload> Sessions<T> {
         // renewal token in the client. The next sign-in must delete this token, because it would
         // prevent renewals of the new session.
         let renewals = find(cookie, Role::Renewal);
-        (Channel::Cookie, sender, Carried { states, renewals, place: Place::Current })
+        let carried = Carried { states, renewals, place: Place::Current, prompt };
+        (Channel::Cookie, sender, carried)
     }
 }
 

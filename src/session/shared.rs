@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use crate::keys::handle::RingHandle;
 use crate::revocation::list::Revocations;
+use crate::session::challenge::Binding;
 use crate::session::error::SessionError;
 use crate::session::event::{self, Event, Hook};
 use crate::session::hint::{PlainHttpHint, UnusedSettingsHint};
 use crate::session::judge::{ChannelKeys, Place};
 use crate::session::policy::{Policies, Policy, Term};
+use crate::session::record::Record;
 use crate::session::tokens;
 use crate::time::UnixTime;
 use crate::token::wire::MAX_TOKEN_LEN;
@@ -38,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) step_up_page: Option<String>,
     pub(crate) hook: Option<Hook>,
     pub(crate) revocations: Option<Revocations>,
+    pub(crate) device_bound: Option<Binding>,
     pub(crate) plain_http: PlainHttpHint,
     pub(crate) unused_settings: UnusedSettingsHint,
 }
@@ -107,9 +110,15 @@ impl Shared {
 
     /// Checks that a state token of `len` characters fits the channel, and that a renewal token
     /// with a copy of this state token fits too.
-    pub(crate) fn check_fit(&self, channel: Channel, len: usize) -> Result<(), SessionError> {
+    pub(crate) fn check_fit(
+        &self,
+        channel: Channel,
+        record: &Record,
+        len: usize,
+    ) -> Result<(), SessionError> {
         let Some(keys) = self.keys(channel) else { return Err(SessionError::NoChannel) };
-        for (role, len) in [(Role::State, len), (Role::Renewal, tokens::renewal_len(keys, len))] {
+        let renewal = tokens::renewal_len(keys, record, len);
+        for (role, len) in [(Role::State, len), (Role::Renewal, renewal)] {
             let (name, room) = self.room(channel, role);
             if len > room {
                 return Err(SessionError::TooLarge {

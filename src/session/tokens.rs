@@ -3,7 +3,7 @@
 use crate::keys::key::KeyId;
 use crate::session::judge::{Alive, ChannelKeys, Copied};
 use crate::session::policy::Policy;
-use crate::session::record::{RENEWAL_SCHEMA, Record, RenewalRecord, StateCopy};
+use crate::session::record::{Proof, Record, RenewalRecord, StateCopy};
 use crate::time::UnixTime;
 use crate::token::error::SealError;
 use crate::token::id::{SessionId, fingerprint};
@@ -46,12 +46,17 @@ pub(crate) fn state_again<T>(
     Ok(token)
 }
 
-/// The times that a renewal token records.
+/// What a renewal token records.
 #[derive(Clone, Copy)]
 pub(crate) struct Seen {
+    /// The last activity.
     pub(crate) at: UnixTime,
+    /// When the token is sealed: with the key that is primary then.
+    pub(crate) sealed_at: UnixTime,
     /// When the application's check last returned `Holds`.
     pub(crate) validated_at: UnixTime,
+    /// The last proof of the device to which the session is bound.
+    pub(crate) proof: Option<Proof>,
 }
 
 /// Seals a renewal token, with a copy of the state token if `copy` is [`Copied::Yes`].
@@ -66,30 +71,32 @@ pub(crate) fn renewal<T>(
         fingerprint: fingerprint(&alive.token.text),
         body: &alive.token.body,
     });
-    let record = RenewalRecord { id: alive.record.id, validated_at: seen.validated_at, copy };
-    seal_renewal(keys, policy, &record, seen.at)
+    let Seen { at, sealed_at, validated_at, proof } = seen;
+    let record = RenewalRecord { id: alive.record.id, validated_at, proof, copy };
+    seal_renewal(keys, policy, &record, (at, sealed_at))
 }
 
-/// Seals the renewal token for a new state token over the bearer channel.
+/// Seals the renewal token for a new session id.
 pub(crate) fn first_renewal(
     keys: &ChannelKeys,
     policy: &Policy,
     id: SessionId,
+    proof: Option<Proof>,
     now: UnixTime,
 ) -> Result<String, SealError> {
-    let record = RenewalRecord { id, validated_at: UnixTime::EPOCH, copy: None };
-    seal_renewal(keys, policy, &record, now)
+    let record = RenewalRecord { id, validated_at: UnixTime::EPOCH, proof, copy: None };
+    seal_renewal(keys, policy, &record, (now, now))
 }
 
 fn seal_renewal(
     keys: &ChannelKeys,
     policy: &Policy,
     record: &RenewalRecord<'_>,
-    seen: UnixTime,
+    (seen, now): (UnixTime, UnixTime),
 ) -> Result<String, SealError> {
     let mut token = String::new();
-    let claims = Claims::new(seen, policy.idle_timeout(), RENEWAL_SCHEMA);
-    keys.renewal.make(seen, claims, &mut token, |out| {
+    let claims = Claims::new(seen, policy.idle_timeout(), record.schema());
+    keys.renewal.make(now, claims, &mut token, |out| {
         reserve_wiped(out, record.max_len());
         record.write(out);
         Ok(())
@@ -99,7 +106,7 @@ fn seal_renewal(
 
 /// The maximum length in characters of a renewal token that holds a copy of a state token. `len` is
 /// the length of that state token in characters.
-pub(crate) fn renewal_len(keys: &ChannelKeys, len: usize) -> usize {
-    let copy = RenewalRecord::max_len_with_copy(Mode::Sealed.body_len(len));
+pub(crate) fn renewal_len(keys: &ChannelKeys, record: &Record, len: usize) -> usize {
+    let copy = RenewalRecord::max_len_with_copy(record, Mode::Sealed.body_len(len));
     keys.renewal.text_len(copy.saturating_add(MAX_CLAIMS_LEN))
 }

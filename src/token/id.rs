@@ -7,6 +7,11 @@ use crate::primitives::{self, RandomError};
 
 pub(crate) const ID_LEN: usize = 16;
 pub(crate) const FINGERPRINT_LEN: usize = 16;
+pub(crate) const BOUND_KEY_LEN: usize = 33;
+
+/// A P-256 public key, compressed (SEC 1, section 2.3.3). A session that has one is bound to the
+/// device that has the private key.
+pub(crate) type BoundKey = [u8; BOUND_KEY_LEN];
 
 /// Random bytes that a session gets when it ends the other sessions of its subject. By them, its
 /// new token differs from copies of its old token.

@@ -68,6 +68,11 @@ impl Bundle {
         self.push(name.to_owned().into(), value, Rule::Replace, true);
     }
 
+    /// Adds a line beside those of the application.
+    pub(crate) fn field(&mut self, name: &'static str, value: String) {
+        self.push(name.into(), value, Rule::Append, false);
+    }
+
     pub(crate) fn no_store(&mut self) {
         self.push("cache-control".into(), "no-store".to_owned(), Rule::IfAbsent, false);
     }

@@ -24,6 +24,7 @@ const MAX_SAME_NAME: usize = 4;
 const ATTRIBUTES_LEN: usize = 128;
 
 const RENEWAL_SUFFIX: &str = "-renewal";
+pub(super) const BOUND_SUFFIX: &str = "-bound";
 
 /// The cookie that carries a session.
 ///
@@ -55,7 +56,7 @@ pub struct Cookie {
     /// The names for the pieces of a token. The first is also the name for a whole token.
     state: [String; MAX_PIECES],
     renewal: [String; MAX_PIECES],
-    base: String,
+    pub(super) base: String,
     pub(super) reach: Reach,
     same_site: SameSite,
     pub(super) partition: Partition,
@@ -145,11 +146,12 @@ impl Cookie {
     ///
     /// # Errors
     /// [`CookieError::Name`] if `name` is not 1 to 64 characters long, contains a character that
-    /// RFC 9110 does not allow in a `token`, or begins with `__`. The endings `-renewal`, `-1`,
-    /// `-2` and `-3` are refused too: they are reserved for the renewal cookie, and for the pieces
-    /// of a token that is split over several cookies.
+    /// RFC 9110 does not allow in a `token`, or begins with `__`. The endings `-renewal`,
+    /// `-bound`, `-1`, `-2` and `-3` are refused too: they are reserved for other cookies of the
+    /// session.
     pub fn new(name: &str) -> Result<Cookie, CookieError> {
-        let taken = [RENEWAL_SUFFIX, "-1", "-2", "-3"].iter().any(|suffix| name.ends_with(suffix));
+        let suffixes = [RENEWAL_SUFFIX, BOUND_SUFFIX, "-1", "-2", "-3"];
+        let taken = suffixes.iter().any(|suffix| name.ends_with(suffix));
         if name.len() > 64 || taken || name.starts_with("__") {
             return Err(CookieError::Name);
         }
@@ -372,7 +374,7 @@ impl Cookie {
         }
     }
 
-    fn line(&self, name: &str, value: String, max_age: Option<Duration>) -> String {
+    pub(super) fn line(&self, name: &str, value: String, max_age: Option<Duration>) -> String {
         let secure = self.is_secure();
         let room = name.len().saturating_add(value.len()).saturating_add(ATTRIBUTES_LEN);
         let mut line = ::cookie::Cookie::build((name, value))

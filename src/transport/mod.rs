@@ -6,6 +6,7 @@
 //! | Which names, attributes and sizes may a cookie have, and how is it read and written? | `cookie` |
 //! | Which cookies of an earlier release may browsers still have? | `former` |
 //! | How is a long token split into several cookies and joined again? | `pieces` |
+//! | Which cookie tells a browser that it needs no new proof? | `bound_cookie` |
 //! | Which headers carry a token without cookies? | `bearer` |
 //! | Does a request come from a page on another origin? | `cross_origin` |
 //! | Which header lines does a response get? | `bundle` |
@@ -15,6 +16,7 @@
 //! This folder uses only `primitives`, `time`, `keys` and `token`.
 
 pub(crate) mod bearer;
+pub(crate) mod bound_cookie;
 pub(crate) mod bundle;
 pub(crate) mod cookie;
 pub(crate) mod cross_origin;

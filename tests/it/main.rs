@@ -2,6 +2,8 @@
 //! time as an argument or set a test clock.
 
 mod audit;
+#[cfg(feature = "bound")]
+mod bound;
 mod browser;
 mod clocks;
 mod cookie;

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
+use bulla::session::DeviceBound;
 use bulla::token::{UsedHere, UsedTokens};
 use bulla::{Bearer, Cookie, Policy, Revocations, RingHandle, SessionLayer, Sessions};
 use bulla_redis::UsedInRedis;
@@ -64,6 +65,9 @@ struct Args {
     /// A transfer asks for the PIN again if this time has passed since the user entered it.
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
     fresh: Duration,
+    /// A copied session ends after this time, if the browser can bind sessions to its device.
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
+    proof_lifetime: Duration,
     /// Release of the bank to run. To try a rolling deploy, run both releases with one key
     /// ring.
     #[arg(long, value_enum, default_value_t = Run::Current)]
@@ -107,6 +111,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         },
         policy: Policy::new(args.idle, args.absolute),
         fresh: args.fresh,
+        device_bound: DeviceBound::default().with_proof_lifetime(args.proof_lifetime),
     };
     let app = match args.release {
         Run::Current => bank::<Customer>(&parts),
@@ -133,10 +138,11 @@ struct Parts {
     used: Arc<dyn UsedTokens + Send + Sync>,
     policy: Policy,
     fresh: Duration,
+    device_bound: DeviceBound,
 }
 
 fn bank<C: Release>(parts: &Parts) -> Router {
-    let Parts { ring, revocations, used, policy, fresh } = parts;
+    let Parts { ring, revocations, used, policy, fresh, device_bound } = parts;
     let devices = Arc::new(Devices::new());
     let listed = Arc::clone(&devices);
     let sessions = Sessions::<C>::builder(ring, *policy)
@@ -146,6 +152,7 @@ fn bank<C: Release>(parts: &Parts) -> Router {
         .revocations(revocations)
         .subject(|customer| customer.user().to_owned())
         .sign_in_page(web::SIGN_IN)
+        .device_bound(device_bound.clone())
         .build();
     let pages = pages::Pages { policy: *policy, fresh: *fresh, release: C::VERSION };
     let ledger = Arc::new(Ledger::open());

@@ -1,0 +1,422 @@
+//! The two requests that a browser sends by itself for a session that is bound to its device: the
+//! registration of the key, and the proof (spec section 9.5, and the W3C draft "Device Bound Session
+//! Credentials").
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::proof::dbsc;
+use crate::proof::key::PublicKey;
+use crate::revocation::entry::Revocation;
+use crate::session::answer::{self, Beside};
+use crate::session::bound_error::BoundError;
+use crate::session::challenge::{Asks, Binding, CHALLENGE_SCHEMA, Scope};
+use crate::session::change::Draft;
+use crate::session::event::Event;
+use crate::session::judge::{Alive, Copied, Fate, Judged, Refused, Renewal};
+use crate::session::pending::Kind;
+use crate::session::proving::{challenge_field, identifier, unbound_id};
+use crate::session::record::{Proof, Record};
+use crate::session::session::Session;
+use crate::session::sessions::Sessions;
+use crate::session::tokens::{self, Seen};
+use crate::time::UnixTime;
+use crate::token::error::OpenError;
+use crate::token::id::{ID_LEN, SessionId};
+use crate::token::payload::{Payload, PayloadError};
+use crate::token::wipe::Buffer;
+use crate::transport::bundle::Bundle;
+use crate::transport::cookie::{Cookie, Role};
+
+/// The response to a request of a browser for a session that is bound to its device.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct DeviceBoundResponse {
+    /// The status.
+    pub status: u16,
+    /// The header lines.
+    pub headers: Bundle,
+    /// The body: JSON, or empty.
+    pub body: String,
+}
+
+impl<T: Payload> Sessions<T> {
+    /// Answers a request that a browser sends by itself for a session that is bound to its device.
+    /// `None` if the request is another one. Adapters call this method themselves.
+    ///
+    /// `path` is the path of the request without its query. For `values`, see
+    /// [`load`](Sessions::load).
+    ///
+    /// ```
+    /// # use bulla::{KeyRing, Payload, Policy, Sessions};
+    /// # use bulla::session::DeviceBound;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, Payload)]
+    /// # #[payload(purpose = "bank.example/session")]
+    /// # struct Account { id: u64 }
+    /// let sessions = Sessions::<Account>::builder(KeyRing::generate()?, Policy::default())
+    ///     .device_bound(DeviceBound::default())
+    ///     .build();
+    /// let headers = |_name: &str| None::<&[u8]>;
+    /// assert!(sessions.device_bound_response("GET", "/", headers).is_none());
+    /// let path = "/bulla/session/register";
+    /// let response = sessions.device_bound_response("POST", path, headers).unwrap();
+    /// assert_eq!(response.status, 400); // no proof
+    /// # Ok::<(), bulla::keys::RandomError>(())
+    /// ```
+    pub fn device_bound_response<'h, I>(
+        &self,
+        method: &str,
+        path: &str,
+        values: impl Fn(&str) -> I,
+    ) -> Option<DeviceBoundResponse>
+    where
+        I: IntoIterator<Item = &'h [u8]>,
+    {
+        self.device_bound_answer(None, method, path, values)
+    }
+
+    /// Answers such a request at `now`. See
+    /// [`device_bound_response`](Sessions::device_bound_response).
+    pub fn device_bound_response_at<'h, I>(
+        &self,
+        now: UnixTime,
+        method: &str,
+        path: &str,
+        values: impl Fn(&str) -> I,
+    ) -> Option<DeviceBoundResponse>
+    where
+        I: IntoIterator<Item = &'h [u8]>,
+    {
+        self.device_bound_answer(Some(now), method, path, values)
+    }
+
+    /// The paths of the two requests, if sessions can be bound to a device: the registration of the
+    /// key, and the proof. For adapters of frameworks in which a path needs a route.
+    #[must_use]
+    pub fn device_bound_paths(&self) -> Option<[&str; 2]> {
+        let binding = self.shared.device_bound.as_ref()?;
+        Some([&binding.register_path, &binding.instructions.refresh_path])
+    }
+
+    fn device_bound_answer<'h, I>(
+        &self,
+        now: Option<UnixTime>,
+        method: &str,
+        path: &str,
+        values: impl Fn(&str) -> I,
+    ) -> Option<DeviceBoundResponse>
+    where
+        I: IntoIterator<Item = &'h [u8]>,
+    {
+        let binding = self.shared.device_bound.as_ref()?;
+        let registers = path == binding.register_path;
+        if method != "POST" || !(registers || path == binding.instructions.refresh_path) {
+            return None;
+        }
+        let proof = only(values("secure-session-response")).map(unquoted);
+        let asked = only(values("sec-secure-session-id")).map(unquoted);
+        let session = self.session(now, method, &values);
+        let outcome = match (registers, asked) {
+            (true, _) => session.register(proof),
+            (false, Some(asked)) => session.refresh(asked, proof),
+            // Only the browser itself can set a header that begins with `Sec-`.
+            (false, None) => Outcome::Refused(BoundError::NoProof),
+        };
+        Some(session.respond(outcome))
+    }
+}
+
+/// How long a device may take to sign a challenge, in addition to the proof lifetime. A browser gets
+/// the challenge for its next proof together with the answer to the last one.
+const SIGNING_TIME: Duration = Duration::from_secs(2 * 60);
+
+/// A challenge that a device has signed.
+struct Challenge {
+    /// The id under which the session started.
+    origin: SessionId,
+    asks: Asks,
+    issued_at: UnixTime,
+}
+
+/// What a browser is told.
+enum Outcome {
+    /// The session is bound, and the proof counts.
+    Proved {
+        origin: SessionId,
+        challenge: String,
+        lines: Bundle,
+    },
+    /// Sign this challenge.
+    Challenged {
+        origin: SessionId,
+        challenge: String,
+    },
+    /// The session is over. Its key can be deleted.
+    Over {
+        identifier: String,
+        lines: Bundle,
+    },
+    /// Nothing changes: the request came without the cookies of the session.
+    Unknown,
+    /// This server cannot decide.
+    NotNow,
+    Refused(BoundError),
+}
+
+impl From<BoundError> for Outcome {
+    fn from(error: BoundError) -> Outcome {
+        Outcome::Refused(error)
+    }
+}
+
+impl<T: Payload> Session<T> {
+    fn register(&self, proof: Option<&[u8]>) -> Outcome {
+        self.registered(proof).unwrap_or_else(Outcome::from)
+    }
+
+    fn registered(&self, proof: Option<&[u8]>) -> Result<Outcome, BoundError> {
+        let (binding, cookie) = self.bound_in().ok_or(BoundError::NoSession)?;
+        let alive = match self.judged() {
+            Judged::Alive(alive) => alive,
+            Judged::Refused(Refused { fate: Fate::LeftAlone, .. }) => return Ok(Outcome::NotNow),
+            Judged::Refused(_) | Judged::Absent => return Err(BoundError::NoSession),
+        };
+        let registration =
+            dbsc::registration(proof.ok_or(BoundError::NoProof)?).map_err(BoundError::Proof)?;
+        let now = self.now();
+        let challenge = binding
+            .open_challenge(registration.challenge.as_bytes(), now)
+            .map_err(BoundError::Challenge)?;
+        check(&challenge, alive, Asks::Proof)?;
+        if !binding.is_recent(challenge.issued_at, now) {
+            return Err(BoundError::Stale);
+        }
+        let key = *registration.key.as_bytes();
+        if alive.record.bound.is_some_and(|bound| bound != key) {
+            return Err(BoundError::OtherKey);
+        }
+        let record = Record { bound: Some(key), ..alive.record.clone() };
+        let (id, origin) = (record.id, record.first_id());
+        let state = Arc::clone(&alive.state);
+        let draft =
+            Draft { record, state, encoded: None, channel: self.channel(), kind: Kind::Changed };
+        let written = self.seal(draft).map_err(BoundError::Session)?;
+
+        let mut lines = Bundle::default();
+        answer::write(self.shared(), &written.tokens, Beside::Stays, &mut lines);
+        // The new state token is under the primary key, so that the renewal token needs no copy.
+        let keys = self.shared().keys(self.channel()).ok_or(BoundError::NoSession)?;
+        let policy = self.shared().policy(written.record.term);
+        let proof = Some(Proof { at: now, key: Some(key) });
+        let validated_at = alive.validated_at;
+        let seen = Seen { at: alive.last_seen, sealed_at: now, validated_at, proof };
+        let renewal = tokens::renewal(keys, &policy, alive, Copied::No, seen)
+            .map_err(|error| BoundError::Session(error.into()))?;
+        lines.set_cookies(cookie.store(Role::Renewal, renewal, written.tokens.kept));
+        lines.set_cookies(vec![cookie.store_bound(binding.bound_cookie_age())]);
+        if let Some(revocations) = &self.shared().revocations {
+            let (id, until) = (unbound_id(origin), revocations.last(now));
+            revocations.add_at(now, Revocation::Session { id, until });
+        }
+        self.shared().emit(Event::Bound { id, origin });
+        self.proved(binding, alive, lines)
+    }
+
+    /// `asked` is the identifier of the session whose key the browser has.
+    fn refresh(&self, asked: &[u8], proof: Option<&[u8]>) -> Outcome {
+        self.refreshed(asked, proof).unwrap_or_else(Outcome::from)
+    }
+
+    fn refreshed(&self, asked: &[u8], proof: Option<&[u8]>) -> Result<Outcome, BoundError> {
+        let (binding, cookie) = self.bound_in().ok_or(BoundError::NoSession)?;
+        let over = |lines| {
+            let identifier = String::from_utf8_lossy(asked).into_owned();
+            Ok(Outcome::Over { identifier, lines })
+        };
+        let now = self.now();
+        let alive = match self.judged() {
+            Judged::Alive(alive) => alive,
+            Judged::Refused(Refused { fate: Fate::LeftAlone, .. }) => return Ok(Outcome::NotNow),
+            Judged::Refused(_) => {
+                let mut lines = self.commit();
+                lines.set_cookies(vec![cookie.remove_bound()]);
+                return over(lines);
+            }
+            Judged::Absent => {
+                // The browser sends no cookies if a page on another site caused the request, so
+                // their absence alone does not tell that the session is over.
+                let challenge = proof.and_then(|proof| dbsc::unverified_challenge(proof).ok());
+                let opened = challenge.map(|text| binding.open_challenge(text.as_bytes(), now));
+                return match opened {
+                    Some(Ok(Challenge { asks: Asks::Nothing, .. })) => over(Bundle::default()),
+                    Some(Err(OpenError::Expired { .. })) => over(Bundle::default()),
+                    _ => Ok(Outcome::Unknown),
+                };
+            }
+        };
+        let origin = alive.record.first_id();
+        if asked != identifier(origin).as_bytes() {
+            return over(Bundle::default()); // the user has signed in again since
+        }
+        let Some(key) = alive.record.bound else { return over(Bundle::default()) };
+        if alive.renewal == Renewal::LeftAlone {
+            return Ok(Outcome::NotNow);
+        }
+        let Some(proof) = proof else { return challenged(binding, alive, now) };
+        let key = PublicKey::from_bytes(&key).ok_or(BoundError::OtherKey)?;
+        let text = dbsc::refresh(proof, &key).map_err(BoundError::Proof)?;
+        let challenge = match binding.open_challenge(text.as_bytes(), now) {
+            Ok(challenge) => challenge,
+            Err(error) if error.may_be_valid_elsewhere() => {
+                return challenged(binding, alive, now);
+            }
+            Err(error) => return Err(BoundError::Challenge(error)),
+        };
+        check(&challenge, alive, Asks::Proof)?;
+        if !binding.is_recent(challenge.issued_at, now) {
+            return challenged(binding, alive, now);
+        }
+
+        let mut lines = Bundle::default();
+        let proof = Some(Proof { at: now, key: None });
+        let validated_at = alive.validated_at;
+        let seen = Seen { at: alive.last_seen, sealed_at: now, validated_at, proof };
+        answer::prove(self.shared(), alive, seen, &mut lines)
+            .map_err(|error| BoundError::Session(error.into()))?;
+        lines.set_cookies(vec![cookie.store_bound(binding.bound_cookie_age())]);
+        self.shared().emit(Event::Proved { id: alive.record.id, origin });
+        self.proved(binding, alive, lines)
+    }
+
+    fn proved(
+        &self,
+        binding: &Binding,
+        alive: &Alive<T>,
+        lines: Bundle,
+    ) -> Result<Outcome, BoundError> {
+        let (origin, now) = (alive.record.first_id(), self.now());
+        let challenge = next_challenge(binding, alive, now)?;
+        Ok(Outcome::Proved { origin, challenge, lines })
+    }
+
+    fn respond(&self, outcome: Outcome) -> DeviceBoundResponse {
+        let (status, mut headers, body) = match outcome {
+            Outcome::Proved { origin, challenge, mut lines } => {
+                lines.field("secure-session-challenge", challenge_field(&challenge, origin));
+                let body = self
+                    .bound_in()
+                    .map(|(binding, cookie)| instructions(&identifier(origin), binding, cookie));
+                (200, lines, body.unwrap_or_default())
+            }
+            Outcome::Challenged { origin, challenge } => {
+                let mut lines = Bundle::default();
+                lines.field("secure-session-challenge", challenge_field(&challenge, origin));
+                (403, lines, String::new())
+            }
+            Outcome::Over { identifier, lines } => {
+                let body = json!({ "session_identifier": identifier, "continue": false });
+                (200, lines, body.to_string())
+            }
+            Outcome::Unknown => (200, Bundle::default(), String::new()),
+            Outcome::NotNow => (503, Bundle::default(), String::new()),
+            Outcome::Refused(error) => {
+                self.shared().emit(Event::ProofRefused(error));
+                (400, Bundle::default(), String::new())
+            }
+        };
+        headers.no_store();
+        if !body.is_empty() {
+            headers.field("content-type", "application/json".to_owned());
+        }
+        DeviceBoundResponse { status, headers, body }
+    }
+}
+
+impl Binding {
+    /// Opens a challenge. `Expired` means that its session has ended.
+    fn open_challenge(&self, token: &[u8], now: UnixTime) -> Result<Challenge, OpenError> {
+        let mut buf = Buffer::new();
+        let opened = self.challenges.open(token, || now, Duration::MAX, &mut buf)?;
+        let claims = opened.body.claims;
+        if claims.schema > CHALLENGE_SCHEMA {
+            return Err(OpenError::NewerSchema {
+                version: claims.schema,
+                newest: CHALLENGE_SCHEMA,
+            });
+        }
+        opened.body.check_padding()?;
+        let malformed = || PayloadError("a challenge does not have 17 bytes");
+        let (id, rest) = opened.body.payload.split_first_chunk::<ID_LEN>().ok_or_else(malformed)?;
+        let asks = match rest {
+            [0] => Asks::Proof,
+            [1] => Asks::Nothing,
+            _ => return Err(malformed().into()),
+        };
+        Ok(Challenge { origin: SessionId::from_bytes(*id), asks, issued_at: claims.issued_at })
+    }
+
+    /// Whether a device may still answer a challenge that was made at `issued_at`.
+    fn is_recent(&self, issued_at: UnixTime, now: UnixTime) -> bool {
+        now < issued_at + self.proof_lifetime + SIGNING_TIME
+    }
+}
+
+/// The session instructions of the W3C draft, section 9.8.
+fn instructions(identifier: &str, binding: &Binding, cookie: &Cookie) -> String {
+    let excluded = binding.instructions.excluded.iter();
+    let excluded = excluded.map(|path| json!({ "type": "exclude", "domain": "*", "path": path }));
+    json!({
+        "session_identifier": identifier,
+        "refresh_url": binding.instructions.refresh_path,
+        "scope": {
+            "include_site": binding.instructions.scope == Scope::Site,
+            "scope_specification": excluded.collect::<Vec<_>>(),
+        },
+        "credentials": [{
+            "type": "cookie",
+            "name": cookie.bound_name(),
+            "attributes": cookie.bound_attributes(),
+        }],
+    })
+    .to_string()
+}
+
+fn check<T>(challenge: &Challenge, alive: &Alive<T>, asks: Asks) -> Result<(), BoundError> {
+    if challenge.origin != alive.record.first_id() || challenge.asks != asks {
+        return Err(BoundError::OtherSession);
+    }
+    Ok(())
+}
+
+fn challenged<T>(
+    binding: &Binding,
+    alive: &Alive<T>,
+    now: UnixTime,
+) -> Result<Outcome, BoundError> {
+    let challenge = next_challenge(binding, alive, now)?;
+    Ok(Outcome::Challenged { origin: alive.record.first_id(), challenge })
+}
+
+fn next_challenge<T>(
+    binding: &Binding,
+    alive: &Alive<T>,
+    now: UnixTime,
+) -> Result<String, BoundError> {
+    let (origin, life) = (alive.record.first_id(), alive.expires_at.since(now));
+    let challenge = binding.challenge(origin, Asks::Proof, now, life);
+    challenge.map_err(|error| BoundError::Session(error.into()))
+}
+
+/// The value, if there is exactly one.
+fn only<'h>(values: impl IntoIterator<Item = &'h [u8]>) -> Option<&'h [u8]> {
+    let mut values = values.into_iter();
+    values.next().filter(|_| values.next().is_none())
+}
+
+/// The draft's fields are strings of RFC 9651, but Chromium sends their content without quotes.
+fn unquoted(value: &[u8]) -> &[u8] {
+    value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value)
+}

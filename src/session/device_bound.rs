@@ -1,0 +1,157 @@
+//! The settings of sessions that are bound to a device.
+
+use std::time::Duration;
+
+use crate::keys::handle::RingHandle;
+use crate::session::challenge::{Binding, Instructions, Scope};
+use crate::token::sealed::Sealing;
+use crate::transport::cookie::Cookie;
+
+/// Settings of sessions that are bound to a device, for
+/// [`SessionsBuilder::device_bound`](crate::session::SessionsBuilder::device_bound).
+///
+/// A browser that supports Device Bound Session Credentials (a W3C draft) makes a key pair at the
+/// sign-in, which never leaves the device. The session is then alive only while the last proof of
+/// this key is recent. Browsers send the proofs by themselves. Copies of all cookies end with the
+/// last proof. Other browsers have an ordinary session.
+///
+/// ```
+/// use std::time::Duration;
+/// use bulla::{KeyRing, Payload, Policy, Sessions};
+/// use bulla::session::DeviceBound;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize, Payload)]
+/// # #[payload(purpose = "bank.example/session")]
+/// # struct Account { id: u64 }
+///
+/// let sessions = Sessions::<Account>::builder(KeyRing::generate()?, Policy::default())
+///     .device_bound(DeviceBound::default().without_path("/assets"))
+///     .build();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// The layers of the adapters answer the two requests that browsers send for this: the registration
+/// of the key and the proof. Their paths are below `/bulla/` and the name of the cookie, such as
+/// `/bulla/session/register` and `/bulla/session/refresh`. Without an adapter, call
+/// [`Sessions::device_bound_response`](crate::Sessions::device_bound_response).
+///
+/// Browsers bind sessions only over HTTPS, and no [partitioned](crate::Cookie::partitioned) cookie.
+/// Switch it on at all servers before users sign in with it: a server without this setting leaves
+/// bound sessions alone, so their users seem signed out there.
+#[derive(Clone, Debug)]
+pub struct DeviceBound {
+    proof_lifetime: Duration,
+    require_after: Option<Duration>,
+    scope: Scope,
+    below: Option<String>,
+    excluded: Vec<String>,
+}
+
+impl DeviceBound {
+    /// How long a proof counts. The default is 10 minutes.
+    ///
+    /// Copies of all cookies of a browser are worthless after this time. The browser sends a proof
+    /// each time, while a page of the application is used.
+    ///
+    /// # Panics
+    /// If `lifetime` is shorter than 10 seconds.
+    #[must_use]
+    pub fn with_proof_lifetime(mut self, lifetime: Duration) -> DeviceBound {
+        assert!(lifetime.as_secs() >= 10, "the proof lifetime must be at least 10 seconds");
+        self.proof_lifetime = lifetime;
+        self
+    }
+
+    /// Refuses sessions in cookies that are not bound to a device `after` this time since the
+    /// sign-in ([`Refusal::NotBound`](crate::session::Refusal::NotBound)).
+    ///
+    /// Browsers without device-bound sessions are signed out then. Without this setting, they have
+    /// ordinary sessions.
+    #[must_use]
+    pub fn require_after(mut self, after: Duration) -> DeviceBound {
+        self.require_after = Some(after);
+        self
+    }
+
+    /// Names a path whose requests need no proof, such as that of images and scripts: the path
+    /// itself and all paths below it. The browser does not hold these requests back while it sends
+    /// a proof. Call it once for each path.
+    ///
+    /// # Panics
+    /// If `path` does not begin with `/`, or has a character that is not visible ASCII.
+    #[must_use]
+    pub fn without_path(mut self, path: &str) -> DeviceBound {
+        self.excluded.push(checked(path));
+        self
+    }
+
+    /// Sends proofs for requests to all hosts of the site, for a cookie that is
+    /// [shared with a domain](crate::Cookie::shared_with_domain). The default is only this origin.
+    ///
+    /// The host that answers the registration must be the registrable domain of the site, such as
+    /// `bank.example`. A host below it, such as `www.bank.example`, is allowed if the registrable
+    /// domain serves `/.well-known/device-bound-sessions` with this host in `registering_origins`.
+    #[must_use]
+    pub fn for_whole_site(mut self) -> DeviceBound {
+        self.scope = Scope::Site;
+        self
+    }
+
+    /// Sets the path below which the application answers the browser's two requests. The default is
+    /// `/bulla/` and the name of the cookie without its prefix.
+    ///
+    /// # Panics
+    /// If `path` does not begin with `/`, or has a character that is not visible ASCII.
+    #[must_use]
+    pub fn below(mut self, path: &str) -> DeviceBound {
+        self.below = Some(checked(path.trim_end_matches('/')));
+        self
+    }
+
+    pub(crate) fn bind(self, ring: RingHandle, purpose: &str, cookie: &Cookie) -> Binding {
+        let below = self.below.unwrap_or_else(|| cookie.bound_path());
+        let channel = [b"cookie", cookie.name().as_bytes()].join(&0);
+        let purpose = [purpose.as_bytes(), b"challenge", &channel].join(&0);
+        Binding {
+            proof_lifetime: self.proof_lifetime,
+            require_after: self.require_after,
+            register_path: format!("{below}/register"),
+            challenges: Sealing::new(ring, &purpose, BUCKET),
+            instructions: Instructions {
+                refresh_path: format!("{below}/refresh"),
+                scope: self.scope,
+                excluded: self.excluded,
+            },
+        }
+    }
+}
+
+impl Default for DeviceBound {
+    fn default() -> DeviceBound {
+        DeviceBound {
+            proof_lifetime: Duration::from_secs(10 * 60),
+            require_after: None,
+            scope: Scope::Origin,
+            below: None,
+            excluded: Vec::new(),
+        }
+    }
+}
+
+/// Panics at startup instead of failing in each request.
+fn checked(path: &str) -> String {
+    let fits = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+    let is_path = path.starts_with('/') && path.bytes().all(fits);
+    assert!(is_path, "a path must begin with `/` and consist of visible ASCII");
+    path.to_owned()
+}
+
+const BUCKET: u8 = 32;
+
+impl Binding {
+    /// The browser sends the next proof when the bound cookie is gone. This is a tenth before the
+    /// last proof stops to count, so that a request on its way does not come too late.
+    pub(crate) fn bound_cookie_age(&self) -> Duration {
+        self.proof_lifetime.mul_f32(0.9)
+    }
+}

@@ -1,0 +1,479 @@
+//! Sessions that are bound to a device, with a browser that has a key.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bulla::revocation::Revocations;
+use bulla::session::{BoundError, DeviceBound, DeviceBoundResponse, Event, Refusal, Status};
+use bulla::{KeyRing, Policy, Sessions, UnixTime};
+use p256::ecdsa::{Signature, SigningKey, signature::Signer};
+use serde_json::{Value, json};
+
+use crate::support::{Account, Client, RENEWAL, STATE, T0, ada, key_text, ring, secs};
+
+const BOUND: &str = "__Host-session-bound";
+const REGISTER: &str = "/bulla/session/register";
+const REFRESH: &str = "/bulla/session/refresh";
+const MINUTE: u64 = 60;
+
+/// A browser that supports device-bound sessions, as Chromium does.
+#[derive(Clone)]
+struct Browser {
+    cookies: Client,
+    key: SigningKey,
+    /// The identifier of the bound session, and the challenge for the next proof.
+    bound: Option<(String, String)>,
+}
+
+impl Browser {
+    fn new(seed: u8) -> Browser {
+        let key = SigningKey::from_slice(&[seed; 32]).unwrap();
+        Browser { cookies: Client::browser(), key, bound: None }
+    }
+
+    /// A browser whose session is bound.
+    fn bound(sessions: &Sessions<Account>, now: UnixTime) -> Browser {
+        let mut browser = Browser::new(7);
+        let challenge = browser.sign_in(sessions, now).unwrap();
+        let response = browser.register(sessions, now, &challenge);
+        assert_eq!(response.status, 200, "{response:?}");
+        browser
+    }
+
+    /// Signs in. Returns the challenge of the registration header.
+    fn sign_in(&mut self, sessions: &Sessions<Account>, now: UnixTime) -> Option<String> {
+        let session = self.cookies.send(sessions, now);
+        session.start(ada()).unwrap();
+        let lines = self.cookies.receive(&session);
+        let offer = lines.iter().find(|line| line.name == "secure-session-registration")?;
+        let start = format!("(ES256);path=\"{REGISTER}\";challenge=\"");
+        Some(offer.value.strip_prefix(&start)?.strip_suffix('"')?.to_owned())
+    }
+
+    fn jwt(&self, header: &Value, challenge: &str) -> String {
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let signed = format!("{}.{}", part(header), part(&json!({ "jti": challenge })));
+        let signature: Signature = self.key.sign(signed.as_bytes());
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))
+    }
+
+    fn registration(&self, challenge: &str) -> String {
+        let point = self.key.verifying_key().to_sec1_point(false);
+        let coordinate = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let jwk = json!({
+            "crv": "P-256",
+            "kty": "EC",
+            "x": coordinate(point.x().unwrap()),
+            "y": coordinate(point.y().unwrap()),
+        });
+        self.jwt(&json!({ "alg": "ES256", "jwk": jwk, "typ": "dbsc+jwt" }), challenge)
+    }
+
+    fn proof(&self, challenge: &str) -> String {
+        self.jwt(&json!({ "alg": "ES256", "typ": "dbsc+jwt" }), challenge)
+    }
+
+    fn register(&mut self, sessions: &Sessions<Account>, now: UnixTime, challenge: &str) -> Answer {
+        let proof = self.registration(challenge);
+        self.post(sessions, now, REGISTER, &[("secure-session-response", &proof)])
+    }
+
+    /// Sends a proof for the last challenge, as the browser does without the bound cookie.
+    fn refresh(&mut self, sessions: &Sessions<Account>, now: UnixTime) -> Answer {
+        let (identifier, challenge) = self.bound.clone().unwrap();
+        let proof = self.proof(&challenge);
+        let headers =
+            [("sec-secure-session-id", &*identifier), ("secure-session-response", &*proof)];
+        self.post(sessions, now, REFRESH, &headers)
+    }
+
+    fn post(
+        &mut self,
+        sessions: &Sessions<Account>,
+        now: UnixTime,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut sent = self.cookies.headers();
+        sent.extend(headers.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+        let response = respond(sessions, now, path, &sent);
+        let mut answer = Answer { status: response.status, body: Value::Null };
+        if !response.body.is_empty() {
+            answer.body = serde_json::from_str(&response.body).unwrap();
+        }
+        for line in response.headers {
+            self.cookies.take(&line);
+            if line.name == "secure-session-challenge" {
+                let (challenge, id) = line.value.split_once(";id=").unwrap();
+                let text = |quoted: &str| quoted.trim_matches('"').to_owned();
+                self.bound = Some((text(id), text(challenge)));
+            }
+        }
+        if answer.body["continue"] == false {
+            self.bound = None;
+        }
+        answer
+    }
+
+    fn status(&self, sessions: &Sessions<Account>, now: UnixTime) -> Status {
+        self.cookies.send(sessions, now).status()
+    }
+}
+
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    body: Value,
+}
+
+fn respond(
+    sessions: &Sessions<Account>,
+    now: UnixTime,
+    path: &str,
+    headers: &BTreeMap<String, String>,
+) -> DeviceBoundResponse {
+    let values = |name: &str| headers.get(name).map(|value| value.as_bytes());
+    sessions.device_bound_response_at(now, "POST", path, values).unwrap()
+}
+
+fn sessions(ring: impl Into<bulla::RingHandle>) -> Sessions<Account> {
+    Sessions::builder(ring, Policy::default()).device_bound(DeviceBound::default()).build()
+}
+
+fn at(minutes: u64) -> UnixTime {
+    T0 + secs(minutes * MINUTE)
+}
+
+fn just_before(minutes: u64) -> UnixTime {
+    T0 + secs(minutes * MINUTE - 1)
+}
+
+const DUE: Status = Status::Refused(Refusal::ProofDue);
+
+#[test]
+fn a_bound_session_is_alive_while_its_device_proves_its_key() {
+    let sessions = sessions(KeyRing::generate().unwrap());
+    let mut browser = Browser::new(7);
+    let challenge = browser.sign_in(&sessions, T0).unwrap();
+    assert!(!browser.cookies.send(&sessions, T0).info().unwrap().bound);
+
+    let answer = browser.register(&sessions, T0, &challenge);
+    assert_eq!(answer.status, 200);
+    let identifier = &browser.bound.as_ref().unwrap().0;
+    let expected = json!({
+        "session_identifier": identifier,
+        "refresh_url": REFRESH,
+        "scope": { "include_site": false, "scope_specification": [] },
+        "credentials": [{
+            "type": "cookie",
+            "name": BOUND,
+            "attributes": "HttpOnly; SameSite=Lax; Secure; Path=/",
+        }],
+    });
+    assert_eq!(answer.body, expected);
+    assert!(browser.cookies.send(&sessions, T0).info().unwrap().bound);
+
+    for minutes in [10, 20, 30] {
+        assert_eq!(browser.status(&sessions, just_before(minutes)), Status::Alive);
+        assert_eq!(browser.status(&sessions, at(minutes)), DUE);
+        assert_eq!(browser.refresh(&sessions, at(minutes)).status, 200);
+        assert_eq!(browser.status(&sessions, at(minutes)), Status::Alive);
+        browser.cookies.visit(&sessions, at(minutes), |session| assert!(session.get().is_some()));
+    }
+}
+
+#[test]
+fn stolen_cookies_end_with_the_last_proof_and_the_state_cookie_alone_at_once() {
+    let sessions = sessions(KeyRing::generate().unwrap());
+    let mut browser = Browser::bound(&sessions, T0);
+    let mut thief = browser.cookies.clone();
+    let mut state_alone = Client::browser();
+    state_alone.kept.insert(STATE.into(), thief.kept[STATE].clone());
+    assert_eq!(state_alone.send(&sessions, T0).status(), DUE);
+
+    for minutes in 0..60 {
+        browser.cookies.visit(&sessions, at(minutes), |session| drop(session.get()));
+        if minutes % 8 == 0 {
+            assert_eq!(browser.refresh(&sessions, at(minutes)).status, 200);
+        }
+        thief.visit(&sessions, at(minutes), |session| {
+            assert_eq!(session.get().is_some(), minutes < 10, "{minutes}");
+        });
+    }
+    assert_eq!(browser.status(&sessions, at(60)), Status::Alive);
+
+    // Without the key, nobody can answer the challenge.
+    let mut robber = Browser::new(9);
+    robber.cookies = browser.cookies.clone();
+    robber.bound = browser.bound.clone();
+    assert_eq!(robber.refresh(&sessions, at(60)).status, 400);
+    // Nor can the thief bind the session to another key.
+    let challenge = browser.bound.clone().unwrap().1;
+    assert_eq!(robber.register(&sessions, at(60), &challenge).status, 400);
+    assert_eq!(robber.status(&sessions, at(66)), DUE);
+}
+
+#[test]
+fn a_proof_is_no_activity() {
+    let sessions = sessions(KeyRing::generate().unwrap());
+    let mut browser = Browser::bound(&sessions, T0);
+    // The browser goes on proving for a page that nobody looks at.
+    for minutes in [8, 16, 24] {
+        assert_eq!(browser.refresh(&sessions, at(minutes)).status, 200);
+    }
+    assert_eq!(browser.status(&sessions, just_before(30)), Status::Alive);
+    assert_eq!(browser.status(&sessions, at(30)), Status::Refused(Refusal::IdleTimeout));
+    let answer = browser.refresh(&sessions, at(32));
+    assert_eq!((answer.status, &answer.body["continue"]), (200, &json!(false)));
+    assert!(browser.cookies.kept.is_empty(), "{:?}", browser.cookies.kept);
+}
+
+#[test]
+fn a_stale_challenge_is_answered_with_a_new_one() {
+    let sessions = sessions(KeyRing::generate().unwrap());
+    let mut browser = Browser::bound(&sessions, T0);
+    assert_eq!(browser.refresh(&sessions, at(12)).status, 403);
+    assert_eq!(browser.refresh(&sessions, at(12)).status, 200);
+    // A browser that has no challenge asks for one.
+    let identifier = browser.bound.clone().unwrap().0;
+    let asked = [("sec-secure-session-id", &*identifier)];
+    assert_eq!(browser.post(&sessions, at(13), REFRESH, &asked).status, 403);
+    assert_eq!(browser.refresh(&sessions, at(13)).status, 200);
+    // Chromium sends the same proof again, even in two refreshes at once.
+    let mut tab = browser.clone();
+    assert_eq!(browser.refresh(&sessions, at(20)).status, 200);
+    assert_eq!(tab.refresh(&sessions, at(20)).status, 200);
+}
+
+#[test]
+fn signing_out_ends_the_session_in_the_browser() {
+    let sessions = sessions(KeyRing::generate().unwrap());
+    let mut browser = Browser::bound(&sessions, T0);
+    let session = browser.cookies.send(&sessions, at(1));
+    session.end().unwrap();
+    let lines = browser.cookies.receive(&session);
+    assert!(browser.cookies.kept.is_empty());
+    let last = lines.iter().find(|line| line.name == "secure-session-challenge").unwrap();
+    let challenge = last.value.split('"').nth(1).unwrap().to_owned();
+    browser.bound.as_mut().unwrap().1 = challenge;
+    let answer = browser.refresh(&sessions, at(1));
+    assert_eq!((answer.status, &answer.body["continue"]), (200, &json!(false)));
+}
+
+#[test]
+fn a_proof_that_comes_without_cookies_ends_nothing() {
+    let sessions = sessions(KeyRing::generate().unwrap());
+    let mut browser = Browser::bound(&sessions, T0);
+    let cookies = std::mem::replace(&mut browser.cookies, Client::browser());
+    let answer = browser.refresh(&sessions, at(1));
+    assert_eq!((answer.status, &answer.body), (200, &Value::Null));
+    assert!(browser.cookies.kept.is_empty());
+    // After the absolute timeout, the session is over in any case.
+    let mut late = browser.clone();
+    let answer = late.refresh(&sessions, at(12 * 60 + 2));
+    assert_eq!((answer.status, &answer.body["continue"]), (200, &json!(false)));
+    browser.cookies = cookies;
+    assert_eq!(browser.refresh(&sessions, at(1)).status, 200);
+}
+
+#[test]
+fn a_new_id_keeps_the_key_and_the_last_proof() {
+    let list = Revocations::new();
+    let sessions = Sessions::builder(KeyRing::generate().unwrap(), Policy::default())
+        .device_bound(DeviceBound::default())
+        .revocations(&list)
+        .subject(|account: &Account| account.id.to_string())
+        .build();
+    let mut browser = Browser::bound(&sessions, T0);
+    let before = browser.cookies.clone();
+    browser.cookies.visit(&sessions, at(3), |session| session.reauthenticated().unwrap());
+    browser.cookies.visit(&sessions, at(4), |session| session.end_others().unwrap());
+    assert_eq!(browser.status(&sessions, just_before(10)), Status::Alive);
+    assert_eq!(browser.status(&sessions, at(10)), DUE, "the proof is still the first one");
+    assert_eq!(browser.refresh(&sessions, at(10)).status, 200);
+    assert_eq!(browser.status(&sessions, at(12)), Status::Alive);
+    assert_eq!(before.send(&sessions, at(5)).status(), Status::Refused(Refusal::Revoked));
+}
+
+#[test]
+fn a_new_sign_in_replaces_the_bound_session() {
+    let sessions = sessions(KeyRing::generate().unwrap());
+    let mut browser = Browser::bound(&sessions, T0);
+    let old = browser.bound.clone();
+    let challenge = browser.sign_in(&sessions, at(1)).unwrap();
+    assert!(!browser.cookies.kept.contains_key(BOUND), "so that the old key is asked first");
+    let answer = browser.refresh(&sessions, at(1));
+    assert_eq!(answer.body["continue"], false);
+    browser.key = SigningKey::from_slice(&[8; 32]).unwrap();
+    assert_eq!(browser.register(&sessions, at(1), &challenge).status, 200);
+    assert_ne!(browser.bound, old);
+    assert_eq!(browser.refresh(&sessions, at(9)).status, 200);
+}
+
+#[test]
+fn copies_from_before_the_registration_have_no_session() {
+    let list = Revocations::new();
+    let sessions = Sessions::builder(KeyRing::generate().unwrap(), Policy::default())
+        .device_bound(DeviceBound::default())
+        .revocations(&list)
+        .build();
+    let mut browser = Browser::new(7);
+    let challenge = browser.sign_in(&sessions, T0).unwrap();
+    let mut copy = browser.clone();
+    assert_eq!(browser.register(&sessions, T0, &challenge).status, 200);
+    assert_eq!(copy.status(&sessions, T0), Status::Refused(Refusal::Revoked));
+    copy.key = SigningKey::from_slice(&[9; 32]).unwrap();
+    assert_eq!(copy.register(&sessions, T0, &challenge).status, 400);
+    assert_eq!(browser.status(&sessions, T0), Status::Alive);
+}
+
+#[test]
+fn a_late_response_without_the_key_is_mended() {
+    let list = Revocations::new();
+    let sessions = Sessions::builder(KeyRing::generate().unwrap(), Policy::default())
+        .device_bound(DeviceBound::default())
+        .revocations(&list)
+        .build();
+    let mut browser = Browser::new(7);
+    let challenge = browser.sign_in(&sessions, T0).unwrap();
+    // A request of the page that follows the sign-in is answered after the registration.
+    let late = browser.cookies.send(&sessions, T0);
+    late.update(|account| account.name.push('!')).unwrap();
+    assert_eq!(browser.register(&sessions, T0, &challenge).status, 200);
+    browser.cookies.receive(&late);
+    let mut state_alone = Client::browser();
+    state_alone.kept.insert(STATE.into(), browser.cookies.kept[STATE].clone());
+    assert_eq!(state_alone.send(&sessions, T0).status(), Status::Refused(Refusal::Revoked));
+
+    browser.cookies.visit(&sessions, at(1), |session| {
+        assert_eq!(session.get().unwrap().name, "Ada!");
+        assert!(session.info().unwrap().bound);
+    });
+    state_alone.kept.insert(STATE.into(), browser.cookies.kept[STATE].clone());
+    assert_eq!(state_alone.send(&sessions, T0).status(), DUE);
+    assert_eq!(browser.refresh(&sessions, at(9)).status, 200);
+    assert_eq!(browser.status(&sessions, at(15)), Status::Alive);
+}
+
+#[test]
+fn a_server_without_the_setting_leaves_bound_sessions_alone() {
+    let ring: bulla::RingHandle = KeyRing::generate().unwrap().into();
+    let new = sessions(ring.clone());
+    let old = Sessions::<Account>::new(ring, Policy::default());
+    let mut browser = Browser::bound(&new, T0);
+    let kept = browser.cookies.clone();
+    browser.cookies.visit(&old, at(1), |session| assert!(session.get().is_none()));
+    assert_eq!(browser.cookies, kept);
+    assert_eq!(browser.status(&new, at(1)), Status::Alive);
+}
+
+#[test]
+fn an_application_can_require_that_sessions_are_bound() {
+    let sessions = Sessions::builder(KeyRing::generate().unwrap(), Policy::default())
+        .device_bound(DeviceBound::default().require_after(Duration::from_secs(2 * MINUTE)))
+        .build();
+    let mut other = Browser::new(7);
+    let challenge = other.sign_in(&sessions, T0).unwrap();
+    let mut browser = other.clone();
+    assert_eq!(browser.register(&sessions, T0, &challenge).status, 200);
+    assert_eq!(other.status(&sessions, just_before(2)), Status::Alive);
+    assert_eq!(other.status(&sessions, at(2)), Status::Refused(Refusal::NotBound));
+    assert_eq!(browser.status(&sessions, at(2)), Status::Alive);
+}
+
+#[test]
+fn a_bound_session_goes_on_after_its_key_has_left_the_ring() {
+    let (old, new) = (key_text(), key_text());
+    let before = sessions(ring(&[&old]));
+    let both = sessions(ring(&[
+        &format!("{old} primary-from=1970-01-01T00:00:00Z"),
+        &format!("{new} primary-from=2026-12-01T12:05:00Z"),
+    ]));
+    let after = sessions(ring(&[&new]));
+    let mut browser = Browser::bound(&before, T0);
+    assert_eq!(browser.refresh(&both, at(8)).status, 200);
+    assert_eq!(browser.status(&after, at(9)), Status::Alive);
+    // The challenge, too, is under the new key.
+    assert_eq!(browser.refresh(&after, at(16)).status, 200);
+    assert_eq!(browser.status(&after, at(20)), Status::Alive);
+    assert!(browser.cookies.kept[RENEWAL].len() > browser.cookies.kept[STATE].len());
+}
+
+#[test]
+fn every_refusal_has_its_reason_and_all_have_one_response() {
+    use std::sync::{Arc, Mutex};
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let sees = Arc::clone(&events);
+    let sessions = Sessions::builder(KeyRing::generate().unwrap(), Policy::default())
+        .device_bound(DeviceBound::default())
+        .on_event(move |event| {
+            if let Event::ProofRefused(why) = event {
+                sees.lock().unwrap().push(*why);
+            }
+        })
+        .build();
+    let mut guest = Browser::new(7);
+    let mut other = Browser::bound(&sessions, T0);
+    let mut browser = Browser::new(7);
+    let challenge = browser.sign_in(&sessions, T0).unwrap();
+    let elsewhere = other.bound.clone().unwrap().1;
+    let refused = |answer: Answer| {
+        assert_eq!((answer.status, answer.body), (400, Value::Null));
+        events.lock().unwrap().pop().unwrap()
+    };
+    assert_eq!(refused(guest.register(&sessions, T0, &challenge)), BoundError::NoSession);
+    assert_eq!(refused(browser.post(&sessions, T0, REGISTER, &[])), BoundError::NoProof);
+    assert_eq!(refused(browser.register(&sessions, T0, &elsewhere)), BoundError::OtherSession);
+    let stale = browser.register(&sessions, at(12), &challenge);
+    assert_eq!(refused(stale), BoundError::Stale);
+    assert!(matches!(refused(browser.register(&sessions, T0, "c1")), BoundError::Challenge(_)));
+    let bad = [("secure-session-response", "a.b.c")];
+    assert!(matches!(refused(browser.post(&sessions, T0, REGISTER, &bad)), BoundError::Proof(_)));
+    other.key = SigningKey::from_slice(&[9; 32]).unwrap();
+    assert!(matches!(refused(other.refresh(&sessions, at(1))), BoundError::Proof(_)));
+    let again = other.register(&sessions, T0, &elsewhere);
+    assert_eq!(refused(again), BoundError::OtherKey);
+}
+
+#[test]
+fn a_guard_sends_a_browser_through_a_proof_and_back() {
+    let sessions = Sessions::builder(KeyRing::generate().unwrap(), Policy::default())
+        .device_bound(DeviceBound::default())
+        .sign_in_page("/sign-in")
+        .build();
+    let browser = Browser::bound(&sessions, T0);
+    let denied = |method: &str, without: &[&str], headers: &[(&str, &str)]| {
+        let mut cookies = browser.cookies.clone();
+        for name in without {
+            cookies.kept.remove(*name).unwrap();
+        }
+        let mut sent = cookies.headers();
+        sent.extend(headers.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+        let session =
+            sessions.load_at(at(10), method, |name| sent.get(name).map(|value| value.as_bytes()));
+        session.set_target(method, "/pay?to=alan");
+        let denied = session.require().unwrap_err();
+        let header = denied.header().map(|(name, value)| format!("{name}: {value}"));
+        let lines: Vec<_> = session.commit().into_iter().map(|line| line.value).collect();
+        (denied.status(), header.unwrap_or_default(), lines.join("\n"))
+    };
+    let navigates = ("sec-fetch-mode", "navigate");
+    let elsewhere = ("sec-fetch-site", "cross-site");
+    // The browser has the bound cookie: it is deleted, and the request is repeated.
+    for method in ["GET", "POST"] {
+        let (status, header, lines) = denied(method, &[], &[]);
+        assert_eq!((status, &*header), (307, "location: /pay?to=alan"));
+        assert!(lines.starts_with(&format!("{BOUND}=; ")), "{lines}");
+    }
+    // Without it, a page on another site led here: the page is loaded again.
+    let (status, header, lines) = denied("GET", &[BOUND], &[navigates, elsewhere]);
+    assert_eq!((status, &*header), (401, "refresh: 0;url=/pay?to=alan"));
+    assert!(!lines.contains(BOUND), "{lines}");
+    // The browser should have sent a proof, and did not: the user signs in.
+    let (status, header, _) = denied("GET", &[BOUND], &[navigates]);
+    assert_eq!((status, &*header), (303, "location: /sign-in?next=/pay%3Fto%3Dalan"));
+    let (status, header, _) = denied("POST", &[BOUND], &[]);
+    assert_eq!((status, &*header), (401, ""));
+}
