@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::keys::ring::KeyRing;
 use crate::session::about::About;
+use crate::session::challenge::Binding;
 use crate::session::policy::Policy;
 use crate::session::sessions::Sessions;
 use crate::session::shared::Shared;
@@ -84,6 +85,9 @@ impl<T> Sessions<T> {
         if let Some((cookie, _)) = &shared.cookie {
             audit.cookie(cookie);
             audit.origins(&shared.trusted_origins);
+            if let Some(binding) = &shared.device_bound {
+                audit.bound(binding, cookie);
+            }
         }
         audit.keys(&shared.ring.ring(), now);
         audit.duties(shared);
@@ -173,6 +177,20 @@ impl Audit {
             absolute <= 30 * DAY,
             &format!("idle {}, absolute {}; the cookie is persistent", span(idle), span(absolute)),
             "the absolute timeout of SessionsBuilder::remembered is above 30 days",
+        );
+    }
+
+    fn bound(&mut self, binding: &Binding, cookie: &Cookie) {
+        let others = match binding.require_after {
+            Some(after) => format!("required {} after the sign-in", span(after)),
+            None => "browsers that cannot bind have ordinary sessions".to_owned(),
+        };
+        self.check(
+            "W3C DBSC",
+            "copied cookies end with the last proof of the device",
+            cookie.can_be_bound(),
+            &format!("a proof counts for {}; {others}", span(binding.proof_lifetime)),
+            "browsers bind no session over plain HTTP or in a partitioned cookie",
         );
     }
 

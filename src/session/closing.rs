@@ -96,9 +96,11 @@ impl<T: Payload> Session<T> {
             _ => self.beside(),
         };
         answer::write(shared, tokens, beside, bundle);
-        if matches!(kind, Kind::Started | Kind::Adopted) && tokens.channel == Channel::Cookie {
+        if matches!(kind, Kind::Started | Kind::Adopted) {
             self.end_binding(bundle);
-            self.offer_binding(&written.record, written.expires_at, bundle);
+            if tokens.channel == Channel::Cookie {
+                self.offer_binding(&written.record, written.expires_at, bundle);
+            }
         }
         if let (Kind::Changed, Some(Judged::Alive(alive))) = (kind, self.inner.judged.get()) {
             let seen = self.seen(alive, self.later());

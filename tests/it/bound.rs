@@ -6,8 +6,10 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bulla::revocation::Revocations;
-use bulla::session::{BoundError, DeviceBound, DeviceBoundResponse, Event, Refusal, Status};
-use bulla::{KeyRing, Policy, Sessions, UnixTime};
+use bulla::session::{
+    BoundError, DeviceBound, DeviceBoundResponse, Event, Refusal, Status, Verdict,
+};
+use bulla::{Cookie, KeyRing, Policy, Sessions, UnixTime};
 use p256::ecdsa::{Signature, SigningKey, signature::Signer};
 use serde_json::{Value, json};
 
@@ -476,4 +478,27 @@ fn a_guard_sends_a_browser_through_a_proof_and_back() {
     assert_eq!((status, &*header), (303, "location: /sign-in?next=/pay%3Fto%3Dalan"));
     let (status, header, _) = denied("POST", &[BOUND], &[]);
     assert_eq!((status, &*header), (401, ""));
+}
+
+#[test]
+fn an_audit_says_whether_browsers_can_bind_the_cookie() {
+    let verdict = |cookie: Cookie, settings: DeviceBound| {
+        let sessions =
+            Sessions::<Account>::builder(KeyRing::generate().unwrap(), Policy::default())
+                .cookie(cookie)
+                .device_bound(settings)
+                .build();
+        let audit = sessions.audit(T0);
+        let row = audit.rows().iter().find(|row| row.requirement == "W3C DBSC").unwrap();
+        (row.verdict, row.because.clone())
+    };
+    let offered = verdict(Cookie::default(), DeviceBound::default());
+    let why = "a proof counts for 10 min; browsers that cannot bind have ordinary sessions";
+    assert_eq!(offered, (Verdict::Pass, why.to_owned()));
+    let required = DeviceBound::default().require_after(secs(2 * MINUTE));
+    let why = "a proof counts for 10 min; required 2 min after the sign-in";
+    assert_eq!(verdict(Cookie::default(), required), (Verdict::Pass, why.to_owned()));
+    for cookie in [Cookie::default().over_plain_http(), Cookie::default().partitioned()] {
+        assert_eq!(verdict(cookie, DeviceBound::default()).0, Verdict::Fail);
+    }
 }
