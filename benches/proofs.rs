@@ -53,12 +53,12 @@ fn verify_a_proof(bencher: Bencher<'_, '_>, case: &Case) {
         .bench(|| (case.verify)(case.jwt.as_bytes(), &key).expect("it is right"));
 }
 
-/// Everything but the signature: the claims end earlier, so that they are no JSON.
+/// Every step before the verification. The signature has 63 bytes.
 #[divan::bench(args = CASES)]
-fn refuse_a_proof_before_its_signature(bencher: Bencher<'_, '_>, case: &Case) {
+fn refuse_a_proof_without_verification(bencher: Bencher<'_, '_>, case: &Case) {
     let key = key();
-    let (signed, signature) = case.jwt.rsplit_once('.').expect("three parts");
-    let jwt = format!("{}.{signature}", &signed[..signed.len() / 4 * 4 - 4]);
+    let jwt = &case.jwt[..case.jwt.len() - 2];
+    assert_eq!((case.verify)(jwt.as_bytes(), &key), Err(ProofError::Signature));
     bencher.counter(ItemsCount::new(1_usize)).bench(|| (case.verify)(jwt.as_bytes(), &key).err());
 }
 

@@ -133,7 +133,8 @@ mod tests {
             parts.iter().sum::<usize>() + 2
         };
         let longest = (0..2048).rfind(|filler| len(*filler) <= 2048).unwrap();
-        assert!(registration(&signed(&header, &of(longest), 1)).is_ok());
+        let jwt = signed(&header, &of(longest), 1);
+        assert_eq!((jwt.len(), registration(&jwt).is_ok()), (2048, true));
         for filler in [longest + 1, longest + 2] {
             let jwt = signed(&header, &of(filler), 1);
             assert_eq!(jwt.len(), len(filler));

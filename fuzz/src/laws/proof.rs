@@ -1,12 +1,13 @@
 //! Law: a proof is accepted if and only if it is signed by its key and has the claims of its type. A
 //! proof that is changed in one character is refused. Both backends accept the same signatures.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use p256::ecdsa::signature::Signer as _;
-use p256::ecdsa::{Signature, SigningKey};
+use p256::ecdsa::{Signature, SigningKey, VerifyingKey};
 use serde_json::{Map, Value, json};
 
 use crate::fixed::key_bytes;
@@ -76,7 +77,7 @@ fn of_fields(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     change.check(&jwt);
 
     let jwt = signed(header("dbsc+jwt", Value::Null).as_bytes(), claims.as_bytes());
-    assert_eq!(refresh(&jwt, &own()).is_ok(), !jti.is_empty() && jwt.len() <= 2048);
+    assert_eq!(refresh(&jwt, &OWN).is_ok(), !jti.is_empty() && jwt.len() <= 2048);
     change.check(&jwt);
     Ok(())
 }
@@ -118,7 +119,7 @@ impl Change {
         }
         if changed != jwt {
             assert!(registration(&changed).is_err());
-            assert!(refresh(&changed, &own()).is_err());
+            assert!(refresh(&changed, &OWN).is_err());
             assert!(dpop(&changed).is_err());
         }
     }
@@ -137,13 +138,13 @@ fn check(jwt: &[u8]) {
     }
     agrees(here.map(drop), there.as_ref(), key);
 
-    let here = refresh(jwt, &own());
+    let here = refresh(jwt, &OWN);
     if let Ok(challenge) = &here {
         let there = there.as_ref().expect("it has three parts");
-        assert!(!there.header.contains_key("jwk") || key == Some(uncompressed(&own())));
+        assert!(!there.header.contains_key("jwk") || key == Some(*OWN_UNCOMPRESSED));
         assert_eq!((there.typ(), there.text("jti")), ("dbsc+jwt", Some(challenge.as_str())));
     }
-    agrees(here.map(drop), there.as_ref(), Some(uncompressed(&own())));
+    agrees(here.map(drop), there.as_ref(), Some(*OWN_UNCOMPRESSED));
 
     let here = dpop(jwt);
     if let Ok(read) = &here {
@@ -220,26 +221,29 @@ impl Independent {
     }
 }
 
-fn private_key() -> SigningKey {
+/// The key that signs.
+static PRIVATE: LazyLock<SigningKey> = LazyLock::new(|| {
     SigningKey::from_slice(&key_bytes(7)).expect("it is below the order of the curve")
-}
+});
 
-fn own() -> PublicKey {
-    let point = private_key().verifying_key().to_sec1_point(true);
+/// Its public key.
+static OWN: LazyLock<PublicKey> = LazyLock::new(|| {
+    let point = PRIVATE.verifying_key().to_sec1_point(true);
     let point = point.as_bytes().try_into().expect("33 bytes");
     PublicKey::from_bytes(&point).expect("a point of the curve")
-}
+});
+
+static OWN_UNCOMPRESSED: LazyLock<[u8; 65]> = LazyLock::new(|| uncompressed(&OWN));
 
 fn uncompressed(key: &PublicKey) -> [u8; 65] {
-    let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(key.as_bytes()).expect("it was read");
+    let key = VerifyingKey::from_sec1_bytes(key.as_bytes()).expect("it was read");
     key.to_sec1_point(false).as_bytes().try_into().expect("65 bytes")
 }
 
-/// The public key with which [`own`] proofs are signed, as JSON Web Key.
+/// The public key of the key that signs, as JSON Web Key.
 #[must_use]
 pub fn jwk() -> Value {
-    let key = uncompressed(&own());
-    let (x, y) = (to_base64url(&key[1..33]), to_base64url(&key[33..]));
+    let (x, y) = (to_base64url(&OWN_UNCOMPRESSED[1..33]), to_base64url(&OWN_UNCOMPRESSED[33..]));
     json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y })
 }
 
@@ -254,6 +258,6 @@ fn header(typ: &str, jwk: Value) -> String {
 /// A proof with any header and any claims.
 fn signed(header: &[u8], claims: &[u8]) -> Vec<u8> {
     let signed = format!("{}.{}", to_base64url(header), to_base64url(claims));
-    let signature: Signature = private_key().sign(signed.as_bytes());
+    let signature: Signature = PRIVATE.sign(signed.as_bytes());
     format!("{signed}.{}", to_base64url(&signature.to_bytes())).into_bytes()
 }
