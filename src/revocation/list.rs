@@ -12,6 +12,7 @@ use crate::revocation::entry::{REACH, Revocation, Subject};
 use crate::revocation::known::{Followed, MAX_FOLLOWS};
 use crate::revocation::set::{Asked, Set};
 use crate::time::UnixTime;
+use crate::token::id::SessionId;
 use crate::token::wire::CLOCK_SKEW;
 
 /// The recent revocations are copied each time one is added. When there are more than this, they
@@ -256,6 +257,12 @@ impl Revocations {
     pub(crate) fn has(&self, asked: &Asked<'_>) -> bool {
         let list = self.inner.list.load();
         list.recent.revokes(asked) || list.settled.revokes(asked)
+    }
+
+    /// Whether the list names this session id itself.
+    pub(crate) fn has_session(&self, id: SessionId) -> bool {
+        let list = self.inner.list.load();
+        list.recent.has_session(id) || list.settled.has_session(id)
     }
 
     /// Whether the list was known to be complete within `age` before `now`. The list of a single

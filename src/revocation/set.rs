@@ -29,9 +29,6 @@ pub(crate) struct Asked<'a> {
     pub(crate) id: SessionId,
     /// The id under which the session started.
     pub(crate) origin: SessionId,
-    /// The id whose revocation ends the session as long as it is not bound to a device. `None` if
-    /// it is bound.
-    pub(crate) unbound: Option<SessionId>,
     /// Each call computes a hash, so it is called only if the set has a revocation of a subject.
     pub(crate) subject: &'a dyn Fn() -> Option<Subject>,
     pub(crate) started_at: UnixTime,
@@ -54,12 +51,15 @@ impl Set {
         self.all.as_ref().is_some_and(|known| asked.started_at < known.cutoff(asked.follows))
             || self.sessions.contains_key(&asked.id)
             || self.sessions.contains_key(&asked.origin)
-            || asked.unbound.is_some_and(|id| self.sessions.contains_key(&id))
             || (!self.subjects.is_empty() && self.revokes_subject_of(asked))
             || asked.keys.is_some_and(|(ids, issued_at)| {
                 let span = |id| self.keys.get(id).is_some_and(|span| issued_at < span.before);
                 ids.iter().any(span)
             })
+    }
+
+    pub(crate) fn has_session(&self, id: SessionId) -> bool {
+        self.sessions.contains_key(&id)
     }
 
     fn revokes_subject_of(&self, asked: &Asked<'_>) -> bool {

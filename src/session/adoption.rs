@@ -62,7 +62,6 @@ impl<T: Payload> Session<T> {
         revocations.has(&Asked {
             id: SessionId::from_bytes([0; 16]),
             origin: SessionId::from_bytes([0; 16]),
-            unbound: None,
             subject: &|| self.subject_of(&adopted.state),
             started_at: adopted.started_at.unwrap_or(UnixTime::EPOCH),
             follows: Follows { own: None, earlier: &[] },

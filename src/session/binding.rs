@@ -15,20 +15,21 @@ use crate::session::bound_error::BoundError;
 use crate::session::challenge::{Asks, Binding, CHALLENGE_SCHEMA, Scope};
 use crate::session::change::Draft;
 use crate::session::event::Event;
-use crate::session::judge::{Alive, Copied, Fate, Judged, Refused, Renewal};
+use crate::session::judge::{Alive, Fate, Judged, KeyIn, Place, Refusal, Refused, Renewal};
 use crate::session::pending::Kind;
-use crate::session::proving::{challenge_field, identifier, unbound_id};
-use crate::session::record::{Proof, Record};
+use crate::session::proving::{challenge_field, identifier, registered_id, unbound_id};
+use crate::session::record::Proof;
 use crate::session::session::Session;
 use crate::session::sessions::Sessions;
-use crate::session::tokens::{self, Seen};
+use crate::session::tokens::Seen;
 use crate::time::UnixTime;
 use crate::token::error::OpenError;
 use crate::token::id::{ID_LEN, SessionId};
 use crate::token::payload::{Payload, PayloadError};
 use crate::token::wipe::Buffer;
+use crate::token::wire::CLOCK_SKEW;
 use crate::transport::bundle::Bundle;
-use crate::transport::cookie::{Cookie, Role};
+use crate::transport::cookie::Cookie;
 
 /// The response to a request of a browser for a session that is bound to its device.
 #[derive(Debug)]
@@ -160,7 +161,9 @@ enum Outcome {
         lines: Bundle,
     },
     /// Nothing changes: the request came without the cookies of the session.
-    Unknown,
+    Unknown {
+        lines: Bundle,
+    },
     /// This server cannot decide.
     NotNow,
     Refused(BoundError),
@@ -184,6 +187,12 @@ impl<T: Payload> Session<T> {
             Judged::Refused(Refused { fate: Fate::LeftAlone, .. }) => return Ok(Outcome::NotNow),
             Judged::Refused(_) | Judged::Absent => return Err(BoundError::NoSession),
         };
+        if alive.renewal == Renewal::LeftAlone {
+            return Ok(Outcome::NotNow);
+        }
+        if self.missing_proof(binding, alive) == Some(Refusal::NotBound) {
+            return Err(BoundError::NoSession);
+        }
         let registration =
             dbsc::registration(proof.ok_or(BoundError::NoProof)?).map_err(BoundError::Proof)?;
         let now = self.now();
@@ -195,33 +204,22 @@ impl<T: Payload> Session<T> {
             return Err(BoundError::Stale);
         }
         let key = *registration.key.as_bytes();
-        if alive.record.bound.is_some_and(|bound| bound != key) {
+        let origin = alive.record.first_id();
+        let taken = match (alive.record.bound, &self.shared().revocations) {
+            (Some(bound), _) => bound != key,
+            (None, Some(list)) => list.has_session(registered_id(origin)),
+            (None, None) => false,
+        };
+        if taken {
             return Err(BoundError::OtherKey);
         }
-        let record = Record { bound: Some(key), ..alive.record.clone() };
-        let (id, origin) = (record.id, record.first_id());
-        let state = Arc::clone(&alive.state);
-        let draft =
-            Draft { record, state, encoded: None, channel: self.channel(), kind: Kind::Changed };
-        let written = self.seal(draft).map_err(BoundError::Session)?;
-
+        // The state token gets its key with the first proof. At this moment, just after the sign-in,
+        // other requests may be changing the state.
         let mut lines = Bundle::default();
-        answer::write(self.shared(), &written.tokens, Beside::Stays, &mut lines);
-        // The new state token is under the primary key, so that the renewal token needs no copy.
-        let keys = self.shared().keys(self.channel()).ok_or(BoundError::NoSession)?;
-        let policy = self.shared().policy(written.record.term);
-        let proof = Some(Proof { at: now, key: Some(key) });
-        let validated_at = alive.validated_at;
-        let seen = Seen { at: alive.last_seen, sealed_at: now, validated_at, proof };
-        let renewal = tokens::renewal(keys, &policy, alive, Copied::No, seen)
-            .map_err(|error| BoundError::Session(error.into()))?;
-        lines.set_cookies(cookie.store(Role::Renewal, renewal, written.tokens.kept));
-        lines.set_cookies(vec![cookie.store_bound(binding.bound_cookie_age())]);
-        if let Some(revocations) = &self.shared().revocations {
-            let (id, until) = (unbound_id(origin), revocations.last(now));
-            revocations.add_at(now, Revocation::Session { id, until });
-        }
-        self.shared().emit(Event::Bound { id, origin });
+        self.write_proof(alive, Proof { at: now, key }, &mut lines)?;
+        lines.set_cookies(vec![cookie.store_bound(binding.first_bound_cookie_age())]);
+        self.revoke(alive, registered_id(origin));
+        self.shared().emit(Event::Bound { id: alive.record.id, origin });
         self.proved(binding, alive, lines)
     }
 
@@ -232,10 +230,6 @@ impl<T: Payload> Session<T> {
 
     fn refreshed(&self, asked: &[u8], proof: Option<&[u8]>) -> Result<Outcome, BoundError> {
         let (binding, cookie) = self.bound_in().ok_or(BoundError::NoSession)?;
-        let over = |lines| {
-            let identifier = String::from_utf8_lossy(asked).into_owned();
-            Ok(Outcome::Over { identifier, lines })
-        };
         let now = self.now();
         let alive = match self.judged() {
             Judged::Alive(alive) => alive,
@@ -243,52 +237,87 @@ impl<T: Payload> Session<T> {
             Judged::Refused(_) => {
                 let mut lines = self.commit();
                 lines.set_cookies(vec![cookie.remove_bound()]);
-                return over(lines);
+                return Ok(over(asked, lines));
             }
             Judged::Absent => {
                 // The browser sends no cookies if a page on another site caused the request, so
-                // their absence alone does not tell that the session is over.
-                let challenge = proof.and_then(|proof| dbsc::unverified_challenge(proof).ok());
-                let opened = challenge.map(|text| binding.open_challenge(text.as_bytes(), now));
-                return match opened {
-                    Some(Ok(Challenge { asks: Asks::Nothing, .. })) => over(Bundle::default()),
-                    Some(Err(OpenError::Expired { .. })) => over(Bundle::default()),
-                    _ => Ok(Outcome::Unknown),
-                };
+                // their absence alone does not tell that the session is over. With the bound
+                // cookie, the browser does not ask again so soon.
+                let mut lines = Bundle::default();
+                lines.set_cookies(vec![cookie.store_bound(binding.bound_cookie_age())]);
+                return Ok(match told_that_it_is_over(binding, asked, proof, now) {
+                    true => over(asked, Bundle::default()),
+                    false => Outcome::Unknown { lines },
+                });
             }
         };
         let origin = alive.record.first_id();
         if asked != identifier(origin).as_bytes() {
-            return over(Bundle::default()); // the user has signed in again since
+            // The user has signed in again, or the request has cookies of another session.
+            return Ok(match told_that_it_is_over(binding, asked, proof, now) {
+                true => over(asked, Bundle::default()),
+                false => Outcome::Unknown { lines: Bundle::default() },
+            });
         }
-        let Some(key) = alive.record.bound else { return over(Bundle::default()) };
+        let Some(key) = alive.record.bound else { return Ok(over(asked, Bundle::default())) };
         if alive.renewal == Renewal::LeftAlone {
             return Ok(Outcome::NotNow);
         }
         let Some(proof) = proof else { return challenged(binding, alive, now) };
-        let key = PublicKey::from_bytes(&key).ok_or(BoundError::OtherKey)?;
-        let text = dbsc::refresh(proof, &key).map_err(BoundError::Proof)?;
-        let challenge = match binding.open_challenge(text.as_bytes(), now) {
-            Ok(challenge) => challenge,
-            Err(error) if error.may_be_valid_elsewhere() => {
-                return challenged(binding, alive, now);
-            }
-            Err(error) => return Err(BoundError::Challenge(error)),
-        };
-        check(&challenge, alive, Asks::Proof)?;
-        if !binding.is_recent(challenge.issued_at, now) {
+        let public = PublicKey::from_bytes(&key).ok_or(BoundError::OtherKey)?;
+        let text = dbsc::refresh(proof, &public).map_err(BoundError::Proof)?;
+        // The device has the key. If its challenge does not count, it gets another one: the cookie's
+        // name or a policy may have changed since.
+        let counts = binding.open_challenge(text.as_bytes(), now).is_ok_and(|challenge| {
+            check(&challenge, alive, Asks::Proof).is_ok()
+                && binding.is_recent(challenge.issued_at, now)
+        });
+        if !counts {
             return challenged(binding, alive, now);
         }
 
         let mut lines = Bundle::default();
-        let proof = Some(Proof { at: now, key: None });
-        let validated_at = alive.validated_at;
-        let seen = Seen { at: alive.last_seen, sealed_at: now, validated_at, proof };
-        answer::prove(self.shared(), alive, seen, &mut lines)
-            .map_err(|error| BoundError::Session(error.into()))?;
+        // A session in a former cookie moves with its next change, and gets the key then.
+        if alive.key == KeyIn::RenewalToken && alive.place == Place::Current {
+            self.write_key(alive, &mut lines);
+        }
+        self.write_proof(alive, Proof { at: now, key }, &mut lines)?;
         lines.set_cookies(vec![cookie.store_bound(binding.bound_cookie_age())]);
         self.shared().emit(Event::Proved { id: alive.record.id, origin });
         self.proved(binding, alive, lines)
+    }
+
+    /// Writes the renewal token with a proof. A proof is not activity, so the token has the time of
+    /// the last activity.
+    fn write_proof(
+        &self,
+        alive: &Alive<T>,
+        proof: Proof,
+        lines: &mut Bundle,
+    ) -> Result<(), BoundError> {
+        let (at, sealed_at) = (alive.last_seen, self.now());
+        let seen = Seen { at, sealed_at, validated_at: alive.validated_at, proof: Some(proof) };
+        answer::prove(self.shared(), alive, seen, lines)
+            .map_err(|error| BoundError::Session(error.into()))
+    }
+
+    /// Writes the state token with the key, and revokes copies without it. If the token does not fit
+    /// its cookie with the key, the key stays in the renewal token.
+    fn write_key(&self, alive: &Alive<T>, lines: &mut Bundle) {
+        let (record, state) = (alive.record.clone(), Arc::clone(&alive.state));
+        let (channel, kind) = (self.channel(), Kind::Changed);
+        if let Ok(written) = self.seal(Draft { record, state, encoded: None, channel, kind }) {
+            answer::write(self.shared(), &written.tokens, Beside::Stays, lines);
+        }
+        self.revoke(alive, unbound_id(alive.record.first_id()));
+    }
+
+    /// Adds `id` to the list for as long as the session can live.
+    fn revoke(&self, alive: &Alive<T>, id: SessionId) {
+        if let Some(revocations) = &self.shared().revocations {
+            let until = alive.expires_at + CLOCK_SKEW;
+            revocations.add_at(self.now(), Revocation::Session { id, until });
+        }
     }
 
     fn proved(
@@ -320,7 +349,7 @@ impl<T: Payload> Session<T> {
                 let body = json!({ "session_identifier": identifier, "continue": false });
                 (200, lines, body.to_string())
             }
-            Outcome::Unknown => (200, Bundle::default(), String::new()),
+            Outcome::Unknown { lines } => (200, lines, String::new()),
             Outcome::NotNow => (503, Bundle::default(), String::new()),
             Outcome::Refused(error) => {
                 self.shared().emit(Event::ProofRefused(error));
@@ -382,6 +411,28 @@ fn instructions(identifier: &str, binding: &Binding, cookie: &Cookie) -> String 
         }],
     })
     .to_string()
+}
+
+fn over(asked: &[u8], lines: Bundle) -> Outcome {
+    Outcome::Over { identifier: String::from_utf8_lossy(asked).into_owned(), lines }
+}
+
+/// Whether a browser sends the challenge that it got when the session ended, or one whose session
+/// has ended since. The proof is not verified, because the key is not known.
+fn told_that_it_is_over(
+    binding: &Binding,
+    asked: &[u8],
+    proof: Option<&[u8]>,
+    now: UnixTime,
+) -> bool {
+    let text = proof.and_then(|proof| dbsc::unverified_challenge(proof).ok());
+    match text.map(|text| binding.open_challenge(text.as_bytes(), now)) {
+        Some(Ok(Challenge { asks: Asks::Nothing, origin, .. })) => {
+            asked == identifier(origin).as_bytes()
+        }
+        Some(Err(OpenError::Expired { .. })) => true,
+        _ => false,
+    }
 }
 
 fn check<T>(challenge: &Challenge, alive: &Alive<T>, asks: Asks) -> Result<(), BoundError> {

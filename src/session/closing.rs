@@ -3,16 +3,11 @@
 //!
 //! `judge` is the opening half. `answer` writes the header lines.
 
-use std::sync::Arc;
-
 use crate::session::answer::{self, Beside};
-use crate::session::change::Draft;
-use crate::session::error::SessionError;
 use crate::session::event::Event;
-use crate::session::judge::{Alive, Fate, Judged, KeyIn, Place, Refusal, Refused};
+use crate::session::judge::{Alive, Fate, Judged, Place, Refusal, Refused};
 use crate::session::migration::Moment;
 use crate::session::pending::{Activity, Change, Kind, Response, Written};
-use crate::session::record::Proof;
 use crate::session::session::{Clock, Session};
 use crate::session::shared::Channel;
 use crate::session::tokens::Seen;
@@ -98,9 +93,11 @@ impl<T: Payload> Session<T> {
         answer::write(shared, tokens, beside, bundle);
         if matches!(kind, Kind::Started | Kind::Adopted) {
             self.end_binding(bundle);
-            if tokens.channel == Channel::Cookie {
-                self.offer_binding(&written.record, written.expires_at, bundle);
-            }
+        }
+        // Only a user who has just proved who they are may bind the session: an offer to any request
+        // would let a thief bind a copy of it.
+        if *kind != Kind::Changed && tokens.channel == Channel::Cookie {
+            self.offer_binding(&written.record, written.expires_at, bundle);
         }
         if let (Kind::Changed, Some(Judged::Alive(alive))) = (kind, self.inner.judged.get()) {
             let seen = self.seen(alive, self.later());
@@ -130,6 +127,7 @@ impl<T: Payload> Session<T> {
         match fate {
             Fate::Cleared => {
                 self.remove_old(Moment::Ended, bundle);
+                self.end_binding(bundle);
                 // If the client still sends the old library's cookie, bulla's cookie is kept,
                 // because it shows that the session is over. Without bulla's cookie, the session in
                 // the old cookie would be adopted again.
@@ -146,11 +144,6 @@ impl<T: Payload> Session<T> {
     }
 
     fn send_alive(&self, alive: &Alive<T>, activity: Activity, bundle: &mut Bundle) {
-        if alive.key == KeyIn::RenewalToken
-            && let Ok(written) = self.with_key(alive)
-        {
-            return self.send(&written, bundle);
-        }
         // A background request records no activity. Its renewal token could replace one that a
         // concurrent request has just written, with a newer time of activity or a newer copy of the
         // state token.
@@ -162,7 +155,6 @@ impl<T: Payload> Session<T> {
                 Ok(()) => {
                     let (id, origin) = (alive.record.id, alive.record.first_id());
                     shared.emit(Event::Renewed { id, origin });
-                    self.offer_binding(&alive.record, alive.expires_at, bundle);
                 }
                 Err(error) => shared.emit(Event::NotRenewed(error)),
             }
@@ -179,16 +171,9 @@ impl<T: Payload> Session<T> {
         }
     }
 
-    /// The session with a state token that has the key of its device again.
-    fn with_key(&self, alive: &Alive<T>) -> Result<Written<T>, SessionError> {
-        let (record, state) = (alive.record.clone(), Arc::clone(&alive.state));
-        let (channel, kind) = (self.inner.channel, Kind::Changed);
-        self.seal(Draft { record, state, encoded: None, channel, kind })
-    }
-
     /// What a renewal token records if the session was active at `at`.
     fn seen(&self, alive: &Alive<T>, at: UnixTime) -> Seen {
-        let proof = alive.proved_at.map(|at| Proof { at, key: None });
+        let proof = alive.proof();
         Seen { at, sealed_at: at, validated_at: self.validated_at(alive), proof }
     }
 

@@ -36,6 +36,10 @@ use crate::transport::cookie::Cookie;
 /// [`Sessions::device_bound_response`](crate::Sessions::device_bound_response).
 ///
 /// Browsers bind sessions only over HTTPS, and no [partitioned](crate::Cookie::partitioned) cookie.
+/// The state token of a bound session is 44 characters longer, and so is its renewal token. If you
+/// change the cookie's name, keep the paths with [`below`](DeviceBound::below), because browsers
+/// know them.
+///
 /// Switch it on at all servers before users sign in with it: a server without this setting leaves
 /// bound sessions alone, so their users seem signed out there.
 #[derive(Clone, Debug)]
@@ -51,7 +55,8 @@ impl DeviceBound {
     /// How long a proof counts. The default is 10 minutes.
     ///
     /// Copies of all cookies of a browser are worthless after this time. The browser sends a proof
-    /// each time, while a page of the application is used.
+    /// each time, while a page of the application is used. Lifetimes below 2 minutes are for tests:
+    /// the clocks of two servers may differ by a minute.
     ///
     /// # Panics
     /// If `lifetime` is shorter than 10 seconds.
@@ -66,7 +71,8 @@ impl DeviceBound {
     /// sign-in ([`Refusal::NotBound`](crate::session::Refusal::NotBound)).
     ///
     /// Browsers without device-bound sessions are signed out then. Without this setting, they have
-    /// ordinary sessions.
+    /// ordinary sessions. Sessions that were adopted from an old library count from their sign-in
+    /// there.
     #[must_use]
     pub fn require_after(mut self, after: Duration) -> DeviceBound {
         self.require_after = Some(after);
@@ -78,7 +84,7 @@ impl DeviceBound {
     /// a proof. Call it once for each path.
     ///
     /// # Panics
-    /// If `path` does not begin with `/`, or has a character that is not visible ASCII.
+    /// If `path` does not begin with `/`, or has other characters than letters, digits and `/-._~`.
     #[must_use]
     pub fn without_path(mut self, path: &str) -> DeviceBound {
         self.excluded.push(checked(path));
@@ -101,7 +107,7 @@ impl DeviceBound {
     /// `/bulla/` and the name of the cookie without its prefix.
     ///
     /// # Panics
-    /// If `path` does not begin with `/`, or has a character that is not visible ASCII.
+    /// If `path` does not begin with `/`, or has other characters than letters, digits and `/-._~`.
     #[must_use]
     pub fn below(mut self, path: &str) -> DeviceBound {
         self.below = Some(checked(path.trim_end_matches('/')));
@@ -109,7 +115,7 @@ impl DeviceBound {
     }
 
     pub(crate) fn bind(self, ring: RingHandle, purpose: &str, cookie: &Cookie) -> Binding {
-        let below = self.below.unwrap_or_else(|| cookie.bound_path());
+        let below = self.below.unwrap_or_else(|| checked(&cookie.bound_path()));
         let channel = [b"cookie", cookie.name().as_bytes()].join(&0);
         let purpose = [purpose.as_bytes(), b"challenge", &channel].join(&0);
         Binding {
@@ -140,18 +146,26 @@ impl Default for DeviceBound {
 
 /// Panics at startup instead of failing in each request.
 fn checked(path: &str) -> String {
-    let fits = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
     let is_path = path.starts_with('/') && path.bytes().all(fits);
-    assert!(is_path, "a path must begin with `/` and consist of visible ASCII");
+    assert!(is_path, "the path {path} must begin with / and have only letters, digits and /-._~");
     path.to_owned()
 }
 
 const BUCKET: u8 = 32;
+
+/// How long after the registration of its key a browser sends the first proof, if it is used.
+const FIRST_PROOF: Duration = Duration::from_secs(30);
 
 impl Binding {
     /// The browser sends the next proof when the bound cookie is gone. This is a tenth before the
     /// last proof stops to count, so that a request on its way does not come too late.
     pub(crate) fn bound_cookie_age(&self) -> Duration {
         self.proof_lifetime.mul_f32(0.9)
+    }
+
+    /// The browser sends its first proof soon, because the state token gets the key with it.
+    pub(crate) fn first_bound_cookie_age(&self) -> Duration {
+        FIRST_PROOF.min(self.bound_cookie_age())
     }
 }

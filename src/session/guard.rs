@@ -137,6 +137,7 @@ impl<T: Payload> Session<T> {
                 let header = Some(("refresh", format!("0;url={here}")));
                 Denied { status: 401, header, body: "One moment." }
             }
+            (Prompt::Later, _) => Denied::not_now(),
             _ => self.sent_to(self.shared().sign_in_page.as_deref(), Proof::SignIn),
         }
     }

@@ -66,6 +66,8 @@ pub(crate) enum Prompt {
     DeleteCookie,
     /// To load the page again by itself, because a link on another site led here.
     Reload,
+    /// To wait: the browser tried, and could not reach the server or had sent too many.
+    Later,
 }
 
 /// Where the tokens of a request were found.
@@ -134,6 +136,7 @@ pub(crate) struct Alive<T> {
     pub(crate) validated_at: UnixTime,
     /// When the device of a bound session last proved that it has the key.
     pub(crate) proved_at: Option<UnixTime>,
+    #[cfg_attr(not(feature = "bound"), expect(dead_code, reason = "only a proof asks for it"))]
     pub(crate) key: KeyIn,
     /// The end of the absolute timeout, the ceiling or the end of the token's lifetime, whichever
     /// comes first.
@@ -285,22 +288,29 @@ impl fmt::Display for Refusal {
 
 /// Opens the tokens of a request.
 ///
-/// If the request has several state tokens, the first one whose session is alive is used. If there
-/// is none, a token that another server may accept takes precedence over invalid ones, so that the
-/// response deletes nothing. `is_revoked` is called for each authentic token before its timeouts
-/// are checked.
+/// If the request has several state tokens, the first one whose session is alive and proven is used,
+/// then the first one that is alive. If there is none, a token that another server may accept takes
+/// precedence over invalid ones, so that the response deletes nothing. `is_revoked` is called for
+/// each authentic token before its timeouts are checked. It says what happens to the tokens of a
+/// revoked session. `is_proven` says whether the last proof of a bound session is recent.
 pub(crate) fn judge<T: Payload>(
     keys: &ChannelKeys,
     (policies, binding): (&Policies, Option<&Binding>),
     carried: &Carried,
     now: impl Fn() -> UnixTime,
-    is_revoked: impl Fn(&Record, &T, &StateToken) -> bool,
+    is_revoked: impl Fn(&Record, &T, &StateToken) -> Option<Fate>,
+    is_proven: impl Fn(&Alive<T>) -> bool,
 ) -> Judged<T> {
     let mut judged = Judged::Absent;
     for token in &carried.states {
         match open_session(keys, (policies, binding), token, carried, &now, &is_revoked) {
-            Ok(alive) => return Judged::Alive(alive),
+            Ok(alive) if is_proven(&alive) => return Judged::Alive(alive),
+            Ok(alive) => match judged {
+                Judged::Alive(_) => {}
+                _ => judged = Judged::Alive(alive),
+            },
             Err(refused) => match judged {
+                Judged::Alive(_) => {}
                 Judged::Refused(Refused { fate: Fate::LeftAlone, .. }) => {}
                 Judged::Refused(_) if refused.fate == Fate::Cleared => {}
                 _ => judged = Judged::Refused(refused),
@@ -316,7 +326,7 @@ fn open_session<T: Payload>(
     text: &[u8],
     carried: &Carried,
     now: &impl Fn() -> UnixTime,
-    is_revoked: &impl Fn(&Record, &T, &StateToken) -> bool,
+    is_revoked: &impl Fn(&Record, &T, &StateToken) -> Option<Fate>,
 ) -> Result<Alive<T>, Refused> {
     let mut buf = Buffer::new();
     let opened = keys.state.open(text, now, Duration::MAX, &mut buf);
@@ -347,9 +357,7 @@ fn open_session<T: Payload>(
     let renewal = renewals.latest_of(record.id);
     let proof = renewal.and_then(|found| found.proof);
     let in_token = record.bound;
-    // A response that was on its way when the session was bound may have replaced the state token
-    // by one without the key.
-    record.bound = record.bound.or(proof.and_then(|proof| proof.key));
+    record.bound = record.bound.or(proof.map(|proof| proof.key));
     if record.bound.is_some() && binding.is_none() {
         return Err(refused(NOT_BOUND_HERE.into(), now).into());
     }
@@ -364,8 +372,8 @@ fn open_session<T: Payload>(
         let origin = Some(record.first_id());
         Err(Refused { refusal, fate, origin })
     };
-    if is_revoked(&record, &state, &token) {
-        return refuse((Refusal::Revoked, Fate::Cleared));
+    if let Some(fate) = is_revoked(&record, &state, &token) {
+        return refuse((Refusal::Revoked, fate));
     }
     let lives_until = claims.issued_at + Duration::from_secs(claims.lifetime);
     let expires_at = lives_until.min(policy.deadline(record.started_at, record.ceiling));

@@ -3,7 +3,7 @@
 
 use crate::session::challenge::{Asks, Binding};
 use crate::session::event::Event;
-use crate::session::judge::{Alive, Judged, Prompt, Refusal};
+use crate::session::judge::{Alive, Fate, Judged, Prompt, Refusal, Refused, Renewal};
 use crate::session::record::{Proof, Record};
 use crate::session::session::Session;
 use crate::session::shared::{Channel, Shared};
@@ -29,11 +29,15 @@ impl<T: Payload> Session<T> {
         *self.inner.proven.get_or_init(proven)
     }
 
-    fn missing_proof(&self, binding: &Binding, alive: &Alive<T>) -> Option<Refusal> {
+    pub(crate) fn missing_proof(&self, binding: &Binding, alive: &Alive<T>) -> Option<Refusal> {
         let now = self.now();
         if alive.record.bound.is_some() {
             let counts = |at: UnixTime| now < at + binding.proof_lifetime;
-            return (!alive.proved_at.is_some_and(counts)).then_some(Refusal::ProofDue);
+            return match alive.proved_at {
+                Some(at) if counts(at) => None,
+                None if alive.renewal == Renewal::LeftAlone => Some(Refusal::UnknownActivity),
+                _ => Some(Refusal::ProofDue),
+            };
         }
         let required = binding.require_after.filter(|_| self.inner.channel == Channel::Cookie);
         let due = |after| now >= alive.record.started_at + after;
@@ -43,7 +47,7 @@ impl<T: Payload> Session<T> {
     /// The last proof of the session of this request.
     pub(crate) fn proof(&self) -> Option<Proof> {
         match self.judged() {
-            Judged::Alive(alive) => alive.proved_at.map(|at| Proof { at, key: None }),
+            Judged::Alive(alive) => alive.proof(),
             Judged::Absent | Judged::Refused(_) => None,
         }
     }
@@ -75,17 +79,29 @@ impl<T: Payload> Session<T> {
         }
     }
 
-    /// Tells the browser that a bound session is over: with its next proof, the browser sends the
-    /// challenge of this response, and learns that it can delete its key.
+    /// Tells the browser that the session of the request is over, if it was bound.
     pub(crate) fn end_binding(&self, bundle: &mut Bundle) {
-        let Some((binding, cookie)) = self.bound_in() else { return };
-        let Judged::Alive(alive) = self.judged() else { return };
-        if alive.record.bound.is_none() {
-            return;
+        if self.bound_in().is_none() {
+            return; // before the tokens are opened for it
         }
-        let (now, origin) = (self.now(), alive.record.first_id());
+        match self.judged() {
+            Judged::Alive(alive) if alive.record.bound.is_some() => {
+                self.end_key(alive.record.first_id(), bundle);
+            }
+            Judged::Refused(Refused { fate: Fate::Cleared, origin: Some(origin), .. }) => {
+                self.end_key(*origin, bundle);
+            }
+            _ => {}
+        }
+    }
+
+    /// Tells the browser that its key for a session is of no more use: with its next proof, the
+    /// browser sends the challenge of this response, and learns that it can delete the key.
+    fn end_key(&self, origin: SessionId, bundle: &mut Bundle) {
+        let Some((binding, cookie)) = self.bound_in() else { return };
+        let now = self.now();
         bundle.set_cookies(vec![cookie.remove_bound()]);
-        let life = alive.expires_at.since(now);
+        let life = self.inner.shared.policies.longest_absolute();
         if let Ok(challenge) = binding.challenge(origin, Asks::Nothing, now, life) {
             bundle.field("secure-session-challenge", challenge_field(&challenge, origin));
         }
@@ -101,20 +117,38 @@ impl<T: Payload> Session<T> {
     }
 }
 
-impl Shared {
-    /// The id that is revoked when a session is bound, so that copies of its tokens that were made
-    /// before have no session. `None` if the session is bound.
-    ///
-    /// It is the complement of the id under which the session started: as hard to guess as that id,
-    /// and the id of no other session.
-    pub(crate) fn unbound(&self, record: &Record) -> Option<SessionId> {
-        let asks = self.device_bound.is_some() && record.bound.is_none();
-        asks.then(|| unbound_id(record.first_id()))
+impl<T> Alive<T> {
+    /// The last proof of the session's device.
+    pub(crate) fn proof(&self) -> Option<Proof> {
+        Some(Proof { at: self.proved_at?, key: self.record.bound? })
     }
 }
 
+impl Shared {
+    /// Whether a session without a key has been bound since: its unbound id is revoked.
+    pub(crate) fn has_been_bound(&self, record: &Record) -> bool {
+        record.bound.is_none()
+            && self
+                .revocations
+                .as_ref()
+                .is_some_and(|list| list.has_session(unbound_id(record.first_id())))
+    }
+}
+
+/// The id that is revoked with the first proof of a session's device, so that copies of the session
+/// without the key have no session.
+///
+/// It is the first id of the session with all bits inverted: as hard to guess as that id, and the id
+/// of no other session.
 pub(crate) fn unbound_id(origin: SessionId) -> SessionId {
     SessionId::from_bytes(origin.as_bytes().map(|byte| !byte))
+}
+
+/// The id that is revoked when a key is registered for a session, so that no other key can be. It is
+/// the first id of the session with every second bit inverted.
+#[cfg(feature = "bound")]
+pub(crate) fn registered_id(origin: SessionId) -> SessionId {
+    SessionId::from_bytes(origin.as_bytes().map(|byte| byte ^ 0x55))
 }
 
 /// The value of `Secure-Session-Challenge`. A challenge and an identifier have only characters that

@@ -5,7 +5,9 @@ use crate::revocation::entry::Exception;
 use crate::revocation::known::{Followed, Follows, MAX_FOLLOWS};
 use crate::session::policy::Term;
 use crate::time::UnixTime;
-use crate::token::id::{BoundKey, FINGERPRINT_LEN, Fingerprint, ID_LEN, Mark, SessionId};
+use crate::token::id::{
+    BOUND_KEY_LEN, BoundKey, FINGERPRINT_LEN, Fingerprint, ID_LEN, Mark, SessionId,
+};
 use crate::token::payload::PayloadError;
 use crate::token::wire::{take_varint, write_varint};
 
@@ -166,9 +168,9 @@ pub(crate) struct RenewalRecord<'a> {
 pub(crate) struct Proof {
     /// When the device last proved that it has the key.
     pub(crate) at: UnixTime,
-    /// The key of the device. The renewal token has it after the registration of the key, because a
-    /// concurrent response can replace the state token that has it.
-    pub(crate) key: Option<BoundKey>,
+    /// The key of the device. The state token contains it only after the first proof, and a
+    /// response that was on its way can replace that state token by one without the key.
+    pub(crate) key: BoundKey,
 }
 
 /// A copy of the state in a state token whose key is no longer primary. With it, the session can be
@@ -186,8 +188,7 @@ impl<'a> RenewalRecord<'a> {
         write_varint(out, self.validated_at.as_secs());
         if let Some(Proof { at, key }) = &self.proof {
             write_varint(out, at.as_secs());
-            write_varint(out, u64::from(key.is_some()));
-            out.extend_from_slice(key.as_ref().map_or(&[], BoundKey::as_slice));
+            out.extend_from_slice(key);
         }
         if let Some(copy) = self.copy {
             out.extend_from_slice(&copy.fingerprint);
@@ -218,7 +219,7 @@ impl<'a> RenewalRecord<'a> {
 
     /// The maximum length of the payload in bytes.
     pub(crate) fn max_len(&self) -> usize {
-        let proof = self.proof.map_or(0, |proof| proof.key.map_or(0, |key| key.len()) + PROOF_LEN);
+        let proof = self.proof.map_or(0, |_| PROOF_LEN);
         let copy = self.copy.map_or(0, |copy| copy.body.len().saturating_add(FINGERPRINT_LEN));
         copy.saturating_add(proof + ID_LEN + TIME_LEN)
     }
@@ -231,16 +232,12 @@ impl<'a> RenewalRecord<'a> {
     }
 }
 
-/// The maximum length of a proof without its key, in bytes.
-const PROOF_LEN: usize = TIME_LEN + 1;
+/// The maximum length of a proof in bytes.
+const PROOF_LEN: usize = TIME_LEN + BOUND_KEY_LEN;
 
 fn take_proof(rest: &mut &[u8]) -> Option<Proof> {
     let at = take_time(rest)?;
-    let key = match take_varint(rest)? {
-        0 => None,
-        1 => Some(take_bytes(rest)?),
-        _ => return None,
-    };
+    let key = take_bytes(rest)?;
     Some(Proof { at, key })
 }
 
@@ -261,7 +258,6 @@ fn take_id(rest: &mut &[u8]) -> Option<SessionId> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::token::id::BOUND_KEY_LEN;
 
     /// If the buffer were too small, it would grow, and its old memory would be freed with
     /// plaintext in it.
@@ -272,14 +268,12 @@ mod tests {
         for len in [0, 1, 100, 3000] {
             let body = vec![5; len];
             let copy = Some(StateCopy { fingerprint, body: &body }).filter(|_| len > 0);
-            for key in [None, Some([3; BOUND_KEY_LEN])] {
-                let proof = Some(Proof { at: UnixTime::MAX, key });
-                for proof in [None, proof] {
-                    let record = RenewalRecord { id, validated_at: UnixTime::MAX, proof, copy };
-                    let mut out = Vec::new();
-                    record.write(&mut out);
-                    assert_eq!(record.max_len(), out.len(), "{len}");
-                }
+            let proof = Proof { at: UnixTime::MAX, key: [3; BOUND_KEY_LEN] };
+            for proof in [None, Some(proof)] {
+                let record = RenewalRecord { id, validated_at: UnixTime::MAX, proof, copy };
+                let mut out = Vec::new();
+                record.write(&mut out);
+                assert_eq!(record.max_len(), out.len(), "{len}");
             }
         }
     }

@@ -124,12 +124,10 @@ impl<T: Payload> Session<T> {
         state: &T,
         keys: Option<([KeyId; 2], UnixTime)>,
     ) -> bool {
-        let shared = &self.inner.shared;
-        let Some(revocations) = &shared.revocations else { return false };
+        let Some(revocations) = &self.inner.shared.revocations else { return false };
         revocations.has(&Asked {
             id: record.id,
             origin: record.first_id(),
-            unbound: shared.unbound(record),
             subject: &|| self.subject_of(state),
             started_at: record.started_at,
             follows: record.follows(),
@@ -223,12 +221,21 @@ impl<T: Payload> Session<T> {
             let Some(keys) = keys else { return Judged::Absent };
             let is_revoked = |record: &Record, state: &T, token: &StateToken| {
                 let keys = ([token.named, token.key_id], token.claims.issued_at);
-                self.is_revoked(record, state, Some(keys))
+                if self.is_revoked(record, state, Some(keys)) {
+                    return Some(Fate::Cleared);
+                }
+                // The session is bound to a device, and this is a copy from before. If it is the
+                // user's own, a response with the key may be on its way.
+                shared.has_been_bound(record).then_some(Fate::LeftAlone)
+            };
+            let proven = |alive: &Alive<T>| {
+                let binding = shared.device_bound.as_ref();
+                binding.is_none_or(|binding| self.missing_proof(binding, alive).is_none())
             };
             let judged = match sender {
                 Sender::Trusted => {
                     let settings = (&shared.policies, shared.device_bound.as_ref());
-                    judge(keys, settings, carried, || self.now(), is_revoked)
+                    judge(keys, settings, carried, || self.now(), is_revoked, proven)
                 }
                 Sender::CrossOrigin => {
                     Judged::Refused((Refusal::CrossOrigin, Fate::LeftAlone).into())

@@ -240,6 +240,9 @@ impl<T: Payload> Sessions<T> {
         }
         let has_bound = |cookie: &Cookie| cookie.has_bound(values("cookie").into_iter());
         let prompt = match &self.shared.device_bound {
+            Some(_) if values("secure-session-skipped").into_iter().next().is_some() => {
+                Prompt::Later
+            }
             Some(_) if has_bound(cookie) => Prompt::DeleteCookie,
             Some(_) if Asker::follows_link_elsewhere(method, &values) => Prompt::Reload,
             _ => Prompt::None,

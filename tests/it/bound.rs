@@ -9,11 +9,12 @@ use bulla::revocation::Revocations;
 use bulla::session::{
     BoundError, DeviceBound, DeviceBoundResponse, Event, Refusal, Status, Verdict,
 };
-use bulla::{Cookie, KeyRing, Policy, Sessions, UnixTime};
+use bulla::transport::Line;
+use bulla::{Cookie, KeyRing, Policy, Session, Sessions, UnixTime};
 use p256::ecdsa::{Signature, SigningKey, signature::Signer};
 use serde_json::{Value, json};
 
-use crate::support::{Account, Client, RENEWAL, STATE, T0, ada, key_text, ring, secs};
+use crate::support::{Account, Client, RENEWAL, STATE, T0, ada, alan, key_text, ring, secs};
 
 const BOUND: &str = "__Host-session-bound";
 const REGISTER: &str = "/bulla/session/register";
@@ -35,8 +36,8 @@ impl Browser {
         Browser { cookies: Client::browser(), key, bound: None }
     }
 
-    /// A browser whose session is bound.
-    fn bound(sessions: &Sessions<Account>, now: UnixTime) -> Browser {
+    /// A browser that has just registered its key.
+    fn registered(sessions: &Sessions<Account>, now: UnixTime) -> Browser {
         let mut browser = Browser::new(7);
         let challenge = browser.sign_in(sessions, now).unwrap();
         let response = browser.register(sessions, now, &challenge);
@@ -44,11 +45,41 @@ impl Browser {
         browser
     }
 
+    /// A browser that has registered its key and sent the first proof.
+    fn bound(sessions: &Sessions<Account>, now: UnixTime) -> Browser {
+        let mut browser = Browser::registered(sessions, now);
+        assert_eq!(browser.refresh(sessions, now).status, 200);
+        browser
+    }
+
+    /// A client that has only the state cookie.
+    fn state_alone(&self) -> Client {
+        let mut client = Client::browser();
+        client.kept.insert(STATE.into(), self.cookies.kept[STATE].clone());
+        client
+    }
+
+    /// Receives the response of a session, with its challenge.
+    fn receive(&mut self, session: &Session<Account>) {
+        for line in self.cookies.receive(session) {
+            self.learn(&line);
+        }
+    }
+
+    fn learn(&mut self, line: &Line) {
+        if line.name == "secure-session-challenge" {
+            let (challenge, id) = line.value.split_once(";id=").unwrap();
+            let text = |quoted: &str| quoted.trim_matches('"').to_owned();
+            self.bound = Some((text(id), text(challenge)));
+        }
+    }
+
     /// Signs in. Returns the challenge of the registration header.
     fn sign_in(&mut self, sessions: &Sessions<Account>, now: UnixTime) -> Option<String> {
         let session = self.cookies.send(sessions, now);
         session.start(ada()).unwrap();
         let lines = self.cookies.receive(&session);
+        lines.iter().for_each(|line| self.learn(line));
         let offer = lines.iter().find(|line| line.name == "secure-session-registration")?;
         let start = format!("(ES256);path=\"{REGISTER}\";challenge=\"");
         Some(offer.value.strip_prefix(&start)?.strip_suffix('"')?.to_owned())
@@ -107,11 +138,7 @@ impl Browser {
         }
         for line in response.headers {
             self.cookies.take(&line);
-            if line.name == "secure-session-challenge" {
-                let (challenge, id) = line.value.split_once(";id=").unwrap();
-                let text = |quoted: &str| quoted.trim_matches('"').to_owned();
-                self.bound = Some((text(id), text(challenge)));
-            }
+            self.learn(&line);
         }
         if answer.body["continue"] == false {
             self.bound = None;
@@ -191,9 +218,7 @@ fn stolen_cookies_end_with_the_last_proof_and_the_state_cookie_alone_at_once() {
     let sessions = sessions(KeyRing::generate().unwrap());
     let mut browser = Browser::bound(&sessions, T0);
     let mut thief = browser.cookies.clone();
-    let mut state_alone = Client::browser();
-    state_alone.kept.insert(STATE.into(), thief.kept[STATE].clone());
-    assert_eq!(state_alone.send(&sessions, T0).status(), DUE);
+    assert_eq!(browser.state_alone().send(&sessions, T0).status(), DUE);
 
     for minutes in 0..60 {
         browser.cookies.visit(&sessions, at(minutes), |session| drop(session.get()));
@@ -233,6 +258,19 @@ fn a_proof_is_no_activity() {
 }
 
 #[test]
+fn a_session_that_ended_elsewhere_ends_in_the_browser() {
+    let (_, sessions) = listed();
+    let mut browser = Browser::bound(&sessions, T0);
+    let origin = browser.cookies.send(&sessions, T0).info().unwrap().origin;
+    sessions.revoke_session(origin).unwrap();
+    let session = browser.cookies.send(&sessions, at(1));
+    assert!(session.get().is_none());
+    browser.receive(&session);
+    assert!(browser.cookies.kept.is_empty());
+    assert_eq!(browser.refresh(&sessions, at(1)).body["continue"], false);
+}
+
+#[test]
 fn a_stale_challenge_is_answered_with_a_new_one() {
     let sessions = sessions(KeyRing::generate().unwrap());
     let mut browser = Browser::bound(&sessions, T0);
@@ -255,11 +293,8 @@ fn signing_out_ends_the_session_in_the_browser() {
     let mut browser = Browser::bound(&sessions, T0);
     let session = browser.cookies.send(&sessions, at(1));
     session.end().unwrap();
-    let lines = browser.cookies.receive(&session);
+    browser.receive(&session);
     assert!(browser.cookies.kept.is_empty());
-    let last = lines.iter().find(|line| line.name == "secure-session-challenge").unwrap();
-    let challenge = last.value.split('"').nth(1).unwrap().to_owned();
-    browser.bound.as_mut().unwrap().1 = challenge;
     let answer = browser.refresh(&sessions, at(1));
     assert_eq!((answer.status, &answer.body["continue"]), (200, &json!(false)));
 }
@@ -271,7 +306,7 @@ fn a_proof_that_comes_without_cookies_ends_nothing() {
     let cookies = std::mem::replace(&mut browser.cookies, Client::browser());
     let answer = browser.refresh(&sessions, at(1));
     assert_eq!((answer.status, &answer.body), (200, &Value::Null));
-    assert!(browser.cookies.kept.is_empty());
+    assert_eq!(browser.cookies.kept.keys().collect::<Vec<_>>(), [BOUND], "it asks no more");
     // After the absolute timeout, the session is over in any case.
     let mut late = browser.clone();
     let answer = late.refresh(&sessions, at(12 * 60 + 2));
@@ -314,49 +349,239 @@ fn a_new_sign_in_replaces_the_bound_session() {
     assert_eq!(browser.refresh(&sessions, at(9)).status, 200);
 }
 
-#[test]
-fn copies_from_before_the_registration_have_no_session() {
+/// Sessions with a list of revocations.
+fn listed() -> (Revocations, Sessions<Account>) {
     let list = Revocations::new();
     let sessions = Sessions::builder(KeyRing::generate().unwrap(), Policy::default())
         .device_bound(DeviceBound::default())
         .revocations(&list)
+        .subject(|account: &Account| account.id.to_string())
         .build();
-    let mut browser = Browser::new(7);
-    let challenge = browser.sign_in(&sessions, T0).unwrap();
-    let mut copy = browser.clone();
-    assert_eq!(browser.register(&sessions, T0, &challenge).status, 200);
-    assert_eq!(copy.status(&sessions, T0), Status::Refused(Refusal::Revoked));
-    copy.key = SigningKey::from_slice(&[9; 32]).unwrap();
-    assert_eq!(copy.register(&sessions, T0, &challenge).status, 400);
-    assert_eq!(browser.status(&sessions, T0), Status::Alive);
+    (list, sessions)
 }
 
 #[test]
-fn a_late_response_without_the_key_is_mended() {
+fn copies_without_the_key_have_no_session_after_the_first_proof() {
+    let ring: bulla::RingHandle = KeyRing::generate().unwrap().into();
     let list = Revocations::new();
-    let sessions = Sessions::builder(KeyRing::generate().unwrap(), Policy::default())
-        .device_bound(DeviceBound::default())
-        .revocations(&list)
-        .build();
+    let with = |settings: Option<DeviceBound>| {
+        let builder = Sessions::builder(ring.clone(), Policy::default()).revocations(&list);
+        match settings {
+            Some(settings) => builder.device_bound(settings).build(),
+            None => builder.build(),
+        }
+    };
+    let (sessions, plain) = (with(Some(DeviceBound::default())), with(None));
+    let mut browser = Browser::registered(&sessions, T0);
+    let copy = browser.state_alone();
+    assert_eq!(
+        copy.send(&sessions, T0).status(),
+        Status::Alive,
+        "the first proof is still to come"
+    );
+    assert_eq!(browser.refresh(&sessions, at(1)).status, 200);
+    for server in [&sessions, &plain] {
+        let mut client = copy.clone();
+        client.visit(server, at(1), |session| {
+            assert_eq!(session.status(), Status::Refused(Refusal::Revoked));
+        });
+        assert_eq!(client, copy, "a response with the key may be on its way");
+    }
+    assert_eq!(browser.status(&sessions, at(1)), Status::Alive);
+}
+
+#[test]
+fn with_a_list_only_one_key_can_be_registered() {
+    let (_, sessions) = listed();
     let mut browser = Browser::new(7);
     let challenge = browser.sign_in(&sessions, T0).unwrap();
-    // A request of the page that follows the sign-in is answered after the registration.
-    let late = browser.cookies.send(&sessions, T0);
-    late.update(|account| account.name.push('!')).unwrap();
+    let mut thief = browser.clone();
+    thief.key = SigningKey::from_slice(&[9; 32]).unwrap();
     assert_eq!(browser.register(&sessions, T0, &challenge).status, 200);
-    browser.cookies.receive(&late);
-    let mut state_alone = Client::browser();
-    state_alone.kept.insert(STATE.into(), browser.cookies.kept[STATE].clone());
-    assert_eq!(state_alone.send(&sessions, T0).status(), Status::Refused(Refusal::Revoked));
+    assert_eq!(thief.register(&sessions, T0, &challenge).status, 400);
+}
 
-    browser.cookies.visit(&sessions, at(1), |session| {
-        assert_eq!(session.get().unwrap().name, "Ada!");
-        assert!(session.info().unwrap().bound);
-    });
-    state_alone.kept.insert(STATE.into(), browser.cookies.kept[STATE].clone());
-    assert_eq!(state_alone.send(&sessions, T0).status(), DUE);
+#[test]
+fn only_a_response_to_a_sign_in_offers_to_bind() {
+    let sessions = sessions(KeyRing::generate().unwrap());
+    let mut browser = Browser::new(7);
+    assert!(browser.sign_in(&sessions, T0).is_some());
+    let session = browser.cookies.send(&sessions, at(9));
+    assert!(session.get().is_some());
+    let lines = browser.cookies.receive(&session);
+    assert!(lines.iter().any(|line| line.value.starts_with(RENEWAL)), "{lines:?}");
+    let offers =
+        |lines: &[Line]| lines.iter().any(|line| line.name == "secure-session-registration");
+    assert!(!offers(&lines), "a thief could bind a copy");
+    let session = browser.cookies.send(&sessions, at(9));
+    session.reauthenticated().unwrap();
+    assert!(offers(&browser.cookies.receive(&session)));
+}
+
+/// A request of the page that follows the sign-in, which runs while the key is registered.
+#[test]
+fn a_request_beside_the_registration_signs_nobody_out() {
+    for (_list, sessions) in
+        [listed(), (Revocations::new(), sessions(KeyRing::generate().unwrap()))]
+    {
+        // Read before the registration and answered after it, or read after it.
+        for read_before in [true, false] {
+            let mut browser = Browser::new(7);
+            let challenge = browser.sign_in(&sessions, T0).unwrap();
+            let late = browser.cookies.send(&sessions, T0);
+            let change = || late.update(|account| account.name.push('!')).unwrap();
+            if read_before {
+                change();
+            }
+            assert_eq!(browser.register(&sessions, T0, &challenge).status, 200);
+            if !read_before {
+                change();
+            }
+            browser.receive(&late);
+            assert_eq!(browser.refresh(&sessions, at(9)).status, 200);
+            browser.cookies.visit(&sessions, at(9), |session| {
+                assert_eq!(session.get().unwrap().name, "Ada!");
+                assert!(session.info().unwrap().bound);
+            });
+            assert_eq!(browser.state_alone().send(&sessions, at(9)).status(), DUE);
+            assert_eq!(browser.refresh(&sessions, at(17)).status, 200);
+        }
+    }
+}
+
+#[test]
+fn a_late_response_without_the_key_is_mended_by_the_next_proof() {
+    let sessions = sessions(KeyRing::generate().unwrap());
+    let mut browser = Browser::registered(&sessions, T0);
+    let before = browser.clone();
+    assert_eq!(browser.refresh(&sessions, at(1)).status, 200);
+    let late = before.cookies.send(&sessions, at(1));
+    late.update(|account| account.name.push('!')).unwrap();
+    browser.receive(&late);
+    assert!(browser.cookies.send(&sessions, at(2)).info().unwrap().bound);
     assert_eq!(browser.refresh(&sessions, at(9)).status, 200);
-    assert_eq!(browser.status(&sessions, at(15)), Status::Alive);
+    assert_eq!(browser.state_alone().send(&sessions, at(9)).status(), DUE);
+}
+
+#[test]
+fn a_lost_registration_or_a_new_id_beside_it_leaves_an_ordinary_session() {
+    let (_, sessions) = listed();
+    let mut browser = Browser::new(7);
+    let challenge = browser.sign_in(&sessions, T0).unwrap();
+    let lost = browser.clone();
+    let second_factor = browser.cookies.send(&sessions, T0);
+    second_factor.reauthenticated().unwrap();
+    assert_eq!(browser.register(&sessions, T0, &challenge).status, 200);
+    assert_eq!(lost.status(&sessions, at(1)), Status::Alive);
+    browser.receive(&second_factor);
+    assert_eq!(browser.status(&sessions, at(1)), Status::Alive);
+    assert_eq!(browser.refresh(&sessions, at(1)).body["continue"], false);
+    assert_eq!(browser.status(&sessions, at(1)), Status::Alive);
+}
+
+#[test]
+fn a_registration_undoes_no_sign_out_and_no_other_sign_in() {
+    let sessions = sessions(KeyRing::generate().unwrap());
+    for signs_in_again in [false, true] {
+        let mut browser = Browser::new(7);
+        let challenge = browser.sign_in(&sessions, T0).unwrap();
+        let next = browser.cookies.send(&sessions, T0);
+        match signs_in_again {
+            true => next.start(alan()).unwrap(),
+            false => next.end().unwrap(),
+        }
+        let mut registers = browser.clone();
+        assert_eq!(registers.register(&sessions, T0, &challenge).status, 200);
+        browser.receive(&next); // arrives first
+        for name in [RENEWAL, BOUND] {
+            browser.cookies.kept.insert(name.into(), registers.cookies.kept[name].clone());
+        }
+        let user = browser.cookies.send(&sessions, T0).get().map(|account| account.name.clone());
+        assert_eq!(user, signs_in_again.then(|| "Alan".to_owned()));
+    }
+}
+
+#[test]
+fn a_state_that_does_not_fit_with_the_key_keeps_it_in_the_renewal_token() {
+    let (_, sessions) = listed();
+    let mut browser = Browser::new(7);
+    let challenge = browser.sign_in(&sessions, T0).unwrap();
+    let long = "x".repeat(2_902);
+    browser.cookies.visit(&sessions, T0, |session| {
+        session.update(|account| account.name = long.clone()).unwrap();
+    });
+    assert_eq!(browser.register(&sessions, T0, &challenge).status, 200);
+    for minutes in [1, 9, 18] {
+        assert_eq!(browser.refresh(&sessions, at(minutes)).status, 200);
+        browser.cookies.visit(&sessions, at(minutes), |session| {
+            assert!(session.info().unwrap().bound);
+        });
+    }
+    assert_ne!(browser.state_alone().send(&sessions, at(18)).status(), Status::Alive);
+}
+
+#[test]
+fn a_session_in_a_former_cookie_goes_on() {
+    let ring: bulla::RingHandle = KeyRing::generate().unwrap().into();
+    let former = || Cookie::new("session").unwrap().shared_with_domain("bank.example").unwrap();
+    let with = |cookie: Cookie| {
+        Sessions::<Account>::builder(ring.clone(), Policy::default())
+            .cookie(cookie)
+            .device_bound(DeviceBound::default())
+            .build()
+    };
+    let (old, new) = (with(former()), with(Cookie::new("session").unwrap().formerly(former())));
+    let mut browser = Browser::registered(&old, T0);
+    assert_eq!(browser.status(&new, at(1)), Status::Alive);
+    assert_eq!(browser.refresh(&new, at(9)).status, 403, "with a challenge for the new cookie");
+    assert_eq!(browser.refresh(&new, at(9)).status, 200);
+    assert_eq!(browser.status(&new, at(12)), Status::Alive);
+}
+
+#[test]
+fn a_server_that_cannot_read_the_last_proof_asks_for_none() {
+    let (old, new) = (key_text(), key_text());
+    let early = sessions(ring(&[&new, &old]));
+    let late = sessions(ring(&[&old]));
+    let mut browser = Browser::bound(&sessions(ring(&[&old])), T0);
+    assert_eq!(browser.refresh(&early, at(1)).status, 200);
+    let mut state = browser.state_alone();
+    state.kept.insert(RENEWAL.into(), browser.cookies.kept[RENEWAL].clone());
+    state.kept.insert(BOUND.into(), "1".into());
+    // The state token is under the old key if the client has kept it.
+    let kept = state.clone();
+    state.visit(&late, at(2), |session| {
+        assert!(matches!(session.status(), Status::Refused(why) if why.may_be_valid_elsewhere()));
+    });
+    assert_eq!(state, kept);
+}
+
+#[test]
+fn a_proven_session_takes_precedence_over_a_planted_one() {
+    let sessions = sessions(KeyRing::generate().unwrap());
+    let browser = Browser::bound(&sessions, T0);
+    let mallory = Browser::bound(&sessions, T0);
+    // A host of the same site has set its own state cookie, with a longer path.
+    let mut headers = browser.cookies.headers();
+    let planted = format!("{STATE}={}; ", mallory.cookies.kept[STATE]);
+    headers.get_mut("cookie").unwrap().insert_str(0, &planted);
+    let values = |name: &str| headers.get(name).map(|value| value.as_bytes());
+    let session = sessions.load_at(at(1), "GET", values);
+    let origin = browser.cookies.send(&sessions, at(1)).info().unwrap().origin;
+    assert_eq!(session.info().unwrap().origin, origin);
+}
+
+#[test]
+fn the_end_of_one_session_ends_no_other() {
+    let sessions = sessions(KeyRing::generate().unwrap());
+    let mut browser = Browser::bound(&sessions, T0);
+    let mut mallory = Browser::bound(&sessions, T0);
+    let session = mallory.cookies.send(&sessions, at(1));
+    session.end().unwrap();
+    mallory.receive(&session);
+    browser.bound.as_mut().unwrap().1 = mallory.bound.unwrap().1;
+    browser.cookies = Client::browser();
+    assert_eq!(browser.refresh(&sessions, at(1)).body, Value::Null);
 }
 
 #[test]
@@ -400,7 +625,6 @@ fn a_bound_session_goes_on_after_its_key_has_left_the_ring() {
     // The challenge, too, is under the new key.
     assert_eq!(browser.refresh(&after, at(16)).status, 200);
     assert_eq!(browser.status(&after, at(20)), Status::Alive);
-    assert!(browser.cookies.kept[RENEWAL].len() > browser.cookies.kept[STATE].len());
 }
 
 #[test]
@@ -469,6 +693,10 @@ fn a_guard_sends_a_browser_through_a_proof_and_back() {
         assert_eq!((status, &*header), (307, "location: /pay?to=alan"));
         assert!(lines.starts_with(&format!("{BOUND}=; ")), "{lines}");
     }
+    // The browser tried to prove, and could not.
+    let (status, header, lines) = denied("POST", &[], &[("secure-session-skipped", "unreachable")]);
+    assert_eq!((status, &*header), (503, "retry-after: 5"));
+    assert!(!lines.contains(BOUND), "{lines}");
     // Without it, a page on another site led here: the page is loaded again.
     let (status, header, lines) = denied("GET", &[BOUND], &[navigates, elsewhere]);
     assert_eq!((status, &*header), (401, "refresh: 0;url=/pay?to=alan"));
