@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::mem;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{StatusCode, Uri};
@@ -178,11 +179,19 @@ impl<'a, T: Payload + Send + Sync + 'static> FromRequest<'a> for Session<T> {
     }
 }
 
+/// What a guard extracts. Its errors are all a [`Rejection`], as in other frameworks, so that one
+/// `catch_error` gets them.
+async fn checked<T: Payload + Send + Sync + 'static>(
+    request: &Request,
+    check: impl FnOnce(&Session<T>) -> Result<Arc<T>, Denied>,
+) -> Result<Arc<T>, Rejection> {
+    Ok(check(&refusal::session(request.extensions()).await?)?)
+}
+
 /// An extractor for poem.
 impl<'a, T: Payload + Send + Sync + 'static> FromRequest<'a> for Required<T> {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Required<T>> {
-        let session = refusal::session::<T>(request.extensions()).await?;
-        Ok(Required(session.require()?))
+        Ok(Required(checked(request, Session::require).await?))
     }
 }
 
@@ -192,8 +201,8 @@ where
     T: Payload + Send + Sync + 'static,
 {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
-        let session = refusal::session::<T>(request.extensions()).await?;
-        Ok(Fresh(session.require_fresh(Duration::from_secs(SECONDS))?))
+        let within = Duration::from_secs(SECONDS);
+        Ok(Fresh(checked(request, |session| session.require_fresh(within)).await?))
     }
 }
 
@@ -203,8 +212,8 @@ where
     T: Payload + Send + Sync + 'static,
 {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
-        let session = refusal::session::<T>(request.extensions()).await?;
-        Ok(Current(session.require_current(Duration::from_secs(SECONDS))?))
+        let within = Duration::from_secs(SECONDS);
+        Ok(Current(checked(request, |session| session.require_current(within)).await?))
     }
 }
 
@@ -215,8 +224,8 @@ where
     U::State: Send + Sync + 'static,
 {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<SignedIn<U>> {
-        let session = refusal::session::<U::State>(request.extensions()).await?;
-        Ok(signed_in(&session).await?)
+        let session = refusal::session::<U::State>(request.extensions());
+        Ok(signed_in(&session.await.map_err(Rejection::from)?).await?)
     }
 }
 
