@@ -110,7 +110,7 @@
 //! | `tower` | `SessionLayer` and `SealedLayer`, for tower services over `http` 1: hyper, tonic, axum |
 //! | `axum08` | `GuardLayer`, and `Session`, `Required`, `Fresh`, `Current`, `SignedIn` and `Sealed` as extractors of axum 0.8; implies `tower` |
 //! | `actix4` | `SessionMiddleware`, `SealedMiddleware`, `GuardMiddleware` and the extractors for actix-web 4 |
-//! | `poem3` | `SessionMiddleware`, `SealedMiddleware` and the extractors for poem 3 |
+//! | `poem3` | `SessionMiddleware`, `SealedMiddleware`, `GuardMiddleware` and the extractors for poem 3 |
 //! | `rocket05` | `SessionFairing`, `SealedFairing`, `RouteGuard` and the request guards for Rocket 0.5 |
 //!
 //! # Further reading
@@ -157,10 +157,6 @@ pub mod transport;
 #[cfg_attr(docsrs, doc(cfg(feature = "axum08")))]
 #[doc(inline)]
 pub use crate::adapters::GuardLayer;
-#[cfg(feature = "actix4")]
-#[cfg_attr(docsrs, doc(cfg(feature = "actix4")))]
-#[doc(inline)]
-pub use crate::adapters::GuardMiddleware;
 #[cfg(any(feature = "actix4", feature = "axum08", feature = "poem3", feature = "rocket05"))]
 #[cfg_attr(
     docsrs,
@@ -173,6 +169,10 @@ pub use crate::adapters::GuardMiddleware;
 )]
 #[doc(inline)]
 pub use crate::adapters::{Current, Fresh, Required, SignedIn};
+#[cfg(any(feature = "actix4", feature = "poem3"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "actix4", feature = "poem3"))))]
+#[doc(inline)]
+pub use crate::adapters::{GuardMiddleware, SealedMiddleware, SessionMiddleware};
 #[cfg(feature = "rocket05")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rocket05")))]
 #[doc(inline)]
@@ -181,10 +181,6 @@ pub use crate::adapters::{RouteGuard, SealedFairing, SessionFairing};
 #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
 #[doc(inline)]
 pub use crate::adapters::{SealedLayer, SessionLayer};
-#[cfg(any(feature = "actix4", feature = "poem3"))]
-#[cfg_attr(docsrs, doc(cfg(any(feature = "actix4", feature = "poem3"))))]
-#[doc(inline)]
-pub use crate::adapters::{SealedMiddleware, SessionMiddleware};
 #[doc(inline)]
 pub use crate::keys::{KeyRing, RingHandle};
 #[doc(inline)]

@@ -11,15 +11,12 @@ use actix_web::dev::{self, Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::{Error, FromRequest};
 
 use super::extract::Condition;
+use crate::adapters::GuardMiddleware;
 
-/// Middleware for actix-web 4 that guards all routes of a scope, as if each handler took the
-/// extractor `G`: [`Required`](crate::Required), [`Fresh`](crate::Fresh),
-/// [`Current`](crate::Current) or [`SignedIn`](crate::SignedIn). It answers as `G` does in a
-/// handler.
-///
-/// Add it with `wrap` to a scope inside of the [`SessionMiddleware`](crate::SessionMiddleware), or
-/// before it (in the code) to the same scope. Unlike a function in `from_fn` that takes `G`, it
-/// turns a refusal into a response at once, so the session around it can be written to the response.
+/// Middleware for actix-web. Add it with `wrap` to a scope inside of the
+/// [`SessionMiddleware`](crate::SessionMiddleware), or before it (in the code) to the same scope.
+/// Unlike a function in `from_fn` that takes `G`, it turns a refusal into a response at once, so the
+/// session around it can be written to the response.
 ///
 /// ```
 /// use actix_web::{App, web};
@@ -44,46 +41,6 @@ use super::extract::Condition;
 /// let app = App::new().wrap(sessions).service(clerks).service(sensitive);
 /// # Ok::<(), bulla::keys::RandomError>(())
 /// ```
-pub struct GuardMiddleware<G: Deref> {
-    condition: Condition<G>,
-}
-
-impl<G: Deref> GuardMiddleware<G> {
-    /// Creates middleware that lets a request pass if `G` does.
-    #[must_use]
-    pub fn new() -> GuardMiddleware<G> {
-        GuardMiddleware { condition: Condition::none() }
-    }
-
-    /// Creates middleware that lets a request pass if `G` does and `allows` returns `true`, such as
-    /// for a permission of the user. If `allows` returns `false`, the response is
-    /// [`Denied::forbidden`](crate::session::Denied::forbidden), a 403.
-    #[must_use]
-    pub fn only_if(
-        allows: impl Fn(&G::Target) -> bool + Send + Sync + 'static,
-    ) -> GuardMiddleware<G> {
-        GuardMiddleware { condition: Condition::new(allows) }
-    }
-}
-
-impl<G: Deref> Default for GuardMiddleware<G> {
-    fn default() -> GuardMiddleware<G> {
-        GuardMiddleware::new()
-    }
-}
-
-impl<G: Deref> Clone for GuardMiddleware<G> {
-    fn clone(&self) -> GuardMiddleware<G> {
-        GuardMiddleware { condition: self.condition.clone() }
-    }
-}
-
-impl<G: Deref> fmt::Debug for GuardMiddleware<G> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GuardMiddleware").finish_non_exhaustive()
-    }
-}
-
 impl<S, G, B> Transform<S, ServiceRequest> for GuardMiddleware<G>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,

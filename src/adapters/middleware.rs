@@ -2,7 +2,9 @@
 //! it does there.
 
 use std::fmt;
+use std::ops::Deref;
 
+use super::extract::Condition;
 use super::layers;
 use crate::{Payload, Policy, RingHandle, SealedCookie, Sessions};
 
@@ -107,5 +109,66 @@ impl<T> Clone for SealedMiddleware<T> {
 impl<T: Payload> fmt::Debug for SealedMiddleware<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SealedMiddleware").field("cookie", &self.cookie).finish()
+    }
+}
+
+/// Middleware for actix-web 4 and poem 3 that guards many routes, as if each handler took the
+/// extractor `G`: [`Required`](crate::Required), [`Fresh`](crate::Fresh),
+/// [`Current`](crate::Current) or [`SignedIn`](crate::SignedIn). It answers as `G` does in a
+/// handler. Add it inside of the [`SessionMiddleware`].
+///
+/// ```
+/// use bulla::session::User;
+/// use bulla::{Fresh, GuardMiddleware, Payload, SignedIn};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize, Payload)]
+/// # #[payload(purpose = "bank.example/session")]
+/// # struct Account { id: u64 }
+/// struct Customer { is_clerk: bool }
+///
+/// impl User for Customer { type State = Account; }
+///
+/// let clerks = GuardMiddleware::<SignedIn<Customer>>::only_if(|customer| customer.is_clerk);
+/// let sensitive = GuardMiddleware::<Fresh<Account, 300>>::new();
+/// // actix-web: web::scope("/clerks").wrap(clerks.clone())
+/// // poem:      Route::new().at("/customers", get(page)).with(clerks)
+/// ```
+pub struct GuardMiddleware<G: Deref> {
+    pub(super) condition: Condition<G>,
+}
+
+impl<G: Deref> GuardMiddleware<G> {
+    /// Creates middleware that lets a request pass if `G` does.
+    #[must_use]
+    pub fn new() -> GuardMiddleware<G> {
+        GuardMiddleware { condition: Condition::none() }
+    }
+
+    /// Creates middleware that lets a request pass if `G` does and `allows` returns `true`, such as
+    /// for a permission of the user. If `allows` returns `false`, the response is
+    /// [`Denied::forbidden`](crate::session::Denied::forbidden), a 403.
+    #[must_use]
+    pub fn only_if(
+        allows: impl Fn(&G::Target) -> bool + Send + Sync + 'static,
+    ) -> GuardMiddleware<G> {
+        GuardMiddleware { condition: Condition::new(allows) }
+    }
+}
+
+impl<G: Deref> Default for GuardMiddleware<G> {
+    fn default() -> GuardMiddleware<G> {
+        GuardMiddleware::new()
+    }
+}
+
+impl<G: Deref> Clone for GuardMiddleware<G> {
+    fn clone(&self) -> GuardMiddleware<G> {
+        GuardMiddleware { condition: self.condition.clone() }
+    }
+}
+
+impl<G: Deref> fmt::Debug for GuardMiddleware<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardMiddleware").finish_non_exhaustive()
     }
 }

@@ -27,7 +27,7 @@
 //! `sealed_rocket05`. Handlers take its value as a [`Sealed`](crate::Sealed).
 //!
 //! `GuardLayer`, `GuardMiddleware` and `RouteGuard` put a guard around a whole router, scope or list
-//! of routes. They are in the files `guard_axum08`, `guard_actix4` and `guard_rocket05`.
+//! of routes, in the files `guard_axum08`, `guard_actix4`, `guard_poem3` and `guard_rocket05`.
 //!
 //! The file `extract` contains the guards that all frameworks share. The file `layers` finds layers
 //! that use one cookie for two types of state. The file `http` contains the methods for the header
@@ -48,6 +48,8 @@ mod extract;
 mod guard_actix4;
 #[cfg(feature = "axum08")]
 mod guard_axum08;
+#[cfg(feature = "poem3")]
+mod guard_poem3;
 #[cfg(feature = "rocket05")]
 mod guard_rocket05;
 #[cfg(feature = "http")]
@@ -89,10 +91,13 @@ pub use self::actix4::{ActixResponseFuture, ActixSessionService};
 pub use self::extract::{Current, Fresh, Rejection, Required, SignedIn};
 #[cfg(feature = "actix4")]
 #[cfg_attr(docsrs, doc(cfg(feature = "actix4")))]
-pub use self::guard_actix4::{ActixGuardService, GuardMiddleware};
+pub use self::guard_actix4::ActixGuardService;
 #[cfg(feature = "axum08")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum08")))]
 pub use self::guard_axum08::{GuardLayer, GuardService};
+#[cfg(feature = "poem3")]
+#[cfg_attr(docsrs, doc(cfg(feature = "poem3")))]
+pub use self::guard_poem3::PoemGuardEndpoint;
 #[cfg(feature = "rocket05")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rocket05")))]
 pub use self::guard_rocket05::RouteGuard;
@@ -109,7 +114,7 @@ pub use self::guard_rocket05::RouteGuard;
 pub use self::layers::MissingLayer;
 #[cfg(any(feature = "actix4", feature = "poem3"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "actix4", feature = "poem3"))))]
-pub use self::middleware::{SealedMiddleware, SessionMiddleware};
+pub use self::middleware::{GuardMiddleware, SealedMiddleware, SessionMiddleware};
 #[cfg(feature = "poem3")]
 #[cfg_attr(docsrs, doc(cfg(feature = "poem3")))]
 pub use self::poem3::PoemSessionEndpoint;

@@ -4,11 +4,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bulla::session::{Channel, Start};
+use bulla::adapters::Rejection;
+use bulla::session::{Channel, Denied, Start};
 use bulla::transport::SetError;
 use bulla::{
-    Cookie, Current, Fresh, KeyRing, Policy, Required, Sealed, SealedMiddleware, Session,
-    SessionError, SessionMiddleware, Sessions, SignedIn,
+    Cookie, Current, Fresh, GuardMiddleware, KeyRing, Policy, Required, Sealed, SealedMiddleware,
+    Session, SessionError, SessionMiddleware, Sessions, SignedIn,
 };
 use bulla_conformance::{
     Account, App, Customer, Note, Request, Response, Visitor, conformance, inner_sessions, notes,
@@ -27,6 +28,16 @@ conformance!(build);
 fn build(sessions: Sessions<Account>) -> Box<dyn App> {
     let twice = append.with(SessionMiddleware::from(inner_sessions())).around(guard);
     let twice_note = set_note.with(SealedMiddleware::from(notes())).around(take_before);
+    let traders = GuardMiddleware::<SignedIn<Customer>>::only_if(|customer| customer.may_trade);
+    let guarded = Route::new()
+        .at(
+            "/customer",
+            get(show_customer)
+                .post(show_customer)
+                .with(GuardMiddleware::<SignedIn<Customer>>::new()),
+        )
+        .at("/fresh", get(say_fresh).with(GuardMiddleware::<Fresh<Account, 300>>::new()))
+        .at("/trade", get(say_trade).with(traders));
     let app = Route::new()
         .at("/untouched", get(untouched))
         .at("/look", get(look))
@@ -45,6 +56,8 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
         .at("/current", get(current))
         .at("/customer", get(show_customer))
         .at("/optional-customer", get(optional_customer))
+        .at("/trade", get(trade))
+        .nest("/guarded", guarded)
         .at("/optional", get(optional))
         .at("/optional-fresh", get(optional_fresh))
         .at("/optional-current", get(optional_current))
@@ -108,6 +121,24 @@ fn show_customer(customer: SignedIn<Customer>) -> String {
 #[handler]
 fn optional_customer(customer: Option<SignedIn<Customer>>) -> String {
     customer.map_or("guest".to_owned(), |customer| customer.full_name.clone())
+}
+
+#[handler]
+fn trade(customer: SignedIn<Customer>) -> Result<String, Denied> {
+    if !customer.may_trade {
+        return Err(Denied::forbidden());
+    }
+    Ok(customer.full_name.clone())
+}
+
+#[handler]
+fn say_trade() -> &'static str {
+    "trade"
+}
+
+#[handler]
+fn say_fresh() -> &'static str {
+    "fresh"
 }
 
 #[handler]
@@ -387,6 +418,26 @@ fn an_error_stays_an_error_if_the_session_was_not_used() {
     assert_eq!(app.send(&request("GET", "/elsewhere")).body, "no such page");
     let refused = app.send(&request("GET", "/required"));
     assert_eq!((refused.status, header(&refused, "vary")), (401, Some("Cookie")));
+}
+
+/// As for the error of an extractor, `catch_error` can answer.
+#[test]
+fn a_refusal_of_a_guard_is_an_error_of_one_type() {
+    let nobody = GuardMiddleware::<Required<Account>>::only_if(|_| false);
+    let app = app(Route::new()
+        .at("/start/:name", post(start))
+        .nest("/closed", get(untouched).with(nobody))
+        .catch_error(|rejection: Rejection| async move {
+            format!("refused with {}", rejection.status().as_u16())
+        })
+        .with(middleware()));
+    let guest = app.send(&request("GET", "/closed"));
+    assert_eq!(guest.body, "refused with 401");
+    let started = app.send(&request("POST", "/start/ada"));
+    let cookie = header(&started, "set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let headers = vec![("cookie".to_owned(), cookie)];
+    let user = app.send(&Request { headers, ..request("GET", "/closed") });
+    assert_eq!(user.body, "refused with 403");
 }
 
 #[derive(Debug)]
