@@ -28,8 +28,8 @@ pub fn an_optional_guard_is_none_without_a_session_or_a_fresh_one(build: Build) 
     assert_eq!(look(&mut client), [ada.clone(), guest, ada]);
 }
 
-/// The status depends on the framework. actix-web and Rocket turn every error of an optional guard
-/// into `None`.
+/// The status depends on the framework. actix-web, poem and Rocket turn every error of an optional
+/// guard into `None`.
 pub fn an_optional_guard_without_a_layer_is_an_error_in_the_log(build: Build) {
     let app = build(new_sessions());
     let (_, log) = logged(Level::INFO, || Client::new().get(&*app, "/missing/optional"));
