@@ -12,12 +12,12 @@ use crate::token::wire::CLOCK_SKEW;
 
 const SUBJECT_LEN: usize = 16;
 
-/// A revocation's instant lies this far after the clock of the server that makes the revocation: 61
-/// seconds. So it also revokes sessions that started on a server whose clock is ahead.
+/// A server sets the instant of a revocation 61 seconds after the time of its own clock. Therefore
+/// the revocation also revokes sessions that started on a server whose clock is ahead.
 pub(crate) const REACH: Duration = Duration::from_secs(CLOCK_SKEW.as_secs() + 1);
 
-/// The mark of an [`Exception`] that no token has. A merge sets it if a session ended the others
-/// twice in the same second.
+/// The mark of an [`Exception`] that no token has. A merge sets this mark if a session ended the
+/// other sessions of its subject twice in the same second.
 pub(crate) const NO_MARK: Mark = [0; 8];
 
 /// A revocation. Its text form is one line, such as `session 6f0c…e1 until=2026-12-01T12:00:00Z`.
@@ -26,8 +26,8 @@ pub(crate) const NO_MARK: Mark = [0; 8];
 pub enum Revocation {
     /// Revokes one session.
     Session {
-        /// The id under which the session started. If this is a later id of the session, only
-        /// tokens with that id are revoked.
+        /// The id under which the session started. If this is a later id of the session instead,
+        /// only tokens with the later id are revoked.
         id: SessionId,
         /// When the session would have ended anyway.
         until: UnixTime,
@@ -38,7 +38,7 @@ pub enum Revocation {
         subject: Subject,
         /// Sessions that started before this instant are revoked.
         before: UnixTime,
-        /// The tokens that are not revoked.
+        /// The tokens that are not revoked. `None` if there is no exception.
         except: Option<Exception>,
         /// When the last of the revoked sessions would have ended anyway.
         until: UnixTime,
@@ -56,7 +56,7 @@ pub enum Revocation {
     All {
         /// Sessions that started before this instant are revoked.
         before: UnixTime,
-        /// The tokens that are not revoked.
+        /// The tokens that are not revoked. `None` if there is no exception.
         except: Option<Exception>,
         /// When the last of the revoked sessions would have ended anyway.
         until: UnixTime,
@@ -65,10 +65,9 @@ pub enum Revocation {
 
 /// The tokens that a revocation does not revoke, although their session started before its instant.
 ///
-/// These are the new token of the session that made the revocation
+/// There are two kinds of these tokens: the new token of the session that made the revocation
 /// ([`Session::end_others`](crate::Session::end_others)), and the tokens of sessions that started
-/// on a server that already knew the revocation. All of these tokens contain the 24 bytes of the
-/// exception.
+/// on a server that already knew the revocation. All of them contain the 24 bytes of the exception.
 ///
 /// The text form is `ORIGIN.MARK`, 32 and 16 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -76,7 +75,7 @@ pub struct Exception {
     /// The first id of the session that made the revocation. If no session made it, this is 16
     /// random bytes.
     pub origin: SessionId,
-    /// 8 random bytes, by which the session's new token differs from earlier copies.
+    /// 8 random bytes. They distinguish the session's new token from copies of its earlier tokens.
     pub mark: [u8; 8],
 }
 
@@ -96,7 +95,7 @@ impl Exception {
 pub struct Subject([u8; SUBJECT_LEN]);
 
 impl Subject {
-    /// The subject with this name, of sessions with this purpose.
+    /// The subject with this name, in sessions with this purpose.
     #[must_use]
     pub fn of(purpose: &str, name: &str) -> Subject {
         let digest =

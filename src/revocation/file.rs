@@ -18,16 +18,15 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How often the follower drops expired revocations.
 const PRUNE: Duration = Duration::from_secs(60);
 
-/// The file is rewritten when its number of lines exceeds twice the number of revocations in the
-/// list by more than this.
+/// The file is rewritten when it has more than `2 * list.len() + SLACK` lines.
 const SLACK: usize = 1024;
 
 /// A list of revocations in a file. Each line holds one revocation, in the text form of
 /// [`Revocation`].
 ///
-/// The file serves one server, which then still has its revocations after a restart, or several
-/// processes on the same host. For a fleet, use the crate `bulla-redis`. The command-line tool also
-/// writes to the file: `bulla revoke session … --file PATH`.
+/// Use a file for one server, which then keeps its revocations over a restart, or for several
+/// processes on the same host. For a fleet, use the crate `bulla-redis`. The command-line tool can
+/// also add revocations to the file: `bulla revoke session … --file PATH`.
 ///
 /// ```no_run
 /// use bulla::{KeyRing, Payload, Policy, Sessions};
@@ -71,10 +70,10 @@ impl RevocationFile {
         Ok(revocations)
     }
 
-    /// Reads all revocations in the file, and calls `skipped` with each line that is not one,
-    /// instead of writing to the log. Empty lines and lines that begin with `#` are ignored.
+    /// Reads all revocations in the file, for tools that show the list to a person.
     ///
-    /// For tools that show the list to a person.
+    /// Calls `skipped` with each line that is not a revocation, and writes nothing to the log.
+    /// Empty lines and lines that begin with `#` are ignored.
     ///
     /// ```
     /// use bulla::revocation::RevocationFile;
@@ -140,11 +139,11 @@ impl RevocationFile {
 
     /// Loads the list and follows the file in a background thread.
     ///
-    /// Lines that other processes append take effect in this process within about a second. If this
-    /// process adds a revocation, it is in the file before [`add`](Revocations::add) returns, and
-    /// is synced to the disk about a second later. If the file cannot be read, the list stays as it
-    /// is, and [`Revocations::confirmed_at`] tells when it was last read. The thread ends when the
-    /// list is no longer used.
+    /// Lines that other processes append take effect in this process within about a second. A
+    /// revocation that this process adds is in the file before [`add`](Revocations::add) returns,
+    /// and is synced to the disk about a second later. If the file cannot be read, the list stays
+    /// as it is, and [`Revocations::confirmed_at`] returns the time of the last successful read.
+    /// The thread ends when the list is no longer used.
     ///
     /// # Errors
     /// If the file cannot be read, or does not exist and cannot be created. Do not continue without
@@ -269,7 +268,7 @@ fn replace(path: &Path, old: &File, text: &[u8]) -> io::Result<()> {
     sync_folder(path)
 }
 
-/// The position up to which the file has been read.
+/// Reads the lines that were added to the file since the last read.
 struct Reader {
     path: PathBuf,
     /// The file that was read last. It stays open, so that a replacement cannot get the same inode
@@ -279,11 +278,10 @@ struct Reader {
     lines: usize,
 }
 
-/// How the part of the file ends that has not been read yet.
+/// Whether the last line of the file has a line break at its end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LastLine {
     Complete,
-    /// With a line that has no line break.
     Unfinished,
 }
 

@@ -14,10 +14,10 @@ use crate::revocation::entry::{Exception, NO_MARK, REACH};
 use crate::time::UnixTime;
 use crate::token::wire::CLOCK_SKEW;
 
-/// A new session follows a revocation only if the revocation's instant lies at most this far after
-/// the clock: 121 seconds. The clock of the server that made the revocation may be 60 seconds
-/// ahead, and the instant lies 61 seconds after that clock. If an instant lies further in the
-/// future, new sign-ins are refused until it is within this window.
+/// A new session follows a revocation only if the revocation's instant is at most 121 seconds in
+/// the future. The clock of the server that made the revocation may be 60 seconds ahead, and the
+/// instant is 61 seconds after the time of that clock. If an instant is further in the future, new
+/// sign-ins are refused until it is at most 121 seconds away.
 const WINDOW: Duration = Duration::from_secs(CLOCK_SKEW.as_secs() + REACH.as_secs());
 
 /// The maximum number of revocations that a session follows. Each takes 29 bytes of the state
@@ -26,16 +26,17 @@ pub(crate) const MAX_FOLLOWS: usize = 32;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Known {
-    /// Sessions that started before this are revoked, without exception.
+    /// Sessions that started before this instant are revoked, without exception.
     hard: UnixTime,
-    /// Sessions that started before the instant of one of these are revoked, unless they follow it.
-    /// Each has a different origin. The latest is first.
+    /// The revocations that have an exception, the latest first. Each has a different origin. A
+    /// session that started before the instant of one of them is revoked, unless its token follows
+    /// this revocation.
     except: Vec<Followed>,
     /// The time at which these revocations expire.
     pub(crate) until: UnixTime,
 }
 
-/// A revocation with an exception, which a token may follow. The token then comes from the session
+/// A revocation with an exception, which a token can follow. Such a token comes from the session
 /// that made the revocation, or from a sign-in on a server that knew the revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Followed {
@@ -46,7 +47,8 @@ pub(crate) struct Followed {
 /// The revocations that a token follows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Follows<'a> {
-    /// The last revocation by which the session itself ended the others.
+    /// The last revocation with which the session itself ended the other sessions of its subject.
+    /// `None` if it never did.
     pub(crate) own: Option<Followed>,
     /// The revocations that were known when the session started.
     pub(crate) earlier: &'a [Followed],
@@ -78,8 +80,9 @@ impl Known {
             match held {
                 None => self.except.push(*new),
                 Some(held) if held.before < new.before => *held = *new,
-                // The session ended the others twice in one second. Neither of its two new tokens
-                // stays valid, but the token of a later revocation by this session does.
+                // The session ended the other sessions twice in one second. Both of its new tokens
+                // are revoked. If the session makes a later revocation, the token that it gets then
+                // is valid.
                 Some(held) if held.before == new.before && held.except != new.except => {
                     held.except.mark = NO_MARK;
                 }
@@ -105,7 +108,7 @@ impl Follows<'_> {
 }
 
 impl Followed {
-    /// Whether this is `of` itself or a later revocation by the same session.
+    /// Whether this revocation is `of` itself or a later revocation by the same session.
     fn is_or_follows(&self, of: &Followed) -> bool {
         let same = self.except.mark == of.except.mark && of.except.mark != NO_MARK;
         self.except.origin == of.except.origin

@@ -15,8 +15,8 @@ use crate::time::UnixTime;
 use crate::token::id::SessionId;
 use crate::token::wire::CLOCK_SKEW;
 
-/// The recent revocations are copied each time one is added. When there are more than this, they
-/// are merged into the settled ones.
+/// The maximum number of recent revocations. When there are more, they are merged into the settled
+/// revocations. The number is limited because adding a revocation copies all recent ones.
 const MAX_RECENT: usize = 1024;
 
 /// A list of revoked sessions in memory, which a server consults each time it opens a session.
@@ -109,9 +109,10 @@ impl Revocations {
         Revocations { inner: Arc::new(inner) }
     }
 
-    /// Adds a revocation. It takes effect on this server at once and is passed to the function
-    /// that was set by [`on_add`](Revocations::on_add). Returns `true` if the list did not have it
-    /// yet.
+    /// Adds a revocation. Returns `true` if the list did not have it yet.
+    ///
+    /// The revocation takes effect on this server at once. A revocation that the list did not have
+    /// is passed to the function that was set with [`on_add`](Revocations::on_add).
     pub fn add(&self, revocation: Revocation) -> bool {
         self.take_in([revocation], Pass::On)
     }
@@ -119,9 +120,9 @@ impl Revocations {
     /// Adds a revocation and stores the time. With this time, a list that is never
     /// [pruned](Revocations::prune) can drop expired revocations itself.
     pub(crate) fn add_at(&self, now: UnixTime, revocation: Revocation) {
-        // The time of the last call is stored, and not the latest time of all calls. If a clock was
-        // ahead for a moment, the latest time would lie in the future, and later revocations would
-        // be dropped before they expire.
+        // The time of the last call is stored, and not the latest time of all calls. If the clock
+        // was ahead for a moment, the latest time would be in the future, and later revocations
+        // would be dropped before they expire.
         self.inner.latest.store(now.as_secs(), Ordering::Relaxed);
         self.add(revocation);
     }
@@ -222,24 +223,24 @@ impl Revocations {
         list.settled.revocations().chain(list.recent.revocations()).collect()
     }
 
-    /// Sets the function that passes revocations on. Only the first call of `on_add` has an
-    /// effect.
+    /// Sets the function that passes new revocations on to other servers. Only the first call of
+    /// `on_add` has an effect.
     ///
-    /// The function is called once for each revocation that is [added](Revocations::add) and that
-    /// the list did not have. It runs within the request that revokes, so it should queue the
-    /// revocation and return.
+    /// The function is called with each revocation that is [added](Revocations::add) to the list,
+    /// unless the list already had the revocation. The call delays the request that adds the
+    /// revocation, so the function should queue the revocation and return.
     pub fn on_add(&self, spread: impl Fn(&Revocation) + Send + Sync + 'static) {
         self.inner.spread.get_or_init(|| Box::new(spread));
     }
 
-    /// Records that this list was complete at `at`. Call this method each time the shared store was
-    /// read successfully.
+    /// Records that this list was complete at `at`. Call this method after each successful read of
+    /// the shared store.
     pub fn confirm(&self, at: UnixTime) {
         self.inner.confirmed_at.store(at.as_secs(), Ordering::Relaxed);
     }
 
     /// The last time at which the list was [known](Revocations::confirm) to be complete. `None` if
-    /// `confirm` was never called, which is normal for a single process, because its list is always
+    /// `confirm` was never called. This is normal for a single process, whose list is always
     /// complete.
     #[must_use]
     pub fn confirmed_at(&self) -> Option<UnixTime> {
@@ -265,8 +266,8 @@ impl Revocations {
         list.recent.has_session(id) || list.settled.has_session(id)
     }
 
-    /// Whether the list was known to be complete within `age` before `now`. The list of a single
-    /// process is always complete.
+    /// Whether the list was known to be complete at most `age` before `now`. If `confirm` was never
+    /// called, the list belongs to a single process and is always complete.
     pub(crate) fn is_current(&self, now: UnixTime, age: Duration) -> bool {
         self.confirmed_at().is_none_or(|at| at <= now + CLOCK_SKEW && now.since(at) <= age)
     }
@@ -296,7 +297,7 @@ pub struct WeakRevocations {
 }
 
 impl WeakRevocations {
-    /// The list, if something else still uses it.
+    /// The list. `None` if nothing else uses it any more.
     #[must_use]
     pub fn upgrade(&self) -> Option<Revocations> {
         self.inner.upgrade().map(|inner| Revocations { inner })

@@ -16,8 +16,8 @@ pub(crate) struct Set {
     all: Option<Known>,
 }
 
-/// Tokens that were issued before an instant are revoked. They would have expired at `until`
-/// anyway.
+/// A revocation of the tokens under one key. Tokens that were issued before `before` are revoked.
+/// The last of them would have expired at `until` anyway.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Span {
     before: UnixTime,
@@ -29,12 +29,15 @@ pub(crate) struct Asked<'a> {
     pub(crate) id: SessionId,
     /// The id under which the session started.
     pub(crate) origin: SessionId,
-    /// Each call computes a hash, so it is called only if the set has a revocation of a subject.
+    /// Returns the subject of the session. Each call computes a hash, so the function is called
+    /// only if the set has a revocation of a subject.
     pub(crate) subject: &'a dyn Fn() -> Option<Subject>,
     pub(crate) started_at: UnixTime,
     pub(crate) follows: Follows<'a>,
-    /// The key that the state token names, the key that opened it or its copy, and when the token
-    /// was issued.
+    /// Two key ids, and when the state token was issued. The first id is the one in the token's
+    /// text. The second is that of the key that opened the state, which is a different key if the
+    /// state came from a copy in a renewal token. `None` if no key needs to be checked: for a
+    /// session from another library, and for a second check of the same session.
     pub(crate) keys: Option<([KeyId; 2], UnixTime)>,
 }
 
@@ -67,8 +70,8 @@ impl Set {
         known.is_some_and(|known| asked.started_at < known.cutoff(asked.follows))
     }
 
-    /// The revocations that a session of `subject` follows if it starts at `now`. They do not end
-    /// it.
+    /// The revocations that a session of `subject` follows if it starts at `now`. These revocations
+    /// do not end the session.
     pub(crate) fn followed(
         &self,
         subject: Option<Subject>,

@@ -27,7 +27,7 @@ pub struct Bearer {
 }
 
 impl Bearer {
-    /// Headers with other names, in lower case.
+    /// Headers with the given names, which must be in lower case.
     ///
     /// # Errors
     /// [`BearerError`] unless the names are different, have 1 to 64 lower-case letters, digits and
@@ -64,7 +64,7 @@ impl Default for Bearer {
     }
 }
 
-/// The credentials in an `Authorization: Bearer` header; `None` for another scheme.
+/// The credentials in an `Authorization: Bearer` header. `None` if the header has another scheme.
 pub(crate) fn credentials(authorization: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = authorization.split_at_checked(6)?;
     if !scheme.eq_ignore_ascii_case(b"bearer") {
@@ -77,7 +77,7 @@ pub(crate) fn credentials(authorization: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The two names cannot be used for the session headers.
+/// The error for two names that the session headers cannot have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BearerError;
 

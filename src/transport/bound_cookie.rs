@@ -1,8 +1,8 @@
-//! The bound cookie: as long as a browser has it, the browser sends no proof for a session that is
-//! bound to the device.
+//! The bound cookie, for sessions that are bound to a device. As long as a browser has this cookie,
+//! the browser sends no new proof for the session.
 //!
-//! The cookie contains nothing. The renewal token has the time of the last proof, and only this time
-//! decides whether the session is alive.
+//! The value of the cookie has no meaning. The renewal token contains the time of the last proof,
+//! and only this time decides whether the session is alive.
 
 #[cfg(feature = "bound")]
 use std::time::Duration;
@@ -12,7 +12,8 @@ use crate::transport::cookie::Reach;
 use crate::transport::cookie::{BOUND_SUFFIX, Cookie, Partition, values};
 
 impl Cookie {
-    /// Whether browsers bind a session in this cookie: only over HTTPS, and not in a partition.
+    /// Whether browsers can bind a session in this cookie. They can only if the cookie has the
+    /// attribute `Secure` and is not partitioned.
     pub(crate) fn can_be_bound(&self) -> bool {
         self.is_secure() && matches!(self.partition, Partition::Shared)
     }
@@ -37,14 +38,15 @@ impl Cookie {
         self.line(&self.bound_name(), "1".to_owned(), Some(age))
     }
 
-    /// The attributes of the cookie without its age, as the browser is told to expect them.
+    /// The attributes of the cookie without `Max-Age`. The server sends them to the browser, which
+    /// recognizes the cookie by its name and these attributes.
     pub(crate) fn bound_attributes(&self) -> String {
         let line = self.line(&self.bound_name(), String::new(), None);
         line.split_once("; ").map_or_else(String::new, |(_, attributes)| attributes.to_owned())
     }
 
-    /// The path below which an application answers the browser's requests for a bound session.
-    /// Browsers send the cookie to this path.
+    /// The path below which an application answers the browser's requests for a bound session. It
+    /// is within the path of the cookie, so these requests carry the cookie.
     pub(crate) fn bound_path(&self) -> String {
         let path = match &self.reach {
             Reach::Path(path) => path.trim_end_matches('/'),

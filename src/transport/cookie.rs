@@ -74,8 +74,8 @@ pub(crate) enum Role {
     Renewal,
 }
 
-/// How long a browser keeps a session's cookie, if the session ends after the given time even with
-/// activity.
+/// How long a browser keeps a session's cookie. The duration is the time until the session ends
+/// even with activity.
 #[derive(Clone, Copy)]
 pub(crate) enum Kept {
     /// Until the browser closes, or until the deadline if the cookie is persistent.
@@ -88,7 +88,8 @@ pub(crate) enum Kept {
 pub enum SameSite {
     /// Only requests from pages of the same site.
     Strict,
-    /// Also requests for a page that follow a link from another site. The default.
+    /// Requests from pages of the same site, and requests that open a page because the user follows
+    /// a link on another site. The default.
     Lax,
     /// All requests. Pages from other sites can then show the application in a frame and load its
     /// pages with the session. Requests that could change something still need a
@@ -96,7 +97,7 @@ pub enum SameSite {
     None,
 }
 
-/// Which attributes of a cookie are strict.
+/// The attributes of a cookie that an audit checks. `true` is the strict setting.
 pub(crate) struct CookieFacts {
     pub(crate) secure: bool,
     pub(crate) one_host: bool,
@@ -146,9 +147,9 @@ impl Cookie {
     ///
     /// # Errors
     /// [`CookieError::Name`] if `name` is not 1 to 64 characters long, contains a character that
-    /// RFC 9110 does not allow in a `token`, or begins with `__`. The endings `-renewal`,
-    /// `-bound`, `-1`, `-2` and `-3` are refused too: they are reserved for other cookies of the
-    /// session.
+    /// RFC 9110 does not allow in a `token`, or begins with `__`. It is also the error if `name`
+    /// ends in `-renewal`, `-bound`, `-1`, `-2` or `-3`, because other cookies of the session have
+    /// these endings.
     pub fn new(name: &str) -> Result<Cookie, CookieError> {
         let suffixes = [RENEWAL_SUFFIX, BOUND_SUFFIX, "-1", "-2", "-3"];
         let taken = suffixes.iter().any(|suffix| name.ends_with(suffix));
@@ -192,7 +193,6 @@ impl Cookie {
         self
     }
 
-    /// The attributes that an audit checks.
     pub(crate) fn facts(&self) -> CookieFacts {
         CookieFacts {
             secure: self.is_secure(),
@@ -253,8 +253,8 @@ impl Cookie {
         Ok(self.reaching(Reach::Path(checked_path(path)?.to_owned())))
     }
 
-    /// Omits `Secure` and the prefix, for development over plain HTTP: in Safari, and in other
-    /// browsers on hosts other than localhost.
+    /// Omits `Secure` and the prefix, for development over plain HTTP. Safari always needs this
+    /// over plain HTTP, and other browsers need it on all hosts except localhost.
     ///
     /// `SameSite=None` becomes `Lax` and `Partitioned` is omitted, because both need `Secure`.
     ///
@@ -351,8 +351,8 @@ impl Cookie {
             .collect()
     }
 
-    /// The `Set-Cookie` values that delete the token. They have the same names and attributes as
-    /// the values that store it.
+    /// The `Set-Cookie` values that delete the token. Their names and attributes are those of the
+    /// values that store the token.
     pub(crate) fn remove(&self, role: Role) -> Vec<String> {
         self.names(role).iter().map(|name| self.removal(name)).collect()
     }
@@ -429,8 +429,8 @@ impl Cookie {
 /// the index of its name.
 ///
 /// Splits at `;` and at the first `=`, as browsers write the header (RFC 6265bis section 5.8.3).
-/// The function works on bytes, because another cookie may have bytes that are not UTF-8, and the
-/// session must be readable nevertheless.
+/// The function works on bytes, because the session must be readable even if another cookie has
+/// bytes that are not UTF-8.
 pub(crate) fn values<'h>(
     headers: impl Iterator<Item = &'h [u8]>,
     names: &[String],
@@ -514,9 +514,10 @@ impl Default for Cookie {
 pub enum CookieError {
     /// [`Cookie::new`] does not accept the name.
     Name,
-    /// Not a host name.
+    /// The domain is not a host name with at least one dot.
     Domain,
-    /// Not an absolute path, too long, or with characters that a cookie cannot have.
+    /// The path does not begin with `/`, is longer than 1,024 characters, or has a character that
+    /// a cookie's path cannot have.
     Path,
 }
 
@@ -525,7 +526,7 @@ impl fmt::Display for CookieError {
         f.write_str(match self {
             CookieError::Name => {
                 "a cookie's name must have 1 to 64 letters, digits or !#$%&'*+-.^_`|~, not begin \
-                 with __ (the prefix is added) and not end in -renewal, -1, -2 or -3"
+                 with __ (the prefix is added) and not end in -renewal, -bound, -1, -2 or -3"
             }
             CookieError::Domain => "a cookie's domain must be a host name such as example.com",
             CookieError::Path => {

@@ -1,9 +1,9 @@
-//! Requests from pages on other origins, which carry no session.
+//! Requests from pages on other origins. A session in such a request counts as absent.
 //!
-//! A browser sends the cookies of a user also with requests from other pages, so a page of an
-//! attacker could act for the user (cross-site request forgery). `SameSite=Lax` prevents this for
-//! pages from other sites. It does not prevent it for other hosts of the same site, and it has no
-//! effect in browsers that do not know it. The rules here are those of Go's
+//! A browser sends a user's cookies even if a page of another origin makes the request, so a page
+//! of an attacker could act for the user (cross-site request forgery). `SameSite=Lax` prevents this
+//! for pages from other sites. It does not prevent it for other hosts of the same site, and it has
+//! no effect in browsers that do not know it. The rules here are those of Go's
 //! `http.CrossOriginProtection`, and they also cover WebSockets.
 
 use std::fmt;
@@ -43,10 +43,12 @@ where
 {
     let mut sites = values("sec-fetch-site").into_iter().peekable();
     if sites.peek().is_some() {
-        // `none` is a request from the user, for example a reload. `same-site` is another host.
+        // `none` means that the user made the request, for example by a reload. `same-site` means
+        // that the page is on another host of the same site.
         return sites.all(|site| matches!(site, b"same-origin" | b"none"));
     }
-    // Browsers before 2023, plain HTTP, and the WebSockets of Chrome.
+    // The header is absent in browsers before 2023, over plain HTTP, and when Chrome opens a
+    // WebSocket.
     let mut origins = values("origin").into_iter().peekable();
     if origins.peek().is_none() {
         return true; // not a browser
@@ -113,7 +115,8 @@ pub(crate) fn checked_origin(origin: &str) -> Result<&str, OriginError> {
     if scheme_fits && host_fits && port_fits { Ok(origin) } else { Err(OriginError) }
 }
 
-/// The text is not an origin as browsers write it, so it would never be equal to one.
+/// The error for a text that is not an origin as browsers write it. Such a text would never equal
+/// the origin of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OriginError;
 

@@ -1,4 +1,4 @@
-//! Which cookies of an earlier release may browsers still have?
+//! Cookies of an earlier release that browsers may still have.
 
 use std::mem;
 
@@ -23,10 +23,10 @@ impl Cookie {
     /// # Ok::<(), bulla::transport::CookieError>(())
     /// ```
     ///
-    /// - A session in the former cookie is read if the request has no state token in the new
-    ///   cookie, and is renewed there. It moves to the new cookie with its next change: a sign-in,
-    ///   a new id, or a new state. A renewal does not move it, because the renewal could then undo
-    ///   a concurrent change.
+    /// - If the request has no state token in the new cookie, the session is read from the former
+    ///   cookie. The session moves to the new cookie with its next change: a sign-in, a new id, or
+    ///   a new state. A renewal writes to the former cookie and does not move the session, because
+    ///   it could then undo a concurrent change.
     /// - Each response that writes or deletes a session also deletes the former cookie, with its
     ///   renewal cookie and pieces.
     ///
@@ -39,7 +39,7 @@ impl Cookie {
     /// swapped (`former.formerly(cookie)`); it already reads the new cookie. Then deploy this
     /// release.
     ///
-    /// Several calls name several former cookies.
+    /// If there are several former cookies, call this method once for each.
     #[must_use]
     pub fn formerly(mut self, mut former: Cookie) -> Cookie {
         let earlier = mem::take(&mut former.former);
@@ -61,7 +61,8 @@ impl Cookie {
     pub(crate) fn remove_former(&self, role: Role) -> Vec<String> {
         let of = |former: &Cookie| {
             let names = former.names(role).iter();
-            // A browser stores these in the same place as the cookie that is written now.
+            // A browser cannot store the former cookie beside the new one if both have this scope
+            // and name. Deleting the former cookie would then delete the new one.
             let is_ours = |name| former.scope() == self.scope() && self.names(role).contains(name);
             let others = names.filter(|name| !is_ours(name));
             others.map(|name| former.removal(name)).collect::<Vec<_>>()

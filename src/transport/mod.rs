@@ -1,5 +1,5 @@
-//! Transport: how a token travels, in one cookie, in several cookies, or in a header, and which
-//! requests carry none.
+//! Transport: how a token travels (in one cookie, in several cookies, or in a header), and which
+//! requests are handled as if they carried no token.
 //!
 //! | question | file |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! Which small values does an application keep in separate cookies?
+//! Sealed cookies: separate cookies for small values of an application.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -18,7 +18,7 @@ const BUCKET: u8 = 32;
 
 /// A separate cookie for one small value of type `T`, sealed (encrypted and authenticated).
 ///
-/// For values that do not belong to the session: a message for the next page, the state of a
+/// Use it for values that do not belong to the session: a message for the next page, the state of a
 /// sign-in at another site, or a token that identifies a known device.
 ///
 /// Build it once at startup, and let an adapter give it to handlers as a [`Sealed<T>`](Sealed):
@@ -71,9 +71,10 @@ pub struct SealedCookie<T> {
 
 impl<T: Payload> SealedCookie<T> {
     /// A cookie with this name and the attributes of [`Cookie::new`]. `Max-Age` is the lifetime, so
-    /// that the browser drops the cookie too. Browsers keep a cookie for 400 days at most.
+    /// the browser deletes the cookie when the token expires. Browsers keep a cookie for 400 days
+    /// at most.
     ///
-    /// Give each sealed cookie and each kind of session another name.
+    /// Use a different name for each sealed cookie and each kind of session.
     ///
     /// # Errors
     /// The same as for [`Cookie::new`].
@@ -134,13 +135,14 @@ impl<T: Payload> SealedCookie<T> {
     ///
     /// Call this for an identity provider that sends the user back by submitting a form
     /// (`response_mode=form_post`), and give the cookie
-    /// [`SameSite::None`](crate::transport::SameSite::None): when another site submits a form,
-    /// browsers send no other cookies with it. The stored value must then contain something that
-    /// only the genuine response repeats, such as `state`.
+    /// [`SameSite::None`](crate::transport::SameSite::None). With a form that another site submits,
+    /// browsers send only cookies that have this attribute. The stored value must then contain
+    /// something that only the genuine response repeats, such as `state`.
     ///
     /// Alternatively, the route that receives the form can redirect with a 303 to a page of your
-    /// application that takes the cookie. Then you need neither. This also works if the provider
-    /// sends `Origin: null`, which cannot be trusted.
+    /// application that takes the cookie. Then you need neither a trusted origin nor
+    /// `SameSite::None`. This also works if the provider sends `Origin: null`, which cannot be
+    /// trusted.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -187,8 +189,8 @@ impl<T: Payload> SealedCookie<T> {
     /// Loads the value of a request at the time of the system clock.
     ///
     /// `method` is the method of the request, such as `GET`. `values` returns the request's values
-    /// of the header with the given lower-case name. An HTTP/2 request has no header `host`: return
-    /// its `:authority` for that name. Nothing is decrypted until the handler reads the value.
+    /// of the header with the given lower-case name. An HTTP/2 request has no header `host`; return
+    /// its `:authority` for this name. Nothing is decrypted until the handler reads the value.
     pub fn load<'h, I>(&self, method: &str, values: impl Fn(&str) -> I) -> Sealed<T>
     where
         I: IntoIterator<Item = &'h [u8]>,
@@ -210,11 +212,11 @@ impl<T: Payload> SealedCookie<T> {
     }
 
     /// Loads the value of a request for a layer (middleware, fairing) that may be inside another
-    /// layer. `outer` is the value that the outer layer gave the request, if there is one.
+    /// layer. `outer` is the value that the outer layer loaded. `None` if there is no outer layer.
     ///
-    /// Returns `None` if both layers would write the same cookie, so that handlers must use
-    /// `outer`. The inner layer then does not call [`commit`](Sealed::commit). If each layer
-    /// committed its own value, the response would carry two lines for one cookie.
+    /// Returns `None` if both layers would write the same cookie. The inner layer must then leave
+    /// `outer` to the handlers, and must not call [`commit`](Sealed::commit). Otherwise the
+    /// response would carry two lines for one cookie.
     #[must_use]
     pub fn load_unless_shared<'h, I>(
         &self,
@@ -248,7 +250,8 @@ impl<T: Payload> SealedCookie<T> {
         Sealed::of_request(self.settings.clone(), now, sender, found)
     }
 
-    /// The tokens in the cookie or, without any, in the first former cookie that has some.
+    /// The tokens that the request carries in the cookie. If there are none, the tokens in the
+    /// first former cookie that has some. The number is the index of this cookie in `places`.
     fn carried<'h, I>(&self, values: impl Fn(&str) -> I) -> (usize, Vec<Vec<u8>>)
     where
         I: IntoIterator<Item = &'h [u8]>,

@@ -1,4 +1,4 @@
-//! How does a request read, take and set the value of a sealed cookie?
+//! Reading, taking and setting the value of a sealed cookie in one request.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -16,10 +16,10 @@ use crate::transport::bundle::Bundle;
 use crate::transport::cookie::{Cookie, Kept, Role};
 use crate::transport::cross_origin::Sender;
 
-/// What all requests share.
+/// The settings that all requests share.
 #[derive(Clone)]
 pub(super) struct Settings {
-    /// The cookie that is written, then the former cookies with another name.
+    /// The first is the cookie that is written. The others are former cookies with other names.
     pub(super) places: Arc<[(Cookie, Sealing)]>,
     pub(super) lifetime: Duration,
     pub(super) clock: Arc<dyn Fn() -> UnixTime + Send + Sync>,
@@ -48,7 +48,7 @@ pub struct Sealed<T> {
 
 struct Inner {
     settings: Settings,
-    /// The time that the caller set.
+    /// The time that the caller set. `None` if the clock tells the time.
     now: Option<UnixTime>,
     sender: Sender,
     pending: Mutex<Pending>,
@@ -58,7 +58,7 @@ struct Inner {
 struct Pending {
     /// The tokens that the next read tries.
     tokens: Vec<Vec<u8>>,
-    /// The index of the cookie in which they were found.
+    /// The index in `places` of the cookie that these tokens belong to.
     place: usize,
     change: Change,
     /// Whether the request deleted the cookie with which it arrived.
@@ -121,8 +121,8 @@ impl<T: Payload> Sealed<T> {
 
     /// Returns the value and deletes the cookie, so that the next request has no value.
     ///
-    /// A second call in the same request returns `None`. So does a call after the headers of the
-    /// response were sent, because the cookie could then not be deleted.
+    /// A second call in the same request returns `None`. A call after the headers of the response
+    /// were sent also returns `None`, because the cookie can then no longer be deleted.
     ///
     /// The server does not store which cookies were taken. If a client has kept a copy of the
     /// cookie, it can send the copy again until the lifetime has passed. If that must not be
@@ -164,8 +164,8 @@ impl<T: Payload> Sealed<T> {
         Ok(())
     }
 
-    /// Why the cookie of the request was refused, for logs. `None` if there is a value, or no
-    /// cookie, or if a page on another origin sent the request.
+    /// Why the cookie of the request was refused, for logs. `None` if there is a value, if there is
+    /// no cookie, or if a page on another origin sent the request.
     #[must_use]
     pub fn refused(&self) -> Option<OpenError> {
         let mut pending = self.pending();
@@ -173,10 +173,12 @@ impl<T: Payload> Sealed<T> {
         self.open(&pending).err().flatten()
     }
 
-    /// Opens the first token that opens. The error is `None` if there is no token. If one of
-    /// several errors leaves a token alone, this error counts, so that nothing is deleted.
+    /// Opens the first token that is valid. The error is `None` if there is no token. If no token
+    /// is valid and one of them must be left alone, returns the error of this token, so that
+    /// nothing is deleted.
     ///
-    /// Of the application, only its implementation of `Deserialize` runs while the lock is held.
+    /// While the lock is held, the only code of the application that runs is `Deserialize`,
+    /// `Payload::upgrade` and the clock.
     fn open(&self, pending: &Pending) -> Result<T, Option<OpenError>> {
         let settings = &self.inner.settings;
         let Some((_, keys)) = settings.places.get(pending.place) else { return Err(None) };
@@ -242,7 +244,7 @@ impl<T> Sealed<T> {
         bundle
     }
 
-    /// Whether this value and that of a cookie with these settings would be written to one cookie.
+    /// Whether this value would be written to the cookie that has these settings.
     pub(super) fn is_written_to(&self, settings: &Settings) -> bool {
         self.inner.settings.name() == settings.name() && self.pending().response == Response::Open
     }
