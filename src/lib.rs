@@ -65,14 +65,15 @@
 //! ```
 //!
 //! The module [`session`] also covers reauthentication, events, the migration from another library,
-//! and an audit of the configuration. The module [`transport`] contains [`Cookie`] and [`Bearer`],
-//! and [`SealedCookie`] for small values beside the session, such as a message for the next page.
+//! and an audit of the configuration. The module [`transport`] contains [`Cookie`] and [`Bearer`].
+//! It also contains [`SealedCookie`], for small values that do not belong to the session, such as a
+//! message for the next page.
 //!
 //! # Keys
 //!
 //! A [`KeyRing`] is a list of keys. For each key, it says from which time the key seals tokens, and
 //! until which time the key opens them. The text form of a ring contains one key per line. All
-//! servers that have the same text change to a new key in the same second.
+//! servers that have the same text change to a new key at the same time, by their own clocks.
 //!
 //! A [`RingHandle`] replaces the ring of a running server. With the feature `reload`, the handle
 //! loads a new ring when a file or another source changes. The command-line tool `bulla` makes and
@@ -82,8 +83,8 @@
 //!
 //! [`Revocations`] is a list of revoked sessions in the memory of each server. An entry revokes one
 //! session, all sessions of a user, all sessions whose tokens were made with one key, or all
-//! sessions. A file keeps the list over a server restart, and Redis (crate `bulla-redis`)
-//! distributes it to all servers. See the module [`revocation`].
+//! sessions. A file preserves the list over a server restart, and Redis (crate `bulla-redis`)
+//! distributes the list to all servers. See the module [`revocation`].
 //!
 //! # Testing
 //!
@@ -101,7 +102,7 @@
 //! |---|---|
 //! | `derive` (default) | `#[derive(Payload)]` |
 //! | `json` (default) | `Encoding::Json`, for signed tokens that a front end reads |
-//! | `bound` | device-bound sessions: proofs of possession by DBSC and DPoP |
+//! | `bound` | device-bound sessions: the browser proves that it has the session's key (DBSC) |
 //! | `aws-lc-rs` | another backend, which makes the same tokens several times faster; needs a C compiler |
 //! | `testing` | signed-in requests and a test clock, for an application's tests |
 //! | `reload` | `RingHandle::watch`, which follows a file or another source, and `RevocationFile` |

@@ -15,9 +15,7 @@ use crate::token::payload::Payload;
 use crate::transport::sealed_cookie::SealedCookie;
 use crate::transport::value::SetError;
 
-/// A clock for tests. It stands still until a test moves it.
-///
-/// Clones share the same time.
+/// A clock for tests, which stands still until a test moves it. Clones share the same time.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -124,7 +122,7 @@ impl<T: Payload> SealedCookie<T> {
         self.clock(move || clock.now())
     }
 
-    /// The `Cookie` header of a browser for which this value has just been set.
+    /// The `Cookie` header of a browser in which this value has just been set.
     ///
     /// ```
     /// # use std::time::Duration;

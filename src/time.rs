@@ -9,8 +9,8 @@ use time::format_description::well_known::Rfc3339;
 
 /// An instant in whole seconds since 1970-01-01T00:00:00Z, without leap seconds.
 ///
-/// The range is [`UnixTime::EPOCH`] to [`UnixTime::MAX`]. Conversions and additions that would
-/// leave it give the nearest end of the range.
+/// The range is [`UnixTime::EPOCH`] to [`UnixTime::MAX`]. If the result of a conversion or an
+/// addition is outside this range, it is replaced with the nearest end of the range.
 ///
 /// `Display` and `FromStr` use the same form as key rings: RFC 3339 in UTC, with whole seconds.
 ///
@@ -87,7 +87,7 @@ impl FromStr for UnixTime {
     type Err = TimeError;
 
     fn from_str(text: &str) -> Result<UnixTime, TimeError> {
-        // RFC 3339 has many texts for an instant, but key rings use only one.
+        // RFC 3339 allows several texts for the same instant, but key rings use only one.
         let one_spelling =
             text.len() == 20 && text.as_bytes().get(10) == Some(&b'T') && text.ends_with('Z');
         if !one_spelling {

@@ -14,8 +14,8 @@ use crate::time::UnixTime;
 /// A shared key ring that can be replaced while it is in use.
 ///
 /// Sealers, signers and sessions made with a handle use the new ring as soon as it is replaced.
-/// Clones of a handle refer to the same ring. Functions that take `impl Into<RingHandle>` accept a
-/// [`KeyRing`] too. They then use this ring forever.
+/// Clones of a handle refer to the same ring. Functions that take `impl Into<RingHandle>` also
+/// accept a [`KeyRing`]. What they make from a `KeyRing` uses this ring forever.
 ///
 /// ```
 /// use std::time::Duration;
@@ -45,7 +45,7 @@ pub struct RingHandle {
 struct Inner {
     ring: ArcSwap<KeyRing>,
     followers: Mutex<Vec<Weak<dyn Follower>>>,
-    /// A token named a key that the ring does not have.
+    /// Whether a token named a key that the ring does not have.
     missed: AtomicBool,
     /// The thread that loads rings, if there is one.
     loader: OnceLock<Thread>,
@@ -55,7 +55,7 @@ struct Inner {
     health: Mutex<RingHealth>,
 }
 
-/// A holder of values that are derived from a ring. When the ring is replaced, it derives the
+/// A type that contains values derived from a ring. When the ring is replaced, the type derives the
 /// values again.
 pub(crate) trait Follower: Send + Sync {
     fn take(&self, ring: &KeyRing);
@@ -100,8 +100,8 @@ impl RingHandle {
         followers.push(weak);
     }
 
-    /// Wakes the loader because a token named an unknown key, so the ring may be out of date. It
-    /// wakes the loader at most once until the ring is replaced or `forget_missed` is called.
+    /// Wakes the loader because a token named an unknown key, so the ring may be out of date.
+    /// Further calls do nothing until the ring is replaced or `forget_missed` is called.
     pub(crate) fn miss(&self) {
         // The load avoids a write for most calls. There may be many calls, because forged tokens
         // can name any key.

@@ -40,7 +40,7 @@ const EXAMPLE_KEYS: u32 = 16;
 /// let copy = key.clone(); // Key is not Clone
 /// ```
 pub struct Key {
-    // Boxed, so that moving a key does not leave copies on the stack.
+    // The bytes are boxed, so that moving a key does not leave copies of them on the stack.
     bytes: Box<Secret>,
     id: KeyId,
 }
@@ -68,8 +68,8 @@ impl Key {
         Ok(key)
     }
 
-    /// The public id of the key, derived one-way from its bytes. Every token that is made with the
-    /// key contains this id.
+    /// The public id of the key, which is derived one-way from its bytes. Every token that is made
+    /// with the key contains this id.
     #[must_use]
     pub fn id(&self) -> KeyId {
         self.id
@@ -94,8 +94,8 @@ impl Key {
 
     /// Parses the text form and checks the id, but accepts weak keys and example keys.
     pub(crate) fn from_text(text: &str) -> Result<Key, KeyError> {
-        // The parts are split at fixed positions, because a search for the dot would branch on
-        // the characters of the key.
+        // The text is split at fixed positions, because a search for the dot would branch on the
+        // characters of the key.
         let (encoded, id) = text
             .strip_prefix(TEXT_PREFIX)
             .filter(|_| text.len() == TEXT_LEN)

@@ -134,9 +134,10 @@ pub struct Reloader<S> {
     ring: WeakRingHandle,
     /// The text of the ring in use.
     accepted: Seen,
-    /// The text that was rejected last, which has been logged.
+    /// The last text that was rejected. Its error has been logged.
     refused: Option<Seen>,
-    /// The text of the last read, if it is neither in use nor settled.
+    /// The text of the last read, if it is not in use. It is used if the next read finds the same
+    /// text.
     candidate: Option<Seen>,
 }
 
@@ -271,7 +272,7 @@ impl Rounds {
         Rounds { every, next: now + every, early: Early::Left }
     }
 
-    /// Whether the source is to be checked now that the thread has woken up.
+    /// Called when the thread wakes up. Returns whether the thread must check the source now.
     fn is_due(&mut self, now: Instant, handle: &RingHandle) -> bool {
         let (hinted, missed) = (handle.take_hint(), handle.has_missed());
         if now >= self.next {
@@ -387,7 +388,7 @@ pub enum ReloadError {
     Backwards {
         /// The serial number of the ring in use.
         have: u64,
-        /// The serial number of the new ring.
+        /// The serial number of the new ring. `None` if it has none.
         found: Option<u64>,
     },
 }

@@ -80,9 +80,10 @@ impl KeyRing {
 
     /// The primary key at `now`: the key that seals and signs.
     ///
-    /// This is the key with the latest `primary_from` among those whose `primary_from` is not after
-    /// `now` and whose `open_until`, if any, is after `now`. Of several such keys, the first in the
-    /// ring is primary. `None` if there is no such key.
+    /// A key can be primary if its `primary_from` is not after `now`, and its `open_until`, if any,
+    /// is after `now`. Among these keys, the one with the latest `primary_from` is primary. If
+    /// several keys have the same latest `primary_from`, the first of them in the ring is primary.
+    /// `None` if no key can be primary.
     #[must_use]
     pub fn primary_at(&self, now: UnixTime) -> Option<KeyId> {
         primary_at(&self.entries, RingEntry::schedule, now).map(RingEntry::key_id)
@@ -96,8 +97,8 @@ impl KeyRing {
     /// The ring's serial number, from a line such as `# serial: 7`.
     ///
     /// The number counts how often the ring was changed. If a ring has a serial number, a
-    /// `RingHandle` that watches the ring's source does not replace this ring by one with a lower
-    /// number or without a number.
+    /// `RingHandle` that watches the ring's source does not replace this ring with one that has a
+    /// lower number or no number. `None` if the ring has no such line.
     #[must_use]
     pub fn serial(&self) -> Option<u64> {
         self.serial
@@ -162,13 +163,15 @@ pub struct RingEntry {
 }
 
 impl RingEntry {
-    /// An entry whose key may be primary from 1970 and opens as long as it is in the ring.
+    /// An entry whose key may be primary from 1970 on, and opens tokens as long as it is in the
+    /// ring.
     #[must_use]
     pub fn new(key: Key) -> RingEntry {
         RingEntry { key, schedule: Schedule { primary_from: UnixTime::EPOCH, open_until: None } }
     }
 
-    /// Sets the time from which the key may be primary. Before it, the key only opens.
+    /// Sets the time from which the key may be primary. Before this time, the key only opens
+    /// tokens.
     #[must_use]
     pub fn with_primary_from(mut self, at: UnixTime) -> RingEntry {
         self.schedule.primary_from = at;
@@ -230,7 +233,8 @@ pub(crate) fn primary_at<T>(
     items
         .iter()
         .filter(|item| schedule(item).primary_from <= now && schedule(item).is_open_at(now))
-        // Among equal items, max_by_key takes the last, but the rule takes the first.
+        // Of several items with the same maximum, max_by_key returns the last, but the rule takes
+        // the first.
         .rev()
         .max_by_key(|item| schedule(item).primary_from)
 }
@@ -243,7 +247,7 @@ impl FromStr for KeyRing {
     }
 }
 
-/// Parses the bytes of a file. If they are not UTF-8, the error names the line.
+/// Parses the bytes of a file. If the bytes are not UTF-8, the error names the line.
 impl TryFrom<&[u8]> for KeyRing {
     type Error = RingError;
 
@@ -386,7 +390,7 @@ pub enum RingError {
 }
 
 impl RingError {
-    /// The line, counted from 1. 0 if the error concerns the whole text.
+    /// The number of the line, counted from 1. Returns 0 if the error concerns the whole text.
     #[must_use]
     pub fn line(&self) -> usize {
         match *self {

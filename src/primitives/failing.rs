@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 thread_local! {
-    /// How many more calls succeed. `None` if all do.
+    /// How many more calls succeed. `None` if all calls succeed.
     static LEFT: Cell<Option<u32>> = const { Cell::new(None) };
 }
 

@@ -14,7 +14,8 @@ pub(crate) const SIGNATURE_LEN: usize = 64;
 pub(crate) struct Point([u8; POINT_LEN]);
 
 impl Point {
-    /// Reads a compressed point. This takes a square root modulo p.
+    /// Reads a compressed point. `None` if the bytes are not a point of the curve. Reading computes
+    /// a square root modulo p.
     pub(crate) fn from_compressed(bytes: &[u8; POINT_LEN]) -> Option<Point> {
         // p256 also reads the form "compact", which has the same length and the tag 5.
         match bytes {
@@ -23,7 +24,7 @@ impl Point {
         }
     }
 
-    /// The point with these coordinates, if it is on the curve.
+    /// The point with these coordinates. `None` if it is not on the curve.
     pub(crate) fn from_coordinates(x: &[u8; 32], y: &[u8; 32]) -> Option<Point> {
         let point = Sec1Point::from_affine_coordinates(x.into(), y.into(), false);
         let point = VerifyingKey::from_sec1_point(&point).ok()?.to_sec1_point(true);
@@ -34,7 +35,7 @@ impl Point {
         &self.0
     }
 
-    /// The coordinates x and y. This takes a square root modulo p.
+    /// The coordinates x and y. Computing them takes a square root modulo p.
     pub(crate) fn coordinates(&self) -> ([u8; 32], [u8; 32]) {
         let key = VerifyingKey::from_sec1_bytes(&self.0).expect("a Point is on the curve");
         let point = key.to_sec1_point(false);
@@ -46,8 +47,8 @@ impl Point {
 
     /// Verifies the signature r ‖ s of `message`.
     ///
-    /// Both s and n − s are accepted, as ES256 does. Somebody who sees a signature can therefore
-    /// make a second one of the same message, so a signature must not serve as an id.
+    /// Both s and n − s are accepted, as in ES256. Therefore anyone who sees a signature can make a
+    /// second signature of the same message, and a signature must not be used as an id.
     pub(crate) fn verify(
         &self,
         message: &[u8],
@@ -57,7 +58,7 @@ impl Point {
     }
 }
 
-/// A signature is wrong.
+/// The error for a wrong signature.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct BadSignature;
 
@@ -100,7 +101,7 @@ mod rustcrypto {
     }
 }
 
-/// Signs, as clients do. The private key is derived from a number.
+/// Signs messages as clients do. Each private key is derived from a number.
 #[cfg(test)]
 pub(crate) mod signing {
     use p256::ecdsa::signature::Signer as _;
@@ -136,7 +137,7 @@ mod tests {
         std::array::from_fn(|at| u8::from_str_radix(&text[2 * at..][..2], 16).unwrap())
     }
 
-    /// Verifies with every backend. They must agree.
+    /// Verifies with RustCrypto and with the backend in use, which must agree.
     #[track_caller]
     fn accepts(key: &Point, message: &[u8], signature: &[u8; 64]) -> bool {
         let accepted = rustcrypto::verify(key, message, signature).is_ok();
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_out_of_range_are_no_signature() {
+    fn signatures_with_numbers_out_of_range_are_refused() {
         let point = public_key(7);
         let edges = [unhex(N), [0; 32], [0xff; 32], unhex(P)];
         let usual = std::array::from_fn(|at| u8::from(at == 31));
@@ -198,14 +199,14 @@ mod tests {
     }
 
     #[test]
-    fn a_point_has_one_text_of_bytes_and_is_on_the_curve() {
+    fn a_point_has_one_encoding_and_is_on_the_curve() {
         let point = public_key(7);
         let (x, y) = point.coordinates();
         assert!(Point::from_coordinates(&x, &y) == Some(point));
         assert!(Point::from_coordinates(&y, &x).is_none());
         assert!(Point::from_coordinates(&x, &x).is_none());
         assert!(Point::from_coordinates(&[0; 32], &[0; 32]).is_none());
-        // 0 is the point at infinity, 5 the form "compact".
+        // Tag 0 is the point at infinity, and tag 5 is the form "compact".
         for tag in (0..=255).filter(|tag| ![2, 3].contains(tag)) {
             let mut bytes = *point.as_compressed();
             bytes[0] = tag;

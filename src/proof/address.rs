@@ -1,16 +1,16 @@
-//! Addresses of requests, in a form in which they can be compared (RFC 9449 section 4.3).
+//! Addresses of requests, normalized so that they can be compared (RFC 9449 section 4.3).
 
-/// An address of `http` or `https` without query and fragment, normalized as RFC 3986 says in
-/// sections 6.2.2 and 6.2.3: case of scheme and host, port, percent-encoding.
+/// An `http` or `https` address without its query and fragment. The case of the scheme and the
+/// host, the port, and the percent-encoding are normalized (RFC 3986 sections 6.2.2 and 6.2.3).
 ///
-/// Dots in a path (`/a/../b`) stay. HTTP clients remove them before they send a request, so a proof
-/// that has them is for another address.
+/// Segments of dots in a path (`/a/../b`) are kept. HTTP clients remove them before they send a
+/// request, so a proof that contains them does not match any request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Address {
     scheme: Scheme,
     host: String,
     port: u16,
-    /// Without the first slash, since an empty path is the same as `/`.
+    /// The path without its first slash, because an empty path is the same as `/`.
     path: String,
 }
 
@@ -21,8 +21,8 @@ enum Scheme {
 }
 
 impl Address {
-    /// `None` if `text` is anything else, also one with a user's name or with characters that an
-    /// address must escape.
+    /// Parses and normalizes an address. `None` if `text` is not an `http` or `https` address, or
+    /// if it contains a user name or a character that an address must escape.
     pub(super) fn parse(text: &str) -> Option<Address> {
         let (scheme, rest) = text.split_once("://")?;
         let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
@@ -60,7 +60,8 @@ fn host_and_port(authority: &str) -> Option<(&str, Option<&str>)> {
     valid.then_some((host, port))
 }
 
-/// Decodes escapes that are not needed, and writes the others in upper case.
+/// Normalizes a path: decodes escapes that are not needed, and writes the others in upper case.
+/// `None` if an escape is malformed, or if the path has a character that must be escaped.
 fn normal(path: &str) -> Option<String> {
     let mut normal = String::with_capacity(path.len());
     let mut bytes = path.bytes();
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_address() {
+    fn anything_else_is_not_an_address() {
         for text in [
             "",
             "/pay",

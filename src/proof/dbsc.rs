@@ -6,7 +6,7 @@ use super::key::PublicKey;
 
 const TYPE: &str = "dbsc+jwt";
 
-/// A browser proves that it has made a key for the session.
+/// A verified proof that a browser has made a key for the session.
 #[derive(Debug)]
 pub(crate) struct Registration {
     pub(crate) key: PublicKey,
@@ -14,7 +14,7 @@ pub(crate) struct Registration {
     pub(crate) challenge: String,
 }
 
-/// Verifies the proof of a registration with the key that it brings.
+/// Verifies the proof of a registration with the public key in its header.
 pub(crate) fn registration(jwt: &[u8]) -> Result<Registration, ProofError> {
     let jwt = Jwt::split(jwt)?;
     let key = jwt.key(TYPE)?.ok_or(ProofError::NoKey)?;
@@ -26,7 +26,8 @@ pub(crate) fn registration(jwt: &[u8]) -> Result<Registration, ProofError> {
 /// Verifies the proof of a refresh with the key of the session, and returns the challenge that the
 /// browser has signed. The caller must check it.
 ///
-/// Browsers send no key with this proof. If there is one, it must be that of the session.
+/// Browsers send no key with this proof. If the header contains a key, it must be the session's
+/// key.
 pub(crate) fn refresh(jwt: &[u8], key: &PublicKey) -> Result<String, ProofError> {
     let jwt = Jwt::split(jwt)?;
     if jwt.key(TYPE)?.is_some_and(|own| own != *key) {
@@ -37,7 +38,8 @@ pub(crate) fn refresh(jwt: &[u8], key: &PublicKey) -> Result<String, ProofError>
     Ok(challenge)
 }
 
-/// Returns the challenge of a proof without the key, so without verifying the signature.
+/// Returns the challenge of a proof without verifying the signature, for a caller that does not
+/// know the key of the session.
 pub(crate) fn unverified_challenge(jwt: &[u8]) -> Result<String, ProofError> {
     let jwt = Jwt::split(jwt)?;
     jwt.key(TYPE)?;
@@ -49,7 +51,7 @@ mod tests {
     use super::*;
     use crate::proof::signing::{header, public_key, signed};
 
-    // What Chromium 156 has sent.
+    // Two proofs that Chromium 156 sent.
     const REGISTRATION: &[u8] = b"eyJhbGciOiJFUzI1NiIsImp3ayI6eyJjcnYiOiJQLTI1NiIsImt0eSI6IkVDIiwieCI6IkZ3LUdrWUk3OXBhSFZpbFJFQ21CaFZOSDVMelNCRlpOdTlndV93cDFpSkEiLCJ5IjoiRGZUU3N2QW5vNEEwcldldFhMVHNBSDlDMVhvQUk3Z3lqb3NIR3ladHZEbyJ9LCJ0eXAiOiJkYnNjK2p3dCJ9.eyJqdGkiOiJjMSJ9.apknsV-A3ArTVpMx02qAXLKMO6gd7gsiioLAyQ4OF3i0-KrGJGXxOeyR1YxOahM_cU6u-0VAbRMmUlRFOcNexw";
     const REFRESH: &[u8] = b"eyJhbGciOiJFUzI1NiIsInR5cCI6ImRic2Mrand0In0.eyJqdGkiOiJjMiJ9.5GLX9zGAer1983iwxa_GBEl7q4oh0yR3EySB8hyNQ9T_8f_qElfDKMuwZ0fDe-TQXd26uXREwHDtlvUOuetOHA";
 

@@ -1,4 +1,4 @@
-//! Proofs with a request: DPoP (RFC 9449).
+//! Proofs for a single request: DPoP (RFC 9449).
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use crate::time::UnixTime;
 
 const TYPE: &str = "dpop+jwt";
 
-/// A client proves that it has a key, for one request. The caller must compare every field with
-/// the request (RFC 9449 section 4.3).
+/// A verified proof that a client has a private key, made for one request. The signature is right.
+/// The caller must still compare every field with the request (RFC 9449 section 4.3).
 #[derive(Debug)]
 pub(crate) struct Dpop {
     pub(crate) key: PublicKey,
-    /// An id that the client has chosen.
+    /// The id of the proof, which the client has chosen.
     pub(crate) jti: String,
     /// The request's method.
     pub(crate) htm: String,
@@ -24,13 +24,14 @@ pub(crate) struct Dpop {
     pub(crate) htu: String,
     /// When the client made the proof, by its own clock.
     pub(crate) iat: UnixTime,
-    /// SHA-256 of the token that goes with the request.
+    /// The SHA-256 of the token that the client sends with the request. `None` if the proof does
+    /// not name a token.
     pub(crate) ath: Option<[u8; 32]>,
-    /// The server's challenge.
+    /// The challenge that the server gave the client. `None` if the proof contains no challenge.
     pub(crate) nonce: Option<String>,
 }
 
-/// Verifies a proof with the key that it brings.
+/// Verifies a proof with the public key in its header.
 pub(crate) fn dpop(proof: &[u8]) -> Result<Dpop, ProofError> {
     let jwt = Jwt::split(proof)?;
     let key = jwt.key(TYPE)?.ok_or(ProofError::NoKey)?;
@@ -48,7 +49,7 @@ pub(crate) fn dpop(proof: &[u8]) -> Result<Dpop, ProofError> {
 
 impl Dpop {
     /// Whether the proof is for a request with this method to this address, such as
-    /// `https://bank.example/transfer`. Query and fragment do not count.
+    /// `https://bank.example/transfer`. The query and the fragment are ignored.
     pub(crate) fn is_for(&self, method: &str, address: &str) -> bool {
         let (own, other) = (Address::parse(&self.htu), Address::parse(address));
         self.htm == method && own.is_some() && own == other
@@ -59,8 +60,8 @@ impl Dpop {
         self.ath == Some(digest(&[token]))
     }
 
-    /// Whether the proof was made at most `age` ago. Clients' clocks may be wrong: so much may it
-    /// also lie in the future.
+    /// Whether the proof was made at most `age` before or after `now`. A proof may have a time in
+    /// the future because the client's clock may be wrong.
     pub(crate) fn is_near(&self, now: UnixTime, age: Duration) -> bool {
         self.iat <= now + age && now <= self.iat + age
     }
@@ -153,7 +154,7 @@ mod tests {
         for wrong in [r#""7""#, "-1", "-0.1", "1e30"] {
             assert_eq!(of("iat", Some(wrong)), Err(ProofError::Claim("iat")), "iat: {wrong}");
         }
-        // 31 and 33 bytes, padding, and bits after the last byte.
+        // Texts of 31 and 33 bytes, a text with padding, and a text with bits after the last byte.
         for wrong in ["x".repeat(42), "x".repeat(44), format!("{}=", &ath[1..44]), "x".repeat(43)] {
             let wrong = format!("\"{wrong}\"");
             assert_eq!(of("ath", Some(&wrong)), Err(ProofError::Claim("ath")), "ath: {wrong}");
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_address_is_no_address_of_a_request() {
+    fn a_text_that_is_not_an_address_matches_no_request() {
         let proof = with(r#"{"jti":"j","htm":"GET","htu":"/b","iat":7}"#).unwrap();
         assert!(!proof.is_for("GET", "/b"));
         assert!(!proof.is_for("GET", "https://a.example/b"));

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-/// Why a proof was refused: the first step that failed. The steps are in this order.
+/// Why a proof was refused: the first step that failed. The variants are in the order of the steps.
 ///
-/// The errors are for programmers and logs, and repeat nothing of the proof. Tell the client only
-/// that its proof was refused.
+/// The errors are for programmers and logs. They never repeat a part of the proof. Tell the client
+/// only that its proof was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProofError {
@@ -16,31 +16,32 @@ pub enum ProofError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The proof is not three texts in canonical base64url without padding, with dots between them.
+    /// The proof does not consist of three parts in canonical base64url without padding, separated
+    /// by dots.
     Form,
-    /// The header is not a JSON object, an object has two members of the same name, objects are
-    /// nested too deeply, or the header has the parameter `crit`.
+    /// The header is not a JSON object, an object in it has two members with the same name, it is
+    /// nested too deeply, or it has the parameter `crit`.
     Header,
-    /// `typ` is missing or names another type of JWT.
+    /// `typ` is missing, or is not the type of this kind of proof.
     Type,
-    /// `alg` is missing or names another algorithm than ES256.
+    /// `alg` is missing, or names an algorithm other than ES256.
     Algorithm,
     /// The header has no public key, although this kind of proof must have one.
     NoKey,
     /// The key is not a point of P-256, is not written as RFC 7518 section 6.2 says, or has a
     /// private part.
     Key,
-    /// The key in the header is another one than that of the session.
+    /// The key in the header is not the key of the session.
     OtherKey,
-    /// The claims are not a JSON object, an object has two members of the same name, or objects are
-    /// nested too deeply.
+    /// The claims are not a JSON object, an object in them has two members with the same name, or
+    /// they are nested too deeply.
     Claims,
     /// A claim is missing, empty or malformed.
     Claim(
         /// The name of the claim, such as `jti`.
         &'static str,
     ),
-    /// The signature does not have 64 bytes, or was not made with the key over this proof.
+    /// The signature does not have 64 bytes, or is not a signature of this proof by the key.
     Signature,
 }
 

@@ -1,8 +1,9 @@
-//! JSON objects in which every member has its own name.
+//! JSON objects in which no two members have the same name.
 //!
-//! If an object has two members of the same name, parsers differ in which one they use, and so may
-//! the program that made the proof, a proxy and this server (RFC 8259 section 4). Therefore such an
-//! object is refused, also where nobody reads its members (RFC 7515 section 4).
+//! If an object has two members with the same name, parsers differ in which of the two they use
+//! (RFC 8259 section 4). The program that made the proof, a proxy and this server could then read
+//! different values. Therefore such an object is refused, even if none of its members is read (RFC
+//! 7515 section 4).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,18 +11,20 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// How many objects and arrays may be in each other, so that the check needs little stack. A header
-/// with a public key has two.
+/// How deeply objects and arrays may be nested. The limit bounds the stack space that the check
+/// needs. A header with a public key has a depth of two.
 const MAX_DEPTH: u32 = 8;
 
-/// The members of an object, parsed only when they are read. Unknown members are allowed.
+/// The members of an object. A member is parsed only when it is read. Unknown members are allowed.
 pub(super) struct Object<'a>(BTreeMap<String, &'a RawValue>);
 
-/// A member has another type.
+/// The error for a member that does not have the type that was asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Malformed;
 
 impl<'a> Object<'a> {
+    /// Parses an object. `None` if `json` is not an object, if an object in it has two members with
+    /// the same name, or if it is nested too deeply.
     pub(super) fn parse(json: &'a [u8]) -> Option<Object<'a>> {
         let check = Unique { depth: MAX_DEPTH };
         check.deserialize(&mut serde_json::Deserializer::from_slice(json)).ok()?;
@@ -32,20 +35,22 @@ impl<'a> Object<'a> {
         self.0.contains_key(name)
     }
 
-    /// The member `name`, if there is one. `null` is not a text and not a number.
+    /// The member `name`. `None` if there is no such member. The value `null` is [`Malformed`] if
+    /// `T` is a string or a number.
     pub(super) fn member<T: Deserialize<'a>>(&self, name: &str) -> Result<Option<T>, Malformed> {
         let Some(json) = self.0.get(name) else { return Ok(None) };
         serde_json::from_str(json.get()).map(Some).map_err(|_| Malformed)
     }
 
-    /// The member `name`, if there is one. It must be an object.
+    /// The member `name`, which must be an object. `None` if there is no such member.
     pub(super) fn object(&self, name: &str) -> Result<Option<Object<'a>>, Malformed> {
         let Some(json) = self.0.get(name) else { return Ok(None) };
         serde_json::from_str(json.get()).map(|members| Some(Object(members))).map_err(|_| Malformed)
     }
 }
 
-/// Goes through a value and fails at the second member of the same name in one object.
+/// Visits a value. Fails if an object in it has two members with the same name, or if it is nested
+/// too deeply.
 struct Unique {
     depth: u32,
 }

@@ -1,8 +1,8 @@
 //! The steps in which a proof is read and verified.
 //!
-//! The steps that cost little come first, so that garbage never costs a verification. The key is
-//! often in the proof itself, so a right signature says nothing about the claims, and reading them
-//! before the verification risks nothing.
+//! The cheap steps come first, so that no signature is verified for a malformed proof. The claims
+//! are therefore read before the signature is verified. This has no risk: the key is often in the
+//! proof itself, so even a proof with a right signature can contain any claims.
 
 use serde::de::DeserializeOwned;
 
@@ -11,23 +11,25 @@ use super::json::Object;
 use super::key::PublicKey;
 use crate::token::text;
 
-/// The length of a proof, in bytes.
+/// The maximum length of a proof, in bytes.
 ///
-/// A browser's registration has 350 bytes and its refresh 200, of which the challenge is a small
-/// part. A proof for a request has 450 bytes, the request's address and the challenge. The limit
-/// leaves 1 kB for these. Headers of all kinds together are limited to 8 kB by most servers.
+/// A browser's proof has about 350 bytes for a registration and 200 bytes for a refresh. The
+/// challenge is a small part of it. A client's proof for a request has 450 bytes plus the request's
+/// address and the challenge. The limit leaves more than 1 kB for these two. Most servers limit all
+/// headers of a request together to 8 kB.
 pub(crate) const MAX_PROOF_LEN: usize = 2048;
 
-/// A proof whose form is right (steps 1 and 2), decoded.
+/// The decoded parts of a proof that has passed steps 1 and 2.
 pub(super) struct Jwt<'a> {
     header: Vec<u8>,
     claims: Vec<u8>,
     signature: Vec<u8>,
-    /// What the signature signs.
+    /// The text that is signed: the encoded header, a dot, and the encoded claims.
     signed: &'a [u8],
 }
 
 impl<'a> Jwt<'a> {
+    /// Steps 1 and 2: the length, and the form of the three parts.
     pub(super) fn split(jwt: &'a [u8]) -> Result<Jwt<'a>, ProofError> {
         if jwt.len() > MAX_PROOF_LEN {
             return Err(ProofError::TooLong { len: jwt.len(), limit: MAX_PROOF_LEN });
@@ -52,10 +54,10 @@ impl<'a> Jwt<'a> {
         }
     }
 
-    /// Steps 3 to 6: the header, its `typ` and `alg`, and its key.
+    /// Steps 3 to 6: the header, its `typ` and `alg`, and its key. `None` if the header has no key.
     pub(super) fn key(&self, typ: &str) -> Result<Option<PublicKey>, ProofError> {
         let header = Object::parse(&self.header).ok_or(ProofError::Header)?;
-        // No extension is implemented, and one that is critical must not be ignored.
+        // `crit` names extensions that must not be ignored. No extension is implemented here.
         if header.has("crit") {
             return Err(ProofError::Header);
         }
@@ -101,7 +103,7 @@ impl Claims<'_> {
         self.optional(name)?.ok_or(ProofError::Claim(name))
     }
 
-    /// A text that is not empty.
+    /// Reads a claim that must be a string and not empty.
     pub(super) fn text(&self, name: &'static str) -> Result<String, ProofError> {
         let text: String = self.required(name)?;
         if text.is_empty() { Err(ProofError::Claim(name)) } else { Ok(text) }

@@ -13,8 +13,10 @@ use crate::token::text;
 pub(crate) struct PublicKey(Point);
 
 impl PublicKey {
-    /// Reads a compressed point (SEC 1). This takes a square root modulo p, some microseconds:
-    /// use it when a proof arrives, and not for each request.
+    /// Reads a compressed point (SEC 1). `None` if the bytes are not a point of the curve.
+    ///
+    /// Reading computes a square root modulo p, which takes some microseconds. Therefore callers
+    /// read a key only when a proof arrives, and not for each request.
     pub(crate) fn from_bytes(bytes: &[u8; POINT_LEN]) -> Option<PublicKey> {
         Point::from_compressed(bytes).map(PublicKey)
     }
@@ -23,8 +25,8 @@ impl PublicKey {
         self.0.as_compressed()
     }
 
-    /// Reads a JSON Web Key (RFC 7518 section 6.2). One with a private part is refused: its owner
-    /// has published it.
+    /// Reads a JSON Web Key (RFC 7518 section 6.2). A key with a private part is refused, because a
+    /// private key that was sent is no longer secret.
     pub(super) fn from_jwk(jwk: &Object<'_>) -> Result<PublicKey, ProofError> {
         let is = |name, value: &str| {
             jwk.member::<String>(name).is_ok_and(|text| text.as_deref() == Some(value))
@@ -61,7 +63,7 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// 32 bytes in base64url: exactly 43 characters.
+/// Decodes 32 bytes from base64url. `None` if `text` is not exactly 43 valid characters.
 pub(super) fn decoded(text: &str) -> Option<[u8; 32]> {
     let mut bytes = Vec::with_capacity(32);
     text::decode(text.as_bytes(), &mut bytes)?;

@@ -1,14 +1,14 @@
-//! Proofs that a client has a private key: JWTs of browsers (DBSC) and of other clients (DPoP).
+//! Proofs that a client has a private key: JWTs from browsers (DBSC) and from other clients (DPoP).
 //!
-//! A proof is a JSON Web Signature (RFC 7515) by ES256, the only algorithm that is accepted.
+//! A proof is a JSON Web Signature (RFC 7515). The only algorithm that is accepted is ES256.
 //!
 //! | question | file |
 //! |---|---|
-//! | What does a browser prove when it registers a key or refreshes? | `dbsc` |
+//! | What does a browser prove when it registers a key or refreshes a session? | `dbsc` |
 //! | What does a client prove with a request (RFC 9449)? | `dpop` |
 //! | Do two texts name the same address? | `address` |
 //! | In which steps is a JWT read and verified? | `jwt` |
-//! | Which JSON is accepted? | `json` |
+//! | Which JSON objects are accepted? | `json` |
 //! | What is the public key of a client? | `key` |
 //! | Why is a proof refused? | `error` |
 //!

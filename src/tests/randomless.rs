@@ -209,7 +209,7 @@ fn signing_out_needs_no_randomness() {
     }
 }
 
-/// A renewal because of activity, of a new primary key, and of both.
+/// Renewals because of activity, because of a new primary key, and because of both.
 #[test]
 fn a_renewal_that_fails_for_lack_of_randomness_emits_an_event_and_the_session_continues() {
     let old = KeyRing::generate().unwrap().expose_text().to_string();

@@ -42,7 +42,7 @@ pub(crate) struct Tokens<S: Scheme> {
     keys: Subkeys<S::Key>,
     /// Bodies are padded to a multiple of this many bytes.
     pub(crate) bucket: u8,
-    /// The longest token, in characters.
+    /// The maximum length of a token, in characters.
     pub(crate) limit: usize,
 }
 
@@ -62,7 +62,7 @@ impl<S: Scheme> Tokens<S> {
         S::MODE.text_len(len.next_multiple_of(usize::from(self.bucket.max(1))))
     }
 
-    /// Replaces the content of `token` by a new token. `token` is empty after an error.
+    /// Replaces the content of `token` with a new token. `token` is empty after an error.
     pub(crate) fn make(
         &self,
         now: UnixTime,

@@ -9,12 +9,12 @@ pub(crate) const ID_LEN: usize = 16;
 pub(crate) const FINGERPRINT_LEN: usize = 16;
 pub(crate) const BOUND_KEY_LEN: usize = 33;
 
-/// A P-256 public key, compressed (SEC 1, section 2.3.3). A session that has one is bound to the
-/// device that has the private key.
+/// A compressed P-256 public key (SEC 1, section 2.3.3). A session that contains such a key is
+/// bound to the device that has the private key.
 pub(crate) type BoundKey = [u8; BOUND_KEY_LEN];
 
-/// Random bytes that a session gets when it ends the other sessions of its subject. By them, its
-/// new token differs from copies of its old token.
+/// Random bytes that a session gets when it ends the other sessions of its subject. They
+/// distinguish its new token from copies of its old token.
 pub(crate) type Mark = [u8; 8];
 
 /// A session's id: 16 random bytes, written as 32 hexadecimal digits.
@@ -47,7 +47,8 @@ impl SessionId {
     }
 }
 
-/// Parses the text that `Display` writes. Capital letters are refused, so that an id has one text.
+/// Parses the text that `Display` writes. Capital letters are rejected, so that each id has exactly
+/// one text.
 ///
 /// ```
 /// use bulla::session::SessionId;

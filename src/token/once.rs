@@ -44,14 +44,15 @@ impl<U: UsedTokens + ?Sized> UsedTokens for Arc<U> {
 impl<P: Payload> Sealer<P> {
     /// Opens a token that this method has not opened yet.
     ///
-    /// A second use of the link, or of a copy of it, is refused. The token is used up before this
-    /// method returns. So if the application fails afterwards, for example because its database is
-    /// down, the user needs a new link.
+    /// A second use of the token, or of a copy of it, is refused. The token counts as used even if
+    /// the application fails after this method has returned, for example because its database is
+    /// down. The user then needs a new link.
     ///
-    /// The store decides how long "once" lasts: with [`UsedHere`], a link works again after a
-    /// restart of the server, and once on every server. A link that changes something in a database
-    /// can carry a number from there that the change increments, such as the generation of the
-    /// password. Then it works once with any store.
+    /// How long a token stays used depends on the store. With [`UsedHere`], a link works once on
+    /// each server, and again after a server restart. If the link changes something in a database,
+    /// you can avoid this: store a number in the database that each change increments, such as the
+    /// generation of the password, and put the number into the token. Accept the token only if its
+    /// number is still the one in the database. Then the link works once with any store.
     ///
     /// Mail scanners follow links too. Therefore show a page with a button, and open the token when
     /// the user presses the button.
@@ -142,7 +143,8 @@ pub struct UsedHere {
     claimed: Mutex<BTreeMap<[u8; 16], UnixTime>>,
 }
 
-/// Expired entries are deleted when there are this many entries, or a larger power of two.
+/// Expired entries are deleted when the store has this many entries, and again at each larger power
+/// of two.
 const MAX_KEPT: usize = 1024;
 
 impl UsedHere {

@@ -37,7 +37,7 @@ use crate::token::wipe::append_wiped;
 /// write field names, so a value of the old type could be read as a different value of the new
 /// one.
 ///
-/// Keep the old type as `Previous` as long as its tokens live. An old value is upgraded when its
+/// Keep the old type as `Previous` until its tokens have expired. An old value is upgraded when its
 /// token is opened, step by step along the chain of previous types. A server that does not know
 /// the newer version refuses the token, and a session's token is then
 /// [left alone](crate::OpenError::may_be_valid_elsewhere).
@@ -81,8 +81,11 @@ use crate::token::wipe::append_wiped;
 /// }
 /// ```
 ///
-/// Values are compared by their encoding. Use `BTreeMap` instead of `HashMap`, because the order
-/// of a `HashMap` can differ between two encodings of the same value.
+/// # Comparing values
+///
+/// A session compares the encodings of its old and its new state, and writes nothing if they are
+/// equal. Use `BTreeMap` instead of `HashMap`, because the order of a `HashMap` can differ between
+/// two encodings of the same value.
 pub trait Payload: Serialize + DeserializeOwned {
     /// The purpose of the type's tokens: 1 to 255 visible ASCII characters, without spaces.
     ///
@@ -95,7 +98,7 @@ pub trait Payload: Serialize + DeserializeOwned {
     /// The encoding of values.
     const ENCODING: Encoding = Encoding::Postcard;
 
-    /// The type of the previous schema version; [`NoPrevious`] for the first version.
+    /// The type of the previous schema version. For the first version, this is [`NoPrevious`].
     type Previous: Payload;
 
     /// Converts a value of the previous type.
@@ -201,8 +204,8 @@ const fn same(a: &str, b: &str) -> bool {
 
 /// Appends the encoding of `payload` to `out`.
 ///
-/// In debug builds, and so usually in an application's tests, it also decodes the value. A value
-/// that cannot be read back then fails here and not when its token is opened.
+/// Debug builds also decode the value, and an application's tests usually run in debug builds. So a
+/// value that cannot be read back fails when it is encoded, and not only when its token is opened.
 #[expect(clippy::indexing_slicing, reason = "writing appends, so start is within out")]
 pub(crate) fn encode<P: Payload>(payload: &P, out: &mut Vec<u8>) -> Result<(), PayloadError> {
     let start = out.len();
@@ -412,7 +415,8 @@ mod tests {
         }
     }
 
-    /// The same check runs at compile time for every type that has a sealer or a signer.
+    /// The check that this test calls runs at compile time for every type that has a sealer or a
+    /// signer.
     #[test]
     fn versions_in_a_chain_rise_from_at_least_1_and_share_one_purpose() {
         type First<const FOR: usize, const N: u32> = Shape<FOR, N, NoPrevious>;

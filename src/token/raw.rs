@@ -1,4 +1,4 @@
-//! Tokens whose payload is raw bytes and whose purpose is chosen at run time. For tools.
+//! Tokens for tools: the payload is raw bytes, and the purpose is chosen at run time.
 
 use std::fmt;
 use std::time::Duration;
@@ -18,8 +18,8 @@ use crate::token::wire::{self, Claims, MAX_TOKEN_LEN, Mode};
 /// Makes and opens tokens whose payload is raw bytes instead of a Rust type, and whose purpose is
 /// chosen at run time.
 ///
-/// For tools. Applications use [`Sealer`](crate::Sealer) and [`Signer`](crate::Signer), which make
-/// the same tokens.
+/// This type is for tools. Applications use [`Sealer`](crate::Sealer) and
+/// [`Signer`](crate::Signer), which make the same tokens.
 ///
 /// ```
 /// use std::time::Duration;
@@ -61,8 +61,8 @@ impl RawTokens {
     /// Seals or signs `payload`, with `now` as the current time.
     ///
     /// # Errors
-    /// Any [`SealError`]. `schema` must not be 0, because schema versions begin at 1. If it is 0,
-    /// the error is [`SealError::Payload`].
+    /// Any [`SealError`]. If `schema` is 0, the error is [`SealError::Payload`], because schema
+    /// versions begin at 1.
     pub fn make(
         &self,
         payload: &[u8],
@@ -118,8 +118,8 @@ impl fmt::Debug for RawTokens {
     }
 }
 
-/// The content of a token that [`RawTokens`] has opened, or that was read without a key. `Debug`
-/// does not show the payload.
+/// The content of a token that [`RawTokens`] has opened, or that [`read_unverified_raw`] has read
+/// without a key. `Debug` does not show the payload.
 #[non_exhaustive]
 pub struct RawToken {
     /// The key with which the token was made.

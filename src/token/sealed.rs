@@ -22,7 +22,7 @@ impl Scheme for Sealed {
         primitives::random()
     }
 
-    /// Encrypts the body with the head as associated data.
+    /// Encrypts the body, with the head as associated data, and appends the tag.
     #[expect(clippy::indexing_slicing, reason = "for sealing: no client chooses these lengths")]
     fn protect(key: &SealingKey, nonce: &[u8; NONCE_LEN], raw: &mut Vec<u8>) {
         let (head, body) = raw.split_at_mut(HEAD_LEN + NONCE_LEN);

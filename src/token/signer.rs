@@ -163,9 +163,8 @@ pub struct Unverified<P> {
 
 /// Reads a signed token without a key and without verifying it.
 ///
-/// The encoding of the payload must be JSON, or the call does not compile. The reason is that the
-/// input may come from an attacker, and only the JSON decoder limits how deeply values can be
-/// nested.
+/// If the encoding of the payload is not JSON, the call does not compile. The input may come from
+/// an attacker, and only the JSON decoder limits how deeply values can be nested.
 ///
 /// # Errors
 /// [`OpenError`] if the text does not have the layout of a signed token with this payload (steps 1
@@ -214,7 +213,7 @@ mod tests {
         }
     }
 
-    /// The same check runs at compile time for every type that is read unverified.
+    /// The check that this test calls runs at compile time for every type that is read unverified.
     #[test]
     fn a_chain_is_json_only_if_every_version_is() {
         type First<const JSON: bool> = Shape<1, JSON, NoPrevious>;

@@ -1,7 +1,8 @@
 //! A serializer that rejects values with a field left out.
 //!
-//! Postcard writes no field names. If a field is left out (`skip_serializing_if`), the fields
-//! after it move up, and a string that a user has chosen could be read as another field.
+//! Postcard writes no field names. If a field is left out (`skip_serializing_if`), each field after
+//! it is read as the field before. A string that a user has chosen could then be read as another
+//! field.
 
 use std::cell::Cell;
 use std::fmt;

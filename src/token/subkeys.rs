@@ -119,7 +119,8 @@ impl<'b> Timeless<'b> {
 ///
 /// Finding a key takes the same time in a ring of 1 key and of 64. The table has twice as many
 /// places as the largest ring has keys. If the place of a key is taken, the key is put into the
-/// next free place. A key id is the output of a hash, so its last byte is used as the hash.
+/// next free place. The place of a key comes from the last byte of its id. A key id is the output
+/// of a hash, so the keys are spread evenly.
 struct Places([u8; 2 * MAX_KEYS]);
 
 #[expect(

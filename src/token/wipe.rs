@@ -10,7 +10,7 @@ use zeroize::Zeroize as _;
 ///
 /// The thread's next buffer reuses the memory, so opening a token allocates memory only for its
 /// value. `Zeroizing<Vec<u8>>` is not used because it wipes byte by byte, which takes 0.34 µs for
-/// 2.4 kB instead of 0.03 µs.
+/// 2.4 kB. This buffer wipes 2.4 kB in 0.03 µs.
 pub(crate) struct Buffer(Vec<u8>);
 
 thread_local! {
@@ -91,7 +91,8 @@ fn grow(buf: &mut Vec<u8>, needed: usize) {
     let room = needed.max(SMALL);
     let mut larger = Vec::with_capacity(room.checked_next_power_of_two().unwrap_or(room));
     larger.extend_from_slice(buf);
-    // The slice's method is one memset and a barrier. The vector's method wipes byte by byte.
+    // `zeroize` of the slice is one memset and a barrier. `zeroize` of the vector wipes byte by
+    // byte.
     buf[..].zeroize();
     *buf = larger;
 }

@@ -71,7 +71,7 @@ impl Mode {
     }
 }
 
-/// Steps 1 to 4 of opening. Replaces the content of `buf` by the prefix and the decoded bytes.
+/// Steps 1 to 4 of opening. Replaces the content of `buf` with the prefix and the decoded bytes.
 /// The prefix is kept because it is authenticated too.
 pub(crate) fn decode(
     mode: Mode,
@@ -98,7 +98,7 @@ pub(crate) fn key_id(raw: &[u8]) -> KeyId {
     id.map_or(KeyId([0; KEY_ID_LEN]), |id| KeyId(*id))
 }
 
-/// Replaces the content of `buf` by the head of a token.
+/// Replaces the content of `buf` with the head of a token.
 pub(crate) fn begin(mode: Mode, id: KeyId, buf: &mut Vec<u8>) {
     buf.clear();
     reserve_wiped(buf, SMALL);
@@ -106,7 +106,7 @@ pub(crate) fn begin(mode: Mode, id: KeyId, buf: &mut Vec<u8>) {
     buf.extend_from_slice(&id.0);
 }
 
-/// Replaces the content of `token` by the text of `raw`, which begins with the prefix.
+/// Replaces the content of `token` with the text of `raw`, which begins with the prefix.
 #[expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -134,7 +134,7 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
-    /// Shortens a lifetime that would end after [`UnixTime::MAX`].
+    /// Makes the claims. A lifetime that would end after [`UnixTime::MAX`] is shortened.
     pub(crate) fn new(issued_at: UnixTime, lifetime: Duration, schema: u32) -> Claims {
         let lifetime = (issued_at + lifetime).since(issued_at).as_secs();
         Claims { issued_at, lifetime, schema }
@@ -144,8 +144,7 @@ impl Claims {
 /// The bytes reserved for a payload's length.
 const ROOM: usize = 2;
 
-/// Appends a body. `encode` appends the payload. The length of the payload is written before the
-/// payload.
+/// Appends a body. `encode` appends only the payload; this function writes the length before it.
 #[expect(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
@@ -175,7 +174,8 @@ pub(crate) fn write_body(
         reserve_wiped(buf, len);
         buf.resize(at + payload_len + len.max(ROOM), 0);
         buf.copy_within(at + ROOM..at + ROOM + payload_len, at + len);
-        // The bytes that are cut off may be plaintext, and the buffer wipes only up to its length.
+        // The bytes that are cut off may be plaintext, and on drop a buffer wipes only the bytes up
+        // to its length.
         buf[at + len + payload_len..].zeroize();
         buf.truncate(at + len + payload_len);
     }
@@ -224,8 +224,8 @@ impl<'a> Body<'a> {
         Some(Body { claims, payload, unpadded, padding })
     }
 
-    /// Steps 9 and 10 of opening. Returns the deadline, which is the smaller of `longest` and the
-    /// token's lifetime after the time of issue.
+    /// Steps 9 and 10 of opening. Returns the deadline: the time of issue plus the smaller of
+    /// `longest` and the token's lifetime.
     pub(crate) fn deadline(&self, now: UnixTime, longest: Duration) -> Result<UnixTime, OpenError> {
         let issued_at = self.claims.issued_at;
         if issued_at > now + CLOCK_SKEW {
@@ -271,7 +271,8 @@ fn varint(mut value: u64) -> ([u8; 10], usize) {
     (bytes, len + 1)
 }
 
-/// Takes a varint off the front. `None` if it is cut, overlong or above 64 bits.
+/// Removes a varint from the front of `rest` and returns its value. `None` if the varint is
+/// incomplete, has more bytes than it needs, or has a value of more than 64 bits.
 pub(crate) fn take_varint(rest: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
