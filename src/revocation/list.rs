@@ -67,13 +67,14 @@ struct Inner {
     /// Held while the list is changed.
     writing: Mutex<()>,
     spread: OnceLock<Spread>,
-    /// In seconds since 1970; 0 until [`Revocations::confirm`] is called.
+    /// The last time at which the list was known to be complete, in seconds since 1970. It is 0
+    /// until [`Revocations::confirm`] is called.
     confirmed_at: AtomicU64,
     /// The time of the last call of `add_at`, in seconds since 1970.
     latest: AtomicU64,
     /// The longest absolute timeout of the sessions that use this list, in seconds.
     longest: AtomicU64,
-    /// Until when sessions from the old library are adopted, in seconds since 1970.
+    /// The time until which sessions from the old library are adopted, in seconds since 1970.
     adopts_until: AtomicU64,
 }
 

@@ -1,5 +1,5 @@
-//! Tokens that hold values of one type. [`Sealer`](crate::Sealer) and [`Signer`](crate::Signer)
-//! share this code.
+//! Tokens that hold values of one type: the code that [`Sealer`](crate::Sealer) and
+//! [`Signer`](crate::Signer) share.
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -128,7 +128,7 @@ pub(crate) fn encode(raw: &[u8], token: &mut String) {
 #[derive(Clone, Copy)]
 pub(crate) struct Claims {
     pub(crate) issued_at: UnixTime,
-    /// In seconds.
+    /// The lifetime in seconds.
     pub(crate) lifetime: u64,
     pub(crate) schema: u32,
 }

@@ -108,13 +108,13 @@ pub(crate) struct CookieFacts {
 
 #[derive(Clone, Debug)]
 pub(super) enum Reach {
-    /// Only this host, with all paths. The prefix is `__Host-`.
+    /// This host only, with all paths. The prefix is `__Host-`.
     Host,
     /// A domain and all hosts below it. The prefix is `__Secure-`.
     Domain(String),
     /// One path of this host. The prefix is `__Secure-`.
     Path(String),
-    /// Only this host, without `Secure` and without a prefix.
+    /// This host only, with all paths. The cookie has neither `Secure` nor a prefix.
     PlainHttp,
 }
 

@@ -31,8 +31,8 @@ impl Cookie {
     ///   renewal cookie and pieces.
     ///
     /// Until you remove the call, anyone who can set the former cookie, such as another host of its
-    /// domain, can still sign a browser in. Remove it when the absolute timeout has passed since
-    /// the last server of the earlier release was stopped.
+    /// domain, can still sign a browser in. Remove the call when the absolute timeout has passed
+    /// since the last server of the earlier release was stopped.
     ///
     /// During a rolling deploy, servers of the earlier release do not know the new cookie. To keep
     /// everybody signed in, deploy in two steps. First deploy a release with the two cookies
