@@ -35,6 +35,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from nacl.bindings import (
     crypto_aead_xchacha20poly1305_ietf_decrypt as xchacha20poly1305_decrypt,
     crypto_aead_xchacha20poly1305_ietf_encrypt as xchacha20poly1305_encrypt,
@@ -636,7 +644,7 @@ SESSION_BUCKET = 32
 SESSION_ID_LENGTH = 16
 MARK_LENGTH = 8
 FINGERPRINT_LENGTH = 16
-RENEWAL_SCHEMA = 1
+BOUND_LENGTH = 33
 BEARER_CHANNEL = b"bearer"
 
 
@@ -655,7 +663,7 @@ def renewal_purpose(purpose: bytes, channel: bytes) -> bytes:
     return purpose + b"\0renewal\0" + channel
 
 
-CEILING, ORIGIN, ENDED_OTHERS, FOLLOWS, REMEMBERED = 1, 2, 4, 8, 16
+CEILING, ORIGIN, ENDED_OTHERS, FOLLOWS, REMEMBERED, BOUND = 1, 2, 4, 8, 16, 32
 MOST_FOLLOWS = 32
 
 
@@ -688,10 +696,11 @@ class StatePayload:
     ended_others: EndedOthers | None
     follows: tuple[Followed, ...]
     remembered: bool
+    bound: bytes | None
     state: bytes
 
     def encode(self) -> bytes:
-        optional = {CEILING: b"", ORIGIN: b"", ENDED_OTHERS: b"", FOLLOWS: b""}
+        optional = {CEILING: b"", ORIGIN: b"", ENDED_OTHERS: b"", FOLLOWS: b"", BOUND: b""}
         if self.ceiling is not None:
             optional[CEILING] = to_varint(self.ceiling)
         if self.origin is not None:
@@ -703,6 +712,8 @@ class StatePayload:
                 followed.origin + to_varint(followed.before) + followed.mark
                 for followed in self.follows
             )
+        if self.bound is not None:
+            optional[BOUND] = self.bound
         return (
             self.session_id
             + to_varint(self.started_at)
@@ -722,9 +733,9 @@ class StatePayload:
             started_at, rest = take_varint(rest)
             reauthenticated_at, rest = take_varint(rest)
             fields, rest = take_varint(rest)
-            if fields > CEILING | ORIGIN | ENDED_OTHERS | FOLLOWS | REMEMBERED:
+            if fields > CEILING | ORIGIN | ENDED_OTHERS | FOLLOWS | REMEMBERED | BOUND:
                 raise Malformed
-            ceiling = origin = ended_others = None
+            ceiling = origin = ended_others = bound = None
             follows = []
             if fields & CEILING:
                 ceiling, rest = take_varint(rest)
@@ -743,6 +754,8 @@ class StatePayload:
                     before, rest = take_varint(rest)
                     mark, rest = take_bytes(rest, MARK_LENGTH)
                     follows.append(Followed(followed_origin, before, mark))
+            if fields & BOUND:
+                bound, rest = take_bytes(rest, BOUND_LENGTH)
         except Malformed:
             raise Refused("payload") from None
         return cls(
@@ -754,6 +767,7 @@ class StatePayload:
             ended_others,
             tuple(follows),
             fields & REMEMBERED != 0,
+            bound,
             rest,
         )
 
@@ -778,32 +792,63 @@ class StateCopy:
 
 
 @dataclass(frozen=True)
+class Proof:
+    """What the renewal token of a bound session records (spec 9)."""
+
+    proved_at: int
+    bound: bytes | None = None
+
+    def encode(self) -> bytes:
+        return to_varint(self.proved_at) + (b"\0" if self.bound is None else b"\1" + self.bound)
+
+    @classmethod
+    def take(cls, payload: bytes) -> tuple[Proof, bytes]:
+        proved_at, rest = take_varint(payload)
+        has_key, rest = take_bytes(rest, 1)
+        if has_key == b"\0":
+            return cls(proved_at), rest
+        if has_key != b"\1":
+            raise Malformed
+        bound, rest = take_bytes(rest, BOUND_LENGTH)
+        return cls(proved_at, bound), rest
+
+
+@dataclass(frozen=True)
 class RenewalPayload:
     """The payload of a renewal token (spec 9)."""
 
     session_id: bytes
     validated_at: int = 0
+    proof: Proof | None = None
     copy: StateCopy | None = None
+
+    @property
+    def schema(self) -> int:
+        """The schema version of the token."""
+        return 1 if self.proof is None else 2
 
     def encode(self) -> bytes:
         start = self.session_id + to_varint(self.validated_at)
+        if self.proof is not None:
+            start += self.proof.encode()
         if self.copy is None:
             return start
         return start + self.copy.fingerprint + self.copy.body
 
     @classmethod
-    def decode(cls, payload: bytes) -> RenewalPayload:
-        session_id, rest = payload[:SESSION_ID_LENGTH], payload[SESSION_ID_LENGTH:]
+    def decode(cls, schema: int, payload: bytes) -> RenewalPayload:
         try:
+            session_id, rest = take_bytes(payload, SESSION_ID_LENGTH)
             validated_at, rest = take_varint(rest)
+            proof, rest = (None, rest) if schema == 1 else Proof.take(rest)
+            if not rest:
+                return cls(session_id, validated_at, proof)
+            copied, body = take_bytes(rest, FINGERPRINT_LENGTH)
+            if not body:
+                raise Malformed
         except Malformed:
             raise Refused("payload") from None
-        if not rest:
-            return cls(session_id, validated_at)
-        if len(rest) <= FINGERPRINT_LENGTH:
-            raise Refused("payload")
-        copy = StateCopy(rest[:FINGERPRINT_LENGTH], rest[FINGERPRINT_LENGTH:])
-        return cls(session_id, validated_at, copy)
+        return cls(session_id, validated_at, proof, StateCopy(copied, body))
 
 
 def fingerprint(state_token: str) -> bytes:
@@ -854,6 +899,164 @@ def join_pieces(cookie_name: str, cookies: dict[str, str]) -> str | None:
         if sorted(chunks) == list(range(count)) and piece_digest(token) == digest:
             return token
     return None
+
+
+# --- 9.5 Bound sessions -----------------------------------------------------------------
+
+CHALLENGE_SCHEMA = 1
+SECONDS_TO_SIGN = 120
+LONGEST_PROOF = 2_048
+PROOF_TYPE = "dbsc+jwt"
+DEEPEST_JSON = 8
+A_PROOF, NOTHING = 0, 1
+
+
+def challenge_purpose(purpose: bytes, cookie_name: str) -> bytes:
+    """The purpose of a challenge (spec 9.5)."""
+    return purpose + b"\0challenge\0" + cookie_channel(cookie_name)
+
+
+def session_identifier(origin: bytes) -> str:
+    """The name that a browser has for a bound session (spec 9.5)."""
+    return f"s{origin.hex()}"
+
+
+def unbound_id(origin: bytes) -> bytes:
+    """The id that is revoked when the session is bound (spec 9.5)."""
+    return bytes(byte ^ 0xFF for byte in origin)
+
+
+@dataclass(frozen=True)
+class ChallengePayload:
+    """The payload of a challenge (spec 9.5)."""
+
+    origin: bytes
+    asks: int
+
+    def encode(self) -> bytes:
+        return self.origin + bytes([self.asks])
+
+    @classmethod
+    def decode(cls, payload: bytes) -> ChallengePayload:
+        if len(payload) != SESSION_ID_LENGTH + 1 or payload[-1] not in (A_PROOF, NOTHING):
+            raise Refused("payload")
+        return cls(payload[:-1], payload[-1])
+
+
+@dataclass(frozen=True)
+class SignedProof:
+    """The parts of a proof (steps 1 and 2 of spec 9.5)."""
+
+    header: bytes
+    claims: bytes
+    signature: bytes
+    signed: bytes
+
+    @classmethod
+    def split(cls, text: str) -> SignedProof:
+        if len(text.encode("utf-8", "surrogateescape")) > LONGEST_PROOF:
+            raise Refused("too-long")
+        try:
+            header, claims, signature = (from_base64url(part) for part in text.split("."))
+        except ValueError:
+            raise Refused("form") from None
+        return cls(header, claims, signature, text.rsplit(".", 1)[0].encode())
+
+
+def json_object(data: bytes, name: str) -> dict[str, Any]:
+    """Reads a JSON object (steps 3 and 9 of spec 9.5). ``name`` is that of the step."""
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(dict(pairs)) != len(pairs):
+            raise Malformed("two members have the same name")
+        return dict(pairs)
+
+    def no_constant(_: str) -> None:
+        raise Malformed("NaN and Infinity are not JSON")
+
+    try:
+        text = data.decode("utf-8")
+        read = json.loads(text, object_pairs_hook=members, parse_constant=no_constant)
+    except (ValueError, RecursionError):
+        raise Refused(name) from None
+    if not isinstance(read, dict) or depth(read) > DEEPEST_JSON:
+        raise Refused(name)
+    return read
+
+
+def depth(value: Any) -> int:
+    """How many objects and arrays of a JSON value are in each other."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return 1 + max(map(depth, value), default=0) if isinstance(value, list) else 0
+
+
+def key_of_jwk(jwk: Any) -> ec.EllipticCurvePublicKey:
+    """Reads the key in the header of a proof (step 6 of spec 9.5)."""
+    if not isinstance(jwk, dict) or jwk.get("kty") != "EC" or jwk.get("crv") != "P-256":
+        raise Refused("key")
+    x, y = jwk.get("x"), jwk.get("y")
+    if "d" in jwk or not all(isinstance(text, str) and len(text) == 43 for text in (x, y)):
+        raise Refused("key")
+    try:
+        return public_key(b"\x04" + from_base64url(x) + from_base64url(y))
+    except ValueError:
+        raise Refused("key") from None
+
+
+def public_key(point: bytes) -> ec.EllipticCurvePublicKey:
+    return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
+
+
+def compressed(key: ec.EllipticCurvePublicKey) -> bytes:
+    """The bytes of the field ``bound`` (spec 9)."""
+    return key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+
+
+def verified_proof(text: str, bound: bytes | None) -> tuple[bytes, str]:
+    """Makes steps 1 to 11 of spec 9.5. Returns the key and the challenge of a proof. ``bound`` is
+    the key of the session, or None if the proof is that of a registration."""
+    proof = SignedProof.split(text)
+    header = json_object(proof.header, "header")
+    if "crit" in header:
+        raise Refused("header")
+    if header.get("typ") != PROOF_TYPE:
+        raise Refused("type")
+    if header.get("alg") != "ES256":
+        raise Refused("algorithm")
+    own = key_of_jwk(header["jwk"]) if "jwk" in header else None
+    if bound is None and own is None:
+        raise Refused("no-key")
+    if bound is not None and own is not None and compressed(own) != bound:
+        raise Refused("other-key")
+    challenge = json_object(proof.claims, "claims").get("jti")
+    if not isinstance(challenge, str) or not challenge:
+        raise Refused("claim")
+    key = own if bound is None else public_key(bound)
+    check_signature(key, proof)
+    return compressed(key), challenge
+
+
+def check_signature(key: ec.EllipticCurvePublicKey, proof: SignedProof) -> None:
+    """Verifies the signature r || s of a proof (step 11 of spec 9.5)."""
+    if len(proof.signature) != 64:
+        raise Refused("signature")
+    r, s = (int.from_bytes(half, "big") for half in (proof.signature[:32], proof.signature[32:]))
+    try:
+        key.verify(encode_dss_signature(r, s), proof.signed, ec.ECDSA(SHA256()))
+    except InvalidSignature:
+        raise Refused("signature") from None
+
+
+def check_challenge(
+    token: str, ring: Ring, purpose: bytes, origin: bytes, *, proof_lifetime: int, now: int
+) -> None:
+    """Makes steps 12 to 14 of spec 9.5."""
+    opened = open_token(SEALED, token, ring, purpose, now=now, schemas=[CHALLENGE_SCHEMA])
+    if ChallengePayload.decode(opened.payload) != ChallengePayload(origin, A_PROOF):
+        raise Refused("other-session")
+    if now >= opened.issued_at + proof_lifetime + SECONDS_TO_SIGN:
+        raise Refused("stale")
 
 
 # --- 10. Vectors: answers -----------------------------------------------------------------
@@ -1007,10 +1210,12 @@ def primary_fields(ring: Ring, at: int) -> Vector:
 
 STATE_INPUTS = (
     "purpose", "channel", "state", "session_id", "started_at", "reauthenticated_at",
-    "ceiling", "origin", "ended_others", "follows", "remembered", "issued_at", "lifetime", "schema", "key",
-    "nonce",
+    "ceiling", "origin", "ended_others", "follows", "remembered", "bound", "issued_at", "lifetime",
+    "schema", "key", "nonce",
 )  # fmt: skip
-RENEWAL_INPUTS = ("key", "nonce", "issued_at", "lifetime", "validated_at", "with_copy")
+RENEWAL_INPUTS = (
+    "key", "nonce", "issued_at", "lifetime", "validated_at", "proved_at", "bound", "with_copy",
+)  # fmt: skip
 
 
 def answer_session(vector: Vector) -> Vector:
@@ -1030,6 +1235,7 @@ def answer_session(vector: Vector) -> Vector:
             for of in vector["follows"]
         ),
         vector["remembered"],
+        vector["bound"] and bytes.fromhex(vector["bound"]),
         bytes.fromhex(vector["state"]),
     ).encode()
     purpose = state_purpose(*purpose_and_channel(vector))
@@ -1047,12 +1253,14 @@ def answer_renewal(vector: Vector, copy: StateCopy) -> Vector:
     renewal = vector["renewal"]
     session_id = bytes.fromhex(vector["session_id"])
     held = copy if renewal["with_copy"] else None
-    payload = RenewalPayload(session_id, renewal["validated_at"], held).encode()
+    bound = renewal["bound"] and bytes.fromhex(renewal["bound"])
+    proof = None if renewal["proved_at"] is None else Proof(renewal["proved_at"], bound)
+    payload = RenewalPayload(session_id, renewal["validated_at"], proof, held)
     purpose = renewal_purpose(*purpose_and_channel(vector))
-    _, token = seal_for_session(renewal, purpose, RENEWAL_SCHEMA, payload)
+    _, token = seal_for_session(renewal, purpose, payload.schema, payload.encode())
     return {
         **{name: renewal[name] for name in RENEWAL_INPUTS},
-        "payload": payload.hex(),
+        "payload": payload.encode().hex(),
         "token": token,
     }
 
@@ -1084,6 +1292,55 @@ def answer_pieces(vector: Vector) -> Vector:
         "cookie_name": vector["cookie_name"],
         "pieces": [{"name": name, "value": value} for name, value in pieces.items()],
     }
+
+
+CHALLENGE_INPUTS = (
+    "purpose", "cookie_name", "origin", "asks", "issued_at", "lifetime", "key", "nonce",
+)  # fmt: skip
+
+
+def answer_challenge(vector: Vector) -> Vector:
+    """A vector of challenge.json (spec 9.5)."""
+    payload = ChallengePayload(bytes.fromhex(vector["origin"]), vector["asks"])
+    purpose = challenge_purpose(bytes.fromhex(vector["purpose"]), vector["cookie_name"])
+    _, token = seal_for_session(vector, purpose, CHALLENGE_SCHEMA, payload.encode())
+    return {
+        **{name: vector[name] for name in CHALLENGE_INPUTS},
+        "payload": payload.encode().hex(),
+        "token": token,
+        "session_identifier": session_identifier(payload.origin),
+        "unbound_id": unbound_id(payload.origin).hex(),
+    }
+
+
+PROOF_INPUTS = (
+    "request", "ring", "purpose", "cookie_name", "origin", "bound", "proof_lifetime", "now",
+    "proof",
+)  # fmt: skip
+
+
+def answer_proof(vector: Vector) -> Vector:
+    """A vector of proof.json (spec 9.5)."""
+    return {name: vector[name] for name in PROOF_INPUTS} | proof_fields(vector)
+
+
+def proof_fields(vector: Vector) -> Vector:
+    """The result of a reader for the input of a vector of proof.json (spec 9.5)."""
+    registers = vector["request"] == "registration"
+    bound = None if registers else bytes.fromhex(vector["bound"])
+    try:
+        key, challenge = verified_proof(vector["proof"], bound)
+        check_challenge(
+            challenge,
+            Ring.parse(vector["ring"].encode(), allow_example_keys=True),
+            challenge_purpose(bytes.fromhex(vector["purpose"]), vector["cookie_name"]),
+            bytes.fromhex(vector["origin"]),
+            proof_lifetime=vector["proof_lifetime"],
+            now=vector["now"],
+        )
+    except Refused as refusal:
+        return {"expect": refusal.name}
+    return {"expect": "ok", "public_key": key.hex(), "challenge": challenge}
 
 
 def answer_accumulated(vector: Vector) -> Vector:
@@ -2286,6 +2543,31 @@ def session_vectors() -> Iterator[Vector]:
     )
     yield session_vector("schema-300", schema=300, renewed_after=600)
     yield session_vector("copy-of-schema-300", schema=300, renewed_after=600, renewal_key=KEY_B)
+    bound = compressed(DEVICE.public_key())
+    yield session_vector("bound", bound=bound)
+    yield session_vector("bound-and-registered", bound=bound, renewed_after=60, registered_after=90)
+    yield session_vector("bound-and-proved", bound=bound, renewed_after=600, proved_after=650)
+    yield session_vector(
+        "bound-and-proved-with-copy",
+        bound=bound,
+        renewed_after=600,
+        proved_after=650,
+        renewal_key=KEY_B,
+    )
+    yield session_vector("bound-by-the-renewal-token-alone", renewed_after=60, registered_after=90)
+    yield session_vector(
+        "bound-with-every-field-and-a-copy-with-the-key",
+        origin=octets("origin", SESSION_ID_LENGTH),
+        ceiling=ISSUED_AT + 2 * HOUR,
+        ended_others=ended_others,
+        follows=followed,
+        remembered=True,
+        bound=bound,
+        renewed_after=700,
+        validated_after=300,
+        registered_after=710,
+        renewal_key=KEY_B,
+    )
 
 
 def session_vector(
@@ -2301,20 +2583,26 @@ def session_vector(
     ended_others: Vector | None = None,
     follows: Sequence[Vector] = (),
     remembered: bool = False,
+    bound: bytes | None = None,
     renewed_after: int | None = None,
     validated_after: int | None = None,
+    proved_after: int | None = None,
+    registered_after: int | None = None,
     renewal_key: Key = KEY_A,
 ) -> Vector:
     """A session that began at ``ISSUED_AT`` under key A. If the renewal token is under another
     key, the renewal token contains a copy of the state token."""
     absolute_timeout = 30 * DAY if remembered else ABSOLUTE_TIMEOUT
     absolute_deadline = min(ISSUED_AT + absolute_timeout, ceiling or LAST_SECOND)
+    proved_after = registered_after if proved_after is None else proved_after
     renewal = renewed_after and {
         "key": renewal_key.secret.hex(),
         "nonce": nonce_of(f"session {name} renewal").hex(),
         "issued_at": ISSUED_AT + renewed_after,
         "lifetime": 14 * DAY if remembered else IDLE_TIMEOUT,
         "validated_at": 0 if validated_after is None else ISSUED_AT + validated_after,
+        "proved_at": None if proved_after is None else ISSUED_AT + proved_after,
+        "bound": registered_after and compressed(DEVICE.public_key()).hex(),
         "with_copy": renewal_key != KEY_A,
     }
     inputs = {
@@ -2329,6 +2617,7 @@ def session_vector(
         "ended_others": ended_others,
         "follows": list(follows),
         "remembered": remembered,
+        "bound": bound and bound.hex(),
         "issued_at": ISSUED_AT + changed_after,
         "lifetime": absolute_deadline - (ISSUED_AT + changed_after),
         "schema": schema,
@@ -2369,6 +2658,370 @@ def token_of_length(name: str, length: int) -> str:
     payload = octets(f"pieces {name}", (length - 3) * 3 // 4 - overhead)
     body = make_body(payload, issued_at=ISSUED_AT, lifetime=LIFETIME)
     return seal_body(KEY_A, PURPOSE, nonce_of(f"pieces {name}"), body).text()
+
+
+# --- 10. challenge.json -------------------------------------------------------------------
+
+SESSION_PURPOSE = b"shop.example/session"
+COOKIE_NAME = "__Host-session"
+BOUND_ORIGIN = octets("bound session", SESSION_ID_LENGTH)
+PROOF_LIFETIME = 600
+
+
+def challenge_vectors() -> Iterator[Vector]:
+    yield challenge_vector("asks-for-a-proof")
+    yield challenge_vector("asks-for-nothing", asks=NOTHING)
+    yield challenge_vector("cookie-of-another-name", cookie_name="sid")
+    yield challenge_vector("under-another-key", key=KEY_B)
+    yield challenge_vector("late-in-the-session", issued_after=DAY - 1)
+    yield challenge_vector("origin-of-zeros", origin=bytes(SESSION_ID_LENGTH))
+
+
+def challenge_vector(
+    name: str,
+    *,
+    origin: bytes = BOUND_ORIGIN,
+    asks: int = A_PROOF,
+    cookie_name: str = COOKIE_NAME,
+    issued_after: int = 0,
+    key: Key = KEY_A,
+) -> Vector:
+    """A challenge of a session that began at ``ISSUED_AT``."""
+    inputs = {
+        "purpose": SESSION_PURPOSE.hex(),
+        "cookie_name": cookie_name,
+        "origin": origin.hex(),
+        "asks": asks,
+        "issued_at": ISSUED_AT + issued_after,
+        "lifetime": ABSOLUTE_TIMEOUT - issued_after,
+        "key": key.secret.hex(),
+        "nonce": nonce_of(f"challenge {name}").hex(),
+    }
+    return named(name, **answer_challenge(inputs))
+
+
+# --- 10. proof.json -----------------------------------------------------------------------
+
+
+def device_key(number: int) -> ec.EllipticCurvePrivateKey:
+    """A private key of a device. It is public, like the example keys."""
+    return ec.derive_private_key(
+        int.from_bytes(octets(f"device {number}", 32), "big"), ec.SECP256R1()
+    )
+
+
+DEVICE, OTHER_DEVICE = device_key(1), device_key(2)
+TYPES = {"typ": PROOF_TYPE, "alg": "ES256"}
+
+
+def jwk_of(device: ec.EllipticCurvePrivateKey) -> dict[str, Any]:
+    point = device.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    x, y = to_base64url(point[1:33]), to_base64url(point[33:])
+    return {"kty": "EC", "crv": "P-256", "x": x, "y": y}
+
+
+def es256(device: ec.EllipticCurvePrivateKey, signed: bytes) -> bytes:
+    """The signature r || s with the nonce of RFC 6979, so that it is always the same."""
+    algorithm = ec.ECDSA(SHA256(), deterministic_signing=True)
+    r, s = decode_dss_signature(device.sign(signed, algorithm))
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+def made_proof(header: Any, claims: Any, device: ec.EllipticCurvePrivateKey = DEVICE) -> str:
+    """Signs a header and claims: JSON values, or texts that are signed as they are."""
+    parts = (
+        part if isinstance(part, str) else json.dumps(part, separators=(",", ":"))
+        for part in (header, claims)
+    )
+    signed = ".".join(to_base64url(part.encode()) for part in parts)
+    return f"{signed}.{to_base64url(es256(device, signed.encode()))}"
+
+
+def challenge_token(name: str = "asks-for-a-proof", **options: Any) -> str:
+    return challenge_vector(name, **options)["token"]
+
+
+CHALLENGE_TOKEN = challenge_token()
+CLAIMS = {"jti": CHALLENGE_TOKEN}
+REGISTRATION_HEADER = TYPES | {"jwk": jwk_of(DEVICE)}
+
+
+def proof_vector(
+    name: str,
+    proof: str,
+    expect: str,
+    *,
+    refresh: bool = False,
+    now: int = ISSUED_AT + 5,
+    bound: bytes | None = None,
+) -> Vector:
+    inputs = {
+        "request": "refresh" if refresh else "registration",
+        "ring": ring_line(KEY_A) + "\n",
+        "purpose": SESSION_PURPOSE.hex(),
+        "cookie_name": COOKIE_NAME,
+        "origin": BOUND_ORIGIN.hex(),
+        "bound": (bound or compressed(DEVICE.public_key())).hex() if refresh else None,
+        "proof_lifetime": PROOF_LIFETIME,
+        "now": now,
+        "proof": proof,
+    }
+    vector = named(name, **answer_proof(inputs))
+    if vector["expect"] != expect:
+        raise AssertionError(f"{name} is {vector['expect']}, not {expect}")
+    return vector
+
+
+def proof_vectors() -> Iterator[Vector]:
+    yield from accepted_proofs()
+    yield from proofs_of_another_form()
+    yield from proofs_with_another_header()
+    yield from proofs_with_another_key()
+    yield from proofs_with_other_claims()
+    yield from proofs_with_another_signature()
+    yield from proofs_of_another_challenge()
+
+
+def accepted_proofs() -> Iterator[Vector]:
+    registration = made_proof(REGISTRATION_HEADER, CLAIMS)
+    refresh = made_proof(TYPES, CLAIMS)
+    last = ISSUED_AT + PROOF_LIFETIME + SECONDS_TO_SIGN - 1
+    yield proof_vector("registration", registration, "ok")
+    yield proof_vector("refresh", refresh, "ok", refresh=True)
+    yield proof_vector("refresh-that-names-its-key", registration, "ok", refresh=True)
+    yield proof_vector("registration-at-the-last-second", registration, "ok", now=last)
+    yield proof_vector("refresh-at-the-last-second", refresh, "ok", refresh=True, now=last)
+    other = made_proof(TYPES | {"jwk": jwk_of(OTHER_DEVICE)}, CLAIMS, OTHER_DEVICE)
+    yield proof_vector("registration-of-another-device", other, "ok")
+    more = {"kid": "k", "x5c": [], "b64": True}
+    jwk = jwk_of(DEVICE) | {"use": "sig", "ext": True}
+    text = made_proof(TYPES | {"jwk": jwk} | more, CLAIMS | {"aud": [{"a": None}], "iat": 1.5})
+    yield proof_vector("unknown-members", text, "ok")
+    spaced = json.dumps(REGISTRATION_HEADER, indent=2), json.dumps({"jti": CHALLENGE_TOKEN})
+    yield proof_vector("white-space-in-the-json", made_proof(*spaced), "ok")
+    deep = nested(DEEPEST_JSON - 1)
+    yield proof_vector("json-8-deep", made_proof(REGISTRATION_HEADER | {"a": deep}, CLAIMS), "ok")
+    yield proof_vector("signature-with-the-other-s", with_other_s(registration), "ok")
+
+
+def nested(levels: int) -> list[Any]:
+    """Arrays in each other."""
+    return [nested(levels - 1)] if levels > 1 else []
+
+
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+def with_other_s(proof: str) -> str:
+    """The same proof with the signature r || n - s, which is valid too."""
+    signed, _, signature = proof.rpartition(".")
+    raw = from_base64url(signature)
+    s = P256_ORDER - int.from_bytes(raw[32:], "big")
+    return f"{signed}.{to_base64url(raw[:32] + s.to_bytes(32, 'big'))}"
+
+
+def proofs_of_another_form() -> Iterator[Vector]:
+    proof = made_proof(REGISTRATION_HEADER, CLAIMS)
+    header, claims, signature = proof.split(".")
+    short = len(made_proof(REGISTRATION_HEADER | {"a": ""}, CLAIMS))
+    room = (LONGEST_PROOF - short) * 3 // 4
+    longest = made_proof(REGISTRATION_HEADER | {"a": "x" * room}, CLAIMS)
+    longer = made_proof(REGISTRATION_HEADER | {"a": "x" * (room + 3)}, CLAIMS)
+    yield proof_vector(f"{len(longest)}-octets", longest, "ok")
+    yield proof_vector(f"{len(longer)}-octets", longer, "too-long")
+    yield proof_vector("too-long-and-not-base64url", "*" * (LONGEST_PROOF + 1), "too-long")
+    texts = {
+        "empty": "",
+        "one-part": header,
+        "two-parts": f"{header}.{claims}",
+        "four-parts": f"{proof}.{signature}",
+        "padded": f"{proof}==",
+        "header-with-white-space": f" {proof}",
+        "claims-with-plus": f"{header}.+{claims[1:]}.{signature}",
+        "signature-with-trailing-bits": next_character(proof),
+        "json-and-not-compact": json.dumps({"payload": claims, "signature": signature}),
+    }
+    for name, text in texts.items():
+        yield proof_vector(name, text, "form")
+
+
+def proofs_with_another_header() -> Iterator[Vector]:
+    jwk = jwk_of(DEVICE)
+    headers: dict[str, tuple[Any, str]] = {
+        "header-not-json": ("typ", "header"),
+        "header-empty": ("", "header"),
+        "header-an-array": ([REGISTRATION_HEADER], "header"),
+        "header-with-nan": (REGISTRATION_TEXT.replace("{", '{"a":NaN,', 1), "header"),
+        "header-and-more": (json.dumps(REGISTRATION_HEADER) + "{}", "header"),
+        "header-with-crit": (REGISTRATION_HEADER | {"crit": ["b64"], "b64": True}, "header"),
+        "header-with-empty-crit": (REGISTRATION_HEADER | {"crit": None}, "header"),
+        "header-9-deep": (REGISTRATION_HEADER | {"a": nested(DEEPEST_JSON)}, "header"),
+        "alg-twice": (REGISTRATION_TEXT.replace("{", '{"alg":"ES256",', 1), "header"),
+        "alg-twice-with-an-escape": (
+            REGISTRATION_TEXT.replace("{", '{"\\u0061lg":"none",', 1), "header",
+        ),
+        "x-of-the-key-twice": (
+            REGISTRATION_TEXT.replace('"x":', f'"x":"{jwk["x"]}","x":', 1), "header",
+        ),
+        "typ-missing": ({"alg": "ES256", "jwk": jwk}, "type"),
+        "typ-of-dpop": (REGISTRATION_HEADER | {"typ": "dpop+jwt"}, "type"),
+        "typ-of-any-jwt": (REGISTRATION_HEADER | {"typ": "JWT"}, "type"),
+        "typ-in-upper-case": (REGISTRATION_HEADER | {"typ": "DBSC+JWT"}, "type"),
+        "typ-with-application": (REGISTRATION_HEADER | {"typ": "application/dbsc+jwt"}, "type"),
+        "typ-a-list": (REGISTRATION_HEADER | {"typ": [PROOF_TYPE]}, "type"),
+        "alg-missing": ({"typ": PROOF_TYPE, "jwk": jwk}, "algorithm"),
+        "alg-none": (REGISTRATION_HEADER | {"alg": "none"}, "algorithm"),
+        "alg-hs256": (REGISTRATION_HEADER | {"alg": "HS256"}, "algorithm"),
+        "alg-rs256": (REGISTRATION_HEADER | {"alg": "RS256"}, "algorithm"),
+        "alg-es384": (REGISTRATION_HEADER | {"alg": "ES384"}, "algorithm"),
+        "alg-in-lower-case": (REGISTRATION_HEADER | {"alg": "es256"}, "algorithm"),
+        "wrong-typ-before-wrong-alg": ({"typ": "JWT", "alg": "none"}, "type"),
+    }  # fmt: skip
+    for name, (header, expect) in headers.items():
+        yield proof_vector(name, made_proof(header, CLAIMS), expect)
+
+
+REGISTRATION_TEXT = json.dumps(REGISTRATION_HEADER, separators=(",", ":"))
+
+
+def proofs_with_another_key() -> Iterator[Vector]:
+    jwk = jwk_of(DEVICE)
+    another = jwk_of(OTHER_DEVICE)
+    zeros = to_base64url(bytes(32))
+    keys: dict[str, Any] = {
+        "key-null": None,
+        "key-a-text": "k",
+        "key-empty": {},
+        "key-of-okp": jwk | {"kty": "OKP"},
+        "key-of-p-384": jwk | {"crv": "P-384"},
+        "key-without-y": {name: jwk[name] for name in ("kty", "crv", "x")},
+        "key-with-private-part": jwk | {"d": zeros},
+        "key-with-private-part-null": jwk | {"d": None},
+        "key-not-on-the-curve": jwk | {"y": another["y"]},
+        "key-of-zeros": jwk | {"x": zeros, "y": zeros},
+        "key-with-x-padded": jwk | {"x": jwk["x"] + "="},
+        "key-with-x-of-33-bytes": jwk | {"x": to_base64url(b"\0" + from_base64url(jwk["x"]))},
+        "key-with-x-trailing-bits": jwk | {"x": next_character(jwk["x"])},
+        "key-with-x-a-number": jwk | {"x": 7},
+    }
+    for name, key in keys.items():
+        yield proof_vector(name, made_proof(TYPES | {"jwk": key}, CLAIMS), "key")
+    yield proof_vector("registration-without-key", made_proof(TYPES, CLAIMS), "no-key")
+    foreign = made_proof(TYPES | {"jwk": another}, CLAIMS, OTHER_DEVICE)
+    yield proof_vector("refresh-that-names-another-key", foreign, "other-key", refresh=True)
+    mixed = made_proof(TYPES | {"jwk": another}, CLAIMS)
+    yield proof_vector("refresh-of-its-key-that-names-another", mixed, "other-key", refresh=True)
+
+
+def proofs_with_other_claims() -> Iterator[Vector]:
+    jti = json.dumps(CHALLENGE_TOKEN)
+    claims: dict[str, tuple[Any, str]] = {
+        "claims-empty": ("", "claims"),
+        "claims-not-json": (CHALLENGE_TOKEN, "claims"),
+        "claims-an-array": ([CLAIMS], "claims"),
+        "jti-twice": (f'{{"jti":{jti},"jti":{jti}}}', "claims"),
+        "member-twice-far-down": (f'{{"jti":{jti},"a":[{{"b":1,"b":1}}]}}', "claims"),
+        "claims-9-deep": (CLAIMS | {"a": nested(DEEPEST_JSON)}, "claims"),
+        "jti-missing": ({"challenge": CHALLENGE_TOKEN}, "claim"),
+        "jti-empty": ({"jti": ""}, "claim"),
+        "jti-null": ({"jti": None}, "claim"),
+        "jti-a-list": ({"jti": [CHALLENGE_TOKEN]}, "claim"),
+    }
+    for name, (wrong, expect) in claims.items():
+        yield proof_vector(name, made_proof(REGISTRATION_HEADER, wrong), expect)
+
+
+def proofs_with_another_signature() -> Iterator[Vector]:
+    proof = made_proof(REGISTRATION_HEADER, CLAIMS)
+    signed, _, signature = proof.rpartition(".")
+    raw = from_base64url(signature)
+    der = encode_dss_signature(*(int.from_bytes(half, "big") for half in (raw[:32], raw[32:])))
+    signatures = {
+        "signature-missing": b"",
+        "signature-of-63-bytes": raw[:-1],
+        "signature-of-65-bytes": raw + b"\0",
+        "signature-in-der": der,
+        "signature-of-zeros": bytes(64),
+        "signature-with-r-zero": bytes(32) + raw[32:],
+        "signature-with-s-of-the-order": raw[:32] + P256_ORDER.to_bytes(32, "big"),
+        "signature-with-r-flipped": flip_bit(raw, 0),
+        "signature-with-s-flipped": flip_bit(raw, 63),
+        "signature-with-r-and-s-exchanged": raw[32:] + raw[:32],
+    }
+    for name, wrong in signatures.items():
+        yield proof_vector(name, f"{signed}.{to_base64url(wrong)}", "signature")
+    foreign = made_proof(REGISTRATION_HEADER, CLAIMS, OTHER_DEVICE)
+    yield proof_vector("registration-signed-by-another-key", foreign, "signature")
+    refresh = made_proof(TYPES, CLAIMS, OTHER_DEVICE)
+    yield proof_vector("refresh-signed-by-another-key", refresh, "signature", refresh=True)
+    header, _, _ = proof.split(".")
+    claims = to_base64url(json.dumps({"jti": CHALLENGE_TOKEN, "sub": "ada"}).encode())
+    yield proof_vector("claims-altered", f"{header}.{claims}.{signature}", "signature")
+    header = to_base64url(json.dumps(REGISTRATION_HEADER | {"kid": "k"}).encode())
+    altered = f"{header}.{signed.split('.')[1]}.{signature}"
+    yield proof_vector("header-altered", altered, "signature")
+    not_a_challenge = made_proof(REGISTRATION_HEADER, {"jti": "c1"}, OTHER_DEVICE)
+    yield proof_vector("wrong-signature-before-wrong-challenge", not_a_challenge, "signature")
+
+
+def proofs_of_another_challenge() -> Iterator[Vector]:
+    session = state_purpose(SESSION_PURPOSE, COOKIE_CHANNEL)
+    body = make_body(
+        ChallengePayload(BOUND_ORIGIN, A_PROOF).encode(),
+        issued_at=ISSUED_AT, lifetime=DAY, bucket=SESSION_BUCKET,
+    )  # fmt: skip
+    challenges = {
+        "challenge-of-another-kind": ("c1", "prefix"),
+        "challenge-cut-off": (CHALLENGE_TOKEN[:-1], "encoding"),
+        "challenge-under-an-unknown-key": (challenge_token(key=KEY_B), "unknown-key"),
+        "challenge-with-the-purpose-of-a-state-token": (
+            seal_body(KEY_A, session, nonce_of("challenge as state"), body).text(), "bad-tag",
+        ),
+        "challenge-of-another-cookie": (challenge_token(cookie_name="sid"), "bad-tag"),
+        "challenge-from-the-future": (challenge_token(issued_after=66), "not-yet-valid"),
+        "challenge-of-schema-2": (crafted_challenge("schema 2", schema=2), "newer-schema"),
+        "challenge-with-padding-not-zero": (crafted_challenge("padding", padding=1), "padding"),
+        "challenge-of-16-bytes": (crafted_challenge("16", payload=BOUND_ORIGIN), "payload"),
+        "challenge-of-18-bytes": (
+            crafted_challenge("18", payload=BOUND_ORIGIN + b"\0\0"), "payload",
+        ),
+        "challenge-that-asks-2": (
+            crafted_challenge("asks 2", payload=BOUND_ORIGIN + b"\2"), "payload",
+        ),
+        "challenge-of-another-session": (
+            challenge_token(origin=octets("origin", SESSION_ID_LENGTH)), "other-session",
+        ),
+        "challenge-of-the-unbound-id": (
+            challenge_token(origin=unbound_id(BOUND_ORIGIN)), "other-session",
+        ),
+        "challenge-that-asks-for-nothing": (challenge_token(asks=NOTHING), "other-session"),
+    }  # fmt: skip
+    for name, (challenge, expect) in challenges.items():
+        claims = {"jti": challenge}
+        yield proof_vector(f"registration-{name}", made_proof(REGISTRATION_HEADER, claims), expect)
+        yield proof_vector(f"refresh-{name}", made_proof(TYPES, claims), expect, refresh=True)
+    stale = ISSUED_AT + PROOF_LIFETIME + SECONDS_TO_SIGN
+    registration, refresh = made_proof(REGISTRATION_HEADER, CLAIMS), made_proof(TYPES, CLAIMS)
+    yield proof_vector("registration-stale", registration, "stale", now=stale)
+    yield proof_vector("refresh-stale", refresh, "stale", refresh=True, now=stale)
+    ended = ISSUED_AT + ABSOLUTE_TIMEOUT
+    before = ended - 1
+    yield proof_vector("refresh-stale-before-expired", refresh, "stale", refresh=True, now=before)
+    yield proof_vector("refresh-after-the-session", refresh, "expired", refresh=True, now=ended)
+    other = challenge_token(origin=octets("origin", SESSION_ID_LENGTH))
+    both = made_proof(TYPES, {"jti": other})
+    yield proof_vector("other-session-before-stale", both, "other-session", refresh=True, now=stale)
+
+
+def crafted_challenge(
+    name: str, *, payload: bytes = BOUND_ORIGIN + b"\0", schema: int = 1, padding: int = 0
+) -> str:
+    body = make_body(
+        payload, issued_at=ISSUED_AT, lifetime=DAY, schema=schema, bucket=SESSION_BUCKET
+    )
+    purpose = challenge_purpose(SESSION_PURPOSE, COOKIE_NAME)
+    body = body[:-1] + bytes([padding])
+    return seal_body(KEY_A, purpose, nonce_of(f"challenge {name}"), body).text()
 
 
 # --- 10. accumulated.json -----------------------------------------------------------------
@@ -2425,18 +3078,26 @@ def session_reads_back(vector: Vector) -> bool:
     return (
         opens(SEALED, vector, state_purpose(purpose, channel))
         and state.session_id.hex() == vector["session_id"]
+        and hex_or_none(state.bound) == vector["bound"]
         and state.state.hex() == vector["state"]
         and (vector["renewal"] is None or renewal_reads_back(vector))
     )
 
 
+def hex_or_none(data: bytes | None) -> str | None:
+    return None if data is None else data.hex()
+
+
 def renewal_reads_back(vector: Vector) -> bool:
     renewal = vector["renewal"]
     purpose = renewal_purpose(*purpose_and_channel(vector))
-    payload = RenewalPayload.decode(bytes.fromhex(renewal["payload"]))
+    schema = 1 if renewal["proved_at"] is None else 2
+    payload = RenewalPayload.decode(schema, bytes.fromhex(renewal["payload"]))
     return (
-        opens(SEALED, renewal, purpose, RENEWAL_SCHEMA)
+        opens(SEALED, renewal, purpose, schema)
         and payload.session_id.hex() == vector["session_id"]
+        and (payload.proof and payload.proof.proved_at) == renewal["proved_at"]
+        and hex_or_none(payload.proof and payload.proof.bound) == renewal["bound"]
         and (payload.copy is not None) == renewal["with_copy"]
         and (payload.copy is None or copy_stands_for_state(vector, payload.copy))
     )
@@ -2448,6 +3109,17 @@ def copy_stands_for_state(vector: Vector, copy: StateCopy) -> bool:
     check_body(body, vector["issued_at"], [vector["schema"]])
     return (
         copy.fingerprint == fingerprint(vector["token"]) and body.payload.hex() == vector["payload"]
+    )
+
+
+def challenge_reads_back(vector: Vector) -> bool:
+    """Whether a challenge opens and its payload has the fields of the vector."""
+    purpose = challenge_purpose(bytes.fromhex(vector["purpose"]), vector["cookie_name"])
+    payload = ChallengePayload.decode(bytes.fromhex(vector["payload"]))
+    return (
+        opens(SEALED, vector, purpose, CHALLENGE_SCHEMA)
+        and payload.origin.hex() == vector["origin"]
+        and payload.asks == vector["asks"]
     )
 
 
@@ -2513,6 +3185,20 @@ VECTOR_FILES = {
         pieces_vectors,
         answer_pieces,
         pieces_join,
+    ),
+    "challenge.json": VectorFile(
+        "Challenges of bound sessions (section 9.5). The field purpose is the purpose of the "
+        "state's type.",
+        challenge_vectors,
+        answer_challenge,
+        challenge_reads_back,
+    ),
+    "proof.json": VectorFile(
+        "Proofs of devices, and whether a server accepts them (section 9.5). All signatures were "
+        "made with RFC 6979. The private keys and the keys of the rings are public, so never use "
+        "them. The field bound is the key of the session, and null for a registration.",
+        proof_vectors,
+        answer_proof,
     ),
     "accumulated.json": VectorFile(
         "One hash over the tokens of many cases (section 10).",

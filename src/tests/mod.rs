@@ -1,5 +1,7 @@
 //! Tests that need private items: chosen nonces, example keys, and a random generator that can
 //! be made to fail.
 
+#[cfg(feature = "bound")]
+mod bound;
 mod randomless;
 mod vectors;

@@ -13,7 +13,7 @@ use crate::keys::key::{Key, KeyError, KeyId};
 use crate::keys::ring::{KeyRing, RingEntry};
 use crate::primitives::{SealingKey, digest};
 use crate::session::policy::Term;
-use crate::session::record::{Record, RenewalRecord, StateCopy};
+use crate::session::record::{Proof, Record, RenewalRecord, StateCopy};
 use crate::time::UnixTime;
 use crate::token::error::OpenError;
 use crate::token::id::fingerprint;
@@ -25,7 +25,7 @@ use crate::transport::pieces::{HEADER_LEN, join, split};
 
 /// Runs `check` on every vector of a file, which must have at least `least` vectors.
 #[track_caller]
-fn each(file: &str, least: usize, check: impl Fn(&Vector<'_>)) {
+pub(super) fn each(file: &str, least: usize, check: impl Fn(&Vector<'_>)) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec/vectors").join(file);
     let json: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
     let vectors = json["vectors"].as_array().unwrap();
@@ -36,26 +36,26 @@ fn each(file: &str, least: usize, check: impl Fn(&Vector<'_>)) {
     }
 }
 
-struct Vector<'a>(&'a Value);
+pub(super) struct Vector<'a>(pub(super) &'a Value);
 
 impl<'a> Vector<'a> {
-    fn text(&self, field: &str) -> &'a str {
+    pub(super) fn text(&self, field: &str) -> &'a str {
         self.0[field].as_str().unwrap_or_else(|| panic!("{field} is not a string"))
     }
 
-    fn number(&self, field: &str) -> u64 {
+    pub(super) fn number(&self, field: &str) -> u64 {
         self.0[field].as_u64().unwrap_or_else(|| panic!("{field} is not a number"))
     }
 
-    fn time(&self, field: &str) -> UnixTime {
+    pub(super) fn time(&self, field: &str) -> UnixTime {
         UnixTime::from_secs(self.number(field))
     }
 
-    fn bytes(&self, field: &str) -> Vec<u8> {
+    pub(super) fn bytes(&self, field: &str) -> Vec<u8> {
         unhex(self.text(field))
     }
 
-    fn array<const N: usize>(&self, field: &str) -> [u8; N] {
+    pub(super) fn array<const N: usize>(&self, field: &str) -> [u8; N] {
         self.bytes(field).try_into().unwrap()
     }
 
@@ -64,11 +64,11 @@ impl<'a> Vector<'a> {
     }
 
     /// A ring with only the vector's key.
-    fn ring(&self) -> KeyRing {
+    pub(super) fn ring(&self) -> KeyRing {
         KeyRing::new([RingEntry::new(Key::unchecked(&self.array("key")))]).unwrap()
     }
 
-    fn claims(&self) -> Claims {
+    pub(super) fn claims(&self) -> Claims {
         let schema = u32::try_from(self.number("schema")).unwrap();
         Claims::new(self.time("issued_at"), self.lifetime(), schema)
     }
@@ -76,10 +76,15 @@ impl<'a> Vector<'a> {
     fn lifetime(&self) -> Duration {
         Duration::from_secs(self.number("lifetime"))
     }
+
+    /// The bytes of a field that may be null.
+    pub(super) fn optional<const N: usize>(&self, field: &str) -> Option<[u8; N]> {
+        self.0[field].as_str().map(|text| unhex(text).try_into().unwrap())
+    }
 }
 
 /// Accepts example keys, because the vectors use them. All other code rejects them.
-fn fit_or_example(key: &Key) -> Result<(), KeyError> {
+pub(super) fn fit_or_example(key: &Key) -> Result<(), KeyError> {
     match key.refuse_unfit() {
         Err(KeyError::Example) => Ok(()),
         other => other,
@@ -91,11 +96,11 @@ fn unhex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn seal(
+pub(super) fn seal(
     ring: &KeyRing,
     purpose: &[u8],
     bucket: u8,
@@ -247,7 +252,7 @@ fn opening() {
 }
 
 /// The name of an error in spec section 7.
-fn name(error: &OpenError) -> &'static str {
+pub(super) fn name(error: &OpenError) -> &'static str {
     match error {
         OpenError::TooLong { .. } => "too-long",
         OpenError::Prefix => "prefix",
@@ -327,6 +332,7 @@ fn sessions() {
         assert_eq!(&follows, vector.0["follows"].as_array().unwrap());
         let remembered = record.term == Term::Remembered;
         assert_eq!(Some(remembered), vector.0["remembered"].as_bool());
+        assert_eq!(record.bound, vector.optional("bound"));
         let mut payload = Vec::new();
         record.write(&mut payload);
         payload.extend_from_slice(&state);
@@ -350,14 +356,17 @@ fn sessions() {
         let copy = Some(copy).filter(|_| renewal.0["with_copy"] == true);
         let mut payload = Vec::new();
         let validated_at = renewal.time("validated_at");
-        RenewalRecord { id: record.id, validated_at, copy }.write(&mut payload);
+        let proved_at = renewal.0["proved_at"].as_u64().map(UnixTime::from_secs);
+        let proof = proved_at.map(|at| Proof { at, key: renewal.optional("bound") });
+        let written = RenewalRecord { id: record.id, validated_at, proof, copy };
+        written.write(&mut payload);
         assert_eq!(hex(&payload), renewal.text("payload"));
         let purpose = [&base[..], b"renewal", &channel].join(&0);
-        let claims = Claims::new(renewal.time("issued_at"), renewal.lifetime(), 1);
+        let claims = Claims::new(renewal.time("issued_at"), renewal.lifetime(), written.schema());
         let token = seal(&renewal.ring(), &purpose, 32, claims, &renewal.array("nonce"), &payload);
         assert_eq!(token, renewal.text("token"));
-        let read = RenewalRecord::read(&payload).unwrap();
-        assert_eq!(read.validated_at, validated_at);
+        let read = RenewalRecord::read(written.schema(), &payload).unwrap();
+        assert_eq!((read.id, read.validated_at, read.proof), (record.id, validated_at, proof));
         assert_eq!(read.copy.map(|copy| Body::parse(copy.body).is_ok()), copy.map(|_| true));
     });
 }
