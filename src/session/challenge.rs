@@ -1,4 +1,5 @@
-//! Bound sessions: their settings, and challenges, which are sealed tokens that a device signs with its key (spec section 9.5).
+//! Bound sessions: their settings, and challenges, which are sealed tokens that a device signs with
+//! its key (spec section 9.5).
 //!
 //! A challenge needs no store: it names the session, and its token has the time at which it was
 //! made.
@@ -48,10 +49,10 @@ pub(crate) enum Scope {
 /// What a challenge is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asks {
-    Proof = 0,
+    Proof,
     /// The session has ended. The browser gets this challenge with the sign-out, and sends it back
     /// with its next proof. Then the server knows, without cookies, that the session is over.
-    Nothing = 1,
+    Nothing,
 }
 
 impl Binding {
@@ -67,7 +68,10 @@ impl Binding {
         let claims = Claims::new(now, life, CHALLENGE_SCHEMA);
         self.challenges.make(now, claims, &mut token, |out| {
             out.extend_from_slice(origin.as_bytes());
-            out.push(asks as u8);
+            out.push(match asks {
+                Asks::Proof => 0,
+                Asks::Nothing => 1,
+            });
             Ok(())
         })?;
         Ok(token)

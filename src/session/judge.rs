@@ -92,6 +92,7 @@ impl Carried {
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "a request has one, so a box would only cost time")]
 pub(crate) enum Judged<T> {
     Absent,
     Refused(Refused),

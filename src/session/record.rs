@@ -221,14 +221,14 @@ impl<'a> RenewalRecord<'a> {
     pub(crate) fn max_len(&self) -> usize {
         let proof = self.proof.map_or(0, |_| PROOF_LEN);
         let copy = self.copy.map_or(0, |copy| copy.body.len().saturating_add(FINGERPRINT_LEN));
-        copy.saturating_add(proof + ID_LEN + TIME_LEN)
+        copy.saturating_add(proof).saturating_add(ID_LEN + TIME_LEN)
     }
 
     /// The maximum length in bytes of a payload that contains a copy of a body of `len` bytes. `record`
     /// is that of the session.
     pub(crate) fn max_len_with_copy(record: &Record, len: usize) -> usize {
         let proof = record.bound.map_or(0, |_| PROOF_LEN);
-        len.saturating_add(ID_LEN + TIME_LEN + FINGERPRINT_LEN + proof)
+        len.saturating_add(proof).saturating_add(ID_LEN + TIME_LEN + FINGERPRINT_LEN)
     }
 }
 
