@@ -54,7 +54,7 @@ async fn logout(session: Session<Account>) -> Result<Redirect, SessionError> {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // All servers get the same keys from BULLA_KEYS. Without this variable, each start makes a new
-    // key, so that a restart signs all users out.
+    // key, and a restart signs all users out.
     let ring = match std::env::var("BULLA_KEYS") {
         Ok(text) => text.parse()?,
         Err(_) => KeyRing::generate()?,

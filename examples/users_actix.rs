@@ -46,7 +46,7 @@ struct Login {
 impl bulla::session::User for User {
     type State = Login;
 
-    /// Sessions from before the last change of the password are over.
+    /// A change of the password ends the sessions that started before it.
     fn accepts(&self, login: &Login) -> bool {
         login.password_changes == self.password_changes
     }

@@ -20,7 +20,7 @@ pub fn app(ring: &KeyRing, database: Database) -> Result<Router, CookieError> {
     Ok(Router::new()
         .route("/restricted", get(restricted))
         .route_layer(only("restricted.read"))
-        // Guards are around the routes above them, so two are around /restricted.
+        // A guard applies to the routes above it, so /restricted has two guards.
         .route("/", get(protected))
         .route("/password", get(password_form).post(change_password))
         .route_layer(only("protected.read"))
