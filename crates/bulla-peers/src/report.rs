@@ -25,7 +25,7 @@ value, and it must refuse a token that was changed or has expired.
 
 In every round, all libraries run in turn, for 60 µs each, ten times. The figure of a round is the
 best of the ten runs, because other programs can only add time. The tables show the median of all
-rounds. After ± is the spread: half the distance between the quartiles, relative to the median.
+rounds. The number after ± is the spread: half the distance between the quartiles, relative to the median.
 
 ![How long opening takes](peers.svg)
 
@@ -158,9 +158,9 @@ fn scaling_tables(out: &mut String, results: &Results, threads: &Threads) {
 fn goals_table(out: &mut String, goals: &[Goal]) {
     line(
         out,
-        "## Goals\n\n`≥` is a lower limit and `≤` an upper limit. If a goal is to be faster than a \
-         kind of library, the limit says how many times as fast as the fastest library of that \
-         kind bulla must be.\n",
+        "## Goals\n\n`≥` is a lower limit and `≤` an upper limit. If a goal names a kind of library, \
+         the limit is a ratio: bulla must be at least this many times as fast as the fastest \
+         library of that kind.\n",
     );
     line(out, "| goal | limit | measured | compared with | |\n|---|--:|--:|---|---|");
     for goal in goals {
