@@ -796,19 +796,14 @@ class Proof:
     """What the renewal token of a bound session records (spec 9)."""
 
     proved_at: int
-    bound: bytes | None = None
+    bound: bytes
 
     def encode(self) -> bytes:
-        return to_varint(self.proved_at) + (b"\0" if self.bound is None else b"\1" + self.bound)
+        return to_varint(self.proved_at) + self.bound
 
     @classmethod
     def take(cls, payload: bytes) -> tuple[Proof, bytes]:
         proved_at, rest = take_varint(payload)
-        has_key, rest = take_bytes(rest, 1)
-        if has_key == b"\0":
-            return cls(proved_at), rest
-        if has_key != b"\1":
-            raise Malformed
         bound, rest = take_bytes(rest, BOUND_LENGTH)
         return cls(proved_at, bound), rest
 
@@ -922,7 +917,7 @@ def session_identifier(origin: bytes) -> str:
 
 
 def unbound_id(origin: bytes) -> bytes:
-    """The id that is revoked when the session is bound (spec 9.5)."""
+    """The id that is revoked with the first proof (spec 9.5)."""
     return bytes(byte ^ 0xFF for byte in origin)
 
 
@@ -2545,7 +2540,6 @@ def session_vectors() -> Iterator[Vector]:
     yield session_vector("copy-of-schema-300", schema=300, renewed_after=600, renewal_key=KEY_B)
     bound = compressed(DEVICE.public_key())
     yield session_vector("bound", bound=bound)
-    yield session_vector("bound-and-registered", bound=bound, renewed_after=60, registered_after=90)
     yield session_vector("bound-and-proved", bound=bound, renewed_after=600, proved_after=650)
     yield session_vector(
         "bound-and-proved-with-copy",
@@ -2554,9 +2548,9 @@ def session_vectors() -> Iterator[Vector]:
         proved_after=650,
         renewal_key=KEY_B,
     )
-    yield session_vector("bound-by-the-renewal-token-alone", renewed_after=60, registered_after=90)
+    yield session_vector("bound-by-the-renewal-token-alone", renewed_after=60, proved_after=90)
     yield session_vector(
-        "bound-with-every-field-and-a-copy-with-the-key",
+        "bound-with-every-field-and-a-copy",
         origin=octets("origin", SESSION_ID_LENGTH),
         ceiling=ISSUED_AT + 2 * HOUR,
         ended_others=ended_others,
@@ -2565,7 +2559,7 @@ def session_vectors() -> Iterator[Vector]:
         bound=bound,
         renewed_after=700,
         validated_after=300,
-        registered_after=710,
+        proved_after=710,
         renewal_key=KEY_B,
     )
 
@@ -2587,14 +2581,12 @@ def session_vector(
     renewed_after: int | None = None,
     validated_after: int | None = None,
     proved_after: int | None = None,
-    registered_after: int | None = None,
     renewal_key: Key = KEY_A,
 ) -> Vector:
     """A session that began at ``ISSUED_AT`` under key A. If the renewal token is under another
     key, the renewal token contains a copy of the state token."""
     absolute_timeout = 30 * DAY if remembered else ABSOLUTE_TIMEOUT
     absolute_deadline = min(ISSUED_AT + absolute_timeout, ceiling or LAST_SECOND)
-    proved_after = registered_after if proved_after is None else proved_after
     renewal = renewed_after and {
         "key": renewal_key.secret.hex(),
         "nonce": nonce_of(f"session {name} renewal").hex(),
@@ -2602,7 +2594,7 @@ def session_vector(
         "lifetime": 14 * DAY if remembered else IDLE_TIMEOUT,
         "validated_at": 0 if validated_after is None else ISSUED_AT + validated_after,
         "proved_at": None if proved_after is None else ISSUED_AT + proved_after,
-        "bound": registered_after and compressed(DEVICE.public_key()).hex(),
+        "bound": proved_after and compressed(DEVICE.public_key()).hex(),
         "with_copy": renewal_key != KEY_A,
     }
     inputs = {

@@ -357,7 +357,7 @@ fn sessions() {
         let mut payload = Vec::new();
         let validated_at = renewal.time("validated_at");
         let proved_at = renewal.0["proved_at"].as_u64().map(UnixTime::from_secs);
-        let proof = proved_at.map(|at| Proof { at, key: renewal.optional("bound") });
+        let proof = proved_at.map(|at| Proof { at, key: renewal.array("bound") });
         let written = RenewalRecord { id: record.id, validated_at, proof, copy };
         written.write(&mut payload);
         assert_eq!(hex(&payload), renewal.text("payload"));
