@@ -86,7 +86,8 @@ where
             self.sessions.device_bound_response(method, path, |name| values(head, name))
         }) {
             let status = StatusCode::from_u16(own.status).unwrap_or(StatusCode::BAD_REQUEST);
-            let mut response = own.body.with_status(status).into_response();
+            // A `String` as a response would be `text/plain`.
+            let mut response = Response::builder().status(status).body(own.body);
             lend_response(&mut response, |head| exchange::finish(head, own.headers));
             return Ok(response);
         }
