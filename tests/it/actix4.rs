@@ -23,6 +23,8 @@ use bulla_conformance::{
 };
 
 conformance!(build);
+#[cfg(feature = "bound")]
+bulla_conformance::bound_conformance!(build);
 
 fn build(sessions: Sessions<Account>) -> Box<dyn App> {
     Box::new(Actix(sessions))
@@ -369,7 +371,11 @@ impl App for Actix {
             for (name, value) in &request.headers {
                 call = call.append_header((name.as_str(), value.as_str()));
             }
-            let response = harness::call_service(&app, call.to_request()).await;
+            // The server turns an error into its response.
+            let response = match harness::try_call_service(&app, call.to_request()).await {
+                Ok(response) => response.map_into_boxed_body().into(),
+                Err(error) => error.error_response(),
+            };
             let headers = response.headers().iter();
             let headers = headers
                 .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))

@@ -26,6 +26,8 @@ use http_body::Frame;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
 conformance!(build);
+#[cfg(feature = "bound")]
+bulla_conformance::bound_conformance!(build);
 
 fn build(sessions: Sessions<Account>) -> Box<dyn App> {
     let twice = Router::new()

@@ -24,6 +24,8 @@ use poem::{Body, Endpoint, EndpointExt, FromRequest, IntoResponse, Route, get, h
 use tokio::io::{AsyncRead, ReadBuf};
 
 conformance!(build);
+#[cfg(feature = "bound")]
+bulla_conformance::bound_conformance!(build);
 
 fn build(sessions: Sessions<Account>) -> Box<dyn App> {
     let twice = append.with(SessionMiddleware::from(inner_sessions())).around(guard);

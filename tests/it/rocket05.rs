@@ -23,6 +23,8 @@ use rocket::tokio::io::{AsyncRead, ReadBuf};
 use rocket::{Build, Config, Responder, Rocket, delete, get, options, patch, post, put, routes};
 
 conformance!(build);
+#[cfg(feature = "bound")]
+bulla_conformance::bound_conformance!(build);
 
 fn build(sessions: Sessions<Account>) -> Box<dyn App> {
     let fairing = SessionFairing::from(sessions.clone());

@@ -50,6 +50,8 @@
 
 mod behaviours;
 mod client;
+#[cfg(feature = "bound")]
+mod device;
 mod logs;
 
 use std::sync::LazyLock;
@@ -274,5 +276,25 @@ macro_rules! conformance {
                 $crate::$behaviour($build);
             }
         )+
+    };
+}
+
+/// Makes one test for each behaviour of sessions that are bound to a device. They need the feature
+/// `bound`.
+#[macro_export]
+macro_rules! bound_conformance {
+    ($build:expr) => {
+        $crate::conformance!($build;
+            a_sign_in_asks_the_browser_to_register_a_key,
+            the_layer_answers_the_registration_and_the_proofs,
+            a_proof_without_a_signature_gets_a_challenge_and_a_wrong_one_a_400,
+            the_layer_answers_two_paths_and_leaves_all_others_to_the_application,
+            a_guard_repeats_a_request_whose_proof_is_due_after_deleting_the_bound_cookie,
+            a_guard_loads_a_page_again_to_which_another_site_led_before_a_proof,
+            without_a_proof_a_copy_of_the_cookies_is_sent_to_the_sign_in_page,
+            a_handler_that_changes_a_session_whose_proof_is_due_answers_as_a_guard,
+            signing_out_tells_the_browser_with_its_next_proof_that_the_session_is_over,
+            without_the_setting_the_two_paths_belong_to_the_application,
+        );
     };
 }

@@ -7,6 +7,8 @@
 )]
 
 mod around;
+#[cfg(feature = "bound")]
+mod bound;
 mod changing;
 mod channels;
 mod cross_origin;
@@ -25,6 +27,8 @@ mod starting_and_ending;
 mod user;
 
 pub use self::around::*;
+#[cfg(feature = "bound")]
+pub use self::bound::*;
 pub use self::changing::*;
 pub use self::channels::*;
 pub use self::cross_origin::*;
