@@ -24,6 +24,8 @@ pub struct Info {
     /// ([`device_bound`](crate::session::SessionsBuilder)). Copies of its tokens end with the last
     /// proof of the device.
     pub bound: bool,
+    /// When the last proof of a bound session stops counting, and so when copies of its tokens end.
+    pub proof_expires_at: Option<UnixTime>,
     /// When the user signed in.
     pub started_at: UnixTime,
     /// When the user last signed in or reauthenticated. This is 1970 if the session was adopted

@@ -52,6 +52,12 @@ impl<T: Payload> Session<T> {
         }
     }
 
+    /// When the last proof stops counting.
+    pub(crate) fn proof_expires_at(&self) -> Option<UnixTime> {
+        let binding = self.inner.shared.device_bound.as_ref()?;
+        Some(self.proof()?.at + binding.proof_lifetime)
+    }
+
     /// Deletes the bound cookie if the browser still has it, so that the browser sends a proof
     /// before its next request.
     pub(crate) fn ask_for_proof(&self, bundle: &mut Bundle) {

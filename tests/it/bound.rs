@@ -205,6 +205,8 @@ fn a_bound_session_is_alive_while_its_device_proves_its_key() {
     assert!(browser.cookies.send(&sessions, T0).info().unwrap().bound);
 
     for minutes in [10, 20, 30] {
+        let info = browser.cookies.send(&sessions, just_before(minutes)).info().unwrap();
+        assert_eq!(info.proof_expires_at, Some(at(minutes)));
         assert_eq!(browser.status(&sessions, just_before(minutes)), Status::Alive);
         assert_eq!(browser.status(&sessions, at(minutes)), DUE);
         assert_eq!(browser.refresh(&sessions, at(minutes)).status, 200);
