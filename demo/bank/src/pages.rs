@@ -159,6 +159,7 @@ impl Pages {
                 }
                 (clock("Idle timeout", left(info.idle_expires_at), self.policy.idle_timeout(), "Starts again when you use the bank. The bank records activity at intervals, not with every request."))
                 (clock("Absolute timeout", left(info.expires_at), self.policy.absolute_timeout(), "Counts from sign-in. When it has passed, you must sign in again."))
+                (theft(info))
                 dl {
                     (fact("Token", &format!("{} characters; browsers accept at most 4,096 per cookie", info.token_len)))
                     (fact("Key", &format!("{}, from the bank's key ring", info.key_id)))
@@ -251,6 +252,26 @@ fn pin() -> Markup {
 
 fn fact(name: &str, value: &str) -> Markup {
     html! { dt { (name) } dd { (value) } }
+}
+
+/// Says what a thief would get who copies the cookies.
+fn theft(info: &Info) -> Markup {
+    let (title, until) = match info.proof_expires_at {
+        Some(until) => ("Bound to this device", until),
+        None => ("Not bound to a device", info.expires_at),
+    };
+    html! {
+        div class="clock" {
+            p { (title) b { "A copy of the cookies works until " (clear(until)) } }
+            p class="quiet" {
+                @if info.bound {
+                    "Your browser has a key that does not leave this device. It sends a new proof of the key before this time has passed. A thief who has only the cookies cannot."
+                } @else {
+                    "Your browser has not registered a key. A thief who copies the cookies stays signed in as long as you do, unless you sign out."
+                }
+            }
+        }
+    }
 }
 
 /// Shows the rest of a timeout, as text and as a bar.
