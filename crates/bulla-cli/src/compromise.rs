@@ -43,7 +43,8 @@ pub(crate) fn compromise(
     Ok(change)
 }
 
-/// Explains which tokens are refused, who notices until when, what remains, and what to do.
+/// Explains which tokens are refused, which users notice the change and until when, which forged
+/// sessions stay valid, and what to do next.
 fn meaning(leaked: &KeyLine, before: &[KeyLine], since: Option<UnixTime>, now: UnixTime) -> String {
     let id = leaked.id;
     let sealed = stretches(before).into_iter().find(|stretch| stretch.primary == Some(id));

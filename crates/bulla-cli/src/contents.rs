@@ -138,7 +138,8 @@ pub(crate) struct Renewal {
 /// An id, which is written as lower-case hexadecimal.
 pub(crate) struct Id(Vec<u8>);
 
-/// Bytes of the application, which are written as hexadecimal and, if they are JSON, as JSON.
+/// Bytes of the application. They are written as hexadecimal. If they are JSON, they are also
+/// written as JSON.
 pub(crate) struct Bytes(pub(crate) Zeroizing<Vec<u8>>);
 
 impl Contents {

@@ -81,7 +81,7 @@ impl Document {
         self.lines.push(Line::new(key, line, published, end));
     }
 
-    /// Replaces a key by another one that takes over its dates.
+    /// Replaces a key with another one, which gets the same dates.
     pub(crate) fn exchange(&mut self, id: KeyId, key: &Key, published: UnixTime) {
         for line in &mut self.lines {
             if let Some(old) = line.key.filter(|old| old.id == id) {

@@ -105,7 +105,7 @@ fn takes_over(
     }
 }
 
-/// A `primary-from` that makes a key primary now, also on a server whose clock is behind.
+/// A `primary-from` that makes a key primary now, even on a server whose clock is behind.
 pub(crate) fn at_once(document: &Document, skew: Duration, now: UnixTime) -> UnixTime {
     let keys = document.keys();
     let past = keys.iter().map(|key| key.primary_from).filter(|from| *from <= now).max();
@@ -122,9 +122,12 @@ pub(crate) fn make_room(document: &mut Document, at: UnixTime) {
     }
 }
 
-/// Sets the earliest safe `open-until` on the primary key and on every later key that another
-/// key follows. A key that was primary before may still be in use on servers with an older
-/// ring, so its date is left to the user.
+/// Sets `open-until` on the primary key, and on each key that becomes primary later, if another key
+/// replaces it and it has no `open-until` yet. The date is the earliest at which all tokens of the
+/// key have expired. If a key already has an earlier date, only adds a warning.
+///
+/// Keys that stopped being primary in the past are left to the user, because servers with an older
+/// ring may still use them.
 fn date(
     document: &mut Document,
     kept: Kept,

@@ -51,7 +51,7 @@ fn publishing_at_once_also_sets_when_the_key_before_retires() {
     let [old, new] = ring.keys()[..] else { panic!("two keys") };
     assert_eq!((old.id, old.open_until), (first, Some(KEPT.from(at(DAY)))));
     assert_eq!((primary_at(&ring.keys(), at(DAY)), new.open_until), (Some(new.id), None));
-    // The new key is also primary on a server whose clock is behind by the skew.
+    // The new key is primary even on a server whose clock is behind by the skew.
     assert_eq!(primary_at(&ring.keys(), at(DAY - 60)), Some(new.id));
 }
 

@@ -46,9 +46,9 @@ enum State {
 struct Change {
     at: Text<UnixTime>,
     in_seconds: u64,
-    /// The primary key from then on.
+    /// The primary key from this time on. `None` if no key is primary then.
     primary: Option<Text<KeyId>>,
-    /// The keys that retire then.
+    /// The keys that retire at this time.
     retires: Vec<Text<KeyId>>,
 }
 

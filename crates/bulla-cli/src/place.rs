@@ -26,7 +26,8 @@ impl Place {
         Place::if_any(place)?.ok_or_else(|| UNNAMED.into())
     }
 
-    /// The place that the command line names, or else the environment. `None` if neither does.
+    /// The place that the command line names, or else the place that the environment names. `None`
+    /// if neither names a place.
     pub(crate) fn if_any(place: &options::Place) -> Result<Option<Place>, Failure> {
         if let (Some(url), Some(name)) = (&place.redis, &place.name) {
             let mut ring = RedisRing::new(url, name.as_str())?;

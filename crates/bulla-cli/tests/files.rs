@@ -151,7 +151,7 @@ fn a_ring_always_keeps_a_primary_key() {
     assert_eq!(fs::read(&ring).unwrap(), before);
     let said = done(&ring, &["compromise", id]);
     assert!(said.contains("is primary now"));
-    // The new key is also primary on a server whose clock is behind.
+    // The new key is primary even on a server whose clock is behind.
     let text = fs::read(&ring).unwrap();
     let behind = bulla::UnixTime::from_secs(bulla::UnixTime::now().as_secs() - 55);
     assert!(KeyRing::try_from(&text[..]).unwrap().primary_at(behind).is_some());

@@ -2,7 +2,7 @@
 //!
 //! The tests of an adapter build the application below with their framework, implement
 //! [`App`] with its test client, and call [`conformance!`]. The macro makes one test for each
-//! behaviour, so that the tests of all adapters have the same names.
+//! behaviour. The tests of all adapters therefore have the same names.
 //!
 //! | route | what it does |
 //! |---|---|
@@ -10,14 +10,14 @@
 //! | `GET /look` | responds with the name of the account, or with `guest` |
 //! | `POST /start/{name}` | starts a session |
 //! | `POST /remember/{name}` | starts a remembered session |
-//! | `POST /sign-in/{name}` | starts a session from the state of the guest's session: its name is the name of the guest, `+` and `{name}` |
+//! | `POST /sign-in/{name}` | starts a session that continues the guest's session. The name in its state is the guest's name, `+` and `{name}` |
 //! | `POST /start-bearer` | starts a session of `ada` over the bearer channel |
 //! | `POST /rename/{name}` | changes the name |
-//! | `POST /update-or-fail` | changes the name; if that fails, returns the error with `?` |
+//! | `POST /update-or-fail` | changes the name; returns the `SessionError` of `update` |
 //! | `POST /end` | ends the session |
 //! | `POST /start-and-fail` | starts a session of `ada` and responds with 500 |
 //! | `POST /end-and-fail` | ends the session and responds with 500 |
-//! | `POST /large/{len}` | starts a session whose name has `len` characters; if that fails, returns the error with `?` |
+//! | `POST /large/{len}` | starts a session whose name has `len` characters; returns the `SessionError` of `start` |
 //! | `GET`, `POST`, `PUT`, `PATCH`, `DELETE` and `OPTIONS /required` | responds with the name; the guard requires a session |
 //! | `GET /fresh` | responds with the name; the guard requires a sign-in within the last 300 seconds |
 //! | `GET /current` | responds with the name; the guard requires a revocation list that was confirmed within the last 10 seconds |
@@ -25,7 +25,7 @@
 //! | `GET /customer` | responds with the full name of the [`Customer`]; the guard is `SignedIn` |
 //! | `GET /optional-customer` | the same with an `Option` of the guard; responds with `guest` if it is `None` |
 //! | `GET /trade` | responds with the full name of the [`Customer`]; if the customer may not trade, returns `Denied::forbidden()` as an error |
-//! | `GET`, `POST /guarded/customer` | like `/customer`; a guard `SignedIn` is also around the whole router, scope or list of routes |
+//! | `GET`, `POST /guarded/customer` | like `/customer`; in addition, a guard `SignedIn` protects the whole router, scope or list of routes |
 //! | `GET /guarded/fresh` | responds with `fresh`; a guard around the routes requires a sign-in within the last 300 seconds |
 //! | `GET /guarded/trade` | responds with `trade`; a guard around the routes requires a [`Customer`] who may trade |
 //! | `POST /prove` | reauthenticates the user |
@@ -34,16 +34,16 @@
 //! | `GET /late` | streams a body that starts a session and contains the result |
 //! | `GET /events` | changes the name to `streamed` and sends two server-sent events. For each event, it reads the name again and sends `data: ` and the name |
 //! | `GET /socket` | changes the name to `upgraded` and responds with 101, `Upgrade: websocket`, and the previous name in `x-was` |
-//! | `POST /twice/{name}` | appends `name` to the name of the account, and responds with 500 if `name` is `fail`. Two layers are around this route: the application's, and inside of it a layer of [`inner_sessions`]. Between them, a guard (middleware) appends `+` to the name |
-//! | `GET /clash` | does the same as `/look` for a [`Visitor`]; inside of the application's layer, a layer of [`visitors`] is around this route |
+//! | `POST /twice/{name}` | appends `name` to the name of the account, and responds with 500 if `name` is `fail`. Two layers handle this route: the application's layer, and inside of it a layer of [`inner_sessions`]. Between the two layers, a guard (middleware) appends `+` to the name |
+//! | `GET /clash` | does the same as `/look` for a [`Visitor`]; inside of the application's layer, a layer of [`visitors`] handles this route |
 //! | `GET /note` | responds with the text of the [`Note`] in the sealed cookie [`notes`], or with `none` |
-//! | `POST /note/{text}` | sets a note; if that fails, returns the error with `?` |
-//! | `POST /large-note/{len}` | sets a note whose text has `len` characters; if that fails, returns the error with `?` |
+//! | `POST /note/{text}` | sets a note; returns the `SetError` of `set` |
+//! | `POST /large-note/{len}` | sets a note whose text has `len` characters; returns the `SetError` of `set` |
 //! | `POST /take-note` | takes the note and responds with its text, or with `none` |
-//! | `POST /remove-note` | removes the note; if that fails, returns the error with `?` |
+//! | `POST /remove-note` | removes the note; returns the `SetError` of `remove` |
 //! | `POST /note-and-fail` | sets a note and responds with 500 |
 //! | `POST /take-note-and-fail` | takes the note, sets another one, and responds with 500 |
-//! | `POST /twice-note/{text}` | sets a note. Two layers for [`notes`] are around this route. Between them, a guard (middleware) takes the note of the request |
+//! | `POST /twice-note/{text}` | sets a note. Two layers for [`notes`] handle this route. Between the two layers, a guard (middleware) takes the note of the request |
 //! | `GET /missing/note` | does the same as `/note`, but the adapter's layer for the sealed cookie does not cover this route |
 //! | `GET /missing` | does the same as `/look`, but the adapter's layer does not cover this route; the route may belong to another application |
 //! | `GET /missing/optional` | the same for `/optional` |
@@ -109,7 +109,7 @@ pub fn visitors() -> Sessions<Visitor> {
     Sessions::new(KeyRing::generate().unwrap(), Policy::default())
 }
 
-/// The user of a session, as the application's database has them.
+/// The user of a session, as stored in the application's database.
 #[derive(Clone, Debug)]
 pub struct Customer {
     /// The full name.

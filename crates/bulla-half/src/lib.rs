@@ -145,8 +145,8 @@ impl<D: Serialize + DeserializeOwned> Half<D> {
         self.store.load(&id).await.map_err(HalfError::of)
     }
 
-    /// The id of the record. In the input of the digest, the length of each part comes before the
-    /// part, so that different parts never give the same input.
+    /// The id of the record, which is a digest. In the input of the digest, the length of each part
+    /// comes before the part. Therefore different parts never give the same input.
     fn id<T: Payload>(&self, info: &Info) -> Id {
         let mut digest = Sha256::new_with_prefix(b"bulla/1/half\0");
         for part in [T::PURPOSE.as_bytes(), self.name.as_bytes()] {

@@ -67,8 +67,8 @@ pub fn cost(figures: &Figures, floor: &Figures) -> Cost {
 }
 
 /// Memory that one session takes on the server side, in bytes. It is 0 if there is no session or
-/// the client stores it. The server's memory also grows a little then, but only because of the
-/// allocator.
+/// if the client stores the session. In these cases, the server's memory still grows a little, but
+/// only because of the allocator.
 #[must_use]
 pub fn held(figures: &Figures) -> f64 {
     match figures.stack.keeps {

@@ -31,9 +31,10 @@ pub(crate) struct Account {
 /// A deliberate mistake that servers make when they receive revocations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Mistake {
-    /// A revocation loses its mark: random bytes that name it in the tokens that it does not end.
+    /// A revocation loses its mark. The mark is random bytes. If a token contains the mark, the
+    /// revocation does not end the token's session.
     TheMarkIsDropped,
-    /// A revocation gets the exception of an earlier revocation, so that the wrong tokens stay
+    /// A revocation gets the exception of an earlier revocation. As a result, the wrong tokens stay
     /// valid.
     AnExceptionIsKept,
 }

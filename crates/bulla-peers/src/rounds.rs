@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use crate::jobs::Job;
 
-/// How long a job runs at a time, in nanoseconds. This time is short, so that the scheduler
-/// interrupts few runs, but long compared with the 50 ns of reading the clock.
+/// How long a job runs at a time, in nanoseconds. This time is short, so the scheduler interrupts
+/// few runs. It is long compared with the 50 ns of reading the clock.
 const SLICE: f64 = 60_000.0;
 
 /// How often a job runs within a round.

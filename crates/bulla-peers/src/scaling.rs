@@ -157,9 +157,9 @@ fn throughput(threads: usize, common: Common, sealers: &[Arc<Sealer<Account>>]) 
 pub struct Threads {
     /// Tokens that one thread opens per second.
     pub one: f64,
-    /// Tokens that two threads with one sealer open, relative to one thread.
+    /// Tokens that two threads open, relative to one thread, if the threads share a sealer.
     pub sharing: f64,
-    /// Tokens that two threads open which share nothing, relative to one thread.
+    /// Tokens that two threads open, relative to one thread, if the threads share nothing.
     pub apart: f64,
 }
 

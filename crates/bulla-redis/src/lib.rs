@@ -30,14 +30,14 @@
 //!
 //! Redis is often less protected than the servers, because it has dumps, replicas and a shared
 //! password.
-//! [`RedisRing::wrapped_with`] seals the text of the ring with another key ring, so that Redis
-//! never stores a key in the clear. The servers get the wrapping ring from another place, such
-//! as an environment variable or a secret manager.
+//! [`RedisRing::wrapped_with`] seals the text of the ring with another key ring. Redis then never
+//! stores a key in the clear. The servers get the wrapping ring from a different place, such as an
+//! environment variable or a secret manager.
 //!
 //! - The wrapped value is a sealed bulla token (specification, section 5:
 //!   XChaCha20-Poly1305 under a subkey derived by HKDF-SHA256). Its purpose is
-//!   `bulla/key-ring`, a zero byte, and the name of the value, so a value that was stored under
-//!   another name does not open.
+//!   `bulla/key-ring`, a zero byte, and the name of the value. Therefore a value that was stored
+//!   under a different name does not open.
 //! - Wrapping keys rotate like the keys of every ring. The primary key wraps the text, and the
 //!   other keys still unwrap older values.
 //! - A wrapped ring has at most about 45 keys, because a token has at most 8,192 characters.

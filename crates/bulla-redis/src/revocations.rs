@@ -254,9 +254,9 @@ impl Place {
             pipe.cmd("ZADD").arg(&self.name).arg(until).arg(&line).ignore();
             pipe.cmd("PUBLISH").arg(self.channel()).arg(line).ignore();
         }
-        // This write is also sent with each heartbeat, so that a Redis that accepts no writes
-        // rejects the heartbeat too. Entries stay for one more day, because the clock of this
-        // server may be ahead.
+        // This write is also sent with each heartbeat. If Redis accepts no writes, it then rejects
+        // the heartbeat too. Entries stay for one more day, because the clock of this server may be
+        // ahead.
         let over = UnixTime::now().as_secs().saturating_sub(DAY);
         pipe.cmd("ZREMRANGEBYSCORE").arg(&self.name).arg("-inf").arg(format!("({over}")).ignore();
         if revocations.is_empty() {

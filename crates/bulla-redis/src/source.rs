@@ -69,7 +69,7 @@ impl RedisRing {
         Ok(Stored { text, raw })
     }
 
-    /// Replaces the loaded value `before` by `text`. This method does not validate the text, so
+    /// Replaces the loaded value `before` with `text`. This method does not validate the text, so
     /// parse it as a `KeyRing` first.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ pub(crate) enum Inputs {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Run {
     Always,
-    /// Only without `--short`.
+    /// Runs only without `--short`.
     Long,
 }
 

@@ -1,4 +1,5 @@
-//! Guards around whole routers, scopes or lists of routes: they answer as in a handler.
+//! Guards around whole routers, scopes or lists of routes. They answer as extractors in a handler
+//! do.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

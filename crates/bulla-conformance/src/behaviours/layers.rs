@@ -1,4 +1,4 @@
-//! Several layers (middleware, fairings) around one request.
+//! Several layers (middleware, fairings) that handle one request.
 
 use tracing::Level;
 

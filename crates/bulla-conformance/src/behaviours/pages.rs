@@ -6,7 +6,7 @@ use crate::behaviours::setup::{Clock, builder, key, minutes, new_sessions};
 use crate::client::Client;
 use crate::{App, Build, Request, Response};
 
-/// How clients ask, and the headers by which a server can tell.
+/// The headers of a navigation. The constants below are the headers of other kinds of requests.
 pub(super) const NAVIGATION: &[(&str, &str)] =
     &[("sec-fetch-mode", "navigate"), ("accept", "text/html,application/xml;q=0.9,*/*;q=0.8")];
 const OLD_SAFARI: &[(&str, &str)] = &[("accept", "text/html,application/xml;q=0.9,*/*;q=0.8")];

@@ -59,7 +59,8 @@ pub fn signing_in_continues_the_state_of_a_guest_in_a_new_session(build: Build) 
         assert!(matches!(ids[..], [guest, user] if guest != user), "{ids:?}");
         assert!(guest.kept.values().all(|token| !user.kept.values().any(|new| new == token)));
 
-        // The copy stays a guest, whatever the user does and whatever is sent together with it.
+        // The copy keeps the session of a guest, whatever the user does and whatever is sent with
+        // it.
         user.post(&*app, "/rename/secret");
         assert_eq!(copy.get(&*app, "/look").body, guest_name);
         let renewal = ["session-renewal", RENEWAL].map(|name| user.kept.get(name).cloned());

@@ -77,7 +77,8 @@ pub fn serve(stack: &str, listener: TcpListener, redis: &str) -> Outcome {
     })
 }
 
-/// <https://docs.rs/actix-session> with its default, which encrypts the cookie.
+/// The middleware of actix-session, see <https://docs.rs/actix-session>. By default, it encrypts
+/// the cookie.
 fn sessions<S: SessionStore>(store: S, key: &Key) -> SessionMiddleware<S> {
     let idle = time::Duration::seconds(IDLE.as_secs().cast_signed());
     SessionMiddleware::builder(store, key.clone())

@@ -80,8 +80,9 @@ mod bulla {
     }
 }
 
-/// <https://docs.rs/axum-extra/latest/axum_extra/extract/cookie/struct.PrivateCookieJar.html>.
-/// The cookie contains text, so the state is encoded as JSON.
+/// The stack with `PrivateCookieJar` of axum-extra, see
+/// <https://docs.rs/axum-extra/latest/axum_extra/extract/cookie/struct.PrivateCookieJar.html>. A
+/// cookie of this jar contains text, so the state is encoded as JSON.
 mod private_jar {
     use axum_extra::extract::cookie::{Cookie, Key, PrivateCookieJar, SameSite};
 
@@ -117,7 +118,7 @@ mod private_jar {
     }
 }
 
-/// <https://docs.rs/seshcookie>
+/// The stack with seshcookie, see <https://docs.rs/seshcookie>.
 mod seshcookie {
     use ::seshcookie::{Session, SessionConfig, SessionKeys, SessionLayer};
 
@@ -144,8 +145,8 @@ mod seshcookie {
     }
 }
 
-/// <https://docs.rs/tower-sessions>, its store for Redis, and
-/// <https://docs.rs/tower-sessions-cookie-store>
+/// The stacks with tower-sessions: with its memory store, with its Redis store, and with the cookie
+/// store. See <https://docs.rs/tower-sessions> and <https://docs.rs/tower-sessions-cookie-store>.
 mod tower_sessions {
     use ::tower_sessions::cookie::Key;
     use ::tower_sessions::{Expiry, MemoryStore, Session, SessionManagerLayer};

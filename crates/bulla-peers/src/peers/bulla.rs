@@ -1,4 +1,4 @@
-//! bulla with both backends, sealed and signed, also with reused buffers.
+//! bulla with both backends, sealed and signed, with new and with reused buffers.
 
 use std::hint::black_box;
 use std::rc::Rc;
