@@ -48,8 +48,8 @@ struct Login {
     user: String,
 }
 
-/// Starts the session of the user with the cart of the guest. It has a new id, so the guest's token
-/// stays the token of a guest, even if somebody else has a copy of it.
+/// Starts the session of the user with the cart of the guest. The new session has a new id, so the
+/// guest's token stays the token of a guest, even if somebody else has a copy of it.
 ///
 /// Somebody else may also have filled the cart and planted the token. So show the cart again before
 /// the user pays, and keep nothing in a guest's state that gives rights to the user.

@@ -5,7 +5,7 @@
 //! ```sh
 //! interop ring                 # prints a new key ring
 //! interop make RING N          # prints N tokens of each mode, one JSON object per line
-//! interop open RING            # reads such lines with the other's tokens and opens them all
+//! interop open RING            # reads such lines from the other implementation and opens them
 //! ```
 #![allow(missing_docs, clippy::print_stdout, reason = "a test program")]
 

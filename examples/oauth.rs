@@ -1,8 +1,8 @@
 //! "Sign in with …" in axum: OAuth 2.0 with a code, `state`, and PKCE (RFC 7636).
 //!
-//! A sealed cookie holds what the browser must bring back from the provider, and is taken once. A
-//! second sealed cookie holds a message for the next page. The provider is fake, in this program,
-//! which signs everybody in as `ada`.
+//! A sealed cookie holds the values that the browser must bring back from the provider, and is
+//! taken once. A second sealed cookie holds a message for the next page. This program contains a
+//! fake provider, which signs everybody in as `ada`.
 //!
 //! ```sh
 //! cargo run --example oauth --features axum08               # then open http://127.0.0.1:3000
@@ -235,10 +235,10 @@ pub(crate) fn check() -> Result<(), Box<dyn std::error::Error>> {
     let back = browser.get(&to_provider)?.location;
     assert!(browser.cookies.contains_key("__Host-sign-in"));
 
-    // Without the cookie, as in a browser that an attacker has sent to the page with a code of the
-    // attacker.
+    // A browser without the cookie: an attacker has sent a user to the page with the attacker's
+    // code.
     assert_eq!(Browser::default().get(&back)?.status, 400);
-    // With the cookie of another sign-in.
+    // A browser with the cookie of another sign-in.
     let mut victim = Browser::default();
     victim.get(&url("/sign-in"))?;
     assert_eq!(victim.get(&back)?.status, 400);

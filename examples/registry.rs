@@ -1,10 +1,13 @@
-//! The sign-in of a package registry in axum: OAuth, then a sign-up within 30 minutes, then 90 days in
-//! a cookie with `SameSite=Strict`, which a browser sends only if a page of this site asks.
+//! The sign-in of a package registry in axum: OAuth, then a sign-up within 30 minutes, then a
+//! session of 90 days. The session is in a cookie with `SameSite=Strict`, which a browser sends
+//! only with requests from pages of this site.
 //!
 //! - The provider sends the browser back from another site, so `SignIn` is in a `Lax` cookie.
-//! - A redirect from `/callback` still comes from that site, without `Strict` cookies. So it leads to
-//!   a page that needs none, and opens the next page itself (`/welcome`) or has a form (`/sign-up`).
-//! - A link on another site to `/me` ends at `/sign-in`, whose form has the cookie and leads to `/me`.
+//! - If `/callback` redirects, the browser still treats the request as one from the provider's
+//!   site, and sends no `Strict` cookies. Therefore `/callback` redirects to a page that needs no
+//!   cookie. That page opens the next page itself (`/welcome`) or has a form (`/sign-up`).
+//! - If a user follows a link on another site to `/me`, the browser arrives at `/sign-in`. The form
+//!   there is sent with the cookie and leads to `/me`.
 #![allow(missing_docs, reason = "an example program")]
 
 use std::collections::BTreeMap;
@@ -37,7 +40,7 @@ struct SignIn(String);
 #[payload(purpose = "registry.example/sign-up")]
 struct SignUp(String);
 
-/// The name of each id, in place of a database.
+/// The name of each id. This map replaces a database.
 static NAMES: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
 fn registry(ring: &KeyRing, now: fn() -> UnixTime) -> Result<Router, CookieError> {
@@ -49,7 +52,7 @@ fn registry(ring: &KeyRing, now: fn() -> UnixTime) -> Result<Router, CookieError
     let sign_up = SealedCookie::<SignUp>::with_attributes(ring, strict("sign-up")?, 30 * minute);
     Ok(Router::new()
         .route("/me", get(|me: Required<Account>| async move { me.name.clone() }))
-        .route_layer(GuardLayer::<Required<Account>>::new()) // around all routes above
+        .route_layer(GuardLayer::<Required<Account>>::new()) // applies to all routes above
         .route("/sign-in", get(Html("<form method=post><button>Sign in")).post(begin))
         .route("/callback", get(callback))
         .route("/welcome", get(Html("<meta http-equiv=refresh content='0;url=/me'>")))

@@ -32,7 +32,7 @@ struct User {
     is_clerk: bool,
 }
 
-/// In place of a database.
+/// The users. This map replaces a database.
 type Users = Mutex<BTreeMap<String, User>>;
 
 /// The state of a session.

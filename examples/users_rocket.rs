@@ -33,7 +33,7 @@ struct User {
     is_clerk: bool,
 }
 
-/// In place of a database.
+/// The users. This map replaces a database.
 type Users = Arc<Mutex<BTreeMap<String, User>>>;
 
 /// The state of a session.

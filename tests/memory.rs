@@ -1,7 +1,7 @@
 //! Input of a client makes the library allocate at most a fixed number of bytes for each byte of
 //! input, plus a constant.
 //!
-//! These tests are in a separate binary, because they replace the global allocator by one that
+//! These tests are in a separate binary, because they replace the global allocator with one that
 //! counts bytes. They run one at a time, because this allocator counts the bytes of all threads.
 
 use std::collections::{BTreeMap, HashMap};

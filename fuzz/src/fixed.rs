@@ -77,8 +77,8 @@ pub struct One {
     pub a: u8,
 }
 
-/// Schema version 3. There is no version 2. A payload of version 3 has three bytes, so that the
-/// independent implementation can tell by the length whether a payload decodes.
+/// Schema version 3. There is no version 2. A payload of version 3 has three bytes, so the
+/// independent implementation can see from the length whether a payload decodes.
 #[derive(Debug, PartialEq, Serialize, Deserialize, Payload)]
 #[payload(purpose = "fuzz.example/three", version = 3, previous = One)]
 pub struct Three {

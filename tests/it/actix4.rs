@@ -198,7 +198,7 @@ async fn events(session: Session<Account>) -> Result<HttpResponse, SessionError>
     Ok(response.content_type("text/event-stream").body(Events { session, left: 2 }))
 }
 
-/// Server-sent events. When an event is sent, it reads the session.
+/// A stream of server-sent events. It reads the session before it sends an event.
 struct Events {
     session: Session<Account>,
     left: u8,

@@ -245,7 +245,7 @@ async fn events(session: Session<Account>) -> Result<impl IntoResponse, SessionE
     Ok(([(header::CONTENT_TYPE, "text/event-stream")], body))
 }
 
-/// Server-sent events. When an event is sent, it reads the session.
+/// A stream of server-sent events. It reads the session before it sends an event.
 struct Events {
     session: Session<Account>,
     left: u8,

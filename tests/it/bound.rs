@@ -233,7 +233,7 @@ fn stolen_cookies_end_with_the_last_proof_and_the_state_cookie_alone_at_once() {
     }
     assert_eq!(browser.status(&sessions, at(60)), Status::Alive);
 
-    // Without the key, nobody can answer the challenge.
+    // Without the key, a thief cannot answer the challenge.
     let mut robber = Browser::new(9);
     robber.cookies = browser.cookies.clone();
     robber.bound = browser.bound.clone();
@@ -248,7 +248,7 @@ fn stolen_cookies_end_with_the_last_proof_and_the_state_cookie_alone_at_once() {
 fn a_proof_is_no_activity() {
     let sessions = sessions(KeyRing::generate().unwrap());
     let mut browser = Browser::bound(&sessions, T0);
-    // The browser goes on proving for a page that nobody looks at.
+    // The browser keeps sending proofs for a page that nobody looks at.
     for minutes in [8, 16, 24] {
         assert_eq!(browser.refresh(&sessions, at(minutes)).status, 200);
     }
@@ -309,7 +309,7 @@ fn a_proof_that_comes_without_cookies_ends_nothing() {
     let answer = browser.refresh(&sessions, at(1));
     assert_eq!((answer.status, &answer.body), (200, &Value::Null));
     assert_eq!(browser.cookies.kept.keys().collect::<Vec<_>>(), [BOUND], "it asks no more");
-    // After the absolute timeout, the session is over in any case.
+    // After the absolute timeout, the session has ended, with or without cookies.
     let mut late = browser.clone();
     let answer = late.refresh(&sessions, at(12 * 60 + 2));
     assert_eq!((answer.status, &answer.body["continue"]), (200, &json!(false)));
@@ -689,7 +689,8 @@ fn a_guard_sends_a_browser_through_a_proof_and_back() {
     };
     let navigates = ("sec-fetch-mode", "navigate");
     let elsewhere = ("sec-fetch-site", "cross-site");
-    // The browser has the bound cookie: it is deleted, and the request is repeated.
+    // If the browser has the bound cookie, the guard deletes the cookie, and the browser repeats
+    // the request.
     for method in ["GET", "POST"] {
         let (status, header, lines) = denied(method, &[], &[]);
         assert_eq!((status, &*header), (307, "location: /pay?to=alan"));
@@ -699,11 +700,13 @@ fn a_guard_sends_a_browser_through_a_proof_and_back() {
     let (status, header, lines) = denied("POST", &[], &[("secure-session-skipped", "unreachable")]);
     assert_eq!((status, &*header), (503, "retry-after: 5"));
     assert!(!lines.contains(BOUND), "{lines}");
-    // Without it, a page on another site led here: the page is loaded again.
+    // If a page on another site led here and the browser has no bound cookie, it loads the page
+    // again.
     let (status, header, lines) = denied("GET", &[BOUND], &[navigates, elsewhere]);
     assert_eq!((status, &*header), (401, "refresh: 0;url=/pay?to=alan"));
     assert!(!lines.contains(BOUND), "{lines}");
-    // The browser should have sent a proof, and did not: the user signs in.
+    // If a page of this site led here, the browser could have sent a proof and did not. The user
+    // must sign in.
     let (status, header, _) = denied("GET", &[BOUND], &[navigates]);
     assert_eq!((status, &*header), (303, "location: /sign-in?next=/pay%3Fto%3Dalan"));
     let (status, header, _) = denied("POST", &[BOUND], &[]);

@@ -109,8 +109,8 @@ fn the_session_that_ends_the_others_stays_and_the_others_end_on_every_server() {
     assert_eq!(info.started_at, T0);
 }
 
-/// This also holds if the server where the session ended the others has restarted, and if the
-/// revocation arrives an hour late.
+/// The result is the same if the server where the session ended the others has restarted, and if
+/// the revocation arrives an hour late.
 #[test]
 fn a_late_revocation_ends_a_session_that_ended_the_others() {
     for revoke in ENDS_ADA {
@@ -202,8 +202,8 @@ fn a_late_revocation_spares_users_who_signed_in_more_than_a_minute_after_it() {
     }
 }
 
-/// The session ends the others at one server or at several. The other servers learn of this, or do
-/// not.
+/// The session ends the others at one server or at several servers. In some cases, the other
+/// servers learn of this, and in some they do not.
 #[test]
 fn ending_the_others_repeatedly_does_not_evade_a_revocation() {
     for chain in [[0, 1, 2], [0, 0, 0], [0, 1, 0], [0, 0, 1]] {

@@ -211,7 +211,8 @@ fn while_old_servers_run_the_old_cookie_is_read_until_the_state_changes() {
     assert!(!browser_with("ada").visit(&sessions, T0, in_one));
     assert_eq!(changed.kept.keys().collect::<Vec<_>>(), [STATE, OLD]);
 
-    // Signing in or out also deletes the old cookie, so that it takes effect on old servers, too.
+    // Signing in or out also deletes the old cookie. Otherwise it would have no effect on old
+    // servers.
     changed.visit(&sessions, T0, |session| session.end().unwrap());
     assert!(changed.kept.is_empty());
     let mut other = browser_with("ada");

@@ -73,7 +73,8 @@ fn only_paths_on_this_site_are_local() {
         "\t//evil.example",
         " //evil.example",
         " /a",
-        // These become one if a program resolves the dots, or decodes the text once more.
+        // These become the address of another host if a program resolves the dots, or decodes the
+        // text once more.
         "/..//evil.example",
         "/.//evil.example",
         "/a/..//evil.example",
@@ -163,10 +164,10 @@ fn a_page_keeps_its_query_and_its_fragment() {
         ("/in#form", "/in?next=/a%3Fb%3Dc#form"),
         ("/in?x#form?next=", "/in?x&next=/a%3Fb%3Dc#form?next="),
         ("/in?nextpage=1", "/in?nextpage=1&next=/a%3Fb%3Dc"),
-        // The application has said where the user goes.
+        // The application has already chosen where the user goes.
         ("/in?next=/welcome", "/in?next=/welcome"),
         ("/in?a=b&next", "/in?a=b&next"),
-        // Another site cannot use a path of this one, and learns nothing about it.
+        // A page on another site cannot use a path of this site, and does not learn the path.
         ("https://accounts.example/in", "https://accounts.example/in"),
         ("//accounts.example/in", "//accounts.example/in"),
         ("in", "in"),

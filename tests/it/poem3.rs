@@ -277,7 +277,7 @@ fn events(session: Session<Account>) -> Result<impl IntoResponse, SessionError> 
     Ok(poem::Response::from(body).with_content_type("text/event-stream"))
 }
 
-/// Server-sent events. When an event is sent, it reads the session.
+/// A stream of server-sent events. It reads the session before it sends an event.
 struct Events {
     session: Session<Account>,
     left: u8,
@@ -490,7 +490,8 @@ fn a_refusal_of_a_handler_is_completed_around_other_middleware() {
     assert_eq!(header(&response, "www-authenticate"), None);
 }
 
-/// A server sets the original URI of a request, from which `nest` removes nothing.
+/// poem's server sets the original URI of a request. `nest` removes the prefix from the path, but
+/// not from the original URI.
 #[test]
 fn a_user_comes_back_to_a_nested_route() {
     let sessions = Sessions::<Account>::builder(KeyRing::generate().unwrap(), Policy::default());

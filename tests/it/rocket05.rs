@@ -427,9 +427,9 @@ fn set_note_twice(note: Sealed<Note>, text: &str) -> Result<(), SetError> {
     set_note(note, text)
 }
 
-/// An application with the fairings, two with a fairing twice, one with a fairing for another type
-/// of state in the same cookie, and one without a fairing. An application starts when it gets its
-/// first request.
+/// Five applications: `with` has the fairings, `twice` and `twice_note` each have one fairing
+/// twice, `clash` has a second fairing for another type of state in the same cookie, and `without`
+/// has no fairing. An application starts when it gets its first request.
 struct Apps {
     with: Started,
     twice: Started,

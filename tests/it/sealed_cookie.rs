@@ -61,7 +61,7 @@ fn a_value_opens_until_its_lifetime_has_passed_and_not_after() {
     assert_eq!(lines(&late).len(), 1, "an expired cookie is deleted");
 }
 
-/// Otherwise a link, or another cookie, that an attacker has got could be used as this cookie.
+/// Otherwise an attacker could use the token of a link, or of another cookie, as this cookie.
 #[test]
 fn a_token_opens_only_in_the_cookie_for_which_it_was_made() {
     #[derive(Debug, PartialEq, Serialize, Deserialize, Payload)]

@@ -27,7 +27,7 @@ const SCHEMA: &str = "
     insert or ignore into permissions values
         ('readers', 'protected.read'), ('editors', 'restricted.read');";
 
-/// A user as handlers see them: without the password.
+/// A user without the password, as handlers get it.
 pub(crate) struct User {
     pub(crate) id: i64,
     pub(crate) name: String,
@@ -53,7 +53,7 @@ impl Database {
     /// [`Error`] if the database cannot be opened.
     pub async fn open(url: &str) -> Result<Database, Error> {
         let options = url.parse::<SqliteConnectOptions>()?.create_if_missing(true);
-        // Each connection to `:memory:` would have a database of its own.
+        // With `:memory:`, each connection would open a separate database.
         let connections = SqlitePoolOptions::new().max_connections(1).idle_timeout(None);
         let pool = connections.max_lifetime(None).connect_with(options).await?;
         sqlx::raw_sql(SCHEMA).execute(&pool).await?;
@@ -105,7 +105,8 @@ impl Database {
         name: &str,
         password: String,
     ) -> Result<Option<User>, Error> {
-        /// The time of the response must not tell whether the name exists.
+        /// The hash that is checked if the name does not exist. The time of the response must not
+        /// reveal whether the name exists.
         static NOBODY: LazyLock<Arc<str>> = LazyLock::new(|| generate_hash("").into());
         let row: Option<(i64, String)> =
             sqlx::query_as("select id, password from users where name = ?")
@@ -146,7 +147,7 @@ impl Database {
     }
 }
 
-/// Hashing takes tens of milliseconds, so it has a thread of its own.
+/// Hashes a password. This takes tens of milliseconds, so it runs on a separate thread.
 async fn hash(password: String) -> Result<String, Error> {
     Ok(spawn_blocking(|| generate_hash(password)).await?)
 }

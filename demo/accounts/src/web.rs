@@ -109,7 +109,8 @@ struct Passwords {
     new: String,
 }
 
-/// Starts a session with the new count of changes. All other sessions of the user are over.
+/// Starts a session with the new count of changes. The change of the password ends all other
+/// sessions of the user.
 async fn change_password(
     user: SignedIn<User>,
     session: Session<Login>,

@@ -9,7 +9,7 @@ use accounts::{Database, app};
 use bulla::KeyRing;
 use tokio::runtime::Runtime;
 
-/// The application on a port of its own.
+/// The application on a separate port.
 struct Server {
     address: SocketAddr,
     _runtime: Runtime,
@@ -219,8 +219,8 @@ fn a_name_is_escaped() {
     assert!(body.contains("Hello &lt;mallory&gt;."), "{body}");
 }
 
-/// Without comments, blank lines and imports. `src/web.rs` only calls `start`, `end`, `set` and
-/// `take`, as with any library.
+/// Comments, blank lines and imports do not count. `src/web.rs` only calls `start`, `end`, `set`
+/// and `take`, as it would with any library.
 #[test]
 fn the_code_for_sessions_has_at_most_25_lines() {
     let code = include_str!("../src/session.rs").split("\nuse crate::").nth(1).unwrap();

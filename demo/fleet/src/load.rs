@@ -16,7 +16,7 @@ use crate::tally::Tally;
 /// Clients sign in again after this time, because a transfer needs a sign-in within 5 minutes.
 const SIGN_IN_AGAIN: Duration = Duration::from_secs(240);
 
-/// One of this many requests changes the session.
+/// One in this many requests changes the session.
 const TRANSFER_EVERY: u64 = 20;
 
 /// What the scenario tells the clients.

@@ -1,7 +1,7 @@
 //! Signs out other devices and measures how fast all banks refuse them.
 //!
-//! Every bank must refuse them within one second. Requests must not cause commands to Redis,
-//! and the banks must keep working while Redis is stopped.
+//! Every bank must refuse these devices within one second. Requests must not cause commands to
+//! Redis, and the banks must keep working while Redis is stopped.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! A shop that compares three designs. All data is in the token; or the basket is on the server;
-//! or all data except the session id is on the server. `walk.sh` tests the shop.
+//! A shop in three designs: with all data in the token, with only the basket on the server, and
+//! with everything except the session id on the server. `walk.sh` tests the shop.
 
 mod id_only;
 mod in_token;
@@ -44,7 +44,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(axum::serve(listener, app).await?)
 }
 
-/// Each kind of session in an application needs its own cookie name.
+/// Builds the sessions of one design. Each kind of session in an application needs a separate
+/// cookie name.
 fn sessions<T: Payload>(
     ring: &RingHandle,
     name: &'static str,

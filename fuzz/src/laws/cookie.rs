@@ -38,8 +38,9 @@ static WORLD: LazyLock<World> = LazyLock::new(|| World {
 /// `data` is a `Cookie` header in which the bytes 1 to 4 stand for two tokens and two names.
 ///
 /// # Panics
-/// If the session does not come from the first valid value, or if the library finds other values of
-/// the old cookie than the independent implementation or the `cookie` crate.
+/// If the session does not come from the first valid value. Also if the values of the old cookie
+/// that the library finds differ from those of the independent implementation or of the `cookie`
+/// crate.
 pub fn cookie(data: &[u8]) {
     let world = &*WORLD;
     let header = expand(data, world);

@@ -83,7 +83,8 @@ fn run(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
         (Err(_), None) => {}
         (opened, _) => panic!("{opened:?} of {}", String::from_utf8_lossy(&text)),
     }
-    // Even if a change has replaced the prefix by the prefix of the other mode.
+    // The other mode refuses the token, even if a change has replaced the prefix with that of the
+    // other mode.
     assert!(world.right[cross].authenticate(&text).is_err());
     for tokens in world.other_purpose.iter().chain(&world.other_keys) {
         assert!(tokens.authenticate(&text).is_err());

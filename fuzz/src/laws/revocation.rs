@@ -9,7 +9,8 @@ use crate::independent::{Line, read_line, to_hex};
 /// `data` is the text of a list.
 ///
 /// # Panics
-/// If the two implementations differ, or if the line that is written has another revocation.
+/// If the two implementations differ, or if the line that is written contains a different
+/// revocation.
 pub fn revocation(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     line(text);

@@ -16,7 +16,7 @@ static SECRETS: LazyLock<Vec<String>> =
 /// `data` is the text of a ring.
 ///
 /// # Panics
-/// If the two implementations differ, if the text that is written gives another ring, or if an
+/// If the two implementations differ, if the text that is written gives a different ring, or if an
 /// error contains a part of a key.
 pub fn ring(data: &[u8]) {
     let (here, there) = (KeyRing::try_from(data), read_ring(data));

@@ -20,7 +20,7 @@
 //! | Which states do the two releases have, and what can a handler do? | `releases` |
 //! | What does a client keep, and what does the model know of each token? | `device` |
 //! | Must a request have a session, and may its tokens be deleted? | `model` |
-//! | Which sessions are over for a server, given the revocations that it knows? | `told` |
+//! | Which sessions must a server refuse, given the revocations that it knows? | `told` |
 //! | When does a client send a request, and for what? | `visits` |
 //! | How does a server handle a request? | `requests` |
 //! | What must a response carry, and how does it reach the client? | `responses` |

@@ -25,22 +25,22 @@ pub(super) struct Request {
     pub(super) begun: u64,
     pub(super) session: Box<dyn Open>,
     pub(super) act: Act,
-    /// Its handler fails.
+    /// Whether the handler fails.
     pub(super) fails: bool,
-    /// The model's notes on the tokens of its session.
+    /// The model's notes on the tokens of the request's session.
     pub(super) carried: (Option<Meta>, Option<Meta>),
-    /// The notes on all its tokens, including a renewal token of another session.
+    /// The notes on all tokens of the request, including a renewal token of another session.
     pub(super) notes: BTreeMap<String, Meta>,
-    /// Its state token is not genuine or in the wrong place.
+    /// Whether the state token is not genuine or in the wrong place.
     pub(super) forged: bool,
-    /// It comes from a bearer client and carries no renewal token, so its session is renewed in the
-    /// state token.
+    /// Whether the request comes from a bearer client and carries no renewal token. In this case,
+    /// the session is renewed in the state token.
     pub(super) alone: bool,
-    /// The session before the handler ran.
+    /// The session before the handler ran. `None` if there was no session.
     pub(super) had: Option<Info>,
-    /// The note on the state token that the handler wrote.
+    /// The note on the state token that the handler wrote. `None` if it wrote none.
     pub(super) written: Option<Meta>,
-    /// The handler ended the session.
+    /// Whether the handler ended the session.
     pub(super) ended: bool,
 }
 

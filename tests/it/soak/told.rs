@@ -1,4 +1,4 @@
-//! Which sessions are over for a server, given the revocations that it knows?
+//! Which sessions must a server refuse, given the revocations that it knows?
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ pub(super) struct OfAccount {
 }
 
 impl OfAccount {
-    /// Whether it ends the session of a token.
+    /// Whether the revocation ends the session of a token.
     pub(super) fn ends(&self, token: &Meta) -> bool {
         let own = token.ended_others.map(|(before, mark)| OfAccount {
             before,
@@ -86,7 +86,7 @@ impl Told {
         follows
     }
 
-    /// Whether the session of a token is over.
+    /// Whether a revocation ends the session of a token.
     pub(super) fn ends(&self, token: &Meta) -> bool {
         let of_account = self.accounts.get(&token.account);
         of_account.is_some_and(|all| all.iter().any(|one| one.ends(token)))
@@ -94,8 +94,8 @@ impl Told {
     }
 }
 
-/// The model's record of a revocation that a server made when its clock was `clock`. Its time must
-/// lie `SKEW` + 1 seconds ahead.
+/// The model's record of a revocation that a server made when its clock was `clock`. The time of
+/// the revocation must be `SKEW` + 1 seconds ahead.
 pub(super) fn of_account(before: UnixTime, by: Option<u64>, mark: Mark, clock: u64) -> OfAccount {
     let before = before.as_secs();
     assert_eq!(before, clock + SKEW + 1);

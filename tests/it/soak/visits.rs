@@ -19,8 +19,8 @@ impl Fleet {
         self.after(pause, Event::Visit(device));
         // Server 0 has the newer release. A client without a session usually signs in.
         let has = self.verdict(0, self.now, self.devices[device].carried()) != Verdict::Over;
-        // In one hour of four a client only changes its state, so its renewal token can stay
-        // unchanged for long. In another hour it only reads its state.
+        // In one of four hours, a client only changes its state, so its renewal token can stay
+        // unchanged for long. In another hour, the client only reads its state.
         let hour = (self.now / 3_600 + device as u64) % 4;
         let act = match self.dice.between(0, 99) {
             _ if !has && !self.dice.once_in(5) => Act::SignIn,

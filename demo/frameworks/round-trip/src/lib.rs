@@ -1,6 +1,6 @@
-//! What every example of this workspace must do, over HTTP on 127.0.0.1: `POST /sign-in` with a form
-//! that has a `name` starts a session, `GET /me` responds with the name, and `POST /sign-out` ends the
-//! session.
+//! Tests over HTTP on 127.0.0.1 what every example of this workspace must do. `POST /sign-in` with
+//! a form that has a `name` starts a session. `GET /me` responds with the name. `POST /sign-out`
+//! ends the session.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -41,7 +41,7 @@ fn session(request: &Request) -> Result<Session<Account>, Refused> {
     request.extensions().get::<Session<Account>>().cloned().ok_or(Refused(None))
 }
 
-/// Why a handler gives no answer. `None` is a 500.
+/// Why a handler refuses a request. If it is `None`, the response is a 500.
 struct Refused(Option<Denied>);
 
 impl From<Denied> for Refused {

@@ -47,7 +47,7 @@ fn session() -> impl Filter<Extract = (Session<Account>,), Error = Rejection> + 
     warp::ext::get()
 }
 
-/// Why a handler gives no answer. `None` is a 500.
+/// Why a handler refuses a request. If it is `None`, the response is a 500.
 struct Refused(Option<Denied>);
 
 impl From<Denied> for Refused {
