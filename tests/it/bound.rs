@@ -245,7 +245,7 @@ fn stolen_cookies_end_with_the_last_proof_and_the_state_cookie_alone_at_once() {
 }
 
 #[test]
-fn a_proof_is_no_activity() {
+fn a_proof_does_not_count_as_activity() {
     let sessions = sessions(KeyRing::generate().unwrap());
     let mut browser = Browser::bound(&sessions, T0);
     // The browser keeps sending proofs for a page that nobody looks at.
@@ -342,7 +342,7 @@ fn a_new_sign_in_replaces_the_bound_session() {
     let mut browser = Browser::bound(&sessions, T0);
     let old = browser.bound.clone();
     let challenge = browser.sign_in(&sessions, at(1)).unwrap();
-    assert!(!browser.cookies.kept.contains_key(BOUND), "so that the old key is asked first");
+    assert!(!browser.cookies.kept.contains_key(BOUND), "the browser proves the old key first");
     let answer = browser.refresh(&sessions, at(1));
     assert_eq!(answer.body["continue"], false);
     browser.key = SigningKey::from_slice(&[8; 32]).unwrap();

@@ -76,7 +76,7 @@ fn meaning(leaked: &KeyLine, before: &[KeyLine], since: Option<UnixTime>, now: U
          \nWho notices, and until when\n  \
            Users whose tokens are all under {id} must sign in again, once.\n  \
            Until a server has this ring, it still opens forged tokens, and it treats tokens\n  \
-           under the new key as absent, so that users seem signed out there.\n{gone}\
+           under the new key as absent. Users with such tokens seem signed out there.\n{gone}\
          \nWhat remains\n  \
            Forged sessions stay valid if their tokens have since been renewed under another\n  \
            key. If {id} leaked before the last rotation, also revoke the keys that became\n  \

@@ -15,7 +15,7 @@ Terms:
   key id         8 hexadecimal digits that identify a key; every token names its key id,
                  and it is not secret
   primary key    the key that seals new tokens
-  primary-from   when a key becomes primary, in place of the primary key before it
+  primary-from   when a key becomes primary and replaces the primary key before it
   open-until     when a key retires; a retired key opens no tokens
   purpose        what a token is for; a token opens only for its own purpose
 

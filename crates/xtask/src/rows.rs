@@ -74,7 +74,7 @@ pub(crate) const ROWS: &[Row] = &[
         run: Run::Always,
     },
     Row {
-        promise: "No branch or address depends on a secret, also on older processors",
+        promise: "No branch or address depends on a secret, even on older processors",
         command: "cargo run --release --locked -p bulla-ct portable sse2",
         inputs: Inputs::Before(" runs watched"),
         unit: "memcheck runs",

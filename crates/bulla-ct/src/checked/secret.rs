@@ -22,7 +22,7 @@ impl Seen {
         result
     }
 
-    /// Runs an operation that returns a decision, and branches on the decision, so that there is at
+    /// Runs an operation that returns a decision, and branches on the decision. Therefore there is at
     /// least one report.
     pub(crate) fn watch_decision(&mut self, operation: impl FnOnce() -> bool) -> bool {
         self.watch(|| if black_box(operation()) { accepted() } else { refused() })
