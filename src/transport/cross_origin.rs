@@ -1,6 +1,6 @@
 //! Requests from pages on other origins. A session in such a request counts as absent.
 //!
-//! A browser sends a user's cookies even if a page of another origin makes the request, so a page
+//! A browser sends a user's cookies even if a page on another origin makes the request, so a page
 //! of an attacker could act for the user (cross-site request forgery). `SameSite=Lax` prevents this
 //! for pages from other sites. It does not prevent it for other hosts of the same site, and it has
 //! no effect in browsers that do not know it. The rules here are those of Go's
