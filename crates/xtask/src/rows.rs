@@ -148,7 +148,9 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     Row {
         promise: "Other frameworks serve sessions with the tower layer, over HTTP",
-        command: "cargo test --locked --manifest-path demo/frameworks/Cargo.toml",
+        command: "cargo clippy --quiet --locked --manifest-path demo/frameworks/Cargo.toml \
+                  --workspace --all-targets -- -D warnings && \
+                  cargo test --locked --manifest-path demo/frameworks/Cargo.toml --workspace",
         inputs: Inputs::Tests,
         unit: "tests",
         run: Run::Long,
