@@ -24,7 +24,7 @@ use bulla_conformance::{
 
 conformance!(build);
 #[cfg(feature = "bound")]
-bulla_conformance::bound_conformance!(build);
+bulla_conformance::bound_conformance!(build, crate::support::bind);
 
 fn build(sessions: Sessions<Account>) -> Box<dyn App> {
     Box::new(Actix(sessions))

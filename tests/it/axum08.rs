@@ -27,7 +27,7 @@ use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
 conformance!(build);
 #[cfg(feature = "bound")]
-bulla_conformance::bound_conformance!(build);
+bulla_conformance::bound_conformance!(build, crate::support::bind);
 
 fn build(sessions: Sessions<Account>) -> Box<dyn App> {
     let twice = Router::new()

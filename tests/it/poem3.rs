@@ -25,7 +25,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 conformance!(build);
 #[cfg(feature = "bound")]
-bulla_conformance::bound_conformance!(build);
+bulla_conformance::bound_conformance!(build, crate::support::bind);
 
 fn build(sessions: Sessions<Account>) -> Box<dyn App> {
     let twice = append.with(SessionMiddleware::from(inner_sessions())).around(guard);

@@ -24,7 +24,7 @@ use rocket::{Build, Config, Responder, Rocket, delete, get, options, patch, post
 
 conformance!(build);
 #[cfg(feature = "bound")]
-bulla_conformance::bound_conformance!(build);
+bulla_conformance::bound_conformance!(build, crate::support::bind);
 
 fn build(sessions: Sessions<Account>) -> Box<dyn App> {
     let fairing = SessionFairing::from(sessions.clone());

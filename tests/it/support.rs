@@ -170,3 +170,16 @@ pub(crate) fn effect(lines: &[Line]) -> String {
     }
     effects.join(" ")
 }
+
+/// Switches bound sessions on, for the behaviours of `bulla-conformance`.
+#[cfg(feature = "bound")]
+pub(crate) fn bind(
+    builder: bulla::session::SessionsBuilder<bulla_conformance::Account>,
+    below: Option<&str>,
+) -> bulla::session::SessionsBuilder<bulla_conformance::Account> {
+    let settings = bulla::session::DeviceBound::default();
+    builder.device_bound(match below {
+        Some(path) => settings.below(path),
+        None => settings,
+    })
+}

@@ -50,7 +50,6 @@
 
 mod behaviours;
 mod client;
-#[cfg(feature = "bound")]
 mod device;
 mod logs;
 
@@ -279,12 +278,18 @@ macro_rules! conformance {
     };
 }
 
-/// Makes one test for each behaviour of sessions that are bound to a device. They need the feature
-/// `bound`.
+/// Switches bound sessions on, with the paths below the given one if there is one. Only the tests
+/// can do it: this crate does not know whether bulla has the feature `bound`.
+pub type Bind = fn(
+    bulla::session::SessionsBuilder<Account>,
+    Option<&str>,
+) -> bulla::session::SessionsBuilder<Account>;
+
+/// Makes one test for each behaviour of sessions that are bound to a device.
 #[macro_export]
 macro_rules! bound_conformance {
-    ($build:expr) => {
-        $crate::conformance!($build;
+    ($build:expr, $bind:expr) => {
+        $crate::conformance!(($build, $bind);
             a_sign_in_asks_the_browser_to_register_a_key,
             the_layer_answers_the_registration_and_the_proofs,
             a_proof_without_a_signature_gets_a_challenge_and_a_wrong_one_a_400,

@@ -2,21 +2,20 @@
 //! guard answers before a proof.
 
 use bulla::Sessions;
-use bulla::session::DeviceBound;
 use serde_json::{Value, json};
 
 use crate::behaviours::pages::{NAVIGATION, with};
 use crate::behaviours::setup::{Clock, RENEWAL, STATE, builder, key, minutes, new_sessions};
 use crate::device::Device;
-use crate::{Account, App, Build, Response};
+use crate::{Account, App, Bind, Build, Response};
 
 const BOUND: &str = "__Host-session-bound";
 const REGISTER: &str = "/bulla/session/register";
 const REFRESH: &str = "/bulla/session/refresh";
 
 /// Sessions whose proofs count for 10 minutes, and with a sign-in page.
-fn bound_sessions(clock: &Clock) -> Sessions<Account> {
-    builder(&[&key()], clock).sign_in_page("/sign-in").device_bound(DeviceBound::default()).build()
+fn bound_sessions(bind: Bind, clock: &Clock) -> Sessions<Account> {
+    bind(builder(&[&key()], clock).sign_in_page("/sign-in"), None).build()
 }
 
 /// The path and the challenge of the header that asks a browser to register a key.
@@ -49,8 +48,8 @@ fn cookies(response: &Response) -> [Vec<&str>; 2] {
         .map(|lines| lines.iter().map(|line| line.split('=').next().unwrap()).collect())
 }
 
-pub fn a_sign_in_asks_the_browser_to_register_a_key(build: Build) {
-    let app = build(bound_sessions(&Clock::new()));
+pub fn a_sign_in_asks_the_browser_to_register_a_key((build, bind): (Build, Bind)) {
+    let app = build(bound_sessions(bind, &Clock::new()));
     let response = Device::new().client.post(&*app, "/start/ada");
     assert_eq!(response.all("secure-session-registration").count(), 1);
     let (path, challenge) = offer(&response).unwrap();
@@ -62,9 +61,9 @@ pub fn a_sign_in_asks_the_browser_to_register_a_key(build: Build) {
     assert_eq!(offer(&response), None);
 }
 
-pub fn the_layer_answers_the_registration_and_the_proofs(build: Build) {
+pub fn the_layer_answers_the_registration_and_the_proofs((build, bind): (Build, Bind)) {
     let clock = Clock::new();
-    let app = build(bound_sessions(&clock));
+    let app = build(bound_sessions(bind, &clock));
     let mut device = Device::new();
     let (path, challenge) = offer(&device.client.post(&*app, "/start/ada")).unwrap();
     let response = device.register(&*app, &path, &challenge);
@@ -89,8 +88,10 @@ pub fn the_layer_answers_the_registration_and_the_proofs(build: Build) {
     }
 }
 
-pub fn a_proof_without_a_signature_gets_a_challenge_and_a_wrong_one_a_400(build: Build) {
-    let app = build(bound_sessions(&Clock::new()));
+pub fn a_proof_without_a_signature_gets_a_challenge_and_a_wrong_one_a_400(
+    (build, bind): (Build, Bind),
+) {
+    let app = build(bound_sessions(bind, &Clock::new()));
     let mut device = bound_device(&*app);
     let identifier = device.bound.clone().unwrap().0;
     let response = device.post(&*app, REFRESH, &[("sec-secure-session-id", &identifier)]);
@@ -114,10 +115,11 @@ pub fn a_proof_without_a_signature_gets_a_challenge_and_a_wrong_one_a_400(build:
 }
 
 /// Here, the paths of the layer are also paths of a route of the application.
-pub fn the_layer_answers_two_paths_and_leaves_all_others_to_the_application(build: Build) {
+pub fn the_layer_answers_two_paths_and_leaves_all_others_to_the_application(
+    (build, bind): (Build, Bind),
+) {
     let clock = Clock::new();
-    let settings = DeviceBound::default().below("/start");
-    let app = build(builder(&[&key()], &clock).device_bound(settings).build());
+    let app = build(bind(builder(&[&key()], &clock), Some("/start")).build());
     let mut device = Device::new();
     let (path, challenge) = offer(&device.client.post(&*app, "/start/ada")).unwrap();
     assert_eq!(path, "/start/register");
@@ -134,9 +136,11 @@ pub fn the_layer_answers_two_paths_and_leaves_all_others_to_the_application(buil
     assert_eq!(status("/start/refresh"), status("/start/another"));
 }
 
-pub fn a_guard_repeats_a_request_whose_proof_is_due_after_deleting_the_bound_cookie(build: Build) {
+pub fn a_guard_repeats_a_request_whose_proof_is_due_after_deleting_the_bound_cookie(
+    (build, bind): (Build, Bind),
+) {
     let clock = Clock::new();
-    let app = build(bound_sessions(&clock));
+    let app = build(bound_sessions(bind, &clock));
     let mut device = bound_device(&*app);
     clock.advance(minutes(10));
     let before = device.client.clone();
@@ -154,9 +158,11 @@ pub fn a_guard_repeats_a_request_whose_proof_is_due_after_deleting_the_bound_coo
     assert_eq!(device.client.post(&*app, "/required?a=b").body, "ada");
 }
 
-pub fn a_guard_loads_a_page_again_to_which_another_site_led_before_a_proof(build: Build) {
+pub fn a_guard_loads_a_page_again_to_which_another_site_led_before_a_proof(
+    (build, bind): (Build, Bind),
+) {
     let clock = Clock::new();
-    let app = build(bound_sessions(&clock));
+    let app = build(bound_sessions(bind, &clock));
     let mut device = bound_device(&*app);
     device.client.kept.remove(BOUND).unwrap();
     clock.advance(minutes(10));
@@ -170,9 +176,11 @@ pub fn a_guard_loads_a_page_again_to_which_another_site_led_before_a_proof(build
 }
 
 /// A thief has no key, so no proof follows.
-pub fn without_a_proof_a_copy_of_the_cookies_is_sent_to_the_sign_in_page(build: Build) {
+pub fn without_a_proof_a_copy_of_the_cookies_is_sent_to_the_sign_in_page(
+    (build, bind): (Build, Bind),
+) {
     let clock = Clock::new();
-    let app = build(bound_sessions(&clock));
+    let app = build(bound_sessions(bind, &clock));
     let mut device = bound_device(&*app);
     let mut thief = device.stolen();
     assert_eq!(thief.client.get(&*app, "/look").body, "ada");
@@ -192,9 +200,11 @@ pub fn without_a_proof_a_copy_of_the_cookies_is_sent_to_the_sign_in_page(build: 
     assert_eq!(device.client.get(&*app, "/look").body, "ada");
 }
 
-pub fn a_handler_that_changes_a_session_whose_proof_is_due_answers_as_a_guard(build: Build) {
+pub fn a_handler_that_changes_a_session_whose_proof_is_due_answers_as_a_guard(
+    (build, bind): (Build, Bind),
+) {
     let clock = Clock::new();
-    let app = build(bound_sessions(&clock));
+    let app = build(bound_sessions(bind, &clock));
     let mut device = bound_device(&*app);
     clock.advance(minutes(10));
     let response = device.client.post(&*app, "/update-or-fail");
@@ -206,8 +216,10 @@ pub fn a_handler_that_changes_a_session_whose_proof_is_due_answers_as_a_guard(bu
     assert_eq!(device.client.get(&*app, "/look").body, "ada!");
 }
 
-pub fn signing_out_tells_the_browser_with_its_next_proof_that_the_session_is_over(build: Build) {
-    let app = build(bound_sessions(&Clock::new()));
+pub fn signing_out_tells_the_browser_with_its_next_proof_that_the_session_is_over(
+    (build, bind): (Build, Bind),
+) {
+    let app = build(bound_sessions(bind, &Clock::new()));
     let mut device = bound_device(&*app);
     let before = device.bound.clone().unwrap();
     let request = device.client.request("POST", "/end");
@@ -224,7 +236,7 @@ pub fn signing_out_tells_the_browser_with_its_next_proof_that_the_session_is_ove
     assert_eq!(response.one("secure-session-challenge"), None);
 }
 
-pub fn without_the_setting_the_two_paths_belong_to_the_application(build: Build) {
+pub fn without_the_setting_the_two_paths_belong_to_the_application((build, _): (Build, Bind)) {
     let app = build(new_sessions());
     let mut client = Device::new().client;
     assert_eq!(offer(&client.post(&*app, "/start/ada")), None);

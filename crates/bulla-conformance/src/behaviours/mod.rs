@@ -7,7 +7,6 @@
 )]
 
 mod around;
-#[cfg(feature = "bound")]
 mod bound;
 mod changing;
 mod channels;
@@ -27,7 +26,6 @@ mod starting_and_ending;
 mod user;
 
 pub use self::around::*;
-#[cfg(feature = "bound")]
 pub use self::bound::*;
 pub use self::changing::*;
 pub use self::channels::*;
