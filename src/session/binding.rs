@@ -245,7 +245,7 @@ impl<T: Payload> Session<T> {
                 // cookie, the browser does not ask again so soon.
                 let mut lines = Bundle::default();
                 lines.set_cookies(vec![cookie.store_bound(binding.bound_cookie_age())]);
-                return Ok(match told_that_it_is_over(binding, asked, proof, now) {
+                return Ok(match self.is_told_that_it_is_over(binding, asked, proof) {
                     true => over(asked, Bundle::default()),
                     false => Outcome::Unknown { lines },
                 });
@@ -254,7 +254,7 @@ impl<T: Payload> Session<T> {
         let origin = alive.record.first_id();
         if asked != identifier(origin).as_bytes() {
             // The user has signed in again, or the request has cookies of another session.
-            return Ok(match told_that_it_is_over(binding, asked, proof, now) {
+            return Ok(match self.is_told_that_it_is_over(binding, asked, proof) {
                 true => over(asked, Bundle::default()),
                 false => Outcome::Unknown { lines: Bundle::default() },
             });
@@ -310,6 +310,28 @@ impl<T: Payload> Session<T> {
             answer::write(self.shared(), &written.tokens, Beside::Stays, lines);
         }
         self.revoke(alive, unbound_id(alive.record.first_id()));
+    }
+
+    /// Whether a browser sends the challenge that it got when the session ended, or one whose session
+    /// has ended since. The proof is not verified, because the key is not known.
+    fn is_told_that_it_is_over(
+        &self,
+        binding: &Binding,
+        asked: &[u8],
+        proof: Option<&[u8]>,
+    ) -> bool {
+        let text = proof.and_then(|proof| dbsc::unverified_challenge(proof).ok());
+        match text.map(|text| binding.open_challenge(text.as_bytes(), self.now())) {
+            // The response to a proof may have arrived after that to the sign-out, with a newer
+            // challenge.
+            Some(Ok(Challenge { asks, origin, .. })) => {
+                let revocations = self.shared().revocations.as_ref();
+                let revoked = revocations.is_some_and(|list| list.has_session(origin));
+                (asks == Asks::Nothing || revoked) && asked == identifier(origin).as_bytes()
+            }
+            Some(Err(OpenError::Expired { .. })) => true,
+            _ => false,
+        }
     }
 
     /// Adds `id` to the list for as long as the session can live.
@@ -415,24 +437,6 @@ fn instructions(identifier: &str, binding: &Binding, cookie: &Cookie) -> String 
 
 fn over(asked: &[u8], lines: Bundle) -> Outcome {
     Outcome::Over { identifier: String::from_utf8_lossy(asked).into_owned(), lines }
-}
-
-/// Whether a browser sends the challenge that it got when the session ended, or one whose session
-/// has ended since. The proof is not verified, because the key is not known.
-fn told_that_it_is_over(
-    binding: &Binding,
-    asked: &[u8],
-    proof: Option<&[u8]>,
-    now: UnixTime,
-) -> bool {
-    let text = proof.and_then(|proof| dbsc::unverified_challenge(proof).ok());
-    match text.map(|text| binding.open_challenge(text.as_bytes(), now)) {
-        Some(Ok(Challenge { asks: Asks::Nothing, origin, .. })) => {
-            asked == identifier(origin).as_bytes()
-        }
-        Some(Err(OpenError::Expired { .. })) => true,
-        _ => false,
-    }
 }
 
 fn check<T>(challenge: &Challenge, alive: &Alive<T>, asks: Asks) -> Result<(), BoundError> {

@@ -301,6 +301,28 @@ fn signing_out_ends_the_session_in_the_browser() {
     assert_eq!((answer.status, &answer.body["continue"]), (200, &json!(false)));
 }
 
+/// Chromium sends proofs ahead of time, so it may send one beside the sign-out.
+#[test]
+fn a_proof_whose_response_arrives_after_that_to_a_sign_out_ends_with_the_next_one() {
+    let sessions = Sessions::builder(KeyRing::generate().unwrap(), Policy::default())
+        .device_bound(DeviceBound::default())
+        .revocations(&Revocations::new())
+        .build();
+    let mut browser = Browser::bound(&sessions, T0);
+    let mut late = browser.clone();
+    assert_eq!(late.refresh(&sessions, at(8)).status, 200);
+    let session = browser.cookies.send(&sessions, at(8));
+    session.end().unwrap();
+    browser.cookies.receive(&session);
+    for name in [RENEWAL, BOUND] {
+        browser.cookies.kept.insert(name.into(), late.cookies.kept[name].clone());
+    }
+    browser.bound = late.bound;
+    assert_eq!(browser.status(&sessions, at(8)), Status::Absent);
+    let answer = browser.refresh(&sessions, at(17));
+    assert_eq!((answer.status, &answer.body["continue"]), (200, &json!(false)));
+}
+
 #[test]
 fn a_proof_that_comes_without_cookies_ends_nothing() {
     let sessions = sessions(KeyRing::generate().unwrap());
