@@ -55,8 +55,9 @@ impl DeviceBound {
     /// How long a proof counts. The default is 10 minutes.
     ///
     /// Copies of all cookies of a browser are worthless after this time. The browser sends a proof
-    /// each time, while a page of the application is used. Lifetimes below 2 minutes are for tests:
-    /// the clocks of two servers may differ by a minute.
+    /// each time, while a page of the application is used. Lifetimes below 5 minutes are for tests:
+    /// Chromium 156 begins to send proofs 2 minutes ahead, and sends no more than 6 within 9 minutes.
+    /// Also, the clocks of two servers may differ by a minute.
     ///
     /// # Panics
     /// If `lifetime` is shorter than 10 seconds.
