@@ -226,6 +226,58 @@ expect 401 -b "__Host-session=$copy" "$bank1/balance"
 browser jar 401 "$bank1/balance"
 stop "$bank1_pid"
 
+say "a session that is bound to a device: a thief of all cookies has it until the last proof is too old"
+start safe --ring ring --proof-lifetime 10s
+# The device is openssl with a key. tests/it/bound.rs and demo/browser have the details.
+openssl ecparam -name prime256v1 -genkey -noout -out device.pem
+base64url() { base64 -w0 | tr '+/' '-_' | tr -d '='; }
+point() { openssl ec -in device.pem -pubout -outform DER 2>/dev/null | tail -c 64; }
+# jwt HEADER CHALLENGE: prints a proof. Its signature is two numbers of 32 bytes, and openssl writes DER.
+jwt() {
+  local signed numbers
+  signed=$(printf %s "$1" | base64url).$(printf '{"jti":"%s"}' "$2" | base64url)
+  numbers=$(printf %s "$signed" | openssl dgst -sha256 -sign device.pem | openssl asn1parse -inform DER |
+    awk -F: '/INTEGER/ { printf "%64s", $NF }' | tr ' ' 0)
+  printf '%s.%s' "$signed" "$(python3 -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.argv[1]))' "$numbers" | base64url)"
+}
+field() { sed -n "s/^$1: //Ip" head | tr -d '\r'; }
+# prove: sends a proof for the last challenge, and reads the next one.
+prove() {
+  local proof
+  proof=$(jwt '{"alg":"ES256","typ":"dbsc+jwt"}' "$next")
+  browser device 200 -X POST -H "Sec-Secure-Session-Id: $id" -H "Secure-Session-Response: $proof" \
+    "$safe/bulla/session/refresh"
+  next=$(field secure-session-challenge | cut -d'"' -f2)
+}
+browser device 303 -d 'user=ada&pin=1815' "$safe/login"
+next=$(field secure-session-registration | sed 's/.*challenge="//; s/".*//')
+jwk=$(printf '{"crv":"P-256","kty":"EC","x":"%s","y":"%s"}' "$(point | head -c 32 | base64url)" "$(point | tail -c 32 | base64url)")
+proof=$(jwt "{\"alg\":\"ES256\",\"jwk\":$jwk,\"typ\":\"dbsc+jwt\"}" "$next")
+browser device 200 -X POST -H "Secure-Session-Response: $proof" "$safe/bulla/session/register"
+has '"refresh_url":"/bulla/session/refresh"' body
+next=$(field secure-session-challenge | cut -d'"' -f2) id=$(field secure-session-challenge | cut -d'"' -f4)
+prove
+browser device 200 "$safe/balance"
+has 'Bound to this device' body
+has 'A copy of the cookies works until' body
+cp device thief
+expect 401 -b "__Host-session=$(token device)" "$safe/balance" # the state cookie alone
+browser thief 200 "$safe/balance"
+sleep 10
+browser thief 401 "$safe/balance"
+prove
+browser device 200 "$safe/balance"
+browser thief 401 "$safe/balance"
+browser thief 400 -H "Sec-Secure-Session-Id: $id" -H 'Secure-Session-Response: a.b.c' -X POST "$safe/bulla/session/refresh"
+browser device 303 -X POST "$safe/logout"
+next=$(field secure-session-challenge | cut -d'"' -f2)
+prove # the browser learns that it can delete its key
+has '"continue":false' body
+browser device 303 -d 'user=ada&pin=1815' "$safe/login"
+browser device 200 "$safe/balance"
+has 'Not bound to a device' body
+stop "$safe_pid"
+
 say "idle timeout of 3 seconds, absolute timeout of 8 seconds"
 start bank1 --ring ring --idle 3s --absolute 8s
 browser idle 303 -d 'user=ada&pin=1815' "$bank1/login"
