@@ -111,7 +111,11 @@ async fn run() -> Result<(), Box<dyn Error>> {
         },
         policy: Policy::new(args.idle, args.absolute),
         fresh: args.fresh,
-        device_bound: DeviceBound::default().with_proof_lifetime(args.proof_lifetime),
+        device_bound: DeviceBound::default()
+            .with_proof_lifetime(args.proof_lifetime)
+            .without_path("/style.css")
+            .without_path("/guest.css")
+            .without_path("/favicon.ico"),
     };
     let app = match args.release {
         Run::Current => bank::<Customer>(&parts),
