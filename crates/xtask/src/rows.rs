@@ -268,7 +268,7 @@ pub(crate) const ROWS: &[Row] = &[
         run: Run::Long,
     },
     Row {
-        promise: "In Chromium, pages, htmx, scripts and other origins get what is documented",
+        promise: "In Chromium, pages, htmx, scripts, other origins and thieves get what is documented",
         command: "cargo run --locked -p bank-browser",
         inputs: Inputs::Lines("ok   "),
         unit: "steps",

@@ -1,8 +1,8 @@
 //! The bank: built once, and started whenever a step needs it.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::{env, fs};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -77,6 +77,15 @@ impl Open {
     /// Returns an address of the bank with another host name.
     pub(crate) fn url_at(&self, host: &str, path: &str) -> String {
         format!("http://{host}:{}{path}", self.port)
+    }
+
+    /// Replaces the key ring by another one, as an operator would. The bank reads it within the time
+    /// of `--reload`.
+    pub(crate) fn change_ring(&self, change: impl FnOnce(&str) -> String) -> Outcome {
+        let (ring, new) = (self.ring.path().join("bank.ring"), self.ring.path().join("new.ring"));
+        fs::write(&new, change(&fs::read_to_string(&ring)?))?;
+        fs::set_permissions(&new, fs::metadata(&ring)?.permissions())?;
+        Ok(fs::rename(new, ring)?)
     }
 
     pub(crate) fn log(&self) -> String {

@@ -26,6 +26,15 @@ pub(crate) struct Window {
     context: Value,
 }
 
+/// What a browser has besides its defaults.
+#[derive(Default)]
+pub(crate) struct Extras<'a> {
+    /// The home directory, with the certificates that the browser trusts.
+    pub(crate) home: Option<&'a Path>,
+    /// The entries of chrome://flags that are on.
+    pub(crate) experiments: &'a [&'a str],
+}
+
 const FLAGS: [&str; 8] = [
     "--headless",
     "--remote-debugging-port=0",
@@ -45,13 +54,16 @@ const FLAGS: [&str; 8] = [
 const PREFERENCES: &str = r#"{ "profile": { "cookie_controls_mode": 0 } }"#;
 
 impl Chromium {
-    pub(crate) fn start(program: &Path) -> Outcome<Chromium> {
+    pub(crate) fn start(program: &Path, extras: &Extras) -> Outcome<Chromium> {
         let profile = TempDir::new()?;
         fs::create_dir(profile.path().join("Default"))?;
         fs::write(profile.path().join("Default/Preferences"), PREFERENCES)?;
+        let state = json!({ "browser": { "enabled_labs_experiments": extras.experiments } });
+        fs::write(profile.path().join("Local State"), state.to_string())?;
         let dir = profile.path().display();
         // Chromium leaves a directory in TMPDIR, so TMPDIR is a directory that is removed.
         let mut command = vec!["env".to_owned(), format!("TMPDIR={dir}")];
+        command.extend(extras.home.map(|home| format!("HOME={}", home.display())));
         command.extend([program.display().to_string(), format!("--user-data-dir={dir}")]);
         command.extend(FLAGS.map(str::to_owned));
         // Chromium's sandbox refuses to run as root. In containers, the user is often root.

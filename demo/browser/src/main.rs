@@ -1,5 +1,6 @@
 //! Tests sessions in a real browser: how the browser treats the bank's cookies and what a customer
-//! sees; and what htmx, scripts and pages of other origins can do in a small application.
+//! sees; what htmx, scripts and pages of other origins can do in a small application; and how the
+//! browser binds a session to its device.
 //!
 //! ```sh
 //! cargo run -p bank-browser
@@ -11,6 +12,7 @@ mod bank;
 mod browser;
 mod devtools;
 mod htmx;
+mod https;
 mod office;
 mod page;
 mod program;
@@ -18,6 +20,7 @@ mod requests;
 mod shots;
 mod steps;
 mod stranger;
+mod thief;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -27,7 +30,7 @@ use std::time::Instant;
 use clap::Parser;
 
 use crate::bank::Bank;
-use crate::browser::Chromium;
+use crate::browser::{Chromium, Extras};
 use crate::shots::Shots;
 use crate::steps::World;
 
@@ -36,7 +39,8 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// Tests the bank and an application with htmx in Chromium, and prints the result of each step.
 ///
-/// Needs npm to fetch htmx.
+/// Needs npm to fetch htmx, and nginx, openssl, curl and certutil (Debian: libnss3-tools) for
+/// device-bound sessions, which browsers have only over HTTPS.
 ///
 /// Exits with status 1 if a step fails.
 #[derive(Parser)]
@@ -74,7 +78,8 @@ fn run(args: &Args) -> Outcome<usize> {
     let world = World {
         shots: Shots::into(&args.screenshots)?,
         bank: Bank::build()?,
-        chromium: Chromium::start(&args.chromium)?,
+        chromium: Chromium::start(&args.chromium, &Extras::default())?,
+        program: args.chromium.clone(),
     };
     println!("{}, screenshots in {}", world.chromium.version()?, args.screenshots.display());
     let steps: Vec<_> = steps::ALL.iter().filter(|(name, _)| name.contains(&args.only)).collect();

@@ -1,5 +1,6 @@
 //! The steps. Each has its own window, so that it does not depend on another step.
 
+mod bound;
 mod cookies;
 mod customers;
 mod devices;
@@ -7,6 +8,8 @@ mod endings;
 mod origins;
 mod scripts;
 mod strangers;
+
+use std::path::PathBuf;
 
 use crate::Outcome;
 use crate::bank::{Bank, Open};
@@ -24,12 +27,14 @@ const BALANCE: &str = "£1,843.00";
 pub(crate) struct World {
     pub(crate) bank: Bank,
     pub(crate) chromium: Chromium,
+    /// The browser's program, for steps that start one with other settings.
+    pub(crate) program: PathBuf,
     pub(crate) shots: Shots,
 }
 
 type Step = fn(&World) -> Outcome;
 
-pub(crate) const ALL: [(&str, Step); 21] = [
+pub(crate) const ALL: [(&str, Step); 26] = [
     ("a guest gets no cookie", cookies::guest),
     (
         "signing in shows the balance and sets __Host-, Secure, HttpOnly, SameSite=Lax",
@@ -54,6 +59,14 @@ pub(crate) const ALL: [(&str, Step); 21] = [
     ("fetch and XMLHttpRequest without a session get 401, and no page", scripts::fetch),
     ("forms, fetch and WebSockets of the same origin use the session", origins::same),
     ("those of other origins find no session, and links do", origins::others),
+    (
+        "the browser binds the session to its device and proves it, while keys change, until the sign-out",
+        bound::life,
+    ),
+    ("a thief of all cookies of a bound session has it until the next proof", bound::theft),
+    ("without the feature, the browser has an ordinary session", bound::ordinary),
+    ("a link in another site leads to a bound session whose proof is due", bound::link),
+    ("fetch sends a request again whose proof was due, once", bound::fetch),
 ];
 
 /// Opens the sign-in page and signs in through its form.
