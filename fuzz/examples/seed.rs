@@ -49,6 +49,7 @@ fn main() -> io::Result<()> {
         ("record", records()),
         ("revocation", revocations()),
         ("proof", proofs()),
+        ("bound", bound()),
     ];
     for (target, seeds) in corpus {
         let dir = root.join("corpus").join(target);
@@ -216,6 +217,57 @@ fn records() -> Seeds {
             let record = [&[2, 9, 4, 9, 4][..], &[fields], &[9, 4, 1], &followed, &[2]].concat();
             seeds.push([&known[..], &record, &followed, &followed, change].concat());
         }
+    }
+    // Records with a key, at a server with settings for bound sessions and at one without.
+    for settings in [0, 3] {
+        for change in [&[0][..], &[1, 3, 40, 0, 0]] {
+            let record = [&[2, 9, 4, 9, 4, 63, 9, 4, 1][..], &followed, &[1], &followed].concat();
+            seeds.push([&[settings, 0][..], &record, &[7], change].concat());
+        }
+    }
+    seeds
+}
+
+/// A registration and refreshes of bound sessions, each right and with one fault.
+fn bound() -> Seeds {
+    // The time of the request, the key in the state token, and the origin.
+    let state = |key: u8| [100, 0, key, 0];
+    // The number of renewal tokens. Of each: the time of issue, the id, the proof with its time and
+    // key, the time of the check, and the change.
+    let renewal = |key: u8| [1, 20, 0, 0, 1, 30, 0, key, 10, 0, 0];
+    // The kind and the identifier. Of the proof: the named key, the signer, the origin, what is
+    // asked, the time, the purpose, and the change.
+    let registration = [1, 0, 0, 1, 0, 0, 0, 50, 0, 0, 0];
+    let refresh = [0, 0, 0, 0, 0, 0, 0, 50, 0, 0, 0];
+    let mut seeds = vec![
+        [&state(0)[..], &[0], &registration].concat(),
+        [&state(0)[..], &renewal(1), &registration].concat(),
+        [&state(0)[..], &renewal(2), &registration].concat(),
+        [&state(1)[..], &renewal(0), &registration].concat(),
+        [&state(1)[..], &[0], &refresh].concat(),
+        [&state(0)[..], &renewal(1), &refresh].concat(),
+        [&state(3)[..], &renewal(0), &refresh].concat(),
+        [&[200, 7], &[1, 3][..], &renewal(0), &refresh].concat(),
+    ];
+    for (place, value) in
+        [(1, 2), (1, 3), (2, 3), (3, 3), (4, 3), (5, 2), (5, 3), (6, 2), (6, 3), (8, 5), (9, 3)]
+    {
+        for (request, key) in [(registration, 0), (refresh, 1)] {
+            let mut faulty = request;
+            faulty[place] = value;
+            seeds.push([&state(key)[..], &renewal(0), &faulty].concat());
+        }
+    }
+    for request in [registration, refresh] {
+        let mut changed = request;
+        changed[10] = 3;
+        seeds.push([&state(1)[..], &renewal(0), &changed, &[0, 30, 0, b'x']].concat());
+    }
+    // A renewal token that this server cannot judge.
+    let mut unjudged = renewal(0).to_vec();
+    unjudged[10] = 3;
+    for request in [registration, refresh] {
+        seeds.push([&state(1)[..], &unjudged, &[22, 9], &request].concat());
     }
     seeds
 }

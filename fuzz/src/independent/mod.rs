@@ -10,7 +10,7 @@ mod text;
 mod token;
 
 pub use cookies::{Found, find, split, values};
-pub use record::{Followed, Record};
+pub use record::{Followed, Record, Renewal};
 pub use revocation::{Exception, Line, read_line};
 pub use ring::{Entry, RingText, read_ring};
 pub use text::{from_base64url, take_varint, to_base64url, to_hex, varint};

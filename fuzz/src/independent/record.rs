@@ -1,5 +1,6 @@
 //! The record of a session, which comes before its state (spec section 9). Also the revocations
-//! that a session follows, that is, that its record names and that therefore do not end it.
+//! that a session follows, that is, that its record names and that therefore do not end it, and the
+//! payload of a renewal token.
 
 use super::text::{take_varint, varint};
 
@@ -36,6 +37,8 @@ pub struct Record {
     pub follows: Vec<Followed>,
     /// Whether the user asked to stay signed in.
     pub remembered: bool,
+    /// The key of the device to which the session is bound.
+    pub bound: Option<[u8; 33]>,
 }
 
 impl Record {
@@ -51,6 +54,7 @@ impl Record {
             (self.ended_others.is_some(), 4),
             (!self.follows.is_empty(), 8),
             (self.remembered, 16),
+            (self.bound.is_some(), 32),
         ];
         out.extend(varint(bits.iter().filter(|(is_there, _)| *is_there).map(|(_, bit)| bit).sum()));
         out.extend(self.ceiling.into_iter().flat_map(varint));
@@ -67,6 +71,7 @@ impl Record {
             out.extend(varint(followed.before));
             out.extend(followed.mark);
         }
+        out.extend(self.bound.into_iter().flatten());
         out
     }
 
@@ -82,9 +87,10 @@ impl Record {
             ended_others: None,
             follows: Vec::new(),
             remembered: false,
+            bound: None,
         };
         let fields = take_varint(rest)?;
-        if fields > 31 {
+        if fields > 63 {
             return None;
         }
         record.remembered = fields & 16 != 0;
@@ -107,6 +113,9 @@ impl Record {
                 record.follows.push(Followed { origin, before, mark });
             }
         }
+        if fields & 32 != 0 {
+            record.bound = Some(take(rest)?);
+        }
         Some(record)
     }
 
@@ -126,6 +135,54 @@ impl Record {
             named == *revocation
                 || (named.origin == revocation.origin && named.before > revocation.before)
         })
+    }
+}
+
+/// The payload of a renewal token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renewal {
+    /// The session id.
+    pub id: [u8; 16],
+    /// When the application last said that the session is valid.
+    pub validated_at: u64,
+    /// The time of the last proof, and the key. The schema version is 2 if there is a proof.
+    pub proof: Option<(u64, Option<[u8; 33]>)>,
+    /// The fingerprint and the copy.
+    pub copy: Vec<u8>,
+}
+
+impl Renewal {
+    /// Writes the payload.
+    #[must_use]
+    pub fn write(&self) -> Vec<u8> {
+        let mut out = self.id.to_vec();
+        out.extend(varint(self.validated_at));
+        if let Some((at, key)) = self.proof {
+            out.extend(varint(at));
+            out.push(key.is_some().into());
+            out.extend(key.into_iter().flatten());
+        }
+        out.extend(&self.copy);
+        out
+    }
+
+    /// Reads the payload of a token with this schema version.
+    #[must_use]
+    pub fn read(schema: u32, mut rest: &[u8]) -> Option<Renewal> {
+        let id = take(&mut rest)?;
+        let validated_at = take_time(&mut rest)?;
+        let mut proof = None;
+        if schema == 2 {
+            let at = take_time(&mut rest)?;
+            let key = match take(&mut rest)? {
+                [0] => None,
+                [1] => Some(take(&mut rest)?),
+                [_] => return None,
+            };
+            proof = Some((at, key));
+        }
+        let is_whole = rest.is_empty() || rest.len() > 16;
+        is_whole.then(|| Renewal { id, validated_at, proof, copy: rest.to_vec() })
     }
 }
 

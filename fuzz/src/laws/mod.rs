@@ -1,5 +1,6 @@
 //! The laws, one per file.
 
+mod bound;
 mod cookie;
 mod differential;
 mod inspect;
@@ -13,6 +14,7 @@ mod ring;
 mod sessions;
 mod token;
 
+pub use bound::bound;
 pub use cookie::cookie;
 pub use differential::differential;
 pub use inspect::inspect;
@@ -29,7 +31,7 @@ pub use token::token;
 pub type Law = fn(&[u8]);
 
 /// All laws, with the names of their fuzz targets.
-pub const ALL: [(&str, Law); 11] = [
+pub const ALL: [(&str, Law); 12] = [
     ("token", token),
     ("open", open),
     ("ring", ring),
@@ -41,4 +43,5 @@ pub const ALL: [(&str, Law); 11] = [
     ("record", record),
     ("revocation", revocation),
     ("proof", proof),
+    ("bound", bound),
 ];

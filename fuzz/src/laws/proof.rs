@@ -1,5 +1,5 @@
-//! Law: a proof is accepted if and only if it is signed by its key and has the claims of its type.
-//! A proof that is changed in one character is refused. Both backends accept the same signatures.
+//! Law: a proof is accepted if and only if it is signed by its key and has the claims of its type. A
+//! proof that is changed in one character is refused. Both backends accept the same signatures.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -23,8 +23,8 @@ use crate::time::UnixTime;
 /// fields of a proof.
 ///
 /// # Panics
-/// If the library accepts a proof that the independent check refuses, or refuses one that it
-/// accepts. Also if the library reads fields that differ from those that were written.
+/// If the library accepts or refuses another proof than the independent check, or reads other
+/// fields than were written.
 pub fn proof(data: &[u8]) {
     let mut input = Unstructured::new(data);
     let Ok(kind) = input.arbitrary::<u8>() else { return };
@@ -100,15 +100,14 @@ fn compared(read: &Dpop) {
 
 /// One changed, added or removed character.
 #[derive(Arbitrary, Clone, Copy, Debug)]
-struct Change {
+pub(super) struct Change {
     kind: u8,
     at: u16,
     value: u8,
 }
 
 impl Change {
-    /// Checks that the library refuses the changed proof, even if it also refused the original.
-    fn check(self, jwt: &[u8]) {
+    pub(super) fn apply(self, jwt: &[u8]) -> Vec<u8> {
         let mut changed = jwt.to_vec();
         let at = usize::from(self.at) % jwt.len();
         match self.kind % 4 {
@@ -117,6 +116,12 @@ impl Change {
             2 => changed.insert(at, self.value),
             _ => drop(changed.remove(at)),
         }
+        changed
+    }
+
+    /// Whatever the proof is, the changed one is refused.
+    fn check(self, jwt: &[u8]) {
+        let changed = self.apply(jwt);
         if changed != jwt {
             assert!(registration(&changed).is_err());
             assert!(refresh(&changed, &OWN).is_err());
@@ -163,8 +168,8 @@ fn check(jwt: &[u8]) {
     agrees(here.map(drop), there.as_ref(), key);
 }
 
-/// Checks that AWS-LC agrees. If the library accepts a proof, its signature must also verify with
-/// AWS-LC. If the library refuses a proof for its signature, AWS-LC must refuse the signature too.
+/// A proof that is accepted verifies with AWS-LC too, and one that is refused for its signature
+/// does not.
 fn agrees(here: Result<(), ProofError>, there: Option<&Independent>, key: Option<[u8; 65]>) {
     let verifies = || there.zip(key).is_some_and(|(there, key)| there.verifies(&key));
     match here {
@@ -177,7 +182,7 @@ fn agrees(here: Result<(), ProofError>, there: Option<&Independent>, key: Option
     }
 }
 
-/// A proof as a lax parser reads it. If two members have the same name, the last one counts.
+/// What a lax parser reads: of two members of the same name, the last.
 struct Independent {
     header: Map<String, Value>,
     claims: Map<String, Value>,
@@ -221,12 +226,12 @@ impl Independent {
     }
 }
 
-/// The private key that signs proofs.
+/// The key that signs.
 static PRIVATE: LazyLock<SigningKey> = LazyLock::new(|| {
     SigningKey::from_slice(&key_bytes(7)).expect("it is below the order of the curve")
 });
 
-/// The public key of [`PRIVATE`].
+/// Its public key.
 static OWN: LazyLock<PublicKey> = LazyLock::new(|| {
     let point = PRIVATE.verifying_key().to_sec1_point(true);
     let point = point.as_bytes().try_into().expect("33 bytes");
@@ -240,7 +245,7 @@ fn uncompressed(key: &PublicKey) -> [u8; 65] {
     key.to_sec1_point(false).as_bytes().try_into().expect("65 bytes")
 }
 
-/// The public key that verifies the signed proofs, as a JSON Web Key.
+/// The public key of the key that signs, as JSON Web Key.
 #[must_use]
 pub fn jwk() -> Value {
     let (x, y) = (to_base64url(&OWN_UNCOMPRESSED[1..33]), to_base64url(&OWN_UNCOMPRESSED[33..]));

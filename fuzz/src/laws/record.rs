@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use arbitrary::Unstructured;
 use bulla::revocation::{Exception, Revocation, Subject};
-use bulla::session::{Refusal, SessionId, Status};
+use bulla::session::{DeviceBound, Refusal, SessionId, Status};
 use bulla::{OpenError, Policy, Revocations, Sessions};
 
 use super::sessions::{NAME, State, key, sealed};
@@ -28,7 +28,7 @@ static POLICY: LazyLock<Policy> = LazyLock::new(Policy::default);
 /// If the two implementations differ, or if a change of the state changes the record.
 pub fn record(data: &[u8]) {
     let mut input = Unstructured::new(data);
-    let Ok((remembers, payload, known)) = read(&mut input) else { return };
+    let Ok((server, payload, known)) = read(&mut input) else { return };
 
     let revocations = Revocations::new();
     for of in &known {
@@ -43,8 +43,11 @@ pub fn record(data: &[u8]) {
         });
     }
     let mut sessions = Sessions::<State>::builder(ring(), *POLICY);
-    if remembers {
+    if server.remembers {
         sessions = sessions.remembered(Policy::new(secs(REMEMBERED), secs(REMEMBERED)));
+    }
+    if server.binds {
+        sessions = sessions.device_bound(DeviceBound::default());
     }
     let sessions = sessions.revocations(&revocations).subject(|_| "subject".to_owned()).build();
     let header = format!("{NAME}={}", sealed(NAME, 1, payload.clone()));
@@ -53,7 +56,8 @@ pub fn record(data: &[u8]) {
 
     let mut rest = &payload[..];
     let record = Record::take(&mut rest).filter(|_| is_state(rest));
-    let Some(record) = record.filter(|record| remembers || !record.remembered) else {
+    let record = record.filter(|record| server.binds || record.bound.is_none());
+    let Some(record) = record.filter(|record| server.remembers || !record.remembered) else {
         let refused =
             matches!(session.status(), Status::Refused(Refusal::Token(OpenError::Payload(_))));
         assert!(refused, "{:?}", session.status());
@@ -69,6 +73,10 @@ pub fn record(data: &[u8]) {
     let deadline = (record.started_at + absolute).min(record.ceiling.unwrap_or(u64::MAX));
     if deadline <= NOW {
         assert_eq!(session.status(), Status::Refused(Refusal::AbsoluteTimeout));
+        return;
+    }
+    if record.bound.is_some() {
+        assert_eq!(session.status(), Status::Refused(Refusal::ProofDue));
         return;
     }
     let info = session.info().expect("a living session");
@@ -130,10 +138,16 @@ fn is_revoked(record: &Record, known: &[Known]) -> bool {
     })
 }
 
-/// Reads whether the server remembers sessions, the payload of a state token, and up to four
-/// revocations.
-fn read(input: &mut Unstructured<'_>) -> arbitrary::Result<(bool, Vec<u8>, Vec<Known>)> {
-    let remembers = input.arbitrary()?;
+/// The settings of a server.
+struct Server {
+    remembers: bool,
+    binds: bool,
+}
+
+/// Reads the settings of the server, the payload of a state token, and up to four revocations.
+fn read(input: &mut Unstructured<'_>) -> arbitrary::Result<(Server, Vec<u8>, Vec<Known>)> {
+    let settings: u8 = input.arbitrary()?;
+    let server = Server { remembers: settings & 1 != 0, binds: settings & 2 != 0 };
     let mut known = Vec::new();
     for _ in 0..input.arbitrary::<u8>()? % 5 {
         let scope = if input.arbitrary()? { Scope::Subject } else { Scope::All };
@@ -150,6 +164,7 @@ fn read(input: &mut Unstructured<'_>) -> arbitrary::Result<(bool, Vec<u8>, Vec<K
         ended_others: None,
         follows: Vec::new(),
         remembered: false,
+        bound: None,
     };
     let fields: u8 = input.arbitrary()?;
     record.remembered = fields & 16 != 0;
@@ -167,6 +182,9 @@ fn read(input: &mut Unstructured<'_>) -> arbitrary::Result<(bool, Vec<u8>, Vec<K
         let count = input.arbitrary::<u8>()? % 36;
         record.follows = (0..count).map(|_| followed(input)).collect::<arbitrary::Result<_>>()?;
     }
+    if fields & 32 != 0 {
+        record.bound = Some([input.arbitrary()?; 33]);
+    }
     let mut payload = [&record.write()[..], b"\x05state"].concat();
     for _ in 0..input.arbitrary::<u8>()? % 4 {
         let (kind, place, byte): (u8, u16, u8) = input.arbitrary()?;
@@ -180,7 +198,7 @@ fn read(input: &mut Unstructured<'_>) -> arbitrary::Result<(bool, Vec<u8>, Vec<K
             _ => payload.truncate(place),
         }
     }
-    Ok((remembers, payload, known))
+    Ok((server, payload, known))
 }
 
 /// One of four ids, so that records and revocations often have the same id.

@@ -36,6 +36,7 @@ pub(crate) fn planted(cookie: &str, number: u8, len: usize) -> Planted {
         ended_others: None,
         follows: Vec::new(),
         remembered: false,
+        bound: None,
     };
     let mut payload = record.write();
     payload.extend(varint(len as u64));
