@@ -78,6 +78,8 @@ pub(crate) enum Role {
     Renewal,
     /// The value of a cookie that does not belong to a session.
     SealedCookie,
+    /// A challenge for the device of a bound session.
+    Challenge,
 }
 
 #[derive(Serialize)]
@@ -109,6 +111,8 @@ pub(crate) struct Fields {
     pub(crate) follows: Vec<Follows>,
     /// Whether the user asked to stay signed in.
     pub(crate) remembered: bool,
+    /// The key of the device to which the session is bound.
+    pub(crate) bound: Option<Id>,
     pub(crate) state: Bytes,
 }
 
@@ -131,6 +135,10 @@ pub(crate) struct Follows {
 pub(crate) struct Renewal {
     pub(crate) session_id: Id,
     pub(crate) validated_at: Option<Text<UnixTime>>,
+    /// When the device of a bound session last proved that it has the key.
+    pub(crate) proved_at: Option<Text<UnixTime>>,
+    /// The key of that device, if this token has it.
+    pub(crate) bound: Option<Id>,
     /// Whether the token contains a copy of the state.
     pub(crate) copy: bool,
 }
@@ -208,7 +216,7 @@ impl Contents {
             self.authentic = Some(Authentic {
                 role: *role,
                 session: Session::of(*role, &token.payload),
-                renewal: Renewal::of(*role, &token.payload),
+                renewal: Renewal::of(*role, token.schema, &token.payload),
                 key_retires: retires.map(Text),
                 claims: Claims::of(token),
             });
@@ -230,6 +238,7 @@ fn purposes(purpose: &str, carrier: Carrier<'_>) -> Vec<(Role, Vec<u8>)> {
     let mut purposes = vec![(Role::State, of(b"state")), (Role::Renewal, of(b"renewal"))];
     if let Carrier::Cookie(_) = carrier {
         purposes.push((Role::SealedCookie, [purpose.as_bytes(), &channel].join(&0)));
+        purposes.push((Role::Challenge, of(b"challenge")));
     }
     purposes
 }
@@ -257,7 +266,7 @@ impl Session {
         let started_at = instant(take_varint(rest)?);
         let reauthenticated_at = instant(take_varint(rest)?);
         let fields = match take_varint(rest)? {
-            fields @ 0..=31 => Some(Fields::take(fields, rest)?),
+            fields @ 0..=63 => Some(Fields::take(fields, rest)?),
             _ => None,
         };
         Some(Session { session_id, started_at, reauthenticated_at, fields })
@@ -278,13 +287,18 @@ impl Fields {
         for _ in 0..count {
             follows.push(Follows { origin: Id::take(rest, 16)?, ended: Ended::take(rest)? });
         }
+        let remembered = has(16);
+        let bound = if has(32) { Some(Id::take(rest, BOUND_LEN)?) } else { None };
         let state = Bytes(Zeroizing::new(rest.to_vec()));
-        Some(Fields { ceiling, origin, others_ended, follows, remembered: has(16), state })
+        Some(Fields { ceiling, origin, others_ended, follows, remembered, bound, state })
     }
 }
 
 /// The most revocations that a record can name (specification, section 9).
 const MAX_FOLLOWS: u64 = 32;
+
+/// The length of a device's key in bytes (specification, section 9).
+const BOUND_LEN: usize = 33;
 
 impl Ended {
     fn take(rest: &mut &[u8]) -> Option<Ended> {
@@ -294,13 +308,19 @@ impl Ended {
 
 impl Renewal {
     /// `None` if the token is not a renewal token or its record is cut off.
-    fn of(role: Role, payload: &[u8]) -> Option<Renewal> {
+    fn of(role: Role, schema: u32, payload: &[u8]) -> Option<Renewal> {
         let rest = &mut &*payload;
         if role != Role::Renewal {
             return None;
         }
         let (session_id, seconds) = (Id::take(rest, 16)?, take_varint(rest)?);
-        Some(Renewal { session_id, validated_at: instant(seconds), copy: !rest.is_empty() })
+        let (mut proved_at, mut bound) = (None, None);
+        if schema == 2 {
+            proved_at = instant(take_varint(rest)?);
+            bound = if take_varint(rest)? == 1 { Some(Id::take(rest, BOUND_LEN)?) } else { None };
+        }
+        let (validated_at, copy) = (instant(seconds), !rest.is_empty());
+        Some(Renewal { session_id, validated_at, proved_at, bound, copy })
     }
 }
 

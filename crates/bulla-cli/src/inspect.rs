@@ -44,7 +44,7 @@ pub(crate) fn inspect(inspect: &Inspect) -> Result<Reply, Failure> {
              for a token from a cookie also --cookie NAME, and for one from a header --bearer",
         ),
         (Some(_), Carrier::Alone) => reply,
-        _ if role == Some(Role::SealedCookie) => reply,
+        _ if matches!(role, Some(Role::SealedCookie | Role::Challenge)) => reply,
         (Some(_), Carrier::Cookie(_) | Carrier::Bearer) => reply.note(
             "note: a session also ends at its idle timeout, which is counted from the newer of \
              the session's two tokens",

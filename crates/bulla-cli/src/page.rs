@@ -67,6 +67,7 @@ impl Page {
             Role::State => "authentic: a session's state token",
             Role::Renewal => "authentic: a session's renewal token",
             Role::SealedCookie => "authentic: a sealed cookie",
+            Role::Challenge => "authentic: a challenge for the device of a session",
         });
         self.claims(&authentic.claims);
         let retires = authentic.key_retires;
@@ -108,6 +109,9 @@ impl Page {
         if fields.remembered {
             self.line("remembered", "yes");
         }
+        if let Some(key) = &fields.bound {
+            self.line("bound to the key", &key.text());
+        }
         self.instant("ceiling", fields.ceiling);
         if let Some(origin) = &fields.origin {
             self.line("origin", &origin.text());
@@ -127,6 +131,12 @@ impl Page {
     fn renewal(&mut self, renewal: &Renewal) {
         self.line("session id", &renewal.session_id.text());
         self.instant("validated at", renewal.validated_at);
+        if renewal.proved_at.is_some() {
+            self.instant("proved at", renewal.proved_at);
+        }
+        if let Some(key) = &renewal.bound {
+            self.line("bound to the key", &key.text());
+        }
         let copy = if renewal.copy { "the state, sealed again under this key" } else { "none" };
         self.line("copy", copy);
     }

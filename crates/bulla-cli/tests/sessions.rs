@@ -2,8 +2,10 @@
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use bulla::session::Start;
+use bulla::token::{Mode, RawTokens};
 use bulla::{KeyRing, Payload, Policy, Sessions, UnixTime};
 use serde::{Deserialize, Serialize};
 
@@ -138,4 +140,43 @@ fn inspect_shows_the_value_of_a_sealed_cookie() {
     assert!(!text.contains("session id"), "{text}");
     let (status, text) = inspect(&token, &named("__Host-session"));
     assert_eq!(status, Some(1), "{text}");
+}
+
+/// The payloads are written as section 9 of the specification says, because the tool is built
+/// without the feature `bound`.
+#[test]
+fn inspect_shows_the_key_and_the_last_proof_of_a_bound_session() {
+    let ring: KeyRing = std::fs::read_to_string(RING).unwrap().parse().unwrap();
+    let nine = "2026-11-01T09:00:00Z".parse().unwrap();
+    let made = |role: &str, schema, payload: &[u8]| {
+        let purpose = ["bank.example/session", role, "cookie", "__Host-session"].join("\0");
+        let tokens = RawTokens::new(&ring, Mode::Sealed, purpose);
+        tokens.make(payload, schema, Duration::from_secs(1800), nine).unwrap()
+    };
+    // 2026-11-01T09:00:00Z as a varint.
+    let time = [0x90, 0xff, 0x9b, 0xd7, 0x06];
+    let key = "02".repeat(33);
+    let cookie = ["--cookie", "__Host-session", "--now", "2026-11-01T09:05:00Z"];
+
+    let payload = [&[7; 16][..], &time, &time, &[32], &[2; 33], b"{}"].concat();
+    let (status, text) = inspect(&made("state", 3, &payload), &cookie);
+    assert_eq!(status, Some(0), "{text}");
+    says(&text, "bound to the key", &key);
+    says(&text, "  as JSON", "{}");
+
+    for (has_key, copy) in [(false, &[][..]), (true, &[]), (true, &[9; 40])] {
+        let key_of = if has_key { &[2; 33][..] } else { &[] };
+        let payload = [&[7; 16][..], &[0], &time, &[has_key.into()], key_of, copy].concat();
+        let (status, text) = inspect(&made("renewal", 2, &payload), &cookie);
+        assert_eq!(status, Some(0), "{text}");
+        says(&text, "proved at", "2026-11-01T09:00:00Z");
+        assert_eq!(text.contains(&key), has_key, "{text}");
+        let copied =
+            if copy.is_empty() { "none" } else { "the state, sealed again under this key" };
+        says(&text, "copy", copied);
+    }
+
+    let (status, text) = inspect(&made("challenge", 1, &[7; 17]), &cookie);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("authentic: a challenge for the device of a session"), "{text}");
 }
