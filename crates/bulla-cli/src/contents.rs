@@ -317,7 +317,7 @@ impl Renewal {
         let (mut proved_at, mut bound) = (None, None);
         if schema == 2 {
             proved_at = instant(take_varint(rest)?);
-            bound = if take_varint(rest)? == 1 { Some(Id::take(rest, BOUND_LEN)?) } else { None };
+            bound = Some(Id::take(rest, BOUND_LEN)?);
         }
         let (validated_at, copy) = (instant(seconds), !rest.is_empty());
         Some(Renewal { session_id, validated_at, proved_at, bound, copy })

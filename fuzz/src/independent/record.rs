@@ -146,7 +146,7 @@ pub struct Renewal {
     /// When the application last said that the session is valid.
     pub validated_at: u64,
     /// The time of the last proof, and the key. The schema version is 2 if there is a proof.
-    pub proof: Option<(u64, Option<[u8; 33]>)>,
+    pub proof: Option<(u64, [u8; 33])>,
     /// The fingerprint and the copy.
     pub copy: Vec<u8>,
 }
@@ -159,8 +159,7 @@ impl Renewal {
         out.extend(varint(self.validated_at));
         if let Some((at, key)) = self.proof {
             out.extend(varint(at));
-            out.push(key.is_some().into());
-            out.extend(key.into_iter().flatten());
+            out.extend(key);
         }
         out.extend(&self.copy);
         out
@@ -173,13 +172,7 @@ impl Renewal {
         let validated_at = take_time(&mut rest)?;
         let mut proof = None;
         if schema == 2 {
-            let at = take_time(&mut rest)?;
-            let key = match take(&mut rest)? {
-                [0] => None,
-                [1] => Some(take(&mut rest)?),
-                [_] => return None,
-            };
-            proof = Some((at, key));
+            proof = Some((take_time(&mut rest)?, take(&mut rest)?));
         }
         let is_whole = rest.is_empty() || rest.len() > 16;
         is_whole.then(|| Renewal { id, validated_at, proof, copy: rest.to_vec() })

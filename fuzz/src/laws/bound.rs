@@ -85,8 +85,14 @@ fn check(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
         assert!(lines.iter().all(|line| line.contains("=; ")), "only deleted: {lines:?}");
         return Ok(());
     }
-    assert_eq!(answer["continue"] == false, request.is_of_another(&expected), "{answer}");
-    if answer["continue"] == false {
+    if !request.registers && request.identifier == Some(false) {
+        assert!(response.status == 200 && answer.is_null() && lines.is_empty(), "{lines:?}");
+        return Ok(());
+    }
+    let has_no_key = expected.key.is_none();
+    let is_of_no_key = !request.registers && request.identifier.is_some() && has_no_key;
+    assert_eq!(answer["continue"] == false, is_of_no_key, "{answer}");
+    if is_of_no_key {
         assert!(lines.is_empty(), "{lines:?}");
         return Ok(());
     }
@@ -94,16 +100,13 @@ fn check(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     if response.status != 200 {
         return Ok(());
     }
-    registered(&lines, &record, &request);
+    wrote_key(&lines, &record, &expected, &request);
     let renewal = renewed(&lines, &expected);
     assert_eq!(renewal.id, record.id);
     let named = request.proof.as_ref().and_then(|proof| proof.named);
-    let key = if request.registers {
-        named.map(|number| DEVICES[number].public)
-    } else {
-        expected.key.filter(|_| record.bound.is_none())
-    };
-    assert_eq!(renewal.proof, Some((now, key)));
+    let named = named.map(|number| DEVICES[number].public);
+    let key = if request.registers { named } else { expected.key };
+    assert_eq!(renewal.proof, Some((now, key.expect("a key"))));
 
     // A browser replaces the cookies that it has.
     let written = |name: &str| {
@@ -155,7 +158,7 @@ impl Expected {
         let last_seen = issued_at.map_or(T0, |at| at.max(T0));
         Expected {
             is_over: now >= last_seen + IDLE,
-            key: record.bound.or(proof.and_then(|(_, key)| key)),
+            key: record.bound.or(proof.map(|(_, key)| key)),
             proved_at: proof.map(|(at, _)| at),
             last_seen,
             validated_at: renewal.map_or(0, |renewal| renewal.validated_at),
@@ -213,12 +216,6 @@ impl Request {
         SESSIONS.device_bound_response_at(at(now), "POST", path, values).expect("its path")
     }
 
-    /// Whether the browser refreshes another session than that of the cookies, or an unbound one.
-    fn is_of_another(&self, expected: &Expected) -> bool {
-        let unbound = expected.key.is_none();
-        !self.registers && self.identifier.is_some_and(|is_right| !is_right || unbound)
-    }
-
     /// Whether the request has a recent proof of the session's key or, at a registration, of the
     /// key that it names.
     fn proves(&self, record: &Record, expected: &Expected, now: u64) -> bool {
@@ -245,7 +242,7 @@ impl Request {
             _ if proves => 200,
             _ if self.registers => 400,
             None => 403,
-            Some(proof) if proof.is_repeated(record, expected, now) => 403,
+            Some(proof) if proof.is_signed(expected) => 403,
             Some(_) => 400,
         }
     }
@@ -287,31 +284,26 @@ impl Proof {
         self.change.is_none() || self.jwt() == self.whole()
     }
 
-    /// Whether the browser is asked for another proof, because the key is right and the challenge
-    /// is too old, or another server may be able to open it.
-    fn is_repeated(&self, record: &Record, expected: &Expected, now: u64) -> bool {
+    /// Whether the proof is signed with the key of the session. Then the device gets another
+    /// challenge if this one does not count.
+    fn is_signed(&self, expected: &Expected) -> bool {
         let signer = DEVICES[self.signer].public;
-        let verifies = expected.key == Some(signer)
+        expected.key == Some(signer)
             && self.named.is_none_or(|number| DEVICES[number].public == signer)
-            && self.is_unchanged();
-        let is_unjudged = self.issued_at > now + 60 || self.asks == 2;
-        let is_ours = (self.origin, self.asks) == (record.first_id(), 0);
-        verifies && self.purpose == "challenge" && (is_unjudged || is_ours)
+            && self.is_unchanged()
     }
 }
 
-/// The cookies of the response to a registration have a state token with the key, and those of the
-/// response to a proof have none.
-fn registered(lines: &[String], record: &Record, request: &Request) {
+/// The response to the first proof has a state token with the key. All others have none.
+fn wrote_key(lines: &[String], record: &Record, expected: &Expected, request: &Request) {
     let token = lines.iter().find_map(|line| line.strip_prefix("__Host-session="));
-    assert_eq!(token.is_some(), request.registers);
+    assert_eq!(token.is_some(), !request.registers && record.bound.is_none());
     let Some(token) = token.and_then(|line| line.split(';').next()) else { return };
     let keys = [key(NAME)];
     let (_, fields) = authenticate(Mode::Sealed, &keys, token.as_bytes()).expect("authentic");
     let mut payload = &fields.payload[..];
     let written = Record::take(&mut payload).expect("a record");
-    let named = request.proof.as_ref().and_then(|proof| proof.named).expect("a key");
-    assert_eq!(written, Record { bound: Some(DEVICES[named].public), ..record.clone() });
+    assert_eq!(written, Record { bound: expected.key, ..record.clone() });
     assert_eq!(payload, b"\x05state");
 }
 
@@ -368,7 +360,10 @@ fn record(input: &mut Unstructured<'_>) -> arbitrary::Result<Record> {
 fn renewal(input: &mut Unstructured<'_>) -> arbitrary::Result<Fields> {
     let issued_at = time(input)?;
     let id = if choice(input)? == 3 { [4; 16] } else { ID };
-    let proof = if choice(input)? == 0 { None } else { Some((time(input)?, some_key(input)?)) };
+    let proof = match (choice(input)?, time(input)?, some_key(input)?) {
+        (0, ..) | (_, _, None) => None,
+        (_, at, Some(key)) => Some((at, key)),
+    };
     let validated_at = time(input)?;
     let schema = if proof.is_some() { 2 } else { 1 };
     let mut payload = Renewal { id, validated_at, proof, copy: Vec::new() }.write();
