@@ -103,8 +103,8 @@ where
     }
 }
 
-/// Gives the request a session. Returns it, unless other middleware around this one writes it or
-/// owns its cookie.
+/// Gives the request a session. Returns the session if this middleware must write it. `None` if
+/// outer middleware writes it, or uses its cookie for another type of state.
 fn enter<T>(sessions: &Sessions<T>, request: &ServiceRequest) -> Option<Session<T>>
 where
     T: Payload + Send + Sync + 'static,
@@ -129,7 +129,7 @@ where
     Some(session)
 }
 
-/// The values of a header. That of `host` is first the `:authority` of HTTP/2, which is in the URI
+/// The values of a header. For `host`, the `:authority` of HTTP/2 comes first. It is in the URI,
 /// and takes precedence over a header `Host` (RFC 9113 section 8.3.1).
 pub(super) fn values<'r>(
     request: &'r ServiceRequest,
@@ -140,8 +140,8 @@ pub(super) fn values<'r>(
     authority.into_iter().chain(request.headers().get_all(name).map(HeaderValue::as_bytes))
 }
 
-/// The response of the middleware in place of its service. Middleware around services with any type
-/// of body can only make it as an error.
+/// The response of the middleware to a request that does not reach its service. Middleware for
+/// services with any type of body can return such a response only as an error.
 #[cfg(feature = "bound")]
 fn answer(own: crate::session::DeviceBoundResponse) -> Error {
     let status = StatusCode::from_u16(own.status).unwrap_or(StatusCode::BAD_REQUEST);
@@ -344,7 +344,8 @@ fn write_denied<B>(denied: &Denied, response: &mut HttpResponse<B>) {
 struct NoSession;
 
 /// Turns the 401 of a handler that returned [`SessionError::NoSession`] into the refusal of a
-/// guard. Only the middleware knows the session, and so the page and how the client asked.
+/// guard. Only the middleware knows the session, and so the sign-in page and whether a browser or a
+/// script sent the request.
 fn complete<T: Payload, B>(session: &Session<T>, response: &mut ServiceResponse<B>) {
     let response = response.response_mut();
     let marked = response.extensions().contains::<NoSession>();
@@ -358,9 +359,9 @@ fn complete<T: Payload, B>(session: &Session<T>, response: &mut ServiceResponse<
     }
 }
 
-/// The response of a handler that returns the error with `?`. `NoSession` is answered like the
-/// refusal of [`Required`], `CrossOrigin` with 403 and `NotNow` with 503. Otherwise, it is a 500
-/// without details, and the error is logged.
+/// The response of a handler that returns a [`SessionError`], for example with `?`. The response to
+/// `NoSession` is that of a refusal by [`Required`], to `CrossOrigin` a 403, and to `NotNow` a 503.
+/// Every other error is logged, and the response is a 500 without details.
 impl ResponseError for SessionError {
     fn error_response(&self) -> HttpResponse {
         if let Some(denied) = self.denied() {

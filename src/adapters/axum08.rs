@@ -193,9 +193,9 @@ impl IntoResponse for Denied {
     }
 }
 
-/// The response of a handler that returns the error with `?`. `NoSession` is answered like the
-/// refusal of [`Required`], `CrossOrigin` with 403 and `NotNow` with 503. Otherwise, it is a 500
-/// without details, and the error is logged.
+/// The response of a handler that returns a [`SessionError`], for example with `?`. The response to
+/// `NoSession` is that of a refusal by [`Required`], to `CrossOrigin` a 403, and to `NotNow` a 503.
+/// Every other error is logged, and the response is a 500 without details.
 impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
         if let Some(denied) = self.denied() {
@@ -211,8 +211,8 @@ impl IntoResponse for SessionError {
     }
 }
 
-/// The response of a handler that returns the error with `?`. `CrossOrigin` is answered with 403.
-/// Otherwise, it is a 500 without details, and the error is logged.
+/// The response of a handler that returns a [`SetError`], for example with `?`. The response to
+/// `CrossOrigin` is a 403. Every other error is logged, and the response is a 500 without details.
 impl IntoResponse for SetError {
     fn into_response(self) -> Response {
         if self == SetError::CrossOrigin {

@@ -1,5 +1,5 @@
-//! How does the tower layer answer the requests that a browser sends by itself for a session that is
-//! bound to its device?
+//! How does the tower layer answer the requests that a browser sends by itself for a session that
+//! is bound to its device?
 
 #[cfg(feature = "bound")]
 pub(super) use self::answers::{Own, made, own};
@@ -44,8 +44,8 @@ mod answers {
         Some(response)
     }
 
-    /// A body of the service's type, if it is that of axum or a string. The layer accepts services
-    /// with any type of body, so this is only known at run time.
+    /// The text as a body of type `B`. `None` unless `B` is the body of axum or a string. The layer
+    /// accepts services with any type of body, so the type is known only at run time.
     fn body<B: 'static>(text: String) -> Option<B> {
         let typed = |body: Box<dyn Any>| body.downcast().ok().map(|body| *body);
         #[cfg(feature = "axum08")]

@@ -11,7 +11,8 @@ use crate::session::Channel;
 use crate::transport::Bundle;
 use crate::{Payload, Sealed, SealedCookie, Session, Sessions};
 
-/// Gives the request a session. Returns it, unless an outer layer writes it or owns its cookie.
+/// Gives the request a session. Returns the session if this layer must write it. `None` if an outer
+/// layer writes it, or uses its cookie for another type of state.
 pub(super) fn enter<T, B>(sessions: &Sessions<T>, request: &mut Request<B>) -> Option<Session<T>>
 where
     T: Payload + Send + Sync + 'static,
@@ -33,7 +34,8 @@ where
     Some(session)
 }
 
-/// Gives the request the value of a sealed cookie. Returns it, unless an outer layer writes it.
+/// Gives the request the value of a sealed cookie. Returns the value if this layer must write it.
+/// `None` if an outer layer writes it.
 pub(super) fn enter_sealed<T, B>(
     cookie: &SealedCookie<T>,
     request: &mut Request<B>,

@@ -64,8 +64,8 @@ pub struct Fresh<T, const SECONDS: u64>(pub(crate) Arc<T>);
 /// shared between servers is always current. Without a session, the request is refused in the
 /// same way as by [`Required`].
 ///
-/// `Option<Current<T, SECONDS>>` is like `Option<Required<T>>`: in axum, a list that is too old is
-/// still a 503, because the client may be signed in.
+/// `Option<Current<T, SECONDS>>` behaves like `Option<Required<T>>`. In axum, the response is still
+/// a 503 if the list is too old, because the client may be signed in.
 ///
 /// ```
 /// use bulla::{Current, Fresh, Payload};
@@ -246,6 +246,6 @@ impl From<Denied> for Rejection {
 }
 
 /// The body of the 500 that a client gets if a session could not be changed. In Rocket, the
-/// application's catcher writes that body.
+/// application's catcher writes the body instead.
 #[cfg(any(feature = "actix4", feature = "axum08", feature = "poem3"))]
 pub(crate) const OPAQUE: &str = "Internal server error";

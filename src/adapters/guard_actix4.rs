@@ -13,10 +13,11 @@ use actix_web::{Error, FromRequest};
 use super::extract::Condition;
 use crate::adapters::GuardMiddleware;
 
-/// Middleware for actix-web. Add it with `wrap` to a scope inside of the
-/// [`SessionMiddleware`](crate::SessionMiddleware), or before it (in the code) to the same scope.
-/// Unlike a function in `from_fn` that takes `G`, it turns a refusal into a response at once, so the
-/// session around it can be written to the response.
+/// Middleware for actix-web. Add it with `wrap` to a scope inside the scope of the
+/// [`SessionMiddleware`](crate::SessionMiddleware). If both are on one scope, call `wrap` for this
+/// middleware first. This middleware turns a refusal into a response at once, so the
+/// `SessionMiddleware` can write the session to that response. A function in `from_fn` that takes
+/// `G` would return an error instead.
 ///
 /// ```
 /// use actix_web::{App, web};

@@ -56,9 +56,9 @@ impl<G: Deref> GuardLayer<G> {
         GuardLayer { condition: Condition::none() }
     }
 
-    /// Creates a layer that lets a request pass if `G` does and `allows` returns `true`, such as
-    /// for a permission of the user. If `allows` returns `false`, the response is
-    /// [`Denied::forbidden`](crate::session::Denied::forbidden), a 403.
+    /// Creates a layer that lets a request pass if `G` does and `allows` returns `true`. For
+    /// example, `allows` can check a permission of the user. If `allows` returns `false`, the
+    /// response is [`Denied::forbidden`](crate::session::Denied::forbidden), a 403.
     #[must_use]
     pub fn only_if(allows: impl Fn(&G::Target) -> bool + Send + Sync + 'static) -> GuardLayer<G> {
         GuardLayer { condition: Condition::new(allows) }
@@ -128,7 +128,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The service that is ready must be the one that is called.
+        // `poll_ready` was called on this service, so this service must be called and not its
+        // clone.
         let next = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, next);
         let condition = self.condition.clone();

@@ -8,9 +8,10 @@ use poem::{Endpoint, FromRequest, Middleware, Request, Result};
 use super::extract::Condition;
 use crate::adapters::{GuardMiddleware, Rejection};
 
-/// Middleware for poem. A refusal is an error with a [`Rejection`], as in a handler, which the
-/// [`SessionMiddleware`](crate::SessionMiddleware) around it turns into the response. The guard of a
-/// [`Route`](poem::Route) also refuses paths that the route does not have.
+/// Middleware for poem. As in a handler, a refusal is an error with a [`Rejection`]. The
+/// [`SessionMiddleware`](crate::SessionMiddleware) outside this middleware turns the error into the
+/// response. If you add the guard to a [`Route`](poem::Route), it also refuses requests for paths
+/// that the route does not have.
 ///
 /// ```
 /// use bulla::session::User;

@@ -12,9 +12,10 @@ use super::extract::Condition;
 use super::rocket05::deny;
 use crate::adapters::Rejection;
 
-/// A guard for Rocket 0.5 around a list of routes, as if each route took the request guard `G`:
-/// [`Required`](crate::Required), [`Fresh`](crate::Fresh), [`Current`](crate::Current) or
-/// [`SignedIn`](crate::SignedIn). It answers, or forwards to the next route, as `G` does in a route.
+/// A guard for Rocket 0.5 that guards a list of routes, as if each route took the request guard
+/// `G`: [`Required`](crate::Required), [`Fresh`](crate::Fresh), [`Current`](crate::Current) or
+/// [`SignedIn`](crate::SignedIn). It answers, or forwards to the next route, as `G` does in a
+/// route.
 ///
 /// ```
 /// use bulla::session::User;
@@ -50,9 +51,10 @@ impl<G: Deref> RouteGuard<G> {
         RouteGuard { condition: Condition::none() }
     }
 
-    /// Creates a guard that lets a request pass if `G` does and `allows` returns `true`, such as
-    /// for a permission of the user. If `allows` returns `false`, the response is
-    /// [`Denied::forbidden`](crate::session::Denied::forbidden), a 403, and is not forwarded.
+    /// Creates a guard that lets a request pass if `G` does and `allows` returns `true`. For
+    /// example, `allows` can check a permission of the user. If `allows` returns `false`, the
+    /// response is [`Denied::forbidden`](crate::session::Denied::forbidden), a 403, and is not
+    /// forwarded.
     #[must_use]
     pub fn only_if(allows: impl Fn(&G::Target) -> bool + Send + Sync + 'static) -> RouteGuard<G> {
         RouteGuard { condition: Condition::new(allows) }

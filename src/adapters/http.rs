@@ -43,7 +43,7 @@ impl<T: Payload> Sessions<T> {
     }
 }
 
-/// The values of a header. That of `host` is first the `:authority` of HTTP/2, which is in the URI
+/// The values of a header. For `host`, the `:authority` of HTTP/2 comes first. It is in the URI,
 /// and takes precedence over a header `Host` (RFC 9113 section 8.3.1).
 pub(crate) fn values<'r, B>(
     request: &'r Request<B>,
@@ -65,8 +65,8 @@ impl<T: Payload> SealedCookie<T> {
 
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 impl Bundle {
-    /// Writes the lines to the headers of a response. The [`Rule`] of each line is followed. Tokens
-    /// are marked sensitive, so that HTTP/2 does not index them and `Debug` does not show them.
+    /// Writes the lines to the headers of a response. The [`Rule`] of a line says how. Tokens are
+    /// marked sensitive, so that HTTP/2 does not index them and `Debug` does not show them.
     ///
     /// # Errors
     /// If a line is not a valid header. This does not happen with names and paths that

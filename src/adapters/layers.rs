@@ -1,7 +1,7 @@
 //! Why does a route have no sessions of a type? Its layer (middleware, fairing) is missing, or an
 //! outer layer uses the same cookie for another type of state.
 //!
-//! Layers for the same type share a session instead, see [`Sessions::load_unless_shared`].
+//! Layers for the same type share a session instead. See [`Sessions::load_unless_shared`].
 
 use std::any::type_name;
 use std::fmt;
@@ -16,8 +16,9 @@ type Used = (String, &'static str);
 /// The cookies of all layers of this process.
 static USED: Mutex<Vec<Used>> = Mutex::new(Vec::new());
 
-/// Whether two types of state use one cookie in this process, as applications for two hosts may.
-/// Only then do requests record the layers around them, because the record is an allocation.
+/// Whether two types of state use one cookie in this process. Two applications for two hosts may do
+/// this. Only then does each request record the layers that handle it, because the record is an
+/// allocation.
 static CONTESTED: AtomicBool = AtomicBool::new(false);
 
 /// Every layer calls this function when it is created.
@@ -31,12 +32,12 @@ pub(crate) fn register<T>(sessions: &Sessions<T>) {
     }
 }
 
-/// Whether requests must record the layers around them.
+/// Whether requests must record the layers that handle them.
 pub(crate) fn are_contested() -> bool {
     CONTESTED.load(Ordering::Relaxed)
 }
 
-/// The cookies of the layers around a request, the outermost layer first.
+/// The cookies of the layers that handle a request, the outermost layer first.
 #[derive(Clone, Default)]
 pub(crate) struct Layers(Vec<Used>);
 

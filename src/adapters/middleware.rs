@@ -1,5 +1,5 @@
-//! What is added to an application of actix-web or poem? The files of the two frameworks say what
-//! it does there.
+//! The middleware types that actix-web and poem share. The files of the two frameworks implement
+//! what they do.
 
 use std::fmt;
 use std::ops::Deref;
@@ -144,9 +144,9 @@ impl<G: Deref> GuardMiddleware<G> {
         GuardMiddleware { condition: Condition::none() }
     }
 
-    /// Creates middleware that lets a request pass if `G` does and `allows` returns `true`, such as
-    /// for a permission of the user. If `allows` returns `false`, the response is
-    /// [`Denied::forbidden`](crate::session::Denied::forbidden), a 403.
+    /// Creates middleware that lets a request pass if `G` does and `allows` returns `true`. For
+    /// example, `allows` can check a permission of the user. If `allows` returns `false`, the
+    /// response is [`Denied::forbidden`](crate::session::Denied::forbidden), a 403.
     #[must_use]
     pub fn only_if(
         allows: impl Fn(&G::Target) -> bool + Send + Sync + 'static,

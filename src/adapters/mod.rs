@@ -26,8 +26,8 @@
 //! `SealedFairing`, in the files `sealed_tower`, `sealed_actix4`, `sealed_poem3` and
 //! `sealed_rocket05`. Handlers take its value as a [`Sealed`](crate::Sealed).
 //!
-//! `GuardLayer`, `GuardMiddleware` and `RouteGuard` put a guard around a whole router, scope or list
-//! of routes, in the files `guard_axum08`, `guard_actix4`, `guard_poem3` and `guard_rocket05`.
+//! `GuardLayer`, `GuardMiddleware` and `RouteGuard` guard a whole router, scope or list of routes,
+//! in the files `guard_axum08`, `guard_actix4`, `guard_poem3` and `guard_rocket05`.
 //!
 //! The file `extract` contains the guards that all frameworks share. The file `layers` finds layers
 //! that use one cookie for two types of state. The file `http` contains the methods for the header

@@ -109,8 +109,8 @@ where
     }
 }
 
-/// Lends the head of a request as one of the crate `http`. poem has types of its own for requests
-/// and responses, but takes their parts from that crate.
+/// Calls `with` with the head of a request as an `http::Request`. poem has other types for requests
+/// and responses, but their parts have the types of the crate `http`.
 pub(super) fn lend<R>(request: &mut Request, with: impl FnOnce(&mut http::Request<()>) -> R) -> R {
     let mut head = http::Request::new(());
     *head.method_mut() = request.method().clone();
@@ -126,11 +126,11 @@ pub(super) fn lend<R>(request: &mut Request, with: impl FnOnce(&mut http::Reques
 /// The URI of a request before `nest` removed a prefix from it.
 fn uri(request: &Request) -> &Uri {
     let original = request.original_uri();
-    // Only a server sets it. In the request of a test, it has the value for a missing URI.
+    // Only a server sets the original URI. In the request of a test, it has the default value.
     if *original == Uri::default() { request.uri() } else { original }
 }
 
-/// Lends the head of a response.
+/// Calls `with` with the head of a response as an `http::Response`.
 pub(super) fn lend_response<R>(
     response: &mut Response,
     with: impl FnOnce(&mut http::Response<()>) -> R,
@@ -180,8 +180,8 @@ impl<'a, T: Payload + Send + Sync + 'static> FromRequest<'a> for Session<T> {
     }
 }
 
-/// What a guard extracts. Its errors are all a [`Rejection`], as in other frameworks, so that one
-/// `catch_error` gets them.
+/// What a guard extracts. As in other frameworks, every error is a [`Rejection`], so one
+/// `catch_error` gets all of them.
 async fn checked<T: Payload + Send + Sync + 'static>(
     request: &Request,
     check: impl FnOnce(&Session<T>) -> Result<Arc<T>, Denied>,
@@ -258,7 +258,7 @@ impl ResponseError for Rejection {
     }
 }
 
-/// The response of a handler that calls [`Session::require`] itself.
+/// The response of a handler that returns a [`Denied`], for example from [`Session::require`].
 impl ResponseError for Denied {
     fn status(&self) -> StatusCode {
         StatusCode::from_u16(Denied::status(self)).unwrap_or(StatusCode::UNAUTHORIZED)
@@ -271,9 +271,9 @@ impl ResponseError for Denied {
     }
 }
 
-/// The response of a handler that returns the error with `?`. `NoSession` is answered like the
-/// refusal of [`Required`], `CrossOrigin` with 403 and `NotNow` with 503. Otherwise, it is a 500
-/// without details, and the error is logged.
+/// The response of a handler that returns a [`SessionError`], for example with `?`. The response to
+/// `NoSession` is that of a refusal by [`Required`], to `CrossOrigin` a 403, and to `NotNow` a 503.
+/// Every other error is logged, and the response is a 500 without details.
 impl ResponseError for SessionError {
     fn status(&self) -> StatusCode {
         let denied = self.denied();

@@ -53,7 +53,7 @@ pub(super) fn write<B>(denied: &Denied, response: &mut Response<B>) {
 pub(super) struct NoSession;
 
 /// Turns the 401 of a handler that returned `NoSession` into the refusal of a guard. Only the layer
-/// knows the session, and so the page and how the client asked.
+/// knows the session, and so the sign-in page and whether a browser or a script sent the request.
 pub(super) fn complete<T: Payload, B>(session: &Session<T>, response: &mut Response<B>) {
     let marked = response.extensions().get::<NoSession>().is_some();
     if !marked || response.status() != StatusCode::UNAUTHORIZED {

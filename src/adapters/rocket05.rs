@@ -139,8 +139,8 @@ enum Slot<T> {
     Unusable(MissingLayer),
 }
 
-/// The cookies of the fairings that have seen a request. The cache of a request only lends what it
-/// has, so the list is behind a lock.
+/// The cookies of the fairings that have seen a request. The cache of a request gives only shared
+/// references to its values, so the list is behind a lock.
 #[derive(Default)]
 struct Around(Mutex<Layers>);
 
@@ -208,7 +208,7 @@ impl<T: Payload + Send + Sync + 'static> Fairing for SessionFairing<T> {
             is_mine = true;
             mine
         });
-        // If another fairing for this type has filled the slot before, both share its session.
+        // If another fairing for this type has already filled the slot, both share its session.
         if let (false, Slot::Session(outer)) = (is_mine, slot)
             && self.sessions.load_unless_shared(Some(outer), method, values).is_some()
         {
@@ -400,7 +400,7 @@ fn outcome<T>(
 }
 
 pub(super) fn deny<T>(request: &Request<'_>, denied: Denied) -> Outcome<T, Rejection> {
-    // The first refusal wins, because later routes are only tried after it.
+    // The first refusal counts, because Rocket tries later routes only after it.
     let denied = request.local_cache(Answer::default).guard.get_or_init(|| denied);
     match code(denied) {
         401 => Outcome::Forward(Status::Unauthorized),
@@ -418,7 +418,7 @@ fn code(denied: &Denied) -> u16 {
     }
 }
 
-/// The response of a handler that calls [`Session::require`] itself.
+/// The response of a handler that returns a [`Denied`], for example from [`Session::require`].
 impl<'r> Responder<'r, 'static> for Denied {
     fn respond_to(self, _: &'r Request<'_>) -> rocket::response::Result<'static> {
         let mut response = Response::new();
@@ -428,9 +428,9 @@ impl<'r> Responder<'r, 'static> for Denied {
     }
 }
 
-/// The response of a handler that returns the error with `?`. `NoSession` is answered like the
-/// refusal of [`Required`], `CrossOrigin` with 403 and `NotNow` with 503. Otherwise, the error is
-/// logged and the application's 500 catcher answers.
+/// The response of a handler that returns a [`SessionError`], for example with `?`. The response to
+/// `NoSession` is that of a refusal by [`Required`], to `CrossOrigin` a 403, and to `NotNow` a 503.
+/// Every other error is logged, and the application's 500 catcher answers.
 impl<'r> Responder<'r, 'static> for SessionError {
     fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'static> {
         if let Some(denied) = self.denied() {

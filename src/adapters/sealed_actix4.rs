@@ -80,7 +80,8 @@ where
     }
 }
 
-/// Gives the request the value. Returns it, unless other middleware around this one writes it.
+/// Gives the request the value. Returns the value if this middleware must write it. `None` if outer
+/// middleware writes it.
 fn enter<T: Payload + 'static>(
     cookie: &SealedCookie<T>,
     request: &ServiceRequest,
@@ -138,8 +139,8 @@ impl<T: Payload + 'static> FromRequest for Sealed<T> {
     }
 }
 
-/// The response of a handler that returns the error with `?`. `CrossOrigin` is answered with 403.
-/// Otherwise, it is a 500 without details, and the error is logged.
+/// The response of a handler that returns a [`SetError`], for example with `?`. The response to
+/// `CrossOrigin` is a 403. Every other error is logged, and the response is a 500 without details.
 impl ResponseError for SetError {
     fn error_response(&self) -> HttpResponse {
         if *self == SetError::CrossOrigin {

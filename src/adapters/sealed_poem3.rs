@@ -92,8 +92,8 @@ impl<'a, T: Payload + 'static> FromRequest<'a> for Sealed<T> {
     }
 }
 
-/// The response of a handler that returns the error with `?`. `CrossOrigin` is answered with 403.
-/// Otherwise, it is a 500 without details, and the error is logged.
+/// The response of a handler that returns a [`SetError`], for example with `?`. The response to
+/// `CrossOrigin` is a 403. Every other error is logged, and the response is a 500 without details.
 impl ResponseError for SetError {
     fn status(&self) -> StatusCode {
         match self {

@@ -15,8 +15,8 @@ use crate::{Payload, Sealed, SealedCookie, SessionError};
 
 /// A fairing for Rocket 0.5 that gives every request the value of a [`SealedCookie`] as a
 /// [`Sealed`], and writes its changes to the response. It follows the rules of
-/// [`SealedLayer`](crate::SealedLayer), except that Rocket cannot mark header values sensitive. Of two
-/// fairings for the same type of value, only the first is used.
+/// [`SealedLayer`](crate::SealedLayer), except that Rocket cannot mark header values sensitive. Of
+/// two fairings for the same type of value, only the first is used.
 ///
 /// ```
 /// use std::time::Duration;
@@ -74,7 +74,7 @@ impl<T: Payload + 'static> Fairing for SealedFairing<T> {
             is_mine = true;
             Slot(Some(self.cookie.load(method, values)))
         });
-        // If another fairing for this type has filled the slot before, both share its value.
+        // If another fairing for this type has already filled the slot, both share its value.
         if !is_mine && self.cookie.load_unless_shared(slot.0.as_ref(), method, values).is_some() {
             tracing::error!(
                 "two fairings for sealed cookies of {} with different names: only the first is used",
@@ -106,8 +106,8 @@ impl<'r, T: Payload + 'static> FromRequest<'r> for Sealed<T> {
     }
 }
 
-/// The response of a handler that returns the error with `?`. `CrossOrigin` is answered with 403.
-/// Otherwise, the error is logged and the application's 500 catcher answers.
+/// The response of a handler that returns a [`SetError`], for example with `?`. The response to
+/// `CrossOrigin` is a 403. Every other error is logged, and the application's 500 catcher answers.
 impl<'r> Responder<'r, 'static> for SetError {
     fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'static> {
         if self == SetError::CrossOrigin {

@@ -12,9 +12,22 @@ use tower_service::Service;
 use super::exchange;
 use crate::{Payload, Sealed, SealedCookie};
 
-/// A tower layer that gives every request the value of a [`SealedCookie`] as a [`Sealed`], as an
-/// extension, and writes its changes to the response. It follows the rules of
-/// [`SessionLayer`](crate::SessionLayer) that are not about renewals or types of state.
+/// A tower layer that adds a [`Sealed`] to the extensions of every request. The `Sealed` gives
+/// access to the value of a [`SealedCookie`]. The layer writes changes of the value to the
+/// response.
+///
+/// The [rules of `SessionLayer`](crate::SessionLayer#rules) also apply to this layer, with the
+/// value in place of the session, except for these differences:
+///
+/// - A change after the response headers are complete returns
+///   [`SetError::ResponseSent`](crate::SetError::ResponseSent) (rule 2).
+/// - If the response is a server error, a value that the request has set is discarded. A value that
+///   it has taken or removed stays deleted (rule 3).
+/// - A sealed cookie has no renewals (rule 6).
+/// - Two layers for the same type of value and the same cookie share one value, but no warning is
+///   logged if their settings differ (rule 7).
+/// - If two layers use the same cookie for different types of value, the layers do not notice it.
+///   Each type refuses the other's token (rule 8).
 ///
 /// ```
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {

@@ -13,8 +13,8 @@ use super::bound_tower::{self, Own};
 use super::{exchange, layers};
 use crate::{Payload, Policy, RingHandle, Session, Sessions};
 
-/// A tower layer that gives every request a [`Session`], as an extension, and writes the changes
-/// of the session to the response.
+/// A tower layer that adds a [`Session`] to the extensions of every request. The layer writes
+/// changes of the session to the response.
 ///
 /// ```
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -61,16 +61,15 @@ use crate::{Payload, Policy, RingHandle, Session, Sessions};
 /// 6. If a renewal cannot be sealed, the response is sent without it, and the error is logged as
 ///    [`Event::NotRenewed`](crate::session::Event::NotRenewed). If a token cannot be written to
 ///    the headers, the response becomes a 500.
-/// 7. If two layers for the same type of state and the same cookie are around a request, for
-///    example because a nested router has a layer too, they share one session, and the outer layer
-///    writes it. The settings of the inner layer are not used. If they are not those of the outer
-///    layer, a warning is logged once.
-/// 8. If two layers around a request use the same cookie for different types of state, the inner
-///    one gives the request no session and logs an error that names both types. Extractors that
-///    need its session answer with 500 without details.
+/// 7. If two layers with the same type of state and the same cookie handle a request, for example
+///    because a nested router has a layer too, they share one session. The outer layer writes this
+///    session. The settings of the inner layer are not used. If the two layers were not built from
+///    one [`Sessions`] value, a warning is logged once.
+/// 8. If two layers that handle a request use the same cookie for different types of state, the
+///    inner layer gives the request no session and logs an error that names both types. Extractors
+///    that need its session answer with 500 without details.
 /// 9. A request from a page on another origin has no session in cookies and cannot start one (see
-///    [cross-origin requests](Sessions#cross-origin-requests)). If the service does not use the
-///    session, it gets the request all the same.
+///    [cross-origin requests](Sessions#cross-origin-requests)). The service still gets the request.
 pub struct SessionLayer<T> {
     sessions: Sessions<T>,
 }

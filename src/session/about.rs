@@ -1,6 +1,6 @@
 //! The two functions that an application can supply for its sessions. One returns the subject of a
 //! session (the user that the session belongs to). The other checks whether a session is still
-//! valid, by itself or by loading the user.
+//! valid. It may load the user for this.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -20,7 +20,8 @@ use crate::token::id::SessionId;
 use crate::token::payload::Payload;
 
 impl<T: Payload> Session<T> {
-    /// The adopted session, if the application's check allows it.
+    /// The adopted session. `None` if there is none, or if the application's check does not accept
+    /// it.
     pub(crate) fn adopted_and_holds(&self) -> Option<Arc<Written<T>>> {
         self.adopted().filter(|_| self.verdict().is_ok())
     }

@@ -19,12 +19,12 @@ use crate::transport::cookie::{Cookie, Kept, Role};
 pub(crate) struct NewTokens {
     pub(crate) channel: Channel,
     pub(crate) state: String,
-    /// Present if the session gets a new id, and is in headers or bound to a device.
+    /// `None` if the session keeps its id, or if it is in a cookie and not bound to a device.
     pub(crate) renewal: Option<String>,
     pub(crate) kept: Kept,
 }
 
-/// How long a browser keeps the cookies of a session that ends after `age` even with activity.
+/// How long a browser keeps a session's cookies. The session ends after `age`, even with activity.
 pub(crate) fn kept(term: Term, age: Duration) -> Kept {
     match term {
         Term::Ordinary => Kept::AsConfigured(age),
@@ -101,8 +101,8 @@ pub(crate) fn remove_former(cookie: &Cookie, bundle: &mut Bundle) {
 /// So the session could no longer be renewed. The new renewal token needs no copy of the state
 /// token, because the state token is new too.
 ///
-/// If the session moves from a former cookie, the response deletes the old renewal token. Then a new
-/// one is written too, so that the activity and the check that the old one recorded are kept.
+/// If the session moves from a former cookie, the response deletes the old renewal token. A new
+/// renewal token then keeps the activity and the check that the old one recorded.
 pub(crate) fn follow<T>(
     shared: &Shared,
     tokens: &NewTokens,
@@ -147,7 +147,7 @@ pub(crate) fn follow<T>(
 ///
 /// `leaves` returns the time at which the response is built. The renewal token gets this time and
 /// not the time of the request. Otherwise the response of a slow request could replace a later time
-/// in the client by an earlier one.
+/// in the client with an earlier one.
 pub(crate) fn renew<T>(
     shared: &Shared,
     channel: Channel,
@@ -249,8 +249,8 @@ enum Due {
 /// Seals a renewal token that fits its cookie. `None` if no token needs to be written.
 ///
 /// If the cookie's settings have changed since the state was set, a renewal token with a copy of
-/// the state token may be too long. Then the copy is left out, as long as this server can still
-/// open the state token.
+/// the state token may be too long. Then the copy is left out, if this server can still open the
+/// state token.
 fn fitting_renewal<T>(
     policy: &Policy,
     (cookie, keys): &(Cookie, ChannelKeys),

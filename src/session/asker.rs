@@ -1,15 +1,14 @@
 //! Does a request come from a navigation of a browser, from a script, or from htmx?
 //!
 //! Only a navigation can be redirected to a page for the user. `fetch` and `XMLHttpRequest` follow
-//! a redirect by themselves, so that a script would get the sign-in page in place of its data, with
-//! status 200.
+//! a redirect by themselves. A script would therefore get the sign-in page instead of its data,
+//! with status 200.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asker {
     /// The browser shows the response as a page.
     Navigation,
-    /// htmx, which opens the page that the response header `HX-Redirect` names, whatever the
-    /// status.
+    /// htmx. It opens the page that the response header `HX-Redirect` names, with any status.
     Htmx,
     /// A script, or any other client.
     Script,
@@ -19,9 +18,9 @@ impl Asker {
     /// `values` returns the values of a request header.
     ///
     /// Browsers set `Sec-Fetch-Mode` themselves, and scripts cannot change it. Safari before 16.4
-    /// does not send it, and no browser sends it over plain HTTP. Then the headers of the common
-    /// script libraries tell: browsers ask for `text/html` when they navigate, `fetch` and
-    /// `XMLHttpRequest` for `*/*`.
+    /// does not send it, and no browser sends it over plain HTTP. Without it, other headers decide.
+    /// A browser that navigates accepts `text/html`, but `fetch` and `XMLHttpRequest` accept `*/*`.
+    /// Common script libraries set `X-Requested-With` or `HX-Request`.
     pub(crate) fn of<'h, I>(values: impl Fn(&str) -> I) -> Asker
     where
         I: IntoIterator<Item = &'h [u8]>,

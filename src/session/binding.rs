@@ -1,6 +1,6 @@
 //! The two requests that a browser sends by itself for a session that is bound to its device: the
-//! registration of the key, and the proof (spec section 9.5, and the W3C draft "Device Bound Session
-//! Credentials").
+//! registration of the key, and the proof (spec section 9.5, and the W3C draft "Device Bound
+//! Session Credentials").
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub struct DeviceBoundResponse {
 
 impl<T: Payload> Sessions<T> {
     /// Answers a request that a browser sends by itself for a session that is bound to its device.
-    /// `None` if the request is another one. Adapters call this method themselves.
+    /// `None` for any other request. Adapters call this method themselves.
     ///
     /// `path` is the path of the request without its query. For `values`, see
     /// [`load`](Sessions::load).
@@ -79,7 +79,7 @@ impl<T: Payload> Sessions<T> {
         self.device_bound_answer(None, method, path, values)
     }
 
-    /// Answers such a request at `now`. See
+    /// Answers a browser's request at `now`. See
     /// [`device_bound_response`](Sessions::device_bound_response).
     pub fn device_bound_response_at<'h, I>(
         &self,
@@ -94,8 +94,9 @@ impl<T: Payload> Sessions<T> {
         self.device_bound_answer(Some(now), method, path, values)
     }
 
-    /// The paths of the two requests, if sessions can be bound to a device: the registration of the
-    /// key, and the proof. For adapters of frameworks in which a path needs a route.
+    /// The paths of the two requests that a browser sends by itself: the registration of the key,
+    /// and the proof. `None` if sessions cannot be bound to a device. An adapter calls this method
+    /// if its framework needs a route for each path.
     #[must_use]
     pub fn device_bound_paths(&self) -> Option<[&str; 2]> {
         let binding = self.shared.device_bound.as_ref()?;
@@ -130,8 +131,8 @@ impl<T: Payload> Sessions<T> {
     }
 }
 
-/// How long a device may take to sign a challenge, in addition to the proof lifetime. A browser gets
-/// the challenge for its next proof together with the answer to the last one.
+/// How long a device may take to sign a challenge, in addition to the proof lifetime. A browser
+/// gets the challenge for its next proof in the response to its last proof.
 const SIGNING_TIME: Duration = Duration::from_secs(2 * 60);
 
 /// A challenge that a device has signed.
@@ -142,7 +143,7 @@ struct Challenge {
     issued_at: UnixTime,
 }
 
-/// What a browser is told.
+/// What the response tells a browser.
 enum Outcome {
     /// The session is bound, and the proof counts.
     Proved {
@@ -213,8 +214,8 @@ impl<T: Payload> Session<T> {
         if taken {
             return Err(BoundError::OtherKey);
         }
-        // The state token gets its key with the first proof. At this moment, just after the sign-in,
-        // other requests may be changing the state.
+        // The state token gets the key only with the first proof. At this moment, just after the
+        // sign-in, other requests may be changing the state.
         let mut lines = Bundle::default();
         self.write_proof(alive, Proof { at: now, key }, &mut lines)?;
         lines.set_cookies(vec![cookie.store_bound(binding.first_bound_cookie_age())]);
@@ -241,8 +242,8 @@ impl<T: Payload> Session<T> {
             }
             Judged::Absent => {
                 // The browser sends no cookies if a page on another site caused the request, so
-                // their absence alone does not tell that the session is over. With the bound
-                // cookie, the browser does not ask again so soon.
+                // their absence alone does not show that the session is over. The response sets the
+                // bound cookie. Without it, the browser would ask again before its next request.
                 let mut lines = Bundle::default();
                 lines.set_cookies(vec![cookie.store_bound(binding.bound_cookie_age())]);
                 return Ok(match self.is_told_that_it_is_over(binding, asked, proof) {
@@ -266,8 +267,8 @@ impl<T: Payload> Session<T> {
         let Some(proof) = proof else { return challenged(binding, alive, now) };
         let public = PublicKey::from_bytes(&key).ok_or(BoundError::OtherKey)?;
         let text = dbsc::refresh(proof, &public).map_err(BoundError::Proof)?;
-        // The device has the key. If its challenge does not count, it gets another one: the cookie's
-        // name or a policy may have changed since.
+        // The device has the key. If its challenge does not count, it gets another one, because the
+        // cookie's name or a policy may have changed since the challenge was made.
         let counts = binding.open_challenge(text.as_bytes(), now).is_ok_and(|challenge| {
             check(&challenge, alive, Asks::Proof).is_ok()
                 && binding.is_recent(challenge.issued_at, now)
@@ -301,8 +302,8 @@ impl<T: Payload> Session<T> {
             .map_err(|error| BoundError::Session(error.into()))
     }
 
-    /// Writes the state token with the key, and revokes copies without it. If the token does not fit
-    /// its cookie with the key, the key stays in the renewal token.
+    /// Writes the state token with the key, and revokes copies of the session without the key. If
+    /// the state token with the key does not fit its cookie, the key stays in the renewal token.
     fn write_key(&self, alive: &Alive<T>, lines: &mut Bundle) {
         let (record, state) = (alive.record.clone(), Arc::clone(&alive.state));
         let (channel, kind) = (self.channel(), Kind::Changed);
@@ -312,8 +313,9 @@ impl<T: Payload> Session<T> {
         self.revoke(alive, unbound_id(alive.record.first_id()));
     }
 
-    /// Whether a browser sends the challenge that it got when the session ended, or one whose session
-    /// has ended since. The proof is not verified, because the key is not known.
+    /// Whether the browser's proof signs the challenge that it got when the session ended, or a
+    /// challenge whose session has ended since. The proof is not verified, because the key is not
+    /// known.
     fn is_told_that_it_is_over(
         &self,
         binding: &Binding,
@@ -334,7 +336,7 @@ impl<T: Payload> Session<T> {
         }
     }
 
-    /// Adds `id` to the list for as long as the session can live.
+    /// Revokes `id` for as long as the session can live.
     fn revoke(&self, alive: &Alive<T>, id: SessionId) {
         if let Some(revocations) = &self.shared().revocations {
             let until = alive.expires_at + CLOCK_SKEW;

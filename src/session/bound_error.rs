@@ -15,13 +15,15 @@ pub enum BoundError {
     NoProof,
     /// The request has no session that can be bound or proved.
     NoSession,
-    /// The session is bound to another key, or a proof came for a session that is not bound.
+    /// The session is bound to another key, or another key was registered for it.
     OtherKey,
     /// The proof is not valid.
     Proof(ProofError),
-    /// The challenge was not made by a server with this ring, for this kind of session.
+    /// The challenge could not be opened. For example, it was made with another ring or for another
+    /// kind of session.
     Challenge(OpenError),
-    /// The challenge is of another session.
+    /// The challenge belongs to another session, or is the one that a browser gets when its session
+    /// ends.
     OtherSession,
     /// The challenge is too old.
     Stale,

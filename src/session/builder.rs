@@ -116,8 +116,8 @@ impl<T: Payload> SessionsBuilder<T> {
         self
     }
 
-    /// Sets the policy of sessions that users ask to be remembered: the box "keep me signed in" of
-    /// a sign-in form. See [`Start::remembered`](crate::session::Start::remembered).
+    /// Sets the policy of remembered sessions: those of users who check the box "keep me signed in"
+    /// in a sign-in form. See [`Start::remembered`](crate::session::Start::remembered).
     ///
     /// ```
     /// use std::time::Duration;
@@ -154,11 +154,11 @@ impl<T: Payload> SessionsBuilder<T> {
     ///
     /// Only trust an origin whose pages you control, or an identity provider that sends a user back
     /// with a form (`response_mode=form_post`). If a reverse proxy changes the header `Host` and
-    /// you cannot stop it, name the origin of your pages.
+    /// you cannot stop it, trust the origin of your pages.
     ///
     /// `origin` is `scheme://host`, or `scheme://host:port` if the port is not the default port of
-    /// the scheme. It must be equal to the header `Origin`. A host does not include the hosts below
-    /// it.
+    /// the scheme. It must be equal to the header `Origin`. The hosts below a host are not trusted
+    /// with it.
     ///
     /// # Errors
     /// [`OriginError`] unless `origin` is written as browsers write it: lower case, without a path.
@@ -191,13 +191,13 @@ impl<T: Payload> SessionsBuilder<T> {
     /// The page to which a guard redirects a browser without a session. Without it, the guard
     /// answers with 401.
     ///
-    /// Only navigations are redirected, because scripts would take the page for the answer to their
+    /// Only navigations are redirected, because a script would read the page as the response to its
     /// request; see [`Denied`](crate::session::Denied). If the navigation is a GET request, its
-    /// path and query are added to the address of the page as the parameter `next`. For a request of
-    /// htmx, `next` is the path of the page that the user sees. So after the sign-in, your handler
-    /// can redirect to [`local_path`](crate::session::local_path) of `next`.
-    /// Nothing is added if the page is on another site, if its address has a `next` already, or if
-    /// the path is longer than about 2 kB.
+    /// path and query are added to the address of the page as the parameter `next`. For a request
+    /// from htmx, `next` is the path of the page that the user sees. So after the sign-in, your
+    /// handler can redirect to [`local_path`](crate::session::local_path) of `next`. Nothing is
+    /// added if the page is on another site, if its address has a `next` already, or if the path is
+    /// longer than about 2 kB.
     ///
     /// # Panics
     /// If `path` is empty or contains a character that is not visible ASCII. The header `Location`
@@ -239,8 +239,8 @@ impl<T: Payload> SessionsBuilder<T> {
         self
     }
 
-    /// Binds sessions in the cookie to the browser's device, if the browser can do it. Copies of the
-    /// cookies are then worthless after the proof lifetime. See [`DeviceBound`].
+    /// Binds sessions in the cookie to the browser's device, if the browser can do it. From then
+    /// on, copies of the cookies are worthless after the proof lifetime. See [`DeviceBound`].
     #[cfg(feature = "bound")]
     #[cfg_attr(docsrs, doc(cfg(feature = "bound")))]
     #[must_use]
@@ -264,19 +264,20 @@ impl<T: Payload> SessionsBuilder<T> {
         self
     }
 
-    /// Sets a check by which the application decides whether a session is still valid. For example,
-    /// it can check that the account is open and that the password has not changed since the
-    /// sign-in.
+    /// Sets the check with which the application decides whether a session is still valid. For
+    /// example, it can check that the account is open and that the password has not changed since
+    /// the sign-in.
     ///
     /// The check runs again when its last answer is older than
-    /// [`revalidate_after`](SessionsBuilder::revalidate_after), so sessions end within that time,
-    /// and no list of revocations is needed. The extractors of the adapters wait for the answer.
-    /// Other code calls [`Session::revalidate`](crate::Session::revalidate).
+    /// [`revalidate_after`](SessionsBuilder::revalidate_after), so a session that is no longer
+    /// valid ends within that time. No list of revocations is needed. The extractors of the
+    /// adapters wait for the answer. Other code calls
+    /// [`Session::revalidate`](crate::Session::revalidate).
     ///
     /// The renewal token stores when the check last succeeded. Therefore, if a bearer client sends
-    /// no renewal token, the check runs with every request as soon as it is due. The same applies
-    /// to a client that sends only [background requests](crate::Session::ignore_activity), because
-    /// these requests store nothing.
+    /// no renewal token, the check runs in every request once it is due. The same applies to a
+    /// client that sends only [background requests](crate::Session::ignore_activity), because these
+    /// requests store nothing.
     ///
     /// ```
     /// # use bulla::{KeyRing, Payload, Policy, Sessions};
@@ -317,9 +318,9 @@ impl<T: Payload> SessionsBuilder<T> {
     /// [accept](User::accepts) the session, the session is over. If `load` fails, the error is
     /// logged, a guard answers with 503, and the session stays.
     ///
-    /// Loading also is the check of [`revalidate`](SessionsBuilder::revalidate): routes that do not
-    /// need the user load them when that check is due. Of this method and `revalidate`, the last
-    /// call wins.
+    /// Loading the user is also the check of [`revalidate`](SessionsBuilder::revalidate). A route
+    /// that does not need the user loads the user when that check is due. If you call both this
+    /// method and `revalidate`, the last call wins.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -370,7 +371,7 @@ impl<T: Payload> SessionsBuilder<T> {
     /// Lets users who are signed in with an old library keep their session, until the time
     /// `until`.
     ///
-    /// If a request has no bulla session, `adopt` gets the value of the old cookie as it came and
+    /// If a request has no bulla session, `adopt` gets the value of the old cookie unchanged and
     /// opens it with the old library. The session that `adopt` returns continues as a bulla
     /// session, and the response deletes the old cookie. If no [`Cookie`] is configured, this
     /// method switches the default one on.

@@ -15,12 +15,13 @@ use crate::token::wire::Claims;
 /// The schema version of a challenge.
 pub(crate) const CHALLENGE_SCHEMA: u32 = 1;
 
-/// The settings and the keys of sessions that are bound to a device. Only the feature `bound` makes
-/// one.
+/// The settings and the keys of sessions that are bound to a device. Only code of the feature
+/// `bound` makes a value of this type.
 pub(crate) struct Binding {
     /// How long a proof counts.
     pub(crate) proof_lifetime: Duration,
-    /// How long after its start a session counts without being bound. `None`: until its end.
+    /// How long after its start a session is accepted without being bound. `None` means until its
+    /// end.
     pub(crate) require_after: Option<Duration>,
     /// The path to which a browser sends its key.
     pub(crate) register_path: String,
@@ -56,7 +57,7 @@ pub(crate) enum Asks {
 }
 
 impl Binding {
-    /// Makes a challenge. It can be read until the end of the session, which is after `life`.
+    /// Makes a challenge at `now`. It can be opened until the session ends, which is after `life`.
     pub(crate) fn challenge(
         &self,
         origin: SessionId,

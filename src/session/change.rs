@@ -45,8 +45,8 @@ impl<T: Payload> Session<T> {
         match (self.inner.channel, channel) {
             (Channel::Bearer, Channel::Cookie) => return Err(SessionError::NoChannel),
             (Channel::Cookie, Channel::Cookie) => self.check_sender()?,
-            // Browsers do not send these tokens by themselves, so pages on other origins may ask
-            // for them.
+            // A browser does not send the tokens of headers by itself, so a page on another origin
+            // may ask for them.
             (_, Channel::Bearer) => {}
         }
         let now = self.now();
@@ -75,8 +75,8 @@ impl<T: Payload> Session<T> {
         self.change(|_| Ok((state, ())))
     }
 
-    /// Changes a copy of the state and stores it, if its encoding differs. The closure may use the
-    /// session.
+    /// Changes a copy of the state. If its encoding has changed, the copy becomes the new state.
+    /// The closure may use the session.
     ///
     /// # Errors
     /// The same as for [`set`](Session::set). Also [`SessionError::Conflict`] if the session was
@@ -89,7 +89,7 @@ impl<T: Payload> Session<T> {
         })
     }
 
-    /// Records that the user has proved again who they are, or has got more rights.
+    /// Records that the user has proved again who they are, or has more rights than before.
     ///
     /// The session gets a new id and counts as fresh. Its absolute timeout does not start again.
     ///
@@ -106,10 +106,10 @@ impl<T: Payload> Session<T> {
 
     /// The revocations that a session follows if it starts now.
     ///
-    /// A revocation ends sessions that started before its instant, which may lie up to two minutes
-    /// after this server's clock. A session that starts now would be ended too, although the
-    /// revocation is older. Therefore the session records these revocations, and they do not end
-    /// it.
+    /// A revocation ends sessions that started before its instant, which can be up to two minutes
+    /// ahead of this server's clock. Such a revocation would also end a session that starts now,
+    /// although the revocation was made earlier. Therefore the session records these revocations,
+    /// and they do not end it.
     fn followed(&self, state: &T) -> Vec<Followed> {
         let revocations = self.inner.shared.revocations.as_ref();
         revocations.map_or_else(Vec::new, |list| list.followed(self.subject_of(state), self.now()))
@@ -192,7 +192,8 @@ impl<T: Payload> Session<T> {
         shared.check_fit(channel, &record, text.len())?;
         let proof = record.bound.and_then(|_| self.proof());
         let renewal = match (channel, kind) {
-            // A bound session needs a renewal token with the last proof also under its new id.
+            // A bound session needs a renewal token with its last proof, even after it got a new
+            // id.
             (Channel::Cookie, Kind::Renamed) if proof.is_some() => {
                 Some(tokens::first_renewal(keys, &policy, record.id, proof, now)?)
             }

@@ -94,8 +94,8 @@ impl<T: Payload> Session<T> {
         if matches!(kind, Kind::Started | Kind::Adopted) {
             self.end_binding(bundle);
         }
-        // Only a user who has just proved who they are may bind the session: an offer to any request
-        // would let a thief bind a copy of it.
+        // Only a user who has just proved who they are may bind the session. If every response made
+        // the offer, a thief could bind a copy of the session.
         if *kind != Kind::Changed && tokens.channel == Channel::Cookie {
             self.offer_binding(&written.record, written.expires_at, bundle);
         }
@@ -192,6 +192,7 @@ impl<T: Payload> Session<T> {
 
     /// What happens to the client's renewal token if its session ends or is replaced. If the
     /// session is in a former cookie, it is not known whether the new cookie has a renewal token.
+    /// The response then deletes it in any case.
     fn beside(&self) -> Beside {
         let carried = &self.inner.carried;
         let none = carried.renewals.is_empty() && carried.place == Place::Current;

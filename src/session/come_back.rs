@@ -5,8 +5,8 @@
 
 use std::fmt::Write as _;
 
-/// The length of an encoded `next`, in characters. Proxies buffer 4 or 8 kB of response headers, and
-/// a longer path is rare.
+/// The maximum length of an encoded `next`, in characters. Proxies buffer 4 or 8 kB of response
+/// headers, and longer paths are rare.
 const MAX_NEXT: usize = 2_048;
 
 /// Returns `text` if it is a path on this site, with or without a query and a fragment, to which it
@@ -17,8 +17,8 @@ const MAX_NEXT: usize = 2_048;
 /// without a check, an attacker could send your users to another site from a link that shows yours.
 ///
 /// The text must begin with one `/` and have only visible ASCII characters, without `\`, `"`, `<`,
-/// `>` and the backtick. The path must not contain `//`. It must also not contain `//`, `\` or a
-/// control character if it is percent-decoded once more. So `//evil.example`, `/\evil.example`,
+/// `>` and the backtick. The path must not contain `//`. After one more percent-decoding, it must
+/// contain no `//`, no `\` and no control character. So `//evil.example`, `/\evil.example`,
 /// `/%5cevil.example`, `/..//evil.example`, `https://evil.example` and texts with a tab or a line
 /// break are refused.
 ///
@@ -52,8 +52,8 @@ pub fn local_path(text: &str) -> Option<&str> {
     Some(text)
 }
 
-/// The path of the page that an htmx script is on, which htmx names in `HX-Current-URL`. `None` if it
-/// is not a local path.
+/// The path of the page that the user sees, from the value of the htmx header `HX-Current-URL`.
+/// `None` if it is not a local path.
 pub(crate) fn path_of(url: &[u8]) -> Option<&str> {
     let (_, address) = std::str::from_utf8(url).ok()?.split_once("://")?;
     local_path(address.get(address.find('/')?..)?)

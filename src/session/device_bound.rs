@@ -11,9 +11,10 @@ use crate::transport::cookie::Cookie;
 /// [`SessionsBuilder::device_bound`](crate::session::SessionsBuilder::device_bound).
 ///
 /// A browser that supports Device Bound Session Credentials (a W3C draft) makes a key pair at the
-/// sign-in, which never leaves the device. The session is then alive only while the last proof of
-/// this key is recent. Browsers send the proofs by themselves. Copies of all cookies end with the
-/// last proof. Other browsers have an ordinary session.
+/// sign-in. The private key never leaves the device. The session is then alive only while the last
+/// proof of this key is recent. Browsers send the proofs by themselves. A thief who copies all
+/// cookies can use them only until the last proof is too old. Other browsers have an ordinary
+/// session.
 ///
 /// ```
 /// use std::time::Duration;
@@ -35,13 +36,13 @@ use crate::transport::cookie::Cookie;
 /// `/bulla/session/register` and `/bulla/session/refresh`. Without an adapter, call
 /// [`Sessions::device_bound_response`](crate::Sessions::device_bound_response).
 ///
-/// Browsers bind sessions only over HTTPS, and no [partitioned](crate::Cookie::partitioned) cookie.
-/// The state token of a bound session is 44 characters longer, and so is its renewal token. If you
-/// change the cookie's name, keep the paths with [`below`](DeviceBound::below), because browsers
-/// know them.
+/// Browsers bind sessions only over HTTPS, and not in a [partitioned](crate::Cookie::partitioned)
+/// cookie. The state token of a bound session is 44 characters longer, and so is its renewal token.
+/// If you change the cookie's name, keep the paths with [`below`](DeviceBound::below), because
+/// browsers have stored them.
 ///
-/// Switch it on at all servers before users sign in with it: a server without this setting leaves
-/// bound sessions alone, so their users seem signed out there.
+/// Switch this setting on at all servers before the first session is bound: a server without it
+/// leaves bound sessions alone, so their users seem signed out there.
 #[derive(Clone, Debug)]
 pub struct DeviceBound {
     proof_lifetime: Duration,
@@ -52,12 +53,13 @@ pub struct DeviceBound {
 }
 
 impl DeviceBound {
-    /// How long a proof counts. The default is 10 minutes.
+    /// Sets how long a proof counts. The default is 10 minutes.
     ///
-    /// Copies of all cookies of a browser are worthless after this time. The browser sends a proof
-    /// each time, while a page of the application is used. Lifetimes below 5 minutes are for tests:
-    /// Chromium 156 begins to send proofs 2 minutes ahead, and sends no more than 6 within 9 minutes.
-    /// Also, the clocks of two servers may differ by a minute.
+    /// Copies of all cookies of a browser are worthless after this time. While the user uses the
+    /// application, the browser sends a new proof shortly before the last one stops counting. Use
+    /// lifetimes below 5 minutes only in tests: Chromium 156 begins to send proofs 2 minutes ahead,
+    /// and sends no more than 6 within 9 minutes. Also, the clocks of two servers may differ by a
+    /// minute.
     ///
     /// # Panics
     /// If `lifetime` is shorter than 10 seconds.
@@ -68,21 +70,21 @@ impl DeviceBound {
         self
     }
 
-    /// Refuses sessions in cookies that are not bound to a device `after` this time since the
-    /// sign-in ([`Refusal::NotBound`](crate::session::Refusal::NotBound)).
+    /// Refuses a session in a cookie if it is not bound to a device and the sign-in is at least
+    /// `after` ago ([`Refusal::NotBound`](crate::session::Refusal::NotBound)).
     ///
     /// Browsers without device-bound sessions are signed out then. Without this setting, they have
-    /// ordinary sessions. Sessions that were adopted from an old library count from their sign-in
-    /// there.
+    /// ordinary sessions. For a session that was adopted from an old library, the sign-in with that
+    /// library counts.
     #[must_use]
     pub fn require_after(mut self, after: Duration) -> DeviceBound {
         self.require_after = Some(after);
         self
     }
 
-    /// Names a path whose requests need no proof, such as that of images and scripts: the path
-    /// itself and all paths below it. The browser does not hold these requests back while it sends
-    /// a proof. Call it once for each path.
+    /// Names a path whose requests need no proof, such as the path of images and scripts. This
+    /// includes all paths below it. The browser does not hold these requests back while it sends a
+    /// proof. Call it once for each path.
     ///
     /// # Panics
     /// If `path` does not begin with `/`, or has other characters than letters, digits and `/-._~`.
@@ -92,7 +94,7 @@ impl DeviceBound {
         self
     }
 
-    /// Sends proofs for requests to all hosts of the site, for a cookie that is
+    /// Makes browsers send proofs for requests to all hosts of the site, for a cookie that is
     /// [shared with a domain](crate::Cookie::shared_with_domain). The default is only this origin.
     ///
     /// The host that answers the registration must be the registrable domain of the site, such as
@@ -155,17 +157,20 @@ fn checked(path: &str) -> String {
 
 const BUCKET: u8 = 32;
 
-/// How long after the registration of its key a browser sends the first proof, if it is used.
+/// How long a browser keeps the bound cookie that the registration of its key sets. After this
+/// time, it sends the first proof before its next request.
 const FIRST_PROOF: Duration = Duration::from_secs(30);
 
 impl Binding {
-    /// The browser sends the next proof when the bound cookie is gone. This is a tenth before the
-    /// last proof stops to count, so that a request on its way does not come too late.
+    /// How long a browser keeps the bound cookie after a proof: nine tenths of the proof lifetime.
+    /// The browser sends its next proof when this cookie is gone. The last proof must still count
+    /// then, because other requests may be on their way.
     pub(crate) fn bound_cookie_age(&self) -> Duration {
         self.proof_lifetime.mul_f32(0.9)
     }
 
-    /// The browser sends its first proof soon, because the state token gets the key with it.
+    /// How long a browser keeps its first bound cookie. The first proof must come soon, because
+    /// only then does the state token get the key.
     pub(crate) fn first_bound_cookie_age(&self) -> Duration {
         FIRST_PROOF.min(self.bound_cookie_age())
     }

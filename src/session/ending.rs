@@ -24,7 +24,7 @@ impl<T: Payload> Session<T> {
     ///
     /// # Errors
     /// [`SessionError::ResponseSent`] if the response was already sent. The client then keeps its
-    /// tokens. With a revocation list, these tokens and all copies are revoked nevertheless.
+    /// tokens. With a revocation list, these tokens and all copies are still revoked.
     /// [`SessionError::CrossOrigin`] if a page on another origin sent the request. Then nothing
     /// ends.
     pub fn end(&self) -> Result<(), SessionError> {
@@ -84,11 +84,10 @@ impl<T: Payload> Session<T> {
     /// the same second, both end.
     ///
     /// # Errors
-    /// The same as for [`set`](Session::set), [`SessionError::NoRevocations`] and
-    /// [`SessionError::NoSubject`].
-    /// [`SessionError::NotNow`] if this session has already ended the others in this second. If the
-    /// session did so on a server whose clock is ahead, the error lasts until this server's clock
-    /// has caught up. With an error, no session has ended.
+    /// The same as for [`set`](Session::set). Also [`SessionError::NoRevocations`],
+    /// [`SessionError::NoSubject`], and [`SessionError::NotNow`] if this session has already ended
+    /// the others in this second. If the session did so on a server whose clock is ahead, the error
+    /// lasts until this server's clock has caught up. With an error, no session has ended.
     pub fn end_others(&self) -> Result<(), SessionError> {
         let revision = self.revision()?;
         let (record, state) = self.there()?;

@@ -69,23 +69,26 @@ impl<T: Payload> Session<T> {
         Ok(state)
     }
 
-    /// The response for a handler that returned [`SessionError::NoSession`]: that of
+    /// The response if a handler returns [`SessionError::NoSession`]. It is the same as the one of
     /// [`require`](Session::require). `None` if there is a session, or if the request has not read
-    /// it. Adapters call this method themselves, because the error does not know how the client
-    /// asked.
+    /// it. Adapters call this method themselves, because the error does not know whether a browser
+    /// or a script sent the request.
     #[must_use]
     pub fn denied(&self) -> Option<Denied> {
         self.inner.judged.get()?;
         self.require().err()
     }
 
-    /// Records what the request asks for, so that a guard can redirect to a page that leads back
-    /// to it. `target` is the path and query. Adapters call this method themselves.
+    /// Records `target`, the path and query of the request. If a guard redirects the request to a
+    /// page, it adds this path to the address, and the page can send the user back. Adapters call
+    /// this method themselves.
     ///
-    /// Only a GET or HEAD request can be repeated, so other methods are ignored. Without a
-    /// [page](crate::session::SessionsBuilder::sign_in_page), or if the request is no navigation of
-    /// a browser, this method does nothing and does not format `target`. A request of htmx leads
-    /// back to the page that it names in `HX-Current-URL`.
+    /// Only a GET or HEAD request can be repeated, so the path is recorded only for these methods.
+    /// It is also not recorded if no [page](crate::session::SessionsBuilder::sign_in_page) is
+    /// configured, or if the request is not a navigation. For a request from htmx, the user comes
+    /// back to the page that the request names in `HX-Current-URL`. If sessions can be bound to a
+    /// device, `target` is also recorded as the address at which a browser repeats its request
+    /// after a proof.
     ///
     /// ```
     /// # use bulla::{KeyRing, Payload, Policy, Sessions};
@@ -116,17 +119,19 @@ impl<T: Payload> Session<T> {
         if navigates && self.shared().has_pages() && matches!(method, "GET" | "HEAD") {
             let target = target.to_string();
             if local_path(&target).is_some() {
-                // Only the first call counts: an inner router may have a part of the path only.
+                // Only the first call counts, because an inner router may see only a part of the
+                // path.
                 let _ = self.inner.target.set(target);
             }
         }
     }
 
-    /// Sends a browser through a proof and back to what it asked for, if it may have the key of the
-    /// session (see [`Prompt`]).
+    /// The response to a request whose last proof is too old. A browser that may have the key of
+    /// the session sends a proof and then repeats the request (see [`Prompt`]). Other clients go to
+    /// the sign-in page.
     ///
-    /// This does not repeat. A browser without the key sends its next request without the bound
-    /// cookie, and from this site.
+    /// A browser without the key does not get this response again, because it sends its next
+    /// request without the bound cookie, and from this site.
     fn asked_for_proof(&self) -> Denied {
         match (self.prompt(), self.inner.here.get()) {
             (Prompt::DeleteCookie, Some(here)) => {
@@ -165,7 +170,7 @@ impl<T: Payload> Session<T> {
 #[derive(Clone, Copy)]
 enum Proof {
     SignIn,
-    /// A sign-in or reauthentication that is not older.
+    /// A sign-in or reauthentication within this time.
     StepUp(Duration),
 }
 
@@ -217,13 +222,14 @@ impl Proof {
 /// is 307 with `Location` to the same address, or 401 with `Refresh` if a link on another site led
 /// to the page. Other clients get the responses of the table.
 ///
-/// If a page on another origin sent the request, the status is 403 (see
-/// [cross-origin requests](crate::Sessions#cross-origin-requests)). It is also 403 if the user lacks
-/// a permission ([`Denied::forbidden`]).
+/// If a page on another origin sent the request, the status is 403 (see [cross-origin
+/// requests](crate::Sessions#cross-origin-requests)). It is also 403 if the user lacks a permission
+/// ([`Denied::forbidden`]).
 ///
 /// If this server cannot decide now, the status is 503 with `Retry-After`, and the client keeps its
-/// session. The reason is that the revocation list is too old, or that the application's check is
-/// due and has not run or returned [`Validity::Unknown`](crate::session::Validity::Unknown).
+/// session. This is the case if the revocation list is too old, or if the application's check is
+/// due but has not run or returned [`Validity::Unknown`](crate::session::Validity::Unknown). It is
+/// also the case if a proof is due and the browser says that it could not send one.
 ///
 /// The text of the error is the body of the response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -286,7 +292,7 @@ impl Denied {
 impl SessionError {
     /// The response for the client: 401 for `NoSession`, 403 for `CrossOrigin`, 503 for `NotNow`.
     /// `None` for all other errors; an adapter answers these with 500 and no details. Adapters call
-    /// this method for you, and then replace the 401 by the response of [`Session::denied`].
+    /// this method for you, and then replace the 401 with the response of [`Session::denied`].
     #[must_use]
     pub fn denied(&self) -> Option<Denied> {
         match self {

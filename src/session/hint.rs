@@ -1,7 +1,7 @@
-//! Hints about a configuration that does not do what it says.
+//! Hints in the log about settings that have no effect.
 //!
-//! Browsers drop `Secure` cookies that come over plain HTTP. The settings of a layer inside another
-//! layer are not used.
+//! One hint is about `Secure` cookies over plain HTTP, because browsers drop them. The other hint
+//! is about a layer inside another layer, because its settings are not used.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -54,7 +54,7 @@ impl UnusedSettingsHint {
             #[cfg(feature = "tracing")]
             tracing::warn!(
                 target: "bulla",
-                "two layers for sessions of {state} with the same cookie are around one request, so the \
+                "two layers for sessions of {state} with the same cookie handle one request, so the \
                  settings of the inner layer are not used; build both layers from one Sessions \
                  value, or give one another cookie (this line appears once)"
             );

@@ -9,7 +9,7 @@ use crate::token::id::SessionId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Info {
-    /// The session's id, which changes when the user reauthenticates.
+    /// The session's id. It changes when the user reauthenticates or ends the other sessions.
     pub id: SessionId,
     /// The id under which the session started. It does not change, so use it to look up data that
     /// a server stores for the session, such as an entry in a list of devices.
@@ -18,13 +18,15 @@ pub struct Info {
     /// ([`while_old_servers_run`](crate::session::OldCookie::while_old_servers_run)). If so, its
     /// ids are valid only in this request.
     pub borrowed: bool,
-    /// The user asked to stay signed in ([`Start::remembered`](crate::session::Start::remembered)).
+    /// Whether the user asked to stay signed in
+    /// ([`Start::remembered`](crate::session::Start::remembered)).
     pub remembered: bool,
-    /// The session is bound to the device of the browser
-    /// ([`device_bound`](crate::session::SessionsBuilder)). Copies of its tokens end with the last
-    /// proof of the device.
+    /// Whether the session is bound to the device of the browser
+    /// ([`device_bound`](crate::session::SessionsBuilder)). Copies of its tokens work only until
+    /// [`proof_expires_at`](Info::proof_expires_at).
     pub bound: bool,
-    /// When the last proof of a bound session stops counting, and so when copies of its tokens end.
+    /// When the last proof of a bound session stops counting. From then on, copies of its tokens
+    /// are worthless. `None` if the session is not bound.
     pub proof_expires_at: Option<UnixTime>,
     /// When the user signed in.
     pub started_at: UnixTime,

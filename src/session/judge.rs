@@ -53,20 +53,21 @@ pub(crate) struct Carried {
     pub(crate) prompt: Prompt,
 }
 
-/// What would make the browser of a request send a proof for a session that is bound to its device.
+/// What makes a browser send a proof for a session that is bound to its device.
 ///
 /// A browser sends a proof before each request that lacks the bound cookie, unless a page on
 /// another site sent the request.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Prompt {
-    /// Nothing: it had to send one, and did not.
+    /// Nothing. If the browser has the key, it should have sent a proof before this request.
     #[default]
     None,
-    /// To delete the bound cookie, which the request has.
+    /// The response must delete the bound cookie, which the request carries.
     DeleteCookie,
-    /// To load the page again by itself, because a link on another site led here.
+    /// The browser must load the page again by itself, because a link on another site led here.
     Reload,
-    /// To wait: the browser tried, and could not reach the server or had sent too many.
+    /// The browser must wait. It tried to send a proof, but could not reach the server or had sent
+    /// too many.
     Later,
 }
 
@@ -76,7 +77,7 @@ pub(crate) enum Place {
     /// In the configured cookie, or in headers.
     #[default]
     Current,
-    /// In a [former](crate::Cookie::formerly) cookie with another name, the one with this index.
+    /// In the [former](crate::Cookie::formerly) cookie with this index. It has another name.
     Former(u8),
 }
 
@@ -228,9 +229,9 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Whether another server, or this server in another request, might accept the session. For
-    /// example, this server does not know the token's key or schema version, the application's
-    /// check could not decide, or a page on another origin sent the request.
+    /// Whether another server, or this server in another request, might accept the session. This is
+    /// the case if, for example, this server does not know the token's key or schema version, the
+    /// application's check could not decide, or a page on another origin sent the request.
     ///
     /// bulla leaves such tokens alone: it neither uses them nor deletes them from the client.
     /// Otherwise users would be signed out during a rolling deploy, in which some servers have a
@@ -289,11 +290,14 @@ impl fmt::Display for Refusal {
 
 /// Opens the tokens of a request.
 ///
-/// If the request has several state tokens, the first one whose session is alive and proven is used,
-/// then the first one that is alive. If there is none, a token that another server may accept takes
-/// precedence over invalid ones, so that the response deletes nothing. `is_revoked` is called for
-/// each authentic token before its timeouts are checked. It says what happens to the tokens of a
-/// revoked session. `is_proven` says whether the last proof of a bound session is recent.
+/// If the request has several state tokens, the first one whose session is alive and proven is
+/// used. Without such a token, the first one whose session is alive is used. If no session is
+/// alive, a token that another server may accept takes precedence over invalid tokens, so the
+/// response deletes nothing.
+///
+/// `is_revoked` is called for each authentic token before its timeouts are checked. It returns what
+/// happens to the tokens of a revoked session, and `None` if the session is not revoked.
+/// `is_proven` says whether the last proof of a bound session is recent.
 pub(crate) fn judge<T: Payload>(
     keys: &ChannelKeys,
     (policies, binding): (&Policies, Option<&Binding>),
@@ -456,9 +460,9 @@ struct Renewals {
     found: Vec<FoundRenewal>,
     /// The number of tokens that are not valid here, but that another server may accept.
     unjudged: usize,
-    /// The latest expiry of the expired tokens. The token may belong to another session, because
-    /// this time only decides whether tokens of an ended session are kept for up to a minute
-    /// longer.
+    /// The latest time at which one of the expired tokens expired. This token may belong to another
+    /// session. That does no harm, because the time only decides whether the tokens of an ended
+    /// session are kept for up to a minute longer.
     expired: UnixTime,
 }
 

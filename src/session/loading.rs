@@ -15,8 +15,8 @@ impl<T: Payload> Session<T> {
     /// [`SessionsBuilder::user`](crate::session::SessionsBuilder::user). If there is no such user,
     /// or the user does not [accept](User::accepts) the session, the session is over.
     ///
-    /// A session that this request has started or changed is not loaded again: the user is that of
-    /// the session that the request carried.
+    /// The user is always that of the session that the request carried, even if this request has
+    /// started or changed a session.
     ///
     /// # Errors
     /// [`SessionError::NotNow`] if the user could not be loaded now.

@@ -135,8 +135,8 @@ impl Policy {
     }
 }
 
-/// The policies of an application: that of its sessions, and that of the sessions that users asked
-/// to be remembered, if there are any.
+/// The policies of an application: one for ordinary sessions and, if it is configured, one for
+/// remembered sessions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Policies {
     pub(crate) ordinary: Policy,
@@ -152,7 +152,8 @@ pub(crate) enum Term {
 }
 
 impl Policies {
-    /// `None` if the session is remembered and the application has no policy for that.
+    /// The policy of a session. `None` if the session is remembered and the application has no
+    /// policy for remembered sessions.
     pub(crate) fn of(&self, term: Term) -> Option<Policy> {
         match term {
             Term::Ordinary => Some(self.ordinary),

@@ -70,14 +70,16 @@ impl<T: Payload> Session<T> {
         self.inner.carried.prompt
     }
 
-    /// Asks the browser to bind the session to the device. Browsers that cannot ignore it.
+    /// Offers the browser to bind the session to the device. A browser that does not support this
+    /// ignores the offer.
     pub(crate) fn offer_binding(&self, record: &Record, ends: UnixTime, bundle: &mut Bundle) {
         let Some((binding, cookie)) = self.bound_in() else { return };
         if record.bound.is_some() || !cookie.can_be_bound() {
             return;
         }
         let (now, origin) = (self.now(), record.first_id());
-        // Without randomness there is no challenge. A later response offers it again.
+        // If the random generator fails, there is no challenge. The next response that gives the
+        // session a new id makes the offer again.
         if let Ok(challenge) = binding.challenge(origin, Asks::Proof, now, ends.since(now)) {
             let path = &binding.register_path;
             let offer = format!("(ES256);path=\"{path}\";challenge=\"{challenge}\"");
@@ -88,7 +90,7 @@ impl<T: Payload> Session<T> {
     /// Tells the browser that the session of the request is over, if it was bound.
     pub(crate) fn end_binding(&self, bundle: &mut Bundle) {
         if self.bound_in().is_none() {
-            return; // before the tokens are opened for it
+            return; // the tokens need not be opened
         }
         match self.judged() {
             Judged::Alive(alive) if alive.record.bound.is_some() => {
@@ -101,8 +103,9 @@ impl<T: Payload> Session<T> {
         }
     }
 
-    /// Tells the browser that its key for a session is of no more use: with its next proof, the
-    /// browser sends the challenge of this response, and learns that it can delete the key.
+    /// Tells the browser that its key for a session is no longer needed. The browser sends the
+    /// challenge of this response with its next proof. The answer to that proof says that it can
+    /// delete the key.
     fn end_key(&self, origin: SessionId, bundle: &mut Bundle) {
         let Some((binding, cookie)) = self.bound_in() else { return };
         let now = self.now();
@@ -131,7 +134,8 @@ impl<T> Alive<T> {
 }
 
 impl Shared {
-    /// Whether a session without a key has been bound since: its unbound id is revoked.
+    /// Whether a session was bound after its token without a key was made. If so, its unbound id is
+    /// revoked.
     pub(crate) fn has_been_bound(&self, record: &Record) -> bool {
         record.bound.is_none()
             && self
@@ -141,30 +145,30 @@ impl Shared {
     }
 }
 
-/// The id that is revoked with the first proof of a session's device, so that copies of the session
-/// without the key have no session.
+/// The id that is revoked with the first proof of a session's device. From then on, copies of the
+/// session without the key are refused.
 ///
-/// It is the first id of the session with all bits inverted: as hard to guess as that id, and the id
-/// of no other session.
+/// It is the first id of the session with all bits inverted. It is as hard to guess as that id, and
+/// no other session has it.
 pub(crate) fn unbound_id(origin: SessionId) -> SessionId {
     SessionId::from_bytes(origin.as_bytes().map(|byte| !byte))
 }
 
-/// The id that is revoked when a key is registered for a session, so that no other key can be. It is
-/// the first id of the session with every second bit inverted.
+/// The id that is revoked when a key is registered for a session. After that, no other key can be
+/// registered. It is the first id of the session with every second bit inverted.
 #[cfg(feature = "bound")]
 pub(crate) fn registered_id(origin: SessionId) -> SessionId {
     SessionId::from_bytes(origin.as_bytes().map(|byte| byte ^ 0x55))
 }
 
-/// The value of `Secure-Session-Challenge`. A challenge and an identifier have only characters that
-/// a string of RFC 9651 can have as they are.
+/// The value of `Secure-Session-Challenge`. A challenge and an identifier contain only characters
+/// that need no escape in a string of RFC 9651.
 pub(crate) fn challenge_field(challenge: &str, origin: SessionId) -> String {
     format!("\"{challenge}\";id=\"{}\"", identifier(origin))
 }
 
-/// The identifier of a bound session in the browser. It begins with a letter, because Chromium sends
-/// it without quotes, as a token of RFC 9651.
+/// The identifier of a bound session in the browser. It begins with a letter, because Chromium
+/// sends it without quotes, as a token of RFC 9651.
 pub(crate) fn identifier(origin: SessionId) -> String {
     format!("s{origin}")
 }

@@ -15,8 +15,8 @@ use crate::token::wire::{take_varint, write_varint};
 /// 2^42, and a byte has 7 bits of a varint.
 const TIME_LEN: usize = 6;
 
-/// The newest schema version of a renewal token, which is the version of its layout. A session that
-/// is bound to a device has this version, and every other session has version 1.
+/// The newest schema version of a renewal token, which is the version of its layout. The renewal
+/// tokens of a session that is bound to a device have this version, and all others have version 1.
 pub(crate) const RENEWAL_SCHEMA: u32 = 2;
 
 /// The part of a state token's payload that precedes the state.
@@ -40,7 +40,7 @@ pub(crate) struct Record {
 }
 
 /// Bits for the optional fields of a record, in the order of the fields. A set bit means that the
-/// field is present. Remembered has no bytes.
+/// field is present. The field `remembered` has no bytes.
 const CEILING: u64 = 1;
 const ORIGIN: u64 = 2;
 const ENDED_OTHERS: u64 = 4;
@@ -163,13 +163,13 @@ pub(crate) struct RenewalRecord<'a> {
     pub(crate) copy: Option<StateCopy<'a>>,
 }
 
-/// What the renewal token of a bound session records.
+/// The additional data in the renewal token of a bound session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Proof {
     /// When the device last proved that it has the key.
     pub(crate) at: UnixTime,
     /// The key of the device. The state token contains it only after the first proof, and a
-    /// response that was on its way can replace that state token by one without the key.
+    /// response that was on its way can replace that state token with one without the key.
     pub(crate) key: BoundKey,
 }
 
@@ -224,8 +224,8 @@ impl<'a> RenewalRecord<'a> {
         copy.saturating_add(proof).saturating_add(ID_LEN + TIME_LEN)
     }
 
-    /// The maximum length in bytes of a payload that contains a copy of a body of `len` bytes. `record`
-    /// is that of the session.
+    /// The maximum length in bytes of a payload that contains a copy of a body of `len` bytes.
+    /// `record` is the record of the session.
     pub(crate) fn max_len_with_copy(record: &Record, len: usize) -> usize {
         let proof = record.bound.map_or(0, |_| PROOF_LEN);
         len.saturating_add(proof).saturating_add(ID_LEN + TIME_LEN + FINGERPRINT_LEN)

@@ -50,8 +50,13 @@ impl<T: Payload> Session<T> {
         }
     }
 
-    /// The result of the check in this request. If the age of the last result is not known, as for
-    /// an adopted session, the check runs in every request.
+    /// Whether the check accepts the session, judged only by its result in this request. If the
+    /// check has not run in this request, the session is refused. If there is no check, every
+    /// session is accepted.
+    ///
+    /// A session that this request adopts from another library is always judged in this way,
+    /// because it is not known when its check last ran. So the check must run in every request that
+    /// adopts the session.
     pub(crate) fn verdict(&self) -> Result<(), Refusal> {
         match (&self.inner.about.check, self.inner.checked.get()) {
             (None, _) | (_, Some(Validity::Holds)) => Ok(()),
@@ -60,7 +65,9 @@ impl<T: Payload> Session<T> {
         }
     }
 
-    /// The result of the check for a session whose tokens are alive.
+    /// Whether a session whose tokens are alive has a recent proof, if it needs one, and whether
+    /// the check accepts it. If the check is not due and has not run in this request, its last
+    /// result counts.
     pub(crate) fn validity(&self, alive: &Alive<T>) -> Result<(), Refusal> {
         self.proven(alive)?;
         if self.inner.about.check.is_none() {

@@ -75,10 +75,11 @@ pub(crate) struct Inner<T> {
     pub(crate) channel: Channel,
     pub(crate) sender: Sender,
     pub(crate) asker: Asker,
-    /// The path and query to which a user can come back: that of the request, or that of the page
-    /// which sent it with htmx.
+    /// The path and query to which a user can come back. They are those of the request or, for a
+    /// request from htmx, those of the page that sent it.
     pub(crate) target: OnceLock<String>,
-    /// The path and query of any request, if sessions can be bound to a device.
+    /// The path and query of the request, with any method. Empty if sessions cannot be bound to a
+    /// device.
     pub(crate) here: OnceLock<String>,
     pub(crate) carried: Carried,
     pub(crate) old: Option<Old<T>>,
@@ -225,8 +226,8 @@ impl<T: Payload> Session<T> {
                 if self.is_revoked(record, state, Some(keys)) {
                     return Some(Fate::Cleared);
                 }
-                // The session is bound to a device, and this is a copy from before. If it is the
-                // user's own, a response with the key may be on its way.
+                // The session was bound to a device after this token was made. If the user's own
+                // browser sent the token, a response with the key may be on its way.
                 shared.has_been_bound(record).then_some(Fate::LeftAlone)
             };
             let proven = |alive: &Alive<T>| {
@@ -290,7 +291,7 @@ impl<T: Payload> Session<T> {
     }
 
     /// Fails if a page on another origin sent the request, because such a request must not change
-    /// the cookies. Also emits the refusal, unless that has already happened.
+    /// the cookies. The refusal is emitted once.
     pub(crate) fn check_sender(&self) -> Result<(), SessionError> {
         match self.inner.sender {
             Sender::Trusted => Ok(()),

@@ -59,10 +59,11 @@ use crate::transport::cross_origin::{self, Sender};
 ///
 /// The rule applies to all methods except `GET`, `HEAD` and `OPTIONS`, which should change nothing.
 /// It also applies to every `GET` with a header `Upgrade`, because a page can send anything over a
-/// WebSocket. A request comes from another origin if it has a header `Sec-Fetch-Site` with another
-/// value than `same-origin` and `none`. Without that header, it does if the host and the port of
-/// its header `Origin` are not those of `Host`. A request with neither header does not come from a
-/// browser. [`trust_origin`](crate::session::SessionsBuilder::trust_origin) makes exceptions.
+/// WebSocket. A request comes from another origin if it has a header `Sec-Fetch-Site` with a value
+/// other than `same-origin` and `none`. Without that header, the request comes from another origin
+/// if the host and the port in its header `Origin` differ from those in `Host`. A request with
+/// neither header does not come from a browser.
+/// [`trust_origin`](crate::session::SessionsBuilder::trust_origin) makes exceptions.
 pub struct Sessions<T> {
     pub(crate) shared: Arc<Shared>,
     pub(crate) migrations: Arc<[Migration<T>]>,
@@ -103,8 +104,8 @@ impl<T: Payload> Sessions<T> {
     /// Loads the session of a request for a layer (middleware, fairing) that may be inside another
     /// layer. `outer` is the session that the outer layer gave the request, if there is one.
     ///
-    /// Returns `None` if both layers would write the same cookie (or header), so that handlers must
-    /// use `outer`, with the settings of the outer layer. The inner layer then does not call
+    /// Returns `None` if both layers would write the same cookie (or header). Handlers then use
+    /// `outer`, which has the settings of the outer layer, and the inner layer does not call
     /// [`commit`](Session::commit). If each layer committed its own session, the response would
     /// carry two values for one cookie, and one of the two changes would be lost.
     ///
@@ -250,8 +251,8 @@ impl<T: Payload> Sessions<T> {
         let find = |cookie: &Cookie, role| cookie.find(values("cookie").into_iter(), role);
         let states = find(cookie, Role::State);
         if states.is_empty() {
-            // A session in a former cookie counts only without a state token in this cookie.
-            // Otherwise it would revive a session that has moved and has ended since.
+            // A former cookie counts only if this cookie has no state token. Otherwise, the former
+            // cookie would revive a session that has moved to this cookie and has ended since.
             for (index, (former, _)) in (0..=u8::MAX).zip(&self.shared.former) {
                 let states = find(former, Role::State);
                 if !states.is_empty() {

@@ -54,7 +54,7 @@ impl Shared {
         }
     }
 
-    /// Whether a former cookie has the name of the cookie, so that a request does not show which of
+    /// Whether a former cookie has the name of the cookie. If so, a request does not show which of
     /// the two cookies its tokens come from.
     pub(crate) fn has_former_namesake(&self) -> bool {
         self.cookie.as_ref().is_some_and(|(cookie, _)| cookie.has_former_namesake())

@@ -36,15 +36,15 @@ impl Start {
         self
     }
 
-    /// Keeps the user signed in, because they asked for it in the sign-in form.
+    /// Makes the session a remembered session, because the user asked to stay signed in.
     ///
     /// The session has the policy of
     /// [`SessionsBuilder::remembered`](crate::session::SessionsBuilder::remembered), and its cookie
     /// stays in the browser until the absolute timeout, even if the browser is closed. Changes and
     /// reauthentication affect neither.
     ///
-    /// A remembered session is [`Fresh`](crate::Fresh) no longer than the ordinary absolute timeout
-    /// after the sign-in or reauthentication.
+    /// After a sign-in or a reauthentication, a remembered session is [`Fresh`](crate::Fresh) for
+    /// at most the absolute timeout of an ordinary session.
     #[must_use]
     pub fn remembered(mut self) -> Start {
         self.term = Term::Remembered;

@@ -51,7 +51,7 @@ pub(crate) fn state_again<T>(
 pub(crate) struct Seen {
     /// The last activity.
     pub(crate) at: UnixTime,
-    /// When the token is sealed: with the key that is primary then.
+    /// When the token is sealed. The key that is primary at this time seals it.
     pub(crate) sealed_at: UnixTime,
     /// When the application's check last returned `Holds`.
     pub(crate) validated_at: UnixTime,

@@ -1,7 +1,8 @@
 //! The list behind the page "Your devices": where each customer is signed in.
 //!
-//! The sessions are stored by the clients, and work without this list. The list only lets a customer
-//! see them. It is in memory, as the accounts are. docs/devices.md shows it as a table of a database.
+//! The sessions are stored by the clients, and work without this list. The list only lets a
+//! customer see them. Like the accounts, it is kept in memory. docs/devices.md shows it as a table
+//! of a database.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -29,10 +30,11 @@ impl Devices {
         Devices { rows: Mutex::default() }
     }
 
-    /// Adds the session of a user, if it is not in the list. Called after each sign-in. Also called
-    /// by pages that customers often open, because the list is lost when the bank restarts.
+    /// Adds the session of a user, if it is not in the list. It is called after each sign-in. Pages
+    /// that customers often open call it too, because the list is lost when the bank restarts.
     ///
-    /// The label stays that of the browser that signed in, whoever has a copy of the session.
+    /// The label stays that of the browser that signed in, even if another browser has a copy of
+    /// the session.
     pub(crate) fn record(&self, user: &str, info: &Info, headers: &HeaderMap) {
         self.rows().entry(info.origin).or_insert_with(|| Device {
             user: user.to_owned(),

@@ -254,7 +254,7 @@ fn fact(name: &str, value: &str) -> Markup {
     html! { dt { (name) } dd { (value) } }
 }
 
-/// Says what a thief would get who copies the cookies.
+/// Says how long a thief could use a copy of the cookies.
 fn theft(info: &Info) -> Markup {
     let (title, until) = match info.proof_expires_at {
         Some(until) => ("Bound to this device", until),
@@ -274,7 +274,7 @@ fn theft(info: &Info) -> Markup {
     }
 }
 
-/// Shows the rest of a timeout, as text and as a bar.
+/// Shows how much time of a timeout is left, as text and as a bar.
 fn clock(name: &str, left: Duration, of: Duration, what: &str) -> Markup {
     html! {
         div class="clock" {

@@ -63,7 +63,7 @@ struct Back {
     next: Option<String>,
 }
 
-/// The page carries `next`, which the guard has added to its address, to the form.
+/// Copies `next`, which the guard has added to the page's address, into the form.
 async fn sign_in<C: Release>(State(bank): TheBank<C>, Query(back): Query<Back>) -> Response {
     bank.pages.sign_in(Some(SIGN_IN_FIRST), back.next.as_deref()).into_response()
 }
@@ -216,13 +216,13 @@ async fn signed_out<C: Release>(State(bank): TheBank<C>) -> Response {
 /// Whether the user has entered the PIN recently enough.
 enum Pin {
     Entered,
-    /// Ask for it, and say what was wrong with the one that was entered.
+    /// Ask for the PIN. The text says what was wrong with the PIN that was entered.
     Ask(Option<&'static str>),
 }
 
 impl<C: Release> Bank<C> {
-    /// With a fixed age, the extractor `Fresh<C, 300>` does this. Here the age is a command-line
-    /// option.
+    /// Checks whether the user has entered the PIN recently enough. The extractor `Fresh<C, 300>`
+    /// does this for a fixed age. Here, the age is a command-line option.
     fn check_pin(
         &self,
         session: &Session<C>,
@@ -240,7 +240,7 @@ impl<C: Release> Bank<C> {
         Ok(Pin::Entered)
     }
 
-    /// Adds the session to the list of devices, if it is not there, because the bank has restarted.
+    /// Adds the session to the list of devices. It is missing there if the bank has restarted.
     fn record(&self, session: &Session<C>, customer: &C, headers: &HeaderMap) {
         if let Some(info) = session.info() {
             self.devices.record(customer.user(), &info, headers);
