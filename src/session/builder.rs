@@ -239,8 +239,8 @@ impl<T: Payload> SessionsBuilder<T> {
         self
     }
 
-    /// Binds sessions in the cookie to the browser's device, if the browser can do it. From then
-    /// on, copies of the cookies are worthless after the proof lifetime. See [`DeviceBound`].
+    /// Binds sessions in the cookie to the browser's device, if the browser can do it. Copies of
+    /// the cookies of a bound session are worthless after the proof lifetime. See [`DeviceBound`].
     #[cfg(feature = "bound")]
     #[cfg_attr(docsrs, doc(cfg(feature = "bound")))]
     #[must_use]

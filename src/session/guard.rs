@@ -69,7 +69,7 @@ impl<T: Payload> Session<T> {
         Ok(state)
     }
 
-    /// The response if a handler returns [`SessionError::NoSession`]. It is the same as the one of
+    /// The response if a handler returns [`SessionError::NoSession`]. It is the response of
     /// [`require`](Session::require). `None` if there is a session, or if the request has not read
     /// it. Adapters call this method themselves, because the error does not know whether a browser
     /// or a script sent the request.

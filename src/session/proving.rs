@@ -70,8 +70,8 @@ impl<T: Payload> Session<T> {
         self.inner.carried.prompt
     }
 
-    /// Offers the browser to bind the session to the device. A browser that does not support this
-    /// ignores the offer.
+    /// Offers to bind the session to the device of the browser. A browser that does not support
+    /// this ignores the offer.
     pub(crate) fn offer_binding(&self, record: &Record, ends: UnixTime, bundle: &mut Bundle) {
         let Some((binding, cookie)) = self.bound_in() else { return };
         if record.bound.is_some() || !cookie.can_be_bound() {
