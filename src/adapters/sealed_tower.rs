@@ -20,7 +20,7 @@ use crate::{Payload, Sealed, SealedCookie};
 /// value in place of the session, except for these differences:
 ///
 /// - A change after the response headers are complete returns
-///   [`SetError::ResponseSent`](crate::SetError::ResponseSent) (rule 2).
+///   [`SetError::ResponseSent`](crate::transport::SetError::ResponseSent) (rule 2).
 /// - If the response is a server error, a value that the request has set is discarded. A value that
 ///   it has taken or removed stays deleted (rule 3).
 /// - A sealed cookie has no renewals (rule 6).
