@@ -4,13 +4,16 @@
 //! cargo bench                                 # all benchmarks, in about a minute
 //! cargo bench -- refuse                       # benchmarks with "refuse" in the name
 //! cargo bench --features aws-lc-rs            # with the other backend
-//! cargo bench --features bound -- proof       # device-bound sessions, with either backend
+//! cargo bench --features bound -- proof       # proofs of devices, with either backend
+//! cargo bench --features bound -- bound::     # requests in bound sessions
 //! ```
 //!
 //! Times depend on the computer and on other programs that run on it. To check whether a change
 //! made the library slower, count instructions with `cargo run --release -p bulla-counts`. To
 //! compare bulla with other libraries, run `cargo peers`.
 
+#[cfg(feature = "bound")]
+mod bound;
 mod making;
 mod opening;
 #[cfg(feature = "bound")]
