@@ -34,7 +34,7 @@ pub(crate) struct World {
 
 type Step = fn(&World) -> Outcome;
 
-pub(crate) const ALL: [(&str, Step); 26] = [
+pub(crate) const ALL: [(&str, Step); 27] = [
     ("a guest gets no cookie", cookies::guest),
     (
         "signing in shows the balance and sets __Host-, Secure, HttpOnly, SameSite=Lax",
@@ -60,9 +60,10 @@ pub(crate) const ALL: [(&str, Step); 26] = [
     ("forms, fetch and WebSockets of the same origin use the session", origins::same),
     ("those of other origins find no session, and links do", origins::others),
     (
-        "the browser binds the session to its device and proves it, while keys change, until the sign-out",
+        "the browser binds the session to its device and proves it, while the bank's keys change",
         bound::life,
     ),
+    ("signing out ends a bound session in the browser too", bound::signing_out),
     ("a thief of all cookies of a bound session has it until the next proof", bound::theft),
     ("without the feature, the browser has an ordinary session", bound::ordinary),
     ("a link in another site leads to a bound session whose proof is due", bound::link),
