@@ -65,6 +65,7 @@ mod nothing {
 
     pub(in crate::adapters) enum Own {}
 
+    #[expect(clippy::extra_unused_type_parameters, reason = "the other one has them too")]
     pub(in crate::adapters) fn own<T, Q, B>(_: &Sessions<T>, _: &Request<Q>) -> Option<Own> {
         None
     }
