@@ -243,11 +243,11 @@ fn bound() -> Seeds {
         [&state(0)[..], &[0], &registration].concat(),
         [&state(0)[..], &renewal(1), &registration].concat(),
         [&state(0)[..], &renewal(2), &registration].concat(),
-        [&state(1)[..], &renewal(0), &registration].concat(),
+        [&state(1)[..], &renewal(1), &registration].concat(),
         [&state(1)[..], &[0], &refresh].concat(),
         [&state(0)[..], &renewal(1), &refresh].concat(),
-        [&state(3)[..], &renewal(0), &refresh].concat(),
-        [&[200, 7], &[1, 3][..], &renewal(0), &refresh].concat(),
+        [&state(3)[..], &renewal(1), &refresh].concat(),
+        [&[200, 7], &[1, 3][..], &renewal(1), &refresh].concat(),
     ];
     for (place, value) in
         [(1, 2), (1, 3), (2, 3), (3, 3), (4, 3), (5, 2), (5, 3), (6, 2), (6, 3), (8, 5), (9, 3)]
@@ -255,16 +255,20 @@ fn bound() -> Seeds {
         for (request, key) in [(registration, 0), (refresh, 1)] {
             let mut faulty = request;
             faulty[place] = value;
-            seeds.push([&state(key)[..], &renewal(0), &faulty].concat());
+            seeds.push([&state(key)[..], &renewal(1), &faulty].concat());
         }
     }
     for request in [registration, refresh] {
         let mut changed = request;
         changed[10] = 3;
-        seeds.push([&state(1)[..], &renewal(0), &changed, &[0, 30, 0, b'x']].concat());
+        seeds.push([&state(1)[..], &renewal(1), &changed, &[0, 30, 0, b'x']].concat());
     }
+    // A browser learns that another session has ended.
+    let mut ended = refresh;
+    (ended[1], ended[5], ended[6]) = (2, 3, 2);
+    seeds.push([&state(1)[..], &renewal(1), &ended].concat());
     // A renewal token that this server cannot judge.
-    let mut unjudged = renewal(0).to_vec();
+    let mut unjudged = renewal(1).to_vec();
     unjudged[10] = 3;
     for request in [registration, refresh] {
         seeds.push([&state(1)[..], &unjudged, &[22, 9], &request].concat());
