@@ -6,7 +6,8 @@
 
 use std::time::Duration;
 
-use crate::session::judge::{Alive, ChannelKeys, Copied, Place, Renewal, Source};
+use crate::session::carried::Place;
+use crate::session::judge::{Alive, ChannelKeys, Copied, Renewal, Source};
 use crate::session::policy::{Policy, Term};
 use crate::session::shared::{Channel, Shared};
 use crate::session::tokens::{self, Seen};

@@ -4,10 +4,12 @@
 //! `judge` is the opening half. `answer` writes the header lines.
 
 use crate::session::answer::{self, Beside};
+use crate::session::carried::Place;
 use crate::session::event::Event;
-use crate::session::judge::{Alive, Fate, Judged, Place, Refusal, Refused};
+use crate::session::judge::{Alive, Judged};
 use crate::session::migration::Moment;
 use crate::session::pending::{Activity, Change, Kind, Response, Written};
+use crate::session::refusal::{Fate, Refusal, Refused};
 use crate::session::session::{Clock, Session};
 use crate::session::shared::Channel;
 use crate::session::tokens::Seen;

@@ -6,7 +6,7 @@ use crate::keys::key::KeyId;
 #[cfg(feature = "bound")]
 use crate::session::bound_error::BoundError;
 use crate::session::error::SessionError;
-use crate::session::judge::Refusal;
+use crate::session::refusal::Refusal;
 use crate::token::error::SealError;
 use crate::token::id::SessionId;
 

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::session::asker::Asker;
+use crate::session::carried::Prompt;
 use crate::session::come_back::{local_path, with_next};
 use crate::session::error::SessionError;
 use crate::session::info::Status;
-use crate::session::judge::{Prompt, Refusal};
+use crate::session::refusal::Refusal;
 use crate::session::session::Session;
 use crate::session::shared::Channel;
 use crate::token::payload::Payload;

@@ -1,7 +1,7 @@
 //! Facts about a session.
 
 use crate::keys::key::KeyId;
-use crate::session::judge::Refusal;
+use crate::session::refusal::Refusal;
 use crate::time::UnixTime;
 use crate::token::id::SessionId;
 

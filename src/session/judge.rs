@@ -6,15 +6,16 @@
 //! activity. If the key of the state token is no longer primary, the renewal token also holds a
 //! copy of the state, so that the session can be opened after that key has retired.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::keys::handle::RingHandle;
 use crate::keys::key::KeyId;
+use crate::session::carried::{Carried, Place};
 use crate::session::challenge::Binding;
 use crate::session::policy::Policies;
 use crate::session::record::{Proof, RENEWAL_SCHEMA, Record, RenewalRecord, StateCopy};
+use crate::session::refusal::{Fate, Refusal, Refused};
 use crate::time::UnixTime;
 use crate::token::error::OpenError;
 use crate::token::id::{Fingerprint, SessionId, fingerprint};
@@ -22,8 +23,7 @@ use crate::token::payload::{self, Payload, PayloadError};
 use crate::token::sealed::Sealing;
 use crate::token::values::check_schema;
 use crate::token::wipe::Buffer;
-use crate::token::wire::{Body, CLOCK_SKEW, Claims, Mode};
-use crate::transport::pieces::is_piece;
+use crate::token::wire::{Body, CLOCK_SKEW, Claims};
 
 const BUCKET: u8 = 32;
 
@@ -44,85 +44,11 @@ impl ChannelKeys {
     }
 }
 
-/// The tokens of a request, not opened yet.
-#[derive(Default)]
-pub(crate) struct Carried {
-    pub(crate) states: Vec<Vec<u8>>,
-    pub(crate) renewals: Vec<Vec<u8>>,
-    pub(crate) place: Place,
-    pub(crate) prompt: Prompt,
-}
-
-/// What makes a browser send a proof for a session that is bound to its device.
-///
-/// A browser sends a proof before each request that lacks the bound cookie, unless a page on
-/// another site sent the request.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Prompt {
-    /// Nothing. If the browser has the key, it should have sent a proof before this request.
-    #[default]
-    None,
-    /// The response must delete the bound cookie, which the request carries.
-    DeleteCookie,
-    /// The browser must load the page again by itself, because a link on another site led here.
-    Reload,
-    /// The browser must wait. It tried to send a proof, but could not reach the server or had sent
-    /// too many.
-    Later,
-}
-
-/// Where the tokens of a request were found.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// In the configured cookie, or in headers.
-    #[default]
-    Current,
-    /// In the [former](crate::Cookie::formerly) cookie with this index. It has another name.
-    Former(u8),
-}
-
-impl Carried {
-    /// Whether a state token looks like one of bulla's, whole or in pieces.
-    pub(crate) fn has_ours(&self) -> bool {
-        let ours = |token: &Vec<u8>| token.starts_with(Mode::Sealed.prefix()) || is_piece(token);
-        self.states.iter().any(ours)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.states.is_empty() && self.renewals.is_empty()
-    }
-}
-
 #[expect(clippy::large_enum_variant, reason = "a request has one, so a box would only cost time")]
 pub(crate) enum Judged<T> {
     Absent,
     Refused(Refused),
     Alive(Alive<T>),
-}
-
-/// The tokens of a request whose session is refused.
-#[derive(Clone, Copy)]
-pub(crate) struct Refused {
-    pub(crate) refusal: Refusal,
-    pub(crate) fate: Fate,
-    /// The id under which the session started, if its state token is authentic. If the handler ends
-    /// the session, this id is revoked, because another server may still accept the session.
-    pub(crate) origin: Option<SessionId>,
-}
-
-impl From<(Refusal, Fate)> for Refused {
-    fn from((refusal, fate): (Refusal, Fate)) -> Refused {
-        Refused { refusal, fate, origin: None }
-    }
-}
-
-/// What happens to the tokens of a refused session.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// The tokens are deleted, because no server accepts them.
-    Cleared,
-    /// The tokens are kept, because another server may accept them.
-    LeftAlone,
 }
 
 /// A session that is alive.
@@ -190,102 +116,6 @@ pub(crate) enum Renewal {
 pub(crate) enum Copied {
     No,
     Yes,
-}
-
-/// Why a session is refused although the request carries tokens.
-///
-/// The reason is for logs and metrics. Do not tell it to the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// The state token could not be opened.
-    Token(OpenError),
-    /// The session was revoked (see [`Revocations`](crate::Revocations)).
-    Revoked,
-    /// The absolute timeout or the ceiling has passed.
-    AbsoluteTimeout,
-    /// There was no activity for the idle timeout.
-    IdleTimeout,
-    /// The state token is past the idle timeout, and this server cannot open the renewal token,
-    /// which may record later activity.
-    UnknownActivity,
-    /// The application's check ([`revalidate`](crate::session::SessionsBuilder::revalidate))
-    /// returned [`Over`](crate::session::Validity::Over).
-    Invalidated,
-    /// The application's check is due, but did not run in this request or returned
-    /// [`Unknown`](crate::session::Validity::Unknown). See
-    /// [`Session::revalidate`](crate::Session::revalidate).
-    NotRevalidated,
-    /// A page on another origin sent the request, so its cookies were not read. The request may
-    /// have no session at all. See
-    /// [cross-origin requests](crate::Sessions#cross-origin-requests).
-    CrossOrigin,
-    /// The session is bound to a device, and the last proof of that device is too old. Either the
-    /// browser is about to send a new one, or the tokens were copied to another device.
-    ProofDue,
-    /// The session is not bound to a device, and the application [requires
-    /// it](crate::session::DeviceBound::require_after).
-    NotBound,
-}
-
-impl Refusal {
-    /// Whether another server, or this server in another request, might accept the session. This is
-    /// the case if, for example, this server does not know the token's key or schema version, the
-    /// application's check could not decide, or a page on another origin sent the request.
-    ///
-    /// bulla leaves such tokens alone: it neither uses them nor deletes them from the client.
-    /// Otherwise users would be signed out during a rolling deploy, in which some servers have a
-    /// newer ring or schema.
-    ///
-    /// If no server can accept the tokens, the response deletes them. After a timeout, they are
-    /// kept for another 60 seconds ([`CLOCK_SKEW`]), because another server's clock may be behind
-    /// or a concurrent response may be renewing the session.
-    #[must_use]
-    pub fn may_be_valid_elsewhere(&self) -> bool {
-        match self {
-            Refusal::Token(error) => error.may_be_valid_elsewhere(),
-            Refusal::UnknownActivity
-            | Refusal::NotRevalidated
-            | Refusal::CrossOrigin
-            | Refusal::ProofDue
-            | Refusal::NotBound => true,
-            Refusal::Revoked
-            | Refusal::AbsoluteTimeout
-            | Refusal::IdleTimeout
-            | Refusal::Invalidated => false,
-        }
-    }
-
-    pub(crate) fn fate(&self) -> Fate {
-        if self.may_be_valid_elsewhere() { Fate::LeftAlone } else { Fate::Cleared }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Refusal::Token(error) => error.fmt(f),
-            Refusal::Revoked => f.write_str("the session was revoked"),
-            Refusal::AbsoluteTimeout => f.write_str("the absolute timeout has passed"),
-            Refusal::IdleTimeout => f.write_str("the idle timeout has passed"),
-            Refusal::UnknownActivity => {
-                f.write_str("this server cannot open the renewal token that has the last activity")
-            }
-            Refusal::Invalidated => {
-                f.write_str("the application's check says that the session is over")
-            }
-            Refusal::NotRevalidated => {
-                f.write_str("the application's check is due, but did not run or could not decide")
-            }
-            Refusal::CrossOrigin => f.write_str(
-                "a page on another origin sent the request, or a proxy changed the header Host",
-            ),
-            Refusal::ProofDue => {
-                f.write_str("the last proof of the device that has the session is too old")
-            }
-            Refusal::NotBound => f.write_str("the session is not bound to a device"),
-        }
-    }
 }
 
 /// Opens the tokens of a request.

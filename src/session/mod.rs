@@ -11,7 +11,9 @@
 //! | What do all sessions of an application share? | `builder` (settings), `sessions`, `shared` (inside) |
 //! | What do a session's tokens contain in addition to the state? | `record` |
 //! | How are a session's two tokens sealed? | `tokens` |
+//! | What does a request carry? | `carried` |
 //! | Is the session of this request absent, refused or alive? | `judge` |
+//! | Why is it refused? | `refusal` |
 //! | How does a handler read its session? | `session` |
 //! | How does a session start, change and end? | `start`, `change`, `ending` |
 //! | What has this request done so far? | `pending` |
@@ -41,6 +43,7 @@ pub(crate) mod binding;
 #[cfg(feature = "bound")]
 pub(crate) mod bound_error;
 pub(crate) mod builder;
+pub(crate) mod carried;
 pub(crate) mod challenge;
 pub(crate) mod change;
 pub(crate) mod closing;
@@ -60,6 +63,7 @@ pub(crate) mod pending;
 pub(crate) mod policy;
 pub(crate) mod proving;
 pub(crate) mod record;
+pub(crate) mod refusal;
 pub(crate) mod revalidation;
 #[expect(clippy::module_inception, reason = "the file has the type `Session`")]
 pub(crate) mod session;
@@ -86,9 +90,9 @@ pub use self::error::SessionError;
 pub use self::event::Event;
 pub use self::guard::Denied;
 pub use self::info::{Info, Status};
-pub use self::judge::Refusal;
 pub use self::migration::{Adopted, OldCookie};
 pub use self::policy::Policy;
+pub use self::refusal::Refusal;
 pub use self::session::Session;
 pub use self::sessions::Sessions;
 pub use self::shared::Channel;

@@ -1,10 +1,12 @@
 //! Sessions that are bound to a device: is the last proof recent, and what does a response tell the
 //! browser about it?
 
+use crate::session::carried::Prompt;
 use crate::session::challenge::{Asks, Binding};
 use crate::session::event::Event;
-use crate::session::judge::{Alive, Fate, Judged, Prompt, Refusal, Refused, Renewal};
+use crate::session::judge::{Alive, Judged, Renewal};
 use crate::session::record::{Proof, Record};
+use crate::session::refusal::{Fate, Refusal, Refused};
 use crate::session::session::Session;
 use crate::session::shared::{Channel, Shared};
 use crate::time::UnixTime;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::session::about::{Check, Validity};
 use crate::session::event::Event;
-use crate::session::judge::{Alive, Judged, Refusal};
+use crate::session::judge::{Alive, Judged};
+use crate::session::refusal::Refusal;
 use crate::session::session::Session;
 use crate::time::UnixTime;
 use crate::token::payload::Payload;

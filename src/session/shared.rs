@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use crate::keys::handle::RingHandle;
 use crate::revocation::list::Revocations;
+use crate::session::carried::Place;
 use crate::session::challenge::Binding;
 use crate::session::error::SessionError;
 use crate::session::event::{self, Event, Hook};
 use crate::session::hint::{PlainHttpHint, UnusedSettingsHint};
-use crate::session::judge::{ChannelKeys, Place};
+use crate::session::judge::ChannelKeys;
 use crate::session::policy::{Policies, Policy, Term};
 use crate::session::record::Record;
 use crate::session::tokens;

@@ -1,0 +1,53 @@
+//! What a request carries: its tokens, not opened yet, and what would make its browser send a proof.
+
+use crate::token::wire::Mode;
+use crate::transport::pieces::is_piece;
+
+/// The tokens of a request, not opened yet.
+#[derive(Default)]
+pub(crate) struct Carried {
+    pub(crate) states: Vec<Vec<u8>>,
+    pub(crate) renewals: Vec<Vec<u8>>,
+    pub(crate) place: Place,
+    pub(crate) prompt: Prompt,
+}
+
+/// What makes a browser send a proof for a session that is bound to its device.
+///
+/// A browser sends a proof before each request that lacks the bound cookie, unless a page on
+/// another site sent the request.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Prompt {
+    /// Nothing. If the browser has the key, it should have sent a proof before this request.
+    #[default]
+    None,
+    /// The response must delete the bound cookie, which the request carries.
+    DeleteCookie,
+    /// The browser must load the page again by itself, because a link on another site led here.
+    Reload,
+    /// The browser must wait. It tried to send a proof, but could not reach the server or had sent
+    /// too many.
+    Later,
+}
+
+/// Where the tokens of a request were found.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In the configured cookie, or in headers.
+    #[default]
+    Current,
+    /// In the [former](crate::Cookie::formerly) cookie with this index. It has another name.
+    Former(u8),
+}
+
+impl Carried {
+    /// Whether a state token looks like one of bulla's, whole or in pieces.
+    pub(crate) fn has_ours(&self) -> bool {
+        let ours = |token: &Vec<u8>| token.starts_with(Mode::Sealed.prefix()) || is_piece(token);
+        self.states.iter().any(ours)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.states.is_empty() && self.renewals.is_empty()
+    }
+}
