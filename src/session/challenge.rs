@@ -1,8 +1,7 @@
 //! Bound sessions: their settings, and challenges, which are sealed tokens that a device signs with
 //! its key (spec section 9.5).
 //!
-//! A challenge needs no store: it names the session, and its token has the time at which it was
-//! made.
+//! A challenge needs no store: it names the session, and contains the time at which it was made.
 
 use std::time::Duration;
 

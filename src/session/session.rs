@@ -228,8 +228,9 @@ impl<T: Payload> Session<T> {
                 if self.is_revoked(record, state, Some(keys)) {
                     return Some(Fate::Cleared);
                 }
-                // The session was bound to a device after this token was made. If the user's own
-                // browser sent the token, a response with the key may be on its way.
+                // If the session was bound to a device after this token was made, the token is left
+                // alone: the user's own browser may have sent it, and a token with the key may be on
+                // its way.
                 shared.has_been_bound(record).then_some(Fate::LeftAlone)
             };
             let proven = |alive: &Alive<T>| {

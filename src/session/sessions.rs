@@ -168,7 +168,7 @@ impl<T: Payload> Sessions<T> {
         Session::new(shared, (channel, asker, target), sender, carried, old, about, now)
     }
 
-    /// Revokes all sessions of a subject that exist now, on every server.
+    /// Revokes all sessions of a subject that exist now, on every server that shares the list.
     ///
     /// Call it when the user changes the password or closes the account. `name` is the text that
     /// [`subject`](crate::session::SessionsBuilder::subject) returns for these sessions.
@@ -184,7 +184,7 @@ impl<T: Payload> Sessions<T> {
         Ok(())
     }
 
-    /// Revokes one session on every server.
+    /// Revokes one session, on every server that shares the list.
     ///
     /// `id` is the session's [`Info::origin`](crate::session::Info::origin), for example from a
     /// list of the user's devices.
@@ -198,7 +198,7 @@ impl<T: Payload> Sessions<T> {
         Ok(())
     }
 
-    /// Revokes every session that exists now, on every server.
+    /// Revokes every session that exists now, on every server that shares the list.
     ///
     /// # Errors
     /// [`SessionError::NoRevocations`] if the sessions were built without

@@ -21,12 +21,12 @@ pub type ClaimError = Box<dyn std::error::Error + Send + Sync>;
 pub trait UsedTokens {
     /// Records that a token is used. Returns `true` if this is its first use.
     ///
-    /// `token` is a fingerprint of the token. If several callers claim the same token at the same
+    /// `fingerprint` identifies the token. If several callers claim the same token at the same
     /// time, exactly one of them must get `true`. The entry may be deleted after `until`.
     ///
     /// # Errors
     /// [`ClaimError`] if the store cannot be used. The token is then not opened.
-    fn claim(&self, token: &[u8; 16], until: UnixTime) -> Result<bool, ClaimError>;
+    fn claim(&self, fingerprint: &[u8; 16], until: UnixTime) -> Result<bool, ClaimError>;
 }
 
 impl<U: UsedTokens + ?Sized> UsedTokens for &U {

@@ -202,8 +202,10 @@ fn a_late_revocation_spares_users_who_signed_in_more_than_a_minute_after_it() {
     }
 }
 
-/// The session ends the others at one server or at several servers. In some cases, the other
-/// servers learn of this, and in some they do not.
+/// A server that is cut off revokes the sessions of a user. Before the other servers learn of this,
+/// a thief's session ends the others three times, on one server or on several, and each server then
+/// restarts. In half of the cases, the servers that are not cut off learn of each call at once. At
+/// the end, all servers learn everything, and the thief's session must be refused.
 #[test]
 fn ending_the_others_repeatedly_does_not_evade_a_revocation() {
     for chain in [[0, 1, 2], [0, 0, 0], [0, 1, 0], [0, 0, 1]] {
