@@ -51,7 +51,7 @@ impl Refusal {
     /// newer ring or schema.
     ///
     /// If no server can accept the tokens, the response deletes them. After a timeout, they are
-    /// kept for another 60 seconds ([`CLOCK_SKEW`]), because another server's clock may be behind
+    /// kept for another 60 seconds ([`CLOCK_SKEW`](crate::token::CLOCK_SKEW)), because another server's clock may be behind
     /// or a concurrent response may be renewing the session.
     #[must_use]
     pub fn may_be_valid_elsewhere(&self) -> bool {
