@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use crate::keys::key::KeyId;
 use crate::session::carried::Place;
 use crate::session::judge::{Alive, ChannelKeys, Copied, Renewal, Source};
 use crate::session::policy::{Policy, Term};
@@ -168,10 +169,7 @@ pub(crate) fn renew<T>(
         Ok(primary) => primary,
         Err(error) => return if touches { Err(error) } else { Ok(()) },
     };
-    let copy = match alive.token.source {
-        Source::Token if alive.token.key_id == primary => Copied::No,
-        Source::Token | Source::Copy => Copied::Yes,
-    };
+    let copy = needed_copy(alive, primary);
     let moves = match alive.renewal {
         Renewal::LeftAlone => return Ok(()),
         Renewal::Absent | Renewal::Dead => copy == Copied::Yes,
@@ -188,10 +186,7 @@ pub(crate) fn renew<T>(
     let seen = Seen { at: leaves, sealed_at: leaves, ..seen };
     match (channel, shared.cookie_at(alive.place), &shared.bearer) {
         (Channel::Cookie, Some(at), _) => {
-            let kept = kept(alive.record.term, alive.expires_at.since(seen.at));
-            if let Some(token) = fitting_renewal(&policy, at, alive, copy, due, seen)? {
-                bundle.set_cookies(at.0.store(Role::Renewal, token, kept));
-            }
+            store_renewal(&policy, at, alive, copy, due, seen, bundle)?;
         }
         // A client that sends no renewal token keeps only the state token, so this token is
         // written.
@@ -221,12 +216,31 @@ pub(crate) fn prove<T>(
     let Some(at) = shared.cookie_at(alive.place) else { return Ok(()) };
     let policy = shared.policy(alive.record.term);
     let primary = at.1.renewal.primary_at(seen.sealed_at)?;
-    let copy = match alive.token.source {
+    let copy = needed_copy(alive, primary);
+    store_renewal(&policy, at, alive, copy, Due::Touch, seen, bundle)
+}
+
+/// Whether a renewal token needs a copy of the state token: if the state token is not under the
+/// primary key.
+fn needed_copy<T>(alive: &Alive<T>, primary: KeyId) -> Copied {
+    match alive.token.source {
         Source::Token if alive.token.key_id == primary => Copied::No,
         Source::Token | Source::Copy => Copied::Yes,
-    };
-    let kept = kept(alive.record.term, alive.expires_at.since(seen.sealed_at));
-    if let Some(token) = fitting_renewal(&policy, at, alive, copy, Due::Touch, seen)? {
+    }
+}
+
+/// Stores a renewal token in its cookie, if one needs to be written.
+fn store_renewal<T>(
+    policy: &Policy,
+    at: &(Cookie, ChannelKeys),
+    alive: &Alive<T>,
+    copy: Copied,
+    due: Due,
+    seen: Seen,
+    bundle: &mut Bundle,
+) -> Result<(), SealError> {
+    if let Some(token) = fitting_renewal(policy, at, alive, copy, due, seen)? {
+        let kept = kept(alive.record.term, alive.expires_at.since(seen.sealed_at));
         bundle.set_cookies(at.0.store(Role::Renewal, token, kept));
     }
     Ok(())

@@ -127,9 +127,9 @@ impl<T: Payload> Sessions<T> {
             (true, _) => session.register(proof),
             (false, Some(asked)) => session.refresh(asked, proof),
             // Only the browser itself can set a header that begins with `Sec-`.
-            (false, None) => Outcome::Refused(BoundError::NoProof),
+            (false, None) => Err(BoundError::NoProof),
         };
-        Some(session.respond(outcome))
+        Some(session.respond(outcome.unwrap_or_else(Outcome::Refused)))
     }
 }
 
@@ -172,18 +172,8 @@ enum Outcome {
     Refused(BoundError),
 }
 
-impl From<BoundError> for Outcome {
-    fn from(error: BoundError) -> Outcome {
-        Outcome::Refused(error)
-    }
-}
-
 impl<T: Payload> Session<T> {
-    fn register(&self, proof: Option<&[u8]>) -> Outcome {
-        self.registered(proof).unwrap_or_else(Outcome::from)
-    }
-
-    fn registered(&self, proof: Option<&[u8]>) -> Result<Outcome, BoundError> {
+    fn register(&self, proof: Option<&[u8]>) -> Result<Outcome, BoundError> {
         let (binding, cookie) = self.bound_in().ok_or(BoundError::NoSession)?;
         let alive = match self.judged() {
             Judged::Alive(alive) => alive,
@@ -199,13 +189,7 @@ impl<T: Payload> Session<T> {
         let registration =
             dbsc::registration(proof.ok_or(BoundError::NoProof)?).map_err(BoundError::Proof)?;
         let now = self.now();
-        let challenge = binding
-            .open_challenge(registration.challenge.as_bytes(), now)
-            .map_err(BoundError::Challenge)?;
-        check(&challenge, alive, Asks::Proof)?;
-        if !binding.is_recent(challenge.issued_at, now) {
-            return Err(BoundError::Stale);
-        }
+        binding.check_challenge(&registration.challenge, alive, now)?;
         let key = *registration.key.as_bytes();
         let origin = alive.record.first_id();
         let taken = match (alive.record.bound, &self.shared().revocations) {
@@ -227,11 +211,7 @@ impl<T: Payload> Session<T> {
     }
 
     /// `asked` is the identifier of the session whose key the browser has.
-    fn refresh(&self, asked: &[u8], proof: Option<&[u8]>) -> Outcome {
-        self.refreshed(asked, proof).unwrap_or_else(Outcome::from)
-    }
-
-    fn refreshed(&self, asked: &[u8], proof: Option<&[u8]>) -> Result<Outcome, BoundError> {
+    fn refresh(&self, asked: &[u8], proof: Option<&[u8]>) -> Result<Outcome, BoundError> {
         let (binding, cookie) = self.bound_in().ok_or(BoundError::NoSession)?;
         let now = self.now();
         let alive = match self.judged() {
@@ -248,19 +228,13 @@ impl<T: Payload> Session<T> {
                 // bound cookie. Without it, the browser would ask again before its next request.
                 let mut lines = Bundle::default();
                 lines.set_cookies(vec![cookie.store_bound(binding.bound_cookie_age())]);
-                return Ok(match self.is_told_that_it_is_over(binding, asked, proof) {
-                    true => over(asked, Bundle::default()),
-                    false => Outcome::Unknown { lines },
-                });
+                return Ok(self.over_or_unknown(binding, asked, proof, lines));
             }
         };
         let origin = alive.record.first_id();
         if asked != identifier(origin).as_bytes() {
             // The user has signed in again, or the request has cookies of another session.
-            return Ok(match self.is_told_that_it_is_over(binding, asked, proof) {
-                true => over(asked, Bundle::default()),
-                false => Outcome::Unknown { lines: Bundle::default() },
-            });
+            return Ok(self.over_or_unknown(binding, asked, proof, Bundle::default()));
         }
         let Some(key) = alive.record.bound else { return Ok(over(asked, Bundle::default())) };
         if alive.renewal == Renewal::LeftAlone {
@@ -271,11 +245,7 @@ impl<T: Payload> Session<T> {
         let text = dbsc::refresh(proof, &public).map_err(BoundError::Proof)?;
         // The device has the key. If its challenge does not count, it gets another one, because the
         // cookie's name or a policy may have changed since the challenge was made.
-        let counts = binding.open_challenge(text.as_bytes(), now).is_ok_and(|challenge| {
-            check(&challenge, alive, Asks::Proof).is_ok()
-                && binding.is_recent(challenge.issued_at, now)
-        });
-        if !counts {
+        if binding.check_challenge(&text, alive, now).is_err() {
             return challenged(binding, alive, now);
         }
 
@@ -313,6 +283,21 @@ impl<T: Payload> Session<T> {
             answer::write(self.shared(), &written.tokens, Beside::Stays, lines);
         }
         self.revoke(alive, unbound_id(alive.record.first_id()));
+    }
+
+    /// What a browser is told whose request has no cookies of the session that it asks about.
+    /// `lines` are those of the response if it is not known whether that session is over.
+    fn over_or_unknown(
+        &self,
+        binding: &Binding,
+        asked: &[u8],
+        proof: Option<&[u8]>,
+        lines: Bundle,
+    ) -> Outcome {
+        if self.is_told_that_it_is_over(binding, asked, proof) {
+            return over(asked, Bundle::default());
+        }
+        Outcome::Unknown { lines }
     }
 
     /// Whether the browser's proof signs the challenge that it got when the session ended, or a
@@ -413,9 +398,21 @@ impl Binding {
         Ok(Challenge { origin: SessionId::from_bytes(*id), asks, issued_at: claims.issued_at })
     }
 
-    /// Whether a device may still answer a challenge that was made at `issued_at`.
-    fn is_recent(&self, issued_at: UnixTime, now: UnixTime) -> bool {
-        now < issued_at + self.proof_lifetime + SIGNING_TIME
+    /// Steps 12 to 14 of spec section 9.5: whether a challenge counts for a session.
+    fn check_challenge<T>(
+        &self,
+        text: &str,
+        alive: &Alive<T>,
+        now: UnixTime,
+    ) -> Result<(), BoundError> {
+        let challenge = self.open_challenge(text.as_bytes(), now).map_err(BoundError::Challenge)?;
+        if challenge.origin != alive.record.first_id() || challenge.asks != Asks::Proof {
+            return Err(BoundError::OtherSession);
+        }
+        if now >= challenge.issued_at + self.proof_lifetime + SIGNING_TIME {
+            return Err(BoundError::Stale);
+        }
+        Ok(())
     }
 }
 
@@ -441,13 +438,6 @@ fn instructions(identifier: &str, binding: &Binding, cookie: &Cookie) -> String 
 
 fn over(asked: &[u8], lines: Bundle) -> Outcome {
     Outcome::Over { identifier: String::from_utf8_lossy(asked).into_owned(), lines }
-}
-
-fn check<T>(challenge: &Challenge, alive: &Alive<T>, asks: Asks) -> Result<(), BoundError> {
-    if challenge.origin != alive.record.first_id() || challenge.asks != asks {
-        return Err(BoundError::OtherSession);
-    }
-    Ok(())
 }
 
 fn challenged<T>(

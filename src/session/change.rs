@@ -191,17 +191,14 @@ impl<T: Payload> Session<T> {
         };
         shared.check_fit(channel, &record, text.len())?;
         let proof = record.bound.and_then(|_| self.proof());
-        let renewal = match (channel, kind) {
+        let renews = match channel {
             // A bound session needs a renewal token with its last proof, even after it got a new
             // id.
-            (Channel::Cookie, Kind::Renamed) if proof.is_some() => {
-                Some(tokens::first_renewal(keys, &policy, record.id, proof, now)?)
-            }
-            (Channel::Cookie, _) | (Channel::Bearer, Kind::Changed) => None,
-            (Channel::Bearer, _) => {
-                Some(tokens::first_renewal(keys, &policy, record.id, proof, now)?)
-            }
+            Channel::Cookie => kind == Kind::Renamed && proof.is_some(),
+            Channel::Bearer => kind != Kind::Changed,
         };
+        let renewal = renews.then(|| tokens::first_renewal(keys, &policy, record.id, proof, now));
+        let renewal = renewal.transpose()?;
         let kept = answer::kept(record.term, expires_at.since(now));
         let tokens = NewTokens { channel, state: text, renewal, kept };
         Ok(Written { record, state, key_id, tokens, expires_at, kind })

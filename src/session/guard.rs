@@ -110,20 +110,22 @@ impl<T: Payload> Session<T> {
     /// # Ok::<(), bulla::keys::RandomError>(())
     /// ```
     pub fn set_target(&self, method: &str, target: impl fmt::Display) {
-        if self.shared().device_bound.is_some() {
-            let here = target.to_string();
-            if local_path(&here).is_some() {
-                let _ = self.inner.here.set(here);
-            }
-        }
+        let can_be_bound = self.shared().device_bound.is_some();
         let navigates = self.inner.asker == Asker::Navigation;
-        if navigates && self.shared().has_pages() && matches!(method, "GET" | "HEAD") {
-            let target = target.to_string();
-            if local_path(&target).is_some() {
-                // Only the first call counts, because an inner router may see only a part of the
-                // path.
-                let _ = self.inner.target.set(target);
-            }
+        let comes_back = navigates && self.shared().has_pages() && matches!(method, "GET" | "HEAD");
+        if !can_be_bound && !comes_back {
+            return;
+        }
+        let target = target.to_string();
+        if local_path(&target).is_none() {
+            return;
+        }
+        // Only the first call counts, because an inner router may see only a part of the path.
+        if can_be_bound {
+            let _ = self.inner.here.set(target.clone());
+        }
+        if comes_back {
+            let _ = self.inner.target.set(target);
         }
     }
 

@@ -22,11 +22,9 @@ impl<T: Payload> Session<T> {
         let shared = &self.inner.shared;
         let Some(binding) = &shared.device_bound else { return Ok(()) };
         let proven = || {
-            let refusal = self.missing_proof(binding, alive);
-            refusal.map_or(Ok(()), |refusal| {
-                shared.emit(Event::Refused(refusal));
-                Err(refusal)
-            })
+            let Some(refusal) = self.missing_proof(binding, alive) else { return Ok(()) };
+            shared.emit(Event::Refused(refusal));
+            Err(refusal)
         };
         *self.inner.proven.get_or_init(proven)
     }
