@@ -60,6 +60,16 @@ where
     }
 }
 
+/// The response of the middleware in place of its endpoint.
+#[cfg(feature = "bound")]
+fn answer(own: crate::session::DeviceBoundResponse) -> Response {
+    let status = StatusCode::from_u16(own.status).unwrap_or(StatusCode::BAD_REQUEST);
+    // A `String` as a response would be `text/plain`.
+    let mut response = Response::builder().status(status).body(own.body);
+    lend_response(&mut response, |head| exchange::finish(head, own.headers));
+    response
+}
+
 /// The endpoint that a [`SessionMiddleware`] makes.
 pub struct PoemSessionEndpoint<E, T> {
     inner: E,
@@ -81,16 +91,17 @@ where
 
     async fn call(&self, mut request: Request) -> Result<Response> {
         #[cfg(feature = "bound")]
-        if let Some(own) = lend(&mut request, |head| {
+        let session = match lend(&mut request, |head| {
             let (method, path) = (head.method().as_str(), head.uri().path());
-            self.sessions.device_bound_response(method, path, |name| values(head, name))
+            match self.sessions.device_bound_response(method, path, |name| values(head, name)) {
+                Some(own) => Err(own),
+                None => Ok(exchange::enter(&self.sessions, head)),
+            }
         }) {
-            let status = StatusCode::from_u16(own.status).unwrap_or(StatusCode::BAD_REQUEST);
-            // A `String` as a response would be `text/plain`.
-            let mut response = Response::builder().status(status).body(own.body);
-            lend_response(&mut response, |head| exchange::finish(head, own.headers));
-            return Ok(response);
-        }
+            Ok(session) => session,
+            Err(own) => return Ok(answer(own)),
+        };
+        #[cfg(not(feature = "bound"))]
         let session = lend(&mut request, |head| exchange::enter(&self.sessions, head));
         let outcome = self.inner.call(request).await;
         let Some(session) = session else { return outcome.map(IntoResponse::into_response) };

@@ -4,12 +4,13 @@
 //! The value of the cookie has no meaning. The renewal token contains the time of the last proof,
 //! and only this time decides whether the session is alive.
 
+use std::slice;
 #[cfg(feature = "bound")]
 use std::time::Duration;
 
 #[cfg(feature = "bound")]
 use crate::transport::cookie::Reach;
-use crate::transport::cookie::{BOUND_SUFFIX, Cookie, Partition, values};
+use crate::transport::cookie::{Cookie, Partition, values};
 
 impl Cookie {
     /// Whether browsers can bind a session in this cookie. They can only if the cookie has the
@@ -19,29 +20,29 @@ impl Cookie {
     }
 
     pub(crate) fn has_bound<'h>(&self, headers: impl Iterator<Item = &'h [u8]>) -> bool {
-        !values(headers, &[self.bound_name()]).is_empty()
+        !values(headers, slice::from_ref(&self.bound)).is_empty()
     }
 
     pub(crate) fn remove_bound(&self) -> String {
-        self.removal(&self.bound_name())
-    }
-
-    pub(crate) fn bound_name(&self) -> String {
-        format!("{}{BOUND_SUFFIX}", self.name())
+        self.removal(&self.bound)
     }
 }
 
 #[cfg(feature = "bound")]
 impl Cookie {
+    pub(crate) fn bound_name(&self) -> &str {
+        &self.bound
+    }
+
     /// The `Set-Cookie` value that stores the cookie for `age`.
     pub(crate) fn store_bound(&self, age: Duration) -> String {
-        self.line(&self.bound_name(), "1".to_owned(), Some(age))
+        self.line(&self.bound, "1".to_owned(), Some(age))
     }
 
     /// The attributes of the cookie without `Max-Age`. The server sends them to the browser, which
     /// recognizes the cookie by its name and these attributes.
     pub(crate) fn bound_attributes(&self) -> String {
-        let line = self.line(&self.bound_name(), String::new(), None);
+        let line = self.line(&self.bound, String::new(), None);
         line.split_once("; ").map_or_else(String::new, |(_, attributes)| attributes.to_owned())
     }
 

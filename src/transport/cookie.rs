@@ -24,7 +24,7 @@ const MAX_SAME_NAME: usize = 4;
 const ATTRIBUTES_LEN: usize = 128;
 
 const RENEWAL_SUFFIX: &str = "-renewal";
-pub(super) const BOUND_SUFFIX: &str = "-bound";
+const BOUND_SUFFIX: &str = "-bound";
 
 /// The cookie that carries a session.
 ///
@@ -56,6 +56,8 @@ pub struct Cookie {
     /// The names for the pieces of a token. The first is also the name for a whole token.
     state: [String; MAX_PIECES],
     renewal: [String; MAX_PIECES],
+    /// The name of the cookie that tells a browser that it needs no new proof.
+    pub(super) bound: String,
     pub(super) base: String,
     pub(super) reach: Reach,
     same_site: SameSite,
@@ -163,6 +165,7 @@ impl Cookie {
         Cookie {
             state: Default::default(),
             renewal: Default::default(),
+            bound: String::new(),
             base: base.to_owned(),
             reach: Reach::Host,
             same_site: SameSite::Lax,
@@ -189,6 +192,7 @@ impl Cookie {
         };
         self.state = names(format!("{prefix}{}", self.base));
         self.renewal = names(format!("{prefix}{}{RENEWAL_SUFFIX}", self.base));
+        self.bound = format!("{prefix}{}{BOUND_SUFFIX}", self.base);
         self.reach = reach;
         self
     }
