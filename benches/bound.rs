@@ -3,13 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bulla::session::DeviceBound;
 use bulla::{Policy, Sessions, UnixTime};
+use bulla_conformance::DeviceKey;
 use divan::Bencher;
-use p256::ecdsa::signature::Signer as _;
-use p256::ecdsa::{Signature, SigningKey};
 
 use crate::state::{LIFETIME, NOW, SIZES, Size, State, ring};
 
@@ -31,8 +28,9 @@ fn reads_a_bound_session(bencher: Bencher<'_, '_>, size: Size) {
     let mut cookies = Cookies::default();
     let challenge = cookies.sign_in(&sessions, size);
     let [register, refresh] = sessions.device_bound_paths().expect("there are settings");
-    let challenge = cookies.prove(&sessions, register, &challenge);
-    cookies.prove(&sessions, refresh, &challenge);
+    let key = DeviceKey::new(7);
+    let challenge = cookies.prove(&sessions, register, &key.registration(&challenge));
+    cookies.prove(&sessions, refresh, &key.proof(&challenge));
     reads(bencher, &sessions, &cookies, NOW);
 }
 
@@ -99,17 +97,7 @@ impl Cookies {
     }
 
     /// Sends a registration or a proof. Returns the challenge for the next proof.
-    fn prove(&mut self, sessions: &Sessions<State>, path: &str, challenge: &str) -> String {
-        let key = SigningKey::from_slice(&[7; 32]).expect("a key");
-        let point = key.verifying_key().to_sec1_point(false);
-        let [x, y] = [point.x(), point.y()].map(|at| URL_SAFE_NO_PAD.encode(at.expect("a point")));
-        let jwk = format!(r#"{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}"}}"#);
-        let header = format!(r#"{{"typ":"dbsc+jwt","alg":"ES256","jwk":{jwk}}}"#);
-        let claims = format!(r#"{{"jti":"{challenge}"}}"#);
-        let [header, claims] = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part));
-        let signed = format!("{header}.{claims}");
-        let signature: Signature = key.sign(signed.as_bytes());
-        let proof = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()));
+    fn prove(&mut self, sessions: &Sessions<State>, path: &str, proof: &str) -> String {
         let info = sessions.load_at(NOW, "GET", |name| self.header(name)).info();
         let identifier = format!("s{}", info.expect("a session").origin);
         let values = |name: &str| match name {

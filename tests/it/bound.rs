@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bulla::revocation::Revocations;
 use bulla::session::{
     BoundError, DeviceBound, DeviceBoundResponse, Event, Refusal, Status, Verdict,
 };
 use bulla::transport::Line;
 use bulla::{Cookie, KeyRing, Policy, Session, Sessions, UnixTime};
-use p256::ecdsa::{Signature, SigningKey, signature::Signer};
+use bulla_conformance::{DeviceKey, challenge_of};
 use serde_json::{Value, json};
 
 use crate::support::{Account, Client, RENEWAL, STATE, T0, ada, alan, key_text, ring, secs};
@@ -25,15 +23,14 @@ const MINUTE: u64 = 60;
 #[derive(Clone)]
 struct Browser {
     cookies: Client,
-    key: SigningKey,
+    key: DeviceKey,
     /// The identifier of the bound session, and the challenge for the next proof.
     bound: Option<(String, String)>,
 }
 
 impl Browser {
     fn new(seed: u8) -> Browser {
-        let key = SigningKey::from_slice(&[seed; 32]).unwrap();
-        Browser { cookies: Client::browser(), key, bound: None }
+        Browser { cookies: Client::browser(), key: DeviceKey::new(seed), bound: None }
     }
 
     /// A browser that has just registered its key.
@@ -68,9 +65,7 @@ impl Browser {
 
     fn learn(&mut self, line: &Line) {
         if line.name == "secure-session-challenge" {
-            let (challenge, id) = line.value.split_once(";id=").unwrap();
-            let text = |quoted: &str| quoted.trim_matches('"').to_owned();
-            self.bound = Some((text(id), text(challenge)));
+            self.bound = Some(challenge_of(&line.value));
         }
     }
 
@@ -85,38 +80,15 @@ impl Browser {
         Some(offer.value.strip_prefix(&start)?.strip_suffix('"')?.to_owned())
     }
 
-    fn jwt(&self, header: &Value, challenge: &str) -> String {
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let signed = format!("{}.{}", part(header), part(&json!({ "jti": challenge })));
-        let signature: Signature = self.key.sign(signed.as_bytes());
-        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))
-    }
-
-    fn registration(&self, challenge: &str) -> String {
-        let point = self.key.verifying_key().to_sec1_point(false);
-        let coordinate = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-        let jwk = json!({
-            "crv": "P-256",
-            "kty": "EC",
-            "x": coordinate(point.x().unwrap()),
-            "y": coordinate(point.y().unwrap()),
-        });
-        self.jwt(&json!({ "alg": "ES256", "jwk": jwk, "typ": "dbsc+jwt" }), challenge)
-    }
-
-    fn proof(&self, challenge: &str) -> String {
-        self.jwt(&json!({ "alg": "ES256", "typ": "dbsc+jwt" }), challenge)
-    }
-
     fn register(&mut self, sessions: &Sessions<Account>, now: UnixTime, challenge: &str) -> Answer {
-        let proof = self.registration(challenge);
+        let proof = self.key.registration(challenge);
         self.post(sessions, now, REGISTER, &[("secure-session-response", &proof)])
     }
 
     /// Sends a proof for the last challenge, as the browser does without the bound cookie.
     fn refresh(&mut self, sessions: &Sessions<Account>, now: UnixTime) -> Answer {
         let (identifier, challenge) = self.bound.clone().unwrap();
-        let proof = self.proof(&challenge);
+        let proof = self.key.proof(&challenge);
         let headers =
             [("sec-secure-session-id", &*identifier), ("secure-session-response", &*proof)];
         self.post(sessions, now, REFRESH, &headers)
@@ -341,12 +313,7 @@ fn a_proof_that_comes_without_cookies_ends_nothing() {
 
 #[test]
 fn a_new_id_keeps_the_key_and_the_last_proof() {
-    let list = Revocations::new();
-    let sessions = Sessions::builder(KeyRing::generate().unwrap(), Policy::default())
-        .device_bound(DeviceBound::default())
-        .revocations(&list)
-        .subject(|account: &Account| account.id.to_string())
-        .build();
+    let (_, sessions) = listed();
     let mut browser = Browser::bound(&sessions, T0);
     let before = browser.cookies.clone();
     browser.cookies.visit(&sessions, at(3), |session| session.reauthenticated().unwrap());
@@ -367,7 +334,7 @@ fn a_new_sign_in_replaces_the_bound_session() {
     assert!(!browser.cookies.kept.contains_key(BOUND), "the browser proves the old key first");
     let answer = browser.refresh(&sessions, at(1));
     assert_eq!(answer.body["continue"], false);
-    browser.key = SigningKey::from_slice(&[8; 32]).unwrap();
+    browser.key = DeviceKey::new(8);
     assert_eq!(browser.register(&sessions, at(1), &challenge).status, 200);
     assert_ne!(browser.bound, old);
     assert_eq!(browser.refresh(&sessions, at(9)).status, 200);
@@ -420,7 +387,7 @@ fn with_a_list_only_one_key_can_be_registered() {
     let mut browser = Browser::new(7);
     let challenge = browser.sign_in(&sessions, T0).unwrap();
     let mut thief = browser.clone();
-    thief.key = SigningKey::from_slice(&[9; 32]).unwrap();
+    thief.key = DeviceKey::new(9);
     assert_eq!(browser.register(&sessions, T0, &challenge).status, 200);
     assert_eq!(thief.register(&sessions, T0, &challenge).status, 400);
 }
@@ -681,7 +648,7 @@ fn every_refusal_has_its_reason_and_all_have_one_response() {
     assert!(matches!(refused(browser.register(&sessions, T0, "c1")), BoundError::Challenge(_)));
     let bad = [("secure-session-response", "a.b.c")];
     assert!(matches!(refused(browser.post(&sessions, T0, REGISTER, &bad)), BoundError::Proof(_)));
-    other.key = SigningKey::from_slice(&[9; 32]).unwrap();
+    other.key = DeviceKey::new(9);
     assert!(matches!(refused(other.refresh(&sessions, at(1))), BoundError::Proof(_)));
     let again = other.register(&sessions, T0, &elsewhere);
     assert_eq!(refused(again), BoundError::OtherKey);

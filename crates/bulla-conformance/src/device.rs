@@ -9,45 +9,85 @@ use serde_json::{Value, json};
 use crate::client::Client;
 use crate::{App, Response};
 
+/// The key of a device, which signs the proofs of a browser.
+#[derive(Clone, Debug)]
+pub struct DeviceKey(SigningKey);
+
+impl DeviceKey {
+    /// The key whose 32 bytes all have the value `byte`.
+    ///
+    /// # Panics
+    /// If `byte` is 0 or 255, because the bytes are not a private key then.
+    #[must_use]
+    pub fn new(byte: u8) -> DeviceKey {
+        DeviceKey(SigningKey::from_slice(&[byte; 32]).unwrap())
+    }
+
+    /// The proof with which a browser registers the key.
+    #[must_use]
+    pub fn registration(&self, challenge: &str) -> String {
+        let point = self.0.verifying_key().to_sec1_point(false);
+        // SEC 1: 04, then the two coordinates.
+        let (x, y) = point.as_bytes()[1..].split_at(32);
+        let coordinate = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let jwk = json!({ "crv": "P-256", "kty": "EC", "x": coordinate(x), "y": coordinate(y) });
+        self.jwt(&json!({ "alg": "ES256", "jwk": jwk, "typ": "dbsc+jwt" }), challenge)
+    }
+
+    /// The proof that a browser sends without the bound cookie.
+    #[must_use]
+    pub fn proof(&self, challenge: &str) -> String {
+        self.jwt(&json!({ "alg": "ES256", "typ": "dbsc+jwt" }), challenge)
+    }
+
+    fn jwt(&self, header: &Value, challenge: &str) -> String {
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let signed = format!("{}.{}", part(header), part(&json!({ "jti": challenge })));
+        let signature: Signature = self.0.sign(signed.as_bytes());
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))
+    }
+}
+
+/// The identifier and the challenge of a field `Secure-Session-Challenge`.
+///
+/// # Panics
+/// If the field is not as bulla writes it.
+#[must_use]
+pub fn challenge_of(field: &str) -> (String, String) {
+    let (challenge, id) = field.split_once(";id=").unwrap();
+    let text = |quoted: &str| quoted.trim_matches('"').to_owned();
+    (text(id), text(challenge))
+}
+
 /// A browser that supports device-bound sessions.
 #[derive(Clone)]
 pub(crate) struct Device {
     pub(crate) client: Client,
-    key: SigningKey,
+    key: DeviceKey,
     /// The identifier of the bound session, and the challenge for the next proof.
     pub(crate) bound: Option<(String, String)>,
 }
 
 impl Device {
     pub(crate) fn new() -> Device {
-        let key = SigningKey::from_slice(&[7; 32]).unwrap();
-        Device { client: Client::new(), key, bound: None }
+        Device { client: Client::new(), key: DeviceKey::new(7), bound: None }
     }
 
     /// The same cookies, and another key.
     pub(crate) fn stolen(&self) -> Device {
-        Device { key: SigningKey::from_slice(&[9; 32]).unwrap(), ..self.clone() }
+        Device { key: DeviceKey::new(9), ..self.clone() }
     }
 
     /// Registers the key for a challenge, as the response to a sign-in asks.
     pub(crate) fn register(&mut self, app: &dyn App, path: &str, challenge: &str) -> Response {
-        let point = self.key.verifying_key().to_sec1_point(false);
-        let coordinate = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-        let jwk = json!({
-            "crv": "P-256",
-            "kty": "EC",
-            "x": coordinate(point.x().unwrap()),
-            "y": coordinate(point.y().unwrap()),
-        });
-        let header = json!({ "alg": "ES256", "jwk": jwk, "typ": "dbsc+jwt" });
-        let proof = self.jwt(&header, challenge);
+        let proof = self.key.registration(challenge);
         self.post(app, path, &[("secure-session-response", &proof)])
     }
 
     /// Sends a proof for the last challenge.
     pub(crate) fn refresh(&mut self, app: &dyn App, path: &str) -> Response {
         let (identifier, challenge) = self.bound.clone().unwrap();
-        let proof = self.jwt(&json!({ "alg": "ES256", "typ": "dbsc+jwt" }), &challenge);
+        let proof = self.key.proof(&challenge);
         let headers =
             [("sec-secure-session-id", &*identifier), ("secure-session-response", &*proof)];
         self.post(app, path, &headers)
@@ -66,16 +106,7 @@ impl Device {
     pub(crate) fn receive(&mut self, response: &Response) {
         self.client.receive(response);
         if let Some(field) = response.one("secure-session-challenge") {
-            let (challenge, id) = field.split_once(";id=").unwrap();
-            let text = |quoted: &str| quoted.trim_matches('"').to_owned();
-            self.bound = Some((text(id), text(challenge)));
+            self.bound = Some(challenge_of(field));
         }
-    }
-
-    fn jwt(&self, header: &Value, challenge: &str) -> String {
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let signed = format!("{}.{}", part(header), part(&json!({ "jti": challenge })));
-        let signature: Signature = self.key.sign(signed.as_bytes());
-        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))
     }
 }
