@@ -169,7 +169,7 @@ pub use crate::adapters::GuardLayer;
     )))
 )]
 #[doc(inline)]
-pub use crate::adapters::{Current, Fresh, Required, SignedIn};
+pub use crate::adapters::{Current, Fresh, Proven, Required, SignedIn};
 #[cfg(any(feature = "actix4", feature = "poem3"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "actix4", feature = "poem3"))))]
 #[doc(inline)]

@@ -21,7 +21,7 @@ use super::layers::{self, Layers, Unusable};
 use crate::adapters::{MissingLayer, Rejection, SessionMiddleware};
 use crate::session::{Channel, Denied, User};
 use crate::transport::{Bundle, Rule};
-use crate::{Current, Fresh, Payload, Required, Session, SessionError, Sessions, SignedIn};
+use crate::{Current, Fresh, Payload, Proven, Required, Session, SessionError, Sessions, SignedIn};
 
 /// Middleware for actix-web.
 ///
@@ -264,6 +264,17 @@ impl<T: Payload + Send + Sync + 'static, const SECONDS: u64> FromRequest for Cur
         let session = session::<T>(request);
         let age = Duration::from_secs(SECONDS);
         Box::pin(async move { Ok(Current(session.await?.require_current(age)?)) })
+    }
+}
+
+/// An extractor for actix-web.
+impl<T: Payload + Send + Sync + 'static> FromRequest for Proven<T> {
+    type Error = Rejection;
+    type Future = Extracting<Proven<T>, Rejection>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let session = session::<T>(request);
+        Box::pin(async { Ok(Proven(session.await?.require_proven()?)) })
     }
 }
 

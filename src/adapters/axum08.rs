@@ -12,7 +12,7 @@ use super::refusal;
 use crate::adapters::{MissingLayer, Rejection};
 use crate::session::{Denied, User};
 use crate::transport::SetError;
-use crate::{Current, Fresh, Payload, Required, Sealed, Session, SessionError, SignedIn};
+use crate::{Current, Fresh, Payload, Proven, Required, Sealed, Session, SessionError, SignedIn};
 
 /// An extractor for axum. It also succeeds for a request without a session. If the
 /// [`SessionLayer`](crate::SessionLayer) is missing, the response is a 500 that names the missing
@@ -68,6 +68,20 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         let session = Session::<T>::from_request_parts(parts, state).await?;
         Ok(Current(session.require_current(Duration::from_secs(SECONDS))?))
+    }
+}
+
+/// An extractor for axum.
+impl<S, T> FromRequestParts<S> for Proven<T>
+where
+    S: Sync,
+    T: Payload + Send + Sync + 'static,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+        let session = Session::<T>::from_request_parts(parts, state).await?;
+        Ok(Proven(session.require_proven()?))
     }
 }
 
@@ -131,6 +145,20 @@ where
 /// `Option<Current<T, SECONDS>>` is `None` if there is no session. A list that is too old (503) and
 /// a missing layer are still errors.
 impl<S, T, const SECONDS: u64> OptionalFromRequestParts<S> for Current<T, SECONDS>
+where
+    S: Sync,
+    T: Payload + Send + Sync + 'static,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Rejection> {
+        optional(parts, state).await
+    }
+}
+
+/// `Option<Proven<T>>` is `None` if there is no session, or no proof. A 503 and a missing layer are
+/// still errors.
+impl<S, T> OptionalFromRequestParts<S> for Proven<T>
 where
     S: Sync,
     T: Payload + Send + Sync + 'static,

@@ -80,6 +80,31 @@ pub struct Fresh<T, const SECONDS: u64>(pub(crate) Arc<T>);
 /// ```
 pub struct Current<T, const SECONDS: u64>(pub(crate) Arc<T>);
 
+/// An extractor for a route that requires a proof of the client's key with each request (DPoP, RFC
+/// 9449). It dereferences to the state, a `T`.
+///
+/// A copy of such a request is worthless, even while the session's last proof still counts. The
+/// session must be [bound to a key](crate::session::SessionsBuilder). If the request has no proof,
+/// the response is a 401 with a challenge for one. If the client has not bound its session, the
+/// response is a 401, and the client can sign in again with a proof. Browsers send no proof with a
+/// request, so a session in a cookie is refused with a 403. Without a session, the request is
+/// refused in the same way as by [`Required`].
+///
+/// `Option<Proven<T>>` behaves like `Option<Required<T>>`.
+///
+/// ```
+/// use bulla::{Payload, Proven};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize, Payload)]
+/// # #[payload(purpose = "bank.example/session")]
+/// # struct Account { id: u64 }
+///
+/// async fn transfer(account: Proven<Account>) -> String {
+///     format!("account {}, and nobody has copied this request", account.id)
+/// }
+/// ```
+pub struct Proven<T>(pub(crate) Arc<T>);
+
 /// An extractor for a route that requires a signed-in user. It loads the user from the
 /// application's database, at most once in a request, and dereferences to the user.
 ///
@@ -144,6 +169,14 @@ impl<T> Deref for Required<T> {
     }
 }
 
+impl<T> Deref for Proven<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
 impl<T, const SECONDS: u64> Deref for Fresh<T, SECONDS> {
     type Target = T;
 
@@ -164,6 +197,13 @@ impl<T, const SECONDS: u64> Deref for Current<T, SECONDS> {
 impl<T> fmt::Debug for Required<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Required").finish_non_exhaustive()
+    }
+}
+
+/// Does not show the state.
+impl<T> fmt::Debug for Proven<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proven").finish_non_exhaustive()
     }
 }
 
@@ -209,13 +249,13 @@ impl<G: Deref> Clone for Condition<G> {
     }
 }
 
-/// Why [`Required`], [`Fresh`], [`Current`] or [`SignedIn`] refused a request.
+/// Why [`Required`], [`Fresh`], [`Current`], [`Proven`] or [`SignedIn`] refused a request.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Rejection {
     /// The route has no usable session layer.
     MissingLayer(MissingLayer),
-    /// There is no session, it is not fresh, or this server cannot decide at the moment.
+    /// There is no session, it is not fresh, a proof is missing, or this server cannot decide at the moment.
     Denied(Denied),
     /// The user could not be loaded, because the sessions were built without a function for that.
     Session(SessionError),

@@ -88,7 +88,7 @@ pub use self::actix4::{ActixResponseFuture, ActixSessionService};
         feature = "rocket05"
     )))
 )]
-pub use self::extract::{Current, Fresh, Rejection, Required, SignedIn};
+pub use self::extract::{Current, Fresh, Proven, Rejection, Required, SignedIn};
 #[cfg(feature = "actix4")]
 #[cfg_attr(docsrs, doc(cfg(feature = "actix4")))]
 pub use self::guard_actix4::ActixGuardService;

@@ -18,7 +18,7 @@ use super::{exchange, refusal};
 use crate::adapters::{MissingLayer, Rejection, SessionMiddleware};
 use crate::session::{Denied, User};
 use crate::transport::Bundle;
-use crate::{Current, Fresh, Payload, Required, Session, SessionError, Sessions, SignedIn};
+use crate::{Current, Fresh, Payload, Proven, Required, Session, SessionError, Sessions, SignedIn};
 
 /// Middleware for poem.
 ///
@@ -226,6 +226,13 @@ where
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
         let within = Duration::from_secs(SECONDS);
         Ok(Current(checked(request, |session| session.require_current(within)).await?))
+    }
+}
+
+/// An extractor for poem.
+impl<'a, T: Payload + Send + Sync + 'static> FromRequest<'a> for Proven<T> {
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Proven<T>> {
+        Ok(Proven(checked(request, Session::require_proven).await?))
     }
 }
 

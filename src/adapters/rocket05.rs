@@ -26,7 +26,7 @@ use crate::adapters::{MissingLayer, Rejection};
 use crate::session::{Channel, Denied, User};
 use crate::transport::{Bundle, Rule};
 use crate::{
-    Current, Fresh, Payload, Policy, Required, RingHandle, Session, SessionError, Sessions,
+    Current, Fresh, Payload, Policy, Proven, Required, RingHandle, Session, SessionError, Sessions,
     SignedIn,
 };
 
@@ -352,6 +352,17 @@ where
         let age = Duration::from_secs(SECONDS);
         let state = looked_at::<T>(request).await.map(|session| session.require_current(age));
         outcome(request, state).map(Current)
+    }
+}
+
+/// A request guard for Rocket. It forwards the request if there is no session, or no proof.
+#[rocket::async_trait]
+impl<'r, T: Payload + Send + Sync + 'static> FromRequest<'r> for Proven<T> {
+    type Error = Rejection;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Proven<T>, Rejection> {
+        let state = looked_at::<T>(request).await.map(|session| session.require_proven());
+        outcome(request, state).map(Proven)
     }
 }
 

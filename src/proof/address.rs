@@ -44,6 +44,11 @@ impl Address {
     }
 }
 
+/// Whether `text` is an `http` or `https` address.
+pub(crate) fn is_address(text: &str) -> bool {
+    Address::parse(text).is_some()
+}
+
 fn host_and_port(authority: &str) -> Option<(&str, Option<&str>)> {
     // The colons of an IPv6 address are in brackets.
     let (host, port) = match authority.rsplit_once(':') {

@@ -16,8 +16,6 @@ const TYPE: &str = "dpop+jwt";
 #[derive(Debug)]
 pub(crate) struct Dpop {
     pub(crate) key: PublicKey,
-    /// The id of the proof, which the client has chosen.
-    pub(crate) jti: String,
     /// The request's method.
     pub(crate) htm: String,
     /// The request's address.
@@ -36,7 +34,9 @@ pub(crate) fn dpop(proof: &[u8]) -> Result<Dpop, ProofError> {
     let jwt = Jwt::split(proof)?;
     let key = jwt.key(TYPE)?.ok_or(ProofError::NoKey)?;
     let claims = jwt.claims()?;
-    let (jti, htm, htu) = (claims.text("jti")?, claims.text("htm")?, claims.text("htu")?);
+    // The proof's id is not used: the text that is signed identifies the proof as well.
+    claims.text("jti")?;
+    let (htm, htu) = (claims.text("htm")?, claims.text("htu")?);
     // A NumericDate may have a fraction (RFC 7519 section 2).
     let iat = Duration::try_from_secs_f64(claims.required("iat")?);
     let iat = iat.map_err(|_| ProofError::Claim("iat"))?;
@@ -44,7 +44,7 @@ pub(crate) fn dpop(proof: &[u8]) -> Result<Dpop, ProofError> {
     let ath = ath.map(|ath| decoded(&ath).ok_or(ProofError::Claim("ath"))).transpose()?;
     let nonce = claims.optional("nonce")?;
     jwt.verify(&key)?;
-    Ok(Dpop { key, jti, htm, htu, iat: UnixTime::from_secs(iat.as_secs()), ath, nonce })
+    Ok(Dpop { key, htm, htu, iat: UnixTime::from_secs(iat.as_secs()), ath, nonce })
 }
 
 impl Dpop {
@@ -95,7 +95,6 @@ mod tests {
         let proof = figure(FIGURE_5);
         assert_eq!(proof.key.thumbprint(), THUMBPRINT);
         assert_eq!(format!("{:?}", proof.key), format!("PublicKey({THUMBPRINT})"));
-        assert_eq!(proof.jti, "-BwC3ESc6acc2lTc");
         assert_eq!(proof.iat, UnixTime::from_secs(1_562_262_616));
         assert!(proof.is_for("POST", "https://server.example.com/token"));
         assert!(!proof.is_for("GET", "https://server.example.com/token"));
@@ -118,9 +117,9 @@ mod tests {
         let proof = with(
             r#"{"jti":"j","htm":"PUT","htu":"http://a.example/b","iat":7,"nonce":"n","more":{"a":[1]}}"#,
         );
-        let Dpop { key, jti, htm, htu, iat, ath, nonce } = proof.unwrap();
+        let Dpop { key, htm, htu, iat, ath, nonce } = proof.unwrap();
         assert_eq!(key, public_key(3));
-        assert_eq!([jti.as_str(), &htm, &htu], ["j", "PUT", "http://a.example/b"]);
+        assert_eq!([htm.as_str(), &htu], ["PUT", "http://a.example/b"]);
         assert_eq!((iat, ath, nonce.as_deref()), (UnixTime::from_secs(7), None, Some("n")));
     }
 

@@ -14,9 +14,8 @@
 //!
 //! This folder uses only `primitives`, `time` and `token::text`.
 
-mod address;
+pub(crate) mod address;
 pub(crate) mod dbsc;
-#[cfg_attr(not(test), expect(dead_code, reason = "sessions in headers will use it"))]
 pub(crate) mod dpop;
 mod error;
 mod json;

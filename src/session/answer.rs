@@ -96,7 +96,8 @@ pub(crate) fn remove_former(cookie: &Cookie, bundle: &mut Bundle) {
 }
 
 /// Writes a new renewal token together with a changed state token, if the old renewal token is
-/// invalid or was not made with the primary key, or if the application's check has just succeeded.
+/// invalid or was not made with the primary key, if the application's check has just succeeded, or
+/// if the request has a new proof.
 ///
 /// Otherwise the client would keep the old renewal token. After the key of that token has retired,
 /// no server could open it, and a renewal token that this server cannot open is never overwritten.
@@ -116,13 +117,19 @@ pub(crate) fn follow<T>(
         return Ok(());
     };
     let validated = seen.validated_at > alive.validated_at;
+    let proves = has_new_proof(alive, &seen);
     let is_deleted = || tokens.channel == Channel::Cookie && shared.has_former_namesake();
     match alive.renewal {
         _ if alive.place != Place::Current => {}
         Renewal::LeftAlone => return Ok(()),
-        Renewal::Absent if !(validated && keeps_renewals(tokens.channel, alive)) => return Ok(()),
+        Renewal::Absent if !(proves || validated && keeps_renewals(tokens.channel, alive)) => {
+            return Ok(());
+        }
         Renewal::Counts { key_id, .. }
-            if !validated && !is_deleted() && key_id == keys.renewal.primary_at(seen.at)? =>
+            if !validated
+                && !proves
+                && !is_deleted()
+                && key_id == keys.renewal.primary_at(seen.at)? =>
         {
             return Ok(());
         }
@@ -165,9 +172,10 @@ pub(crate) fn renew<T>(
     let policy = shared.policy(alive.record.term);
     let touches = !idle.is_zero() && idle >= policy.touch_threshold()
         || seen.validated_at > alive.validated_at && keeps_renewals(channel, alive);
+    let proves = has_new_proof(alive, &seen);
     let primary = match keys.renewal.primary_at(seen.at) {
         Ok(primary) => primary,
-        Err(error) => return if touches { Err(error) } else { Ok(()) },
+        Err(error) => return if touches || proves { Err(error) } else { Ok(()) },
     };
     let copy = needed_copy(alive, primary);
     let moves = match alive.renewal {
@@ -177,7 +185,7 @@ pub(crate) fn renew<T>(
             key_id != primary || (copy, held) == (Copied::Yes, Copied::No)
         }
     };
-    let due = match (touches, moves) {
+    let due = match (touches || proves, moves) {
         (true, _) => Due::Touch,
         (false, true) => Due::Move,
         (false, false) => return Ok(()),
@@ -188,14 +196,18 @@ pub(crate) fn renew<T>(
         (Channel::Cookie, Some(at), _) => {
             store_renewal(&policy, at, alive, copy, due, seen, bundle)?;
         }
-        // A client that sends no renewal token keeps only the state token, so this token is
-        // written.
-        (Channel::Bearer, _, Some((bearer, _))) if !keeps_renewals(channel, alive) => {
-            bundle.token(bearer.token_header(), tokens::state_again(keys, alive, seen.at)?);
-        }
         (Channel::Bearer, _, Some((bearer, _))) => {
-            let token = tokens::renewal(keys, &policy, alive, copy, seen)?;
-            bundle.token(bearer.renewal_header(), token);
+            let keeps = keeps_renewals(channel, alive);
+            // A client that sends no renewal token keeps only the state token, so this token is
+            // written.
+            if !keeps && (touches || moves) {
+                bundle.token(bearer.token_header(), tokens::state_again(keys, alive, seen.at)?);
+            }
+            // Only a renewal token can record a proof, so this client gets one all the same.
+            if keeps || proves {
+                let token = tokens::renewal(keys, &policy, alive, copy, seen)?;
+                bundle.token(bearer.renewal_header(), token);
+            }
         }
         _ => {}
     }
@@ -206,18 +218,32 @@ pub(crate) fn renew<T>(
 ///
 /// A proof is not activity of the user, because browsers also send proofs for a page that nobody
 /// looks at. So the token has the time of the last activity.
-#[cfg(feature = "bound")]
 pub(crate) fn prove<T>(
     shared: &Shared,
+    channel: Channel,
     alive: &Alive<T>,
     seen: Seen,
     bundle: &mut Bundle,
 ) -> Result<(), SealError> {
-    let Some(at) = shared.cookie_at(alive.place) else { return Ok(()) };
+    let Some(keys) = shared.keys_at(channel, alive.place) else { return Ok(()) };
     let policy = shared.policy(alive.record.term);
-    let primary = at.1.renewal.primary_at(seen.sealed_at)?;
-    let copy = needed_copy(alive, primary);
-    store_renewal(&policy, at, alive, copy, Due::Touch, seen, bundle)
+    let copy = needed_copy(alive, keys.renewal.primary_at(seen.sealed_at)?);
+    match (channel, shared.cookie_at(alive.place), &shared.bearer) {
+        (Channel::Cookie, Some(at), _) => {
+            store_renewal(&policy, at, alive, copy, Due::Touch, seen, bundle)?;
+        }
+        (Channel::Bearer, _, Some((bearer, _))) if alive.renewal != Renewal::LeftAlone => {
+            let token = tokens::renewal(keys, &policy, alive, copy, seen)?;
+            bundle.token(bearer.renewal_header(), token);
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Whether the request has a proof that the client's renewal token does not record yet.
+pub(crate) fn has_new_proof<T>(alive: &Alive<T>, seen: &Seen) -> bool {
+    seen.proof.map(|proof| proof.at) > alive.proved_at
 }
 
 /// Whether a renewal token needs a copy of the state token: if the state token is not under the

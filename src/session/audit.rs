@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::keys::ring::KeyRing;
 use crate::session::about::About;
-use crate::session::challenge::Binding;
+use crate::session::bindings::{Binding, InCookie, InHeaders};
 use crate::session::policy::Policy;
 use crate::session::sessions::Sessions;
 use crate::session::shared::Shared;
@@ -85,9 +85,12 @@ impl<T> Sessions<T> {
         if let Some((cookie, _)) = &shared.cookie {
             audit.cookie(cookie);
             audit.origins(&shared.trusted_origins);
-            if let Some(binding) = &shared.device_bound {
+            if let Some(InCookie { binding, .. }) = &shared.bound_in_cookie {
                 audit.bound(binding, cookie);
             }
+        }
+        if let Some(InHeaders { binding, .. }) = &shared.bound_in_headers {
+            audit.dpop(binding);
         }
         audit.keys(&shared.ring.ring(), now);
         audit.duties(shared);
@@ -191,6 +194,20 @@ impl Audit {
             cookie.can_be_bound(),
             &format!("a proof counts for {}; {others}", span(binding.proof_lifetime)),
             "browsers bind no session over plain HTTP or in a partitioned cookie",
+        );
+    }
+
+    fn dpop(&mut self, binding: &Binding) {
+        let others = match binding.require_after {
+            Some(after) => format!("required {} after the sign-in", span(after)),
+            None => "clients that send no proof have ordinary sessions".to_owned(),
+        };
+        self.check(
+            "RFC 9449",
+            "copied bearer tokens end with the last proof of the client",
+            true,
+            &format!("a proof counts for {}; {others}", span(binding.proof_lifetime)),
+            "",
         );
     }
 

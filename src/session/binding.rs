@@ -11,9 +11,10 @@ use crate::proof::dbsc;
 use crate::proof::key::PublicKey;
 use crate::revocation::entry::Revocation;
 use crate::session::answer::{self, Beside};
+use crate::session::bindings::{InCookie, Scope};
 use crate::session::bound_error::BoundError;
 use crate::session::carried::Place;
-use crate::session::challenge::{Asks, Binding, CHALLENGE_SCHEMA, Scope};
+use crate::session::challenge::{Asks, Challenge};
 use crate::session::change::Draft;
 use crate::session::event::Event;
 use crate::session::judge::{Alive, Judged, KeyIn, Renewal};
@@ -26,9 +27,8 @@ use crate::session::sessions::Sessions;
 use crate::session::tokens::Seen;
 use crate::time::UnixTime;
 use crate::token::error::OpenError;
-use crate::token::id::{ID_LEN, SessionId};
-use crate::token::payload::{Payload, PayloadError};
-use crate::token::wipe::Buffer;
+use crate::token::id::SessionId;
+use crate::token::payload::Payload;
 use crate::token::wire::CLOCK_SKEW;
 use crate::transport::bundle::Bundle;
 use crate::transport::cookie::Cookie;
@@ -101,8 +101,8 @@ impl<T: Payload> Sessions<T> {
     /// if its framework needs a route for each path.
     #[must_use]
     pub fn device_bound_paths(&self) -> Option<[&str; 2]> {
-        let binding = self.shared.device_bound.as_ref()?;
-        Some([&binding.register_path, &binding.instructions.refresh_path])
+        let settings = self.shared.bound_in_cookie.as_ref()?;
+        Some([&settings.register_path, &settings.instructions.refresh_path])
     }
 
     fn device_bound_answer<'h, I>(
@@ -115,9 +115,9 @@ impl<T: Payload> Sessions<T> {
     where
         I: IntoIterator<Item = &'h [u8]>,
     {
-        let binding = self.shared.device_bound.as_ref()?;
-        let registers = path == binding.register_path;
-        if method != "POST" || !(registers || path == binding.instructions.refresh_path) {
+        let settings = self.shared.bound_in_cookie.as_ref()?;
+        let registers = path == settings.register_path;
+        if method != "POST" || !(registers || path == settings.instructions.refresh_path) {
             return None;
         }
         let proof = only(values("secure-session-response")).map(unquoted);
@@ -136,14 +136,6 @@ impl<T: Payload> Sessions<T> {
 /// How long a device may take to sign a challenge, in addition to the proof lifetime. A browser
 /// gets the challenge for its next proof in the response to its last proof.
 const SIGNING_TIME: Duration = Duration::from_secs(2 * 60);
-
-/// A challenge that a device has signed.
-struct Challenge {
-    /// The id under which the session started.
-    origin: SessionId,
-    asks: Asks,
-    issued_at: UnixTime,
-}
 
 /// What the response tells a browser.
 enum Outcome {
@@ -174,7 +166,7 @@ enum Outcome {
 
 impl<T: Payload> Session<T> {
     fn register(&self, proof: Option<&[u8]>) -> Result<Outcome, BoundError> {
-        let (binding, cookie) = self.bound_in().ok_or(BoundError::NoSession)?;
+        let (settings, cookie) = self.bound_in().ok_or(BoundError::NoSession)?;
         let alive = match self.judged() {
             Judged::Alive(alive) => alive,
             Judged::Refused(Refused { fate: Fate::LeftAlone, .. }) => return Ok(Outcome::NotNow),
@@ -183,13 +175,13 @@ impl<T: Payload> Session<T> {
         if alive.renewal == Renewal::LeftAlone {
             return Ok(Outcome::NotNow);
         }
-        if self.missing_proof(binding, alive) == Some(Refusal::NotBound) {
+        if self.missing_proof(&settings.binding, alive) == Some(Refusal::NotBound) {
             return Err(BoundError::NoSession);
         }
         let registration =
             dbsc::registration(proof.ok_or(BoundError::NoProof)?).map_err(BoundError::Proof)?;
         let now = self.now();
-        binding.check_challenge(&registration.challenge, alive, now)?;
+        settings.check_challenge(&registration.challenge, alive, now)?;
         let key = *registration.key.as_bytes();
         let origin = alive.record.first_id();
         let taken = match (alive.record.bound, &self.shared().revocations) {
@@ -204,15 +196,15 @@ impl<T: Payload> Session<T> {
         // sign-in, other requests may be changing the state.
         let mut lines = Bundle::default();
         self.write_proof(alive, Proof { at: now, key }, &mut lines)?;
-        lines.set_cookies(vec![cookie.store_bound(binding.first_bound_cookie_age())]);
+        lines.set_cookies(vec![cookie.store_bound(settings.first_bound_cookie_age())]);
         self.revoke(alive, registered_id(origin));
         self.shared().emit(Event::Bound { id: alive.record.id, origin });
-        self.proved(binding, alive, lines)
+        self.proved(settings, alive, lines)
     }
 
     /// `asked` is the identifier of the session whose key the browser has.
     fn refresh(&self, asked: &[u8], proof: Option<&[u8]>) -> Result<Outcome, BoundError> {
-        let (binding, cookie) = self.bound_in().ok_or(BoundError::NoSession)?;
+        let (settings, cookie) = self.bound_in().ok_or(BoundError::NoSession)?;
         let now = self.now();
         let alive = match self.judged() {
             Judged::Alive(alive) => alive,
@@ -227,26 +219,26 @@ impl<T: Payload> Session<T> {
                 // their absence alone does not show that the session is over. The response sets the
                 // bound cookie. Without it, the browser would ask again before its next request.
                 let mut lines = Bundle::default();
-                lines.set_cookies(vec![cookie.store_bound(binding.bound_cookie_age())]);
-                return Ok(self.over_or_unknown(binding, asked, proof, lines));
+                lines.set_cookies(vec![cookie.store_bound(settings.bound_cookie_age())]);
+                return Ok(self.over_or_unknown(settings, asked, proof, lines));
             }
         };
         let origin = alive.record.first_id();
         if asked != identifier(origin).as_bytes() {
             // The user has signed in again, or the request has cookies of another session.
-            return Ok(self.over_or_unknown(binding, asked, proof, Bundle::default()));
+            return Ok(self.over_or_unknown(settings, asked, proof, Bundle::default()));
         }
         let Some(key) = alive.record.bound else { return Ok(over(asked, Bundle::default())) };
         if alive.renewal == Renewal::LeftAlone {
             return Ok(Outcome::NotNow);
         }
-        let Some(proof) = proof else { return challenged(binding, alive, now) };
+        let Some(proof) = proof else { return challenged(settings, alive, now) };
         let public = PublicKey::from_bytes(&key).ok_or(BoundError::OtherKey)?;
         let text = dbsc::refresh(proof, &public).map_err(BoundError::Proof)?;
         // The device has the key. If its challenge does not count, it gets another one, because the
         // cookie's name or a policy may have changed since the challenge was made.
-        if binding.check_challenge(&text, alive, now).is_err() {
-            return challenged(binding, alive, now);
+        if settings.check_challenge(&text, alive, now).is_err() {
+            return challenged(settings, alive, now);
         }
 
         let mut lines = Bundle::default();
@@ -255,9 +247,9 @@ impl<T: Payload> Session<T> {
             self.write_key(alive, &mut lines);
         }
         self.write_proof(alive, Proof { at: now, key }, &mut lines)?;
-        lines.set_cookies(vec![cookie.store_bound(binding.bound_cookie_age())]);
+        lines.set_cookies(vec![cookie.store_bound(settings.bound_cookie_age())]);
         self.shared().emit(Event::Proved { id: alive.record.id, origin });
-        self.proved(binding, alive, lines)
+        self.proved(settings, alive, lines)
     }
 
     /// Writes the renewal token with a proof. A proof is not activity, so the token has the time of
@@ -270,7 +262,7 @@ impl<T: Payload> Session<T> {
     ) -> Result<(), BoundError> {
         let (at, sealed_at) = (alive.last_seen, self.now());
         let seen = Seen { at, sealed_at, validated_at: alive.validated_at, proof: Some(proof) };
-        answer::prove(self.shared(), alive, seen, lines)
+        answer::prove(self.shared(), self.channel(), alive, seen, lines)
             .map_err(|error| BoundError::Session(error.into()))
     }
 
@@ -289,12 +281,12 @@ impl<T: Payload> Session<T> {
     /// `lines` are those of the response if it is not known whether that session is over.
     fn over_or_unknown(
         &self,
-        binding: &Binding,
+        settings: &InCookie,
         asked: &[u8],
         proof: Option<&[u8]>,
         lines: Bundle,
     ) -> Outcome {
-        if self.is_told_that_it_is_over(binding, asked, proof) {
+        if self.is_told_that_it_is_over(settings, asked, proof) {
             return over(asked, Bundle::default());
         }
         Outcome::Unknown { lines }
@@ -305,12 +297,12 @@ impl<T: Payload> Session<T> {
     /// known.
     fn is_told_that_it_is_over(
         &self,
-        binding: &Binding,
+        settings: &InCookie,
         asked: &[u8],
         proof: Option<&[u8]>,
     ) -> bool {
         let text = proof.and_then(|proof| dbsc::unverified_challenge(proof).ok());
-        match text.map(|text| binding.open_challenge(text.as_bytes(), self.now())) {
+        match text.map(|text| settings.binding.challenges.open(text.as_bytes(), self.now())) {
             // The response to a proof may have arrived after that to the sign-out, with a newer
             // challenge.
             Some(Ok(Challenge { asks, origin, .. })) => {
@@ -333,12 +325,12 @@ impl<T: Payload> Session<T> {
 
     fn proved(
         &self,
-        binding: &Binding,
+        settings: &InCookie,
         alive: &Alive<T>,
         lines: Bundle,
     ) -> Result<Outcome, BoundError> {
         let (origin, now) = (alive.record.first_id(), self.now());
-        let challenge = next_challenge(binding, alive, now)?;
+        let challenge = next_challenge(settings, alive, now)?;
         Ok(Outcome::Proved { origin, challenge, lines })
     }
 
@@ -348,7 +340,7 @@ impl<T: Payload> Session<T> {
                 lines.field("secure-session-challenge", challenge_field(&challenge, origin));
                 let body = self
                     .bound_in()
-                    .map(|(binding, cookie)| instructions(&identifier(origin), binding, cookie));
+                    .map(|(settings, cookie)| instructions(&identifier(origin), settings, cookie));
                 (200, lines, body.unwrap_or_default())
             }
             Outcome::Challenged { origin, challenge } => {
@@ -375,29 +367,7 @@ impl<T: Payload> Session<T> {
     }
 }
 
-impl Binding {
-    /// Opens a challenge. `Expired` means that its session has ended.
-    fn open_challenge(&self, token: &[u8], now: UnixTime) -> Result<Challenge, OpenError> {
-        let mut buf = Buffer::new();
-        let opened = self.challenges.open(token, || now, Duration::MAX, &mut buf)?;
-        let claims = opened.body.claims;
-        if claims.schema > CHALLENGE_SCHEMA {
-            return Err(OpenError::NewerSchema {
-                version: claims.schema,
-                newest: CHALLENGE_SCHEMA,
-            });
-        }
-        opened.body.check_padding()?;
-        let malformed = || PayloadError("a challenge does not have 17 bytes");
-        let (id, rest) = opened.body.payload.split_first_chunk::<ID_LEN>().ok_or_else(malformed)?;
-        let asks = match rest {
-            [0] => Asks::Proof,
-            [1] => Asks::Nothing,
-            _ => return Err(malformed().into()),
-        };
-        Ok(Challenge { origin: SessionId::from_bytes(*id), asks, issued_at: claims.issued_at })
-    }
-
+impl InCookie {
     /// Steps 12 to 14 of spec section 9.5: whether a challenge counts for a session.
     fn check_challenge<T>(
         &self,
@@ -405,11 +375,12 @@ impl Binding {
         alive: &Alive<T>,
         now: UnixTime,
     ) -> Result<(), BoundError> {
-        let challenge = self.open_challenge(text.as_bytes(), now).map_err(BoundError::Challenge)?;
+        let challenge =
+            self.binding.challenges.open(text.as_bytes(), now).map_err(BoundError::Challenge)?;
         if challenge.origin != alive.record.first_id() || challenge.asks != Asks::Proof {
             return Err(BoundError::OtherSession);
         }
-        if now >= challenge.issued_at + self.proof_lifetime + SIGNING_TIME {
+        if now >= challenge.issued_at + self.binding.proof_lifetime + SIGNING_TIME {
             return Err(BoundError::Stale);
         }
         Ok(())
@@ -417,14 +388,14 @@ impl Binding {
 }
 
 /// The session instructions of the W3C draft, section 9.8.
-fn instructions(identifier: &str, binding: &Binding, cookie: &Cookie) -> String {
-    let excluded = binding.instructions.excluded.iter();
+fn instructions(identifier: &str, settings: &InCookie, cookie: &Cookie) -> String {
+    let excluded = settings.instructions.excluded.iter();
     let excluded = excluded.map(|path| json!({ "type": "exclude", "domain": "*", "path": path }));
     json!({
         "session_identifier": identifier,
-        "refresh_url": binding.instructions.refresh_path,
+        "refresh_url": settings.instructions.refresh_path,
         "scope": {
-            "include_site": binding.instructions.scope == Scope::Site,
+            "include_site": settings.instructions.scope == Scope::Site,
             "scope_specification": excluded.collect::<Vec<_>>(),
         },
         "credentials": [{
@@ -441,21 +412,21 @@ fn over(asked: &[u8], lines: Bundle) -> Outcome {
 }
 
 fn challenged<T>(
-    binding: &Binding,
+    settings: &InCookie,
     alive: &Alive<T>,
     now: UnixTime,
 ) -> Result<Outcome, BoundError> {
-    let challenge = next_challenge(binding, alive, now)?;
+    let challenge = next_challenge(settings, alive, now)?;
     Ok(Outcome::Challenged { origin: alive.record.first_id(), challenge })
 }
 
 fn next_challenge<T>(
-    binding: &Binding,
+    settings: &InCookie,
     alive: &Alive<T>,
     now: UnixTime,
 ) -> Result<String, BoundError> {
     let (origin, life) = (alive.record.first_id(), alive.expires_at.since(now));
-    let challenge = binding.challenge(origin, Asks::Proof, now, life);
+    let challenge = settings.binding.challenges.make(origin, Asks::Proof, now, life);
     challenge.map_err(|error| BoundError::Session(error.into()))
 }
 

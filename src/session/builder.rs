@@ -10,6 +10,8 @@ use crate::revocation::list::Revocations;
 use crate::session::about::{About, Check, Validity};
 #[cfg(feature = "bound")]
 use crate::session::device_bound::DeviceBound;
+#[cfg(feature = "bound")]
+use crate::session::dpop::Dpop;
 use crate::session::event::Event;
 use crate::session::hint::{PlainHttpHint, UnusedSettingsHint};
 use crate::session::judge::ChannelKeys;
@@ -64,6 +66,8 @@ pub struct SessionsBuilder<T> {
     about: About<T>,
     #[cfg(feature = "bound")]
     device_bound: Option<DeviceBound>,
+    #[cfg(feature = "bound")]
+    dpop: Option<Dpop>,
 }
 
 impl<T: Payload> SessionsBuilder<T> {
@@ -81,7 +85,8 @@ impl<T: Payload> SessionsBuilder<T> {
             step_up_page: None,
             hook: None,
             revocations: None,
-            device_bound: None,
+            bound_in_cookie: None,
+            bound_in_headers: None,
             plain_http: PlainHttpHint::default(),
             unused_settings: UnusedSettingsHint::default(),
         };
@@ -92,6 +97,8 @@ impl<T: Payload> SessionsBuilder<T> {
             about,
             #[cfg(feature = "bound")]
             device_bound: None,
+            #[cfg(feature = "bound")]
+            dpop: None,
         }
     }
 
@@ -246,6 +253,17 @@ impl<T: Payload> SessionsBuilder<T> {
     #[must_use]
     pub fn device_bound(mut self, settings: DeviceBound) -> SessionsBuilder<T> {
         self.device_bound = Some(settings);
+        self
+    }
+
+    /// Binds sessions in headers to a key of the client, if the client sends a proof with its
+    /// sign-in (DPoP, RFC 9449). Copies of the tokens of a bound session are worthless after the
+    /// proof lifetime. If [`Bearer`] is off, this method switches it on. See [`Dpop`].
+    #[cfg(feature = "bound")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "bound")))]
+    #[must_use]
+    pub fn dpop(mut self, settings: Dpop) -> SessionsBuilder<T> {
+        self.dpop = Some(settings);
         self
     }
 
@@ -455,7 +473,11 @@ impl<T: Payload> SessionsBuilder<T> {
         if !cookie && (nothing_said || adopts(Channel::Cookie)) {
             return self.cookie(Cookie::default()).build();
         }
-        if !bearer && adopts(Channel::Bearer) {
+        #[cfg(feature = "bound")]
+        let needs_bearer = adopts(Channel::Bearer) || self.dpop.is_some();
+        #[cfg(not(feature = "bound"))]
+        let needs_bearer = adopts(Channel::Bearer);
+        if !bearer && needs_bearer {
             return self.bearer(Bearer::default()).build();
         }
         if let Some(revocations) = &self.shared.revocations {
@@ -466,7 +488,12 @@ impl<T: Payload> SessionsBuilder<T> {
         #[cfg(feature = "bound")]
         if let (Some(settings), Some((cookie, _))) = (self.device_bound, &self.shared.cookie) {
             let ring = self.shared.ring.clone();
-            self.shared.device_bound = Some(settings.bind(ring, T::PURPOSE, cookie));
+            self.shared.bound_in_cookie = Some(settings.bind(ring, T::PURPOSE, cookie));
+        }
+        #[cfg(feature = "bound")]
+        if let Some(settings) = self.dpop {
+            let ring = self.shared.ring.clone();
+            self.shared.bound_in_headers = Some(settings.bind(ring, T::PURPOSE));
         }
         Sessions {
             shared: Arc::new(self.shared),

@@ -1,6 +1,8 @@
 //! What a request carries: its tokens, not opened yet, and what would make its browser send a proof.
 
+use crate::session::request_proof::Presented;
 use crate::token::wire::Mode;
+use crate::transport::bearer::Scheme;
 use crate::transport::pieces::is_piece;
 
 /// The tokens of a request, not opened yet.
@@ -10,6 +12,8 @@ pub(crate) struct Carried {
     pub(crate) renewals: Vec<Vec<u8>>,
     pub(crate) place: Place,
     pub(crate) prompt: Prompt,
+    /// `None` unless sessions in headers can be bound to a key of the client.
+    pub(crate) dpop: Option<Box<Presented>>,
 }
 
 /// What makes a browser send a proof for a session that is bound to its device.
@@ -45,6 +49,10 @@ impl Carried {
     pub(crate) fn has_ours(&self) -> bool {
         let ours = |token: &Vec<u8>| token.starts_with(Mode::Sealed.prefix()) || is_piece(token);
         self.states.iter().any(ours)
+    }
+
+    pub(crate) fn has_scheme(&self, scheme: Scheme) -> bool {
+        self.dpop.as_ref().is_some_and(|presented| presented.scheme == Some(scheme))
     }
 
     pub(crate) fn is_empty(&self) -> bool {

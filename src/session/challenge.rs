@@ -1,10 +1,11 @@
-//! Bound sessions: their settings, and challenges, which are sealed tokens that a device signs with
-//! its key (spec section 9.5).
+//! Challenges: sealed tokens that a device signs with its key (spec section 9.5).
 //!
 //! A challenge needs no store: it names the session, and contains the time at which it was made.
 
 use std::time::Duration;
 
+#[cfg(feature = "bound")]
+use crate::keys::handle::RingHandle;
 use crate::time::UnixTime;
 use crate::token::error::SealError;
 use crate::token::id::SessionId;
@@ -12,39 +13,13 @@ use crate::token::sealed::Sealing;
 use crate::token::wire::Claims;
 
 /// The schema version of a challenge.
-pub(crate) const CHALLENGE_SCHEMA: u32 = 1;
+const SCHEMA: u32 = 1;
 
-/// The settings and the keys of sessions that are bound to a device. Only code of the feature
-/// `bound` makes a value of this type.
-pub(crate) struct Binding {
-    /// How long a proof counts.
-    pub(crate) proof_lifetime: Duration,
-    /// How long after its start a session is accepted without being bound. `None` means until its
-    /// end.
-    pub(crate) require_after: Option<Duration>,
-    /// The path to which a browser sends its key.
-    pub(crate) register_path: String,
-    pub(crate) challenges: Sealing,
-    #[cfg(feature = "bound")]
-    pub(crate) instructions: Instructions,
-}
-
-/// What a browser is told when it registers a key.
 #[cfg(feature = "bound")]
-pub(crate) struct Instructions {
-    pub(crate) refresh_path: String,
-    pub(crate) scope: Scope,
-    /// The paths whose requests need no proof.
-    pub(crate) excluded: Vec<String>,
-}
+const BUCKET: u8 = 32;
 
-/// The hosts whose requests a browser holds back until it has sent a proof.
-#[cfg(feature = "bound")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scope {
-    Origin,
-    Site,
-}
+/// The challenges of one channel.
+pub(crate) struct Challenges(Sealing);
 
 /// What a challenge is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,9 +30,16 @@ pub(crate) enum Asks {
     Nothing,
 }
 
-impl Binding {
+impl Challenges {
+    /// `channel` is the channel string of spec section 9.
+    #[cfg(feature = "bound")]
+    pub(crate) fn new(ring: RingHandle, purpose: &str, channel: &[u8]) -> Challenges {
+        let purpose = [purpose.as_bytes(), b"challenge", channel].join(&0);
+        Challenges(Sealing::new(ring, &purpose, BUCKET))
+    }
+
     /// Makes a challenge at `now`. It can be opened until the session ends, which is after `life`.
-    pub(crate) fn challenge(
+    pub(crate) fn make(
         &self,
         origin: SessionId,
         asks: Asks,
@@ -65,8 +47,7 @@ impl Binding {
         life: Duration,
     ) -> Result<String, SealError> {
         let mut token = String::new();
-        let claims = Claims::new(now, life, CHALLENGE_SCHEMA);
-        self.challenges.make(now, claims, &mut token, |out| {
+        self.0.make(now, Claims::new(now, life, SCHEMA), &mut token, |out| {
             out.extend_from_slice(origin.as_bytes());
             out.push(match asks {
                 Asks::Proof => 0,
@@ -75,5 +56,51 @@ impl Binding {
             Ok(())
         })?;
         Ok(token)
+    }
+}
+
+#[cfg(feature = "bound")]
+pub(crate) use self::opening::Challenge;
+
+#[cfg(feature = "bound")]
+mod opening {
+    use std::time::Duration;
+
+    use super::{Asks, Challenges, SCHEMA};
+    use crate::time::UnixTime;
+    use crate::token::error::OpenError;
+    use crate::token::id::{ID_LEN, SessionId};
+    use crate::token::payload::PayloadError;
+    use crate::token::wipe::Buffer;
+
+    /// A challenge that a device has signed.
+    pub(crate) struct Challenge {
+        /// The id under which the session started.
+        pub(crate) origin: SessionId,
+        pub(crate) asks: Asks,
+        pub(crate) issued_at: UnixTime,
+    }
+
+    impl Challenges {
+        /// Opens a challenge. `Expired` means that its session has ended.
+        pub(crate) fn open(&self, token: &[u8], now: UnixTime) -> Result<Challenge, OpenError> {
+            let mut buf = Buffer::new();
+            let opened = self.0.open(token, || now, Duration::MAX, &mut buf)?;
+            let claims = opened.body.claims;
+            if claims.schema > SCHEMA {
+                return Err(OpenError::NewerSchema { version: claims.schema, newest: SCHEMA });
+            }
+            opened.body.check_padding()?;
+            let malformed = || PayloadError("a challenge does not have 17 bytes");
+            let (id, rest) =
+                opened.body.payload.split_first_chunk::<ID_LEN>().ok_or_else(malformed)?;
+            let asks = match rest {
+                [0] => Asks::Proof,
+                [1] => Asks::Nothing,
+                _ => return Err(malformed().into()),
+            };
+            let (origin, issued_at) = (SessionId::from_bytes(*id), claims.issued_at);
+            Ok(Challenge { origin, asks, issued_at })
+        }
     }
 }

@@ -9,7 +9,7 @@ use crate::revocation::known::Followed;
 use crate::session::answer::{self, NewTokens};
 use crate::session::error::SessionError;
 use crate::session::pending::{Change, Kind, Response, Written};
-use crate::session::record::Record;
+use crate::session::record::{Proof, Record};
 use crate::session::session::Session;
 use crate::session::shared::Channel;
 use crate::session::start::Start;
@@ -59,7 +59,7 @@ impl<T: Payload> Session<T> {
             ended_others: None,
             follows: self.followed(&state),
             term: options.term,
-            bound: None,
+            bound: if channel == Channel::Bearer { self.sign_in_key()? } else { None },
         };
         let state = Arc::new(state);
         self.write(Draft { record, state, encoded: None, channel, kind: Kind::Started }, revision)
@@ -190,7 +190,12 @@ impl<T: Payload> Session<T> {
             sealed => sealed?,
         };
         shared.check_fit(channel, &record, text.len())?;
-        let proof = record.bound.and_then(|_| self.proof());
+        let proof = match (kind, record.bound) {
+            // Only a session in headers is bound when it starts.
+            (Kind::Started, Some(key)) => Some(Proof { at: now, key }),
+            (_, Some(_)) => self.proof(),
+            (_, None) => None,
+        };
         let renews = match channel {
             // A bound session needs a renewal token with its last proof, even after it got a new
             // id.

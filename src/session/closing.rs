@@ -51,16 +51,18 @@ impl<T: Payload> Session<T> {
         if ended {
             shared.emit(Event::Ended { origin: self.judged_origin() });
         }
-        match (change, self.inner.judged.get()) {
-            (Change::Written(written), _) => self.send(&written, &mut bundle),
+        match (&change, self.inner.judged.get()) {
+            (Change::Written(written), _) => self.send(written, &mut bundle),
             (Change::Ended, _) => {
                 self.remove_old(Moment::Ended, &mut bundle);
                 self.end_binding(&mut bundle);
                 self.remove(&mut bundle);
             }
-            (Change::Untouched, None) => return bundle,
+            (Change::Untouched, None) if !self.wants_challenge() => return bundle,
+            (Change::Untouched, None) => {}
             (Change::Untouched, Some(judged)) => self.send_untouched(judged, activity, &mut bundle),
         }
+        self.give_challenge(&change, &mut bundle);
         if !bundle.is_empty() {
             bundle.no_store();
         }
@@ -80,6 +82,9 @@ impl<T: Payload> Session<T> {
         });
         if *kind == Kind::Borrowed {
             return;
+        }
+        if *kind == Kind::Started && record.bound.is_some() {
+            shared.emit(Event::Bound { id, origin });
         }
         if tokens.channel != self.inner.channel && !carried.is_empty() {
             self.remove(bundle);
@@ -146,20 +151,27 @@ impl<T: Payload> Session<T> {
     }
 
     fn send_alive(&self, alive: &Alive<T>, activity: Activity, bundle: &mut Bundle) {
-        // A background request records no activity. Its renewal token could replace one that a
-        // concurrent request has just written, with a newer time of activity or a newer copy of the
-        // state token.
-        if activity == Activity::Counts {
-            let (shared, channel) = (&self.inner.shared, self.inner.channel);
-            let seen = self.seen(alive, self.now());
-            match answer::renew(shared, channel, alive, seen, || self.later(), bundle) {
-                Ok(()) if bundle.is_empty() => {}
-                Ok(()) => {
-                    let (id, origin) = (alive.record.id, alive.record.first_id());
-                    shared.emit(Event::Renewed { id, origin });
-                }
-                Err(error) => shared.emit(Event::NotRenewed(error)),
+        let (shared, channel) = (&self.inner.shared, self.inner.channel);
+        let seen = self.seen(alive, self.now());
+        let renewed = match activity {
+            Activity::Counts => {
+                answer::renew(shared, channel, alive, seen, || self.later(), bundle)
             }
+            // A background request records no activity. Its renewal token could replace one that a
+            // concurrent request has just written, with a newer time of activity or a newer copy of
+            // the state token.
+            Activity::Ignored if answer::has_new_proof(alive, &seen) => {
+                answer::prove(shared, channel, alive, Seen { at: alive.last_seen, ..seen }, bundle)
+            }
+            Activity::Ignored => Ok(()),
+        };
+        match renewed {
+            Ok(()) if bundle.is_empty() => {}
+            Ok(()) => {
+                let (id, origin) = (alive.record.id, alive.record.first_id());
+                shared.emit(Event::Renewed { id, origin });
+            }
+            Err(error) => shared.emit(Event::NotRenewed(error)),
         }
         self.remove_old(Moment::Adopted, bundle);
     }
@@ -175,7 +187,7 @@ impl<T: Payload> Session<T> {
 
     /// What a renewal token records if the session was active at `at`.
     fn seen(&self, alive: &Alive<T>, at: UnixTime) -> Seen {
-        let proof = alive.proof();
+        let proof = self.proof_of(alive);
         Seen { at, sealed_at: at, validated_at: self.validated_at(alive), proof }
     }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::keys::handle::RingHandle;
-use crate::session::challenge::{Binding, Instructions, Scope};
-use crate::token::sealed::Sealing;
+use crate::session::bindings::{Binding, InCookie, Instructions, Scope};
+use crate::session::challenge::Challenges;
 use crate::transport::cookie::Cookie;
 
 /// Settings of sessions that are bound to a device, for
@@ -117,15 +117,16 @@ impl DeviceBound {
         self
     }
 
-    pub(crate) fn bind(self, ring: RingHandle, purpose: &str, cookie: &Cookie) -> Binding {
+    pub(crate) fn bind(self, ring: RingHandle, purpose: &str, cookie: &Cookie) -> InCookie {
         let below = self.below.unwrap_or_else(|| checked(&cookie.bound_path()));
         let channel = [b"cookie", cookie.name().as_bytes()].join(&0);
-        let purpose = [purpose.as_bytes(), b"challenge", &channel].join(&0);
-        Binding {
-            proof_lifetime: self.proof_lifetime,
-            require_after: self.require_after,
+        InCookie {
+            binding: Binding {
+                proof_lifetime: self.proof_lifetime,
+                require_after: self.require_after,
+                challenges: Challenges::new(ring, purpose, &channel),
+            },
             register_path: format!("{below}/register"),
-            challenges: Sealing::new(ring, &purpose, BUCKET),
             instructions: Instructions {
                 refresh_path: format!("{below}/refresh"),
                 scope: self.scope,
@@ -155,18 +156,16 @@ fn checked(path: &str) -> String {
     path.to_owned()
 }
 
-const BUCKET: u8 = 32;
-
 /// How long a browser keeps the bound cookie that the registration of its key sets. After this
 /// time, it sends the first proof before its next request.
 const FIRST_PROOF: Duration = Duration::from_secs(30);
 
-impl Binding {
+impl InCookie {
     /// How long a browser keeps the bound cookie after a proof: nine tenths of the proof lifetime.
     /// The browser sends its next proof when this cookie is gone. The last proof must still count
     /// then, because other requests may be on their way.
     pub(crate) fn bound_cookie_age(&self) -> Duration {
-        self.proof_lifetime.mul_f32(0.9)
+        self.binding.proof_lifetime.mul_f32(0.9)
     }
 
     /// How long a browser keeps its first bound cookie. The first proof must come soon, because

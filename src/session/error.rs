@@ -9,8 +9,8 @@ use crate::transport::value::SetError;
 /// Why a session could not be changed. The session stays as it was.
 ///
 /// If a handler returns the error, an adapter answers `NoSession` in the same way as a guard that
-/// refuses the request ([`Denied`](crate::session::Denied)), `CrossOrigin` with 403, and `NotNow`
-/// with 503. It answers all other errors with 500, without details, and logs them.
+/// refuses the request ([`Denied`](crate::session::Denied)), `CrossOrigin` with 403, `ProofRefused`
+/// and `ProofDue` with 401, and `NotNow` with 503. It answers all other errors with 500, without details, and logs them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SessionError {
@@ -21,6 +21,13 @@ pub enum SessionError {
     /// A page on another origin sent the request, so it can neither start, change nor end a session
     /// in cookies. See [cross-origin requests](crate::Sessions#cross-origin-requests).
     CrossOrigin,
+    /// The proof that came with the sign-in is wrong, so no session was started. The event
+    /// [`ProofRefused`](crate::session::Event) says why.
+    ProofRefused,
+    /// The proof that came with the sign-in does not count, because its time is not near this
+    /// server's, or because its challenge is too old. So no session was started. The response
+    /// carries a challenge, with which the client can try again.
+    ProofDue,
     /// The session cannot be sent over the chosen transport, because that transport is not
     /// configured, or because a request with a bearer token asked for a cookie.
     NoChannel,
@@ -70,6 +77,10 @@ impl fmt::Display for SessionError {
                 "a page on another origin cannot use the session; if the origin is yours, call \
                  .trust_origin(…) on the builder",
             ),
+            SessionError::ProofRefused => f.write_str("the proof of the client's key is wrong"),
+            SessionError::ProofDue => {
+                f.write_str("the client must repeat its proof, with the challenge of the response")
+            }
             SessionError::NoChannel => {
                 f.write_str("this request cannot carry a session over that channel")
             }

@@ -10,10 +10,13 @@ use crate::session::carried::Prompt;
 use crate::session::come_back::{local_path, with_next};
 use crate::session::error::SessionError;
 use crate::session::info::Status;
+use crate::session::judge::Judged;
 use crate::session::refusal::Refusal;
+use crate::session::request_proof::Shown;
 use crate::session::session::Session;
 use crate::session::shared::Channel;
 use crate::token::payload::Payload;
+use crate::transport::bearer::Scheme;
 
 impl<T: Payload> Session<T> {
     /// Returns the state, if there is a session.
@@ -25,9 +28,10 @@ impl<T: Payload> Session<T> {
             return Ok(state);
         }
         Err(match self.status() {
-            Status::Refused(Refusal::NotRevalidated) => Denied::not_now(),
+            Status::Refused(Refusal::NotRevalidated | Refusal::ProofUnchecked) => Denied::not_now(),
             Status::Refused(Refusal::CrossOrigin) => Denied::cross_origin(),
             Status::Refused(Refusal::ProofDue) => self.asked_for_proof(),
+            Status::Refused(Refusal::ProofRefused) => self.wrong_proof(),
             _ => self.sent_to(self.shared().sign_in_page.as_deref(), Proof::SignIn),
         })
     }
@@ -70,6 +74,30 @@ impl<T: Payload> Session<T> {
         Ok(state)
     }
 
+    /// Returns the state, if the request has a proof of its own, which is valid and was not used
+    /// before (DPoP, RFC 9449).
+    ///
+    /// A copy of this request is worthless, even while the session's last proof still counts. Use
+    /// this method for the few requests that must not be repeated, such as a payment. Browsers send
+    /// no proof with a request, so a session in a cookie is always refused.
+    ///
+    /// # Errors
+    /// [`Denied`], the response if there is no session, or no such proof.
+    pub fn require_proven(&self) -> Result<Arc<T>, Denied> {
+        let state = self.require()?;
+        if self.channel() == Channel::Cookie {
+            return Err(Denied::forbidden());
+        }
+        match self.inner.judged.get() {
+            Some(Judged::Alive(alive)) if alive.record.bound.is_some() => match self.shown(alive) {
+                Shown::KeyAt(_) => Ok(state),
+                Shown::Nothing | Shown::Wrong(_) => Err(self.asked_for_proof()),
+            },
+            // The client must sign in again, with a proof.
+            _ => Err(Denied::dpop("invalid_token", Proof::SignIn.body())),
+        }
+    }
+
     /// The response if a handler returns [`SessionError::NoSession`]. It is the response of
     /// [`require`](Session::require). `None` if there is a session, or if the request has not read
     /// it. Adapters call this method themselves, because the error does not know whether a browser
@@ -110,7 +138,7 @@ impl<T: Payload> Session<T> {
     /// # Ok::<(), bulla::keys::RandomError>(())
     /// ```
     pub fn set_target(&self, method: &str, target: impl fmt::Display) {
-        let can_be_bound = self.shared().device_bound.is_some();
+        let can_be_bound = self.shared().can_bind();
         let navigates = self.inner.asker == Asker::Navigation;
         let comes_back = navigates && self.shared().has_pages() && matches!(method, "GET" | "HEAD");
         if !can_be_bound && !comes_back {
@@ -136,10 +164,14 @@ impl<T: Payload> Session<T> {
     /// A browser without the key does not get this response again, because it sends its next
     /// request without the bound cookie, and from this site.
     fn asked_for_proof(&self) -> Denied {
+        if self.channel() == Channel::Bearer {
+            self.ask_for_challenge();
+            return Denied::dpop("use_dpop_nonce", SEND_AGAIN);
+        }
         match (self.prompt(), self.inner.here.get()) {
             (Prompt::DeleteCookie, Some(here)) => {
                 let header = Some(("location", here.clone()));
-                Denied { status: 307, header, body: "Send the request again, with a proof." }
+                Denied { status: 307, header, body: SEND_AGAIN }
             }
             (Prompt::Reload, Some(here)) => {
                 let header = Some(("refresh", format!("0;url={here}")));
@@ -150,13 +182,28 @@ impl<T: Payload> Session<T> {
         }
     }
 
+    /// The response to a request with a wrong proof, or with the wrong scheme.
+    fn wrong_proof(&self) -> Denied {
+        let error = match self.inner.carried.has_scheme(Scheme::Dpop) {
+            true => "invalid_dpop_proof",
+            false => "invalid_token",
+        };
+        Denied::dpop(error, "The proof is wrong.")
+    }
+
     fn sent_to(&self, page: Option<&str>, proof: Proof) -> Denied {
         let location = |page: &str| match self.inner.target.get() {
             Some(target) => with_next(page, target),
             None => page.to_owned(),
         };
         let (status, header) = match (self.channel(), page, self.inner.asker) {
-            (Channel::Bearer, ..) => (401, Some(("www-authenticate", proof.challenge()))),
+            (Channel::Bearer, ..) => {
+                let schemes = match &self.inner.carried.dpop {
+                    Some(presented) => presented.scheme,
+                    None => Some(Scheme::Bearer),
+                };
+                (401, Some(("www-authenticate", proof.challenge(schemes))))
+            }
             (Channel::Cookie, Some(page), Asker::Navigation) => {
                 (303, Some(("location", location(page))))
             }
@@ -169,6 +216,11 @@ impl<T: Payload> Session<T> {
     }
 }
 
+const SEND_AGAIN: &str = "Send the request again, with a proof.";
+
+/// The only algorithm of proofs.
+const ALGORITHMS: &str = "algs=\"ES256\"";
+
 /// What a request lacks.
 #[derive(Clone, Copy)]
 enum Proof {
@@ -178,13 +230,20 @@ enum Proof {
 }
 
 impl Proof {
-    /// The bearer challenge (RFC 6750, RFC 9470).
-    fn challenge(self) -> String {
-        match self {
-            Proof::SignIn => "Bearer".to_owned(),
-            Proof::StepUp(age) => {
+    /// The challenge for the scheme of the request, or for both schemes if the request has none
+    /// (RFC 6750, RFC 9449, RFC 9470).
+    fn challenge(self, scheme: Option<Scheme>) -> String {
+        let name = match scheme {
+            Some(Scheme::Dpop) => "DPoP",
+            Some(Scheme::Bearer) | None => "Bearer",
+        };
+        match (self, scheme) {
+            (Proof::SignIn, Some(Scheme::Dpop)) => format!("DPoP {ALGORITHMS}"),
+            (Proof::SignIn, Some(Scheme::Bearer)) => name.to_owned(),
+            (Proof::SignIn, None) => format!("{name}, DPoP {ALGORITHMS}"),
+            (Proof::StepUp(age), _) => {
                 let max_age = age.as_secs();
-                format!("Bearer error=\"insufficient_user_authentication\", max_age={max_age}")
+                format!("{name} error=\"insufficient_user_authentication\", max_age={max_age}")
             }
         }
     }
@@ -206,7 +265,7 @@ impl Proof {
 /// | a navigation of a browser, and there is a page | 303, `Location` with the page |
 /// | from htmx, and there is a page | 401, `HX-Redirect` with the page |
 /// | from another script with cookies, or there is no page | 401 |
-/// | with a bearer token, or cookies are off | 401, `WWW-Authenticate: Bearer` |
+/// | with a bearer token, or cookies are off | 401, `WWW-Authenticate: Bearer` (or `DPoP`) |
 ///
 /// The page is the [sign-in page](crate::session::SessionsBuilder::sign_in_page), or the [step-up
 /// page](crate::session::SessionsBuilder::step_up_page) if the session is not fresh. In the latter
@@ -273,6 +332,12 @@ impl Denied {
         Denied { status: 403, header: None, body: "You may not do this." }
     }
 
+    /// The response to a client that uses DPoP (RFC 9449 section 7.1).
+    fn dpop(error: &str, body: &'static str) -> Denied {
+        let header = Some(("www-authenticate", format!("DPoP error=\"{error}\", {ALGORITHMS}")));
+        Denied { status: 401, header, body }
+    }
+
     /// The client may have a valid session, but this server cannot decide.
     fn not_now() -> Denied {
         let header = Some(("retry-after", "5".to_owned()));
@@ -293,7 +358,7 @@ impl Denied {
 }
 
 impl SessionError {
-    /// The response for the client: 401 for `NoSession`, 403 for `CrossOrigin`, 503 for `NotNow`.
+    /// The response for the client: 401 for `NoSession`, `ProofRefused` and `ProofDue`, 403 for `CrossOrigin`, 503 for `NotNow`.
     /// `None` for all other errors; an adapter answers these with 500 and no details. Adapters call
     /// this method for you, and then replace the 401 with the response of [`Session::denied`].
     #[must_use]
@@ -302,10 +367,15 @@ impl SessionError {
             // The channel is not known here, so the response carries the bearer challenge. A
             // browser ignores that challenge.
             SessionError::NoSession => {
-                let header = Some(("www-authenticate", Proof::SignIn.challenge()));
+                let header =
+                    Some(("www-authenticate", Proof::SignIn.challenge(Some(Scheme::Bearer))));
                 Some(Denied { status: 401, header, body: Proof::SignIn.body() })
             }
             SessionError::CrossOrigin => Some(Denied::cross_origin()),
+            SessionError::ProofRefused => {
+                Some(Denied::dpop("invalid_dpop_proof", "The proof is wrong."))
+            }
+            SessionError::ProofDue => Some(Denied::dpop("use_dpop_nonce", SEND_AGAIN)),
             SessionError::NotNow => Some(Denied::not_now()),
             _ => None,
         }

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use crate::keys::handle::RingHandle;
 use crate::keys::key::KeyId;
+use crate::session::bindings::Binding;
 use crate::session::carried::{Carried, Place};
-use crate::session::challenge::Binding;
 use crate::session::policy::Policies;
 use crate::session::record::{Proof, RENEWAL_SCHEMA, Record, RenewalRecord, StateCopy};
 use crate::session::refusal::{Fate, Refusal, Refused};

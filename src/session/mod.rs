@@ -22,7 +22,7 @@
 //! | Does the application still accept the session? | `revalidation`, `about` |
 //! | How is a session from the old library adopted? | `migration`, `adoption` |
 //! | How is the user of a session loaded? | `user` (by the application), `loading` (once in a request) |
-//! | How is a session bound to a device? | `device_bound` (settings), `challenge`, `binding` (the browser's two requests), `proving` (in all other requests) |
+//! | How is a session bound to a device? | `device_bound` and `dpop` (settings), `bindings` (inside), `challenge`, `binding` (a browser's two requests), `request_proof` (the proof in a client's request), `proving` (in all other requests) |
 //! | What does a guard check, and what does it answer? | `guard` |
 //! | Does a request come from a navigation, a script or htmx? | `asker` |
 //! | Where does a user come back to after the sign-in page? | `come_back` |
@@ -40,6 +40,7 @@ pub(crate) mod asker;
 pub(crate) mod audit;
 #[cfg(feature = "bound")]
 pub(crate) mod binding;
+pub(crate) mod bindings;
 #[cfg(feature = "bound")]
 pub(crate) mod bound_error;
 pub(crate) mod builder;
@@ -50,6 +51,8 @@ pub(crate) mod closing;
 pub(crate) mod come_back;
 #[cfg(feature = "bound")]
 pub(crate) mod device_bound;
+#[cfg(feature = "bound")]
+pub(crate) mod dpop;
 pub(crate) mod ending;
 pub(crate) mod error;
 pub(crate) mod event;
@@ -64,6 +67,7 @@ pub(crate) mod policy;
 pub(crate) mod proving;
 pub(crate) mod record;
 pub(crate) mod refusal;
+pub(crate) mod request_proof;
 pub(crate) mod revalidation;
 #[expect(clippy::module_inception, reason = "the file has the type `Session`")]
 pub(crate) mod session;
@@ -86,6 +90,9 @@ pub use self::come_back::local_path;
 #[cfg(feature = "bound")]
 #[cfg_attr(docsrs, doc(cfg(feature = "bound")))]
 pub use self::device_bound::DeviceBound;
+#[cfg(feature = "bound")]
+#[cfg_attr(docsrs, doc(cfg(feature = "bound")))]
+pub use self::dpop::{AddressError, Dpop};
 pub use self::error::SessionError;
 pub use self::event::Event;
 pub use self::guard::Denied;

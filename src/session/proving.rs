@@ -1,12 +1,14 @@
 //! Sessions that are bound to a device: is the last proof recent, and what does a response tell the
 //! browser about it?
 
+use crate::session::bindings::{Binding, InCookie};
 use crate::session::carried::Prompt;
-use crate::session::challenge::{Asks, Binding};
+use crate::session::challenge::Asks;
 use crate::session::event::Event;
 use crate::session::judge::{Alive, Judged, Renewal};
 use crate::session::record::{Proof, Record};
 use crate::session::refusal::{Fate, Refusal, Refused};
+use crate::session::request_proof::Shown;
 use crate::session::session::Session;
 use crate::session::shared::{Channel, Shared};
 use crate::time::UnixTime;
@@ -20,7 +22,7 @@ impl<T: Payload> Session<T> {
     /// although the application requires it. Emits the refusal once.
     pub(crate) fn proven(&self, alive: &Alive<T>) -> Result<(), Refusal> {
         let shared = &self.inner.shared;
-        let Some(binding) = &shared.device_bound else { return Ok(()) };
+        let Some(binding) = shared.binding(self.inner.channel) else { return Ok(()) };
         let proven = || {
             let Some(refusal) = self.missing_proof(binding, alive) else { return Ok(()) };
             shared.emit(Event::Refused(refusal));
@@ -31,36 +33,50 @@ impl<T: Payload> Session<T> {
 
     pub(crate) fn missing_proof(&self, binding: &Binding, alive: &Alive<T>) -> Option<Refusal> {
         let now = self.now();
+        if let Shown::Wrong(refusal) = self.shown(alive) {
+            return Some(refusal);
+        }
         if alive.record.bound.is_some() {
-            let counts = |at: UnixTime| now < at + binding.proof_lifetime;
-            return match alive.proved_at {
-                Some(at) if counts(at) => None,
+            let counts = |proof: Proof| now < proof.at + binding.proof_lifetime;
+            return match self.proof_of(alive) {
+                Some(proof) if counts(proof) => None,
                 None if alive.renewal == Renewal::LeftAlone => Some(Refusal::UnknownActivity),
                 _ => Some(Refusal::ProofDue),
             };
         }
-        let required = binding.require_after.filter(|_| self.inner.channel == Channel::Cookie);
         let due = |after| now >= alive.record.started_at + after;
-        required.is_some_and(due).then_some(Refusal::NotBound)
+        binding.require_after.is_some_and(due).then_some(Refusal::NotBound)
+    }
+
+    /// The last proof of the session's device: the one in this request, or the one that the renewal
+    /// token records.
+    pub(crate) fn proof_of(&self, alive: &Alive<T>) -> Option<Proof> {
+        let key = alive.record.bound?;
+        let at = match self.shown(alive) {
+            Shown::KeyAt(at) => Some(at).max(alive.proved_at),
+            Shown::Nothing | Shown::Wrong(_) => alive.proved_at,
+        };
+        Some(Proof { at: at?, key })
     }
 
     /// The last proof of the session of this request.
     pub(crate) fn proof(&self) -> Option<Proof> {
         match self.judged() {
-            Judged::Alive(alive) => alive.proof(),
+            Judged::Alive(alive) => self.proof_of(alive),
             Judged::Absent | Judged::Refused(_) => None,
         }
     }
 
     /// When the last proof stops counting.
     pub(crate) fn proof_expires_at(&self) -> Option<UnixTime> {
-        let binding = self.inner.shared.device_bound.as_ref()?;
+        let binding = self.inner.shared.binding(self.inner.channel)?;
         Some(self.proof()?.at + binding.proof_lifetime)
     }
 
-    /// Deletes the bound cookie if the browser still has it, so that the browser sends a proof
-    /// before its next request.
+    /// Makes the client send a proof. A browser that still has the bound cookie loses it, and sends
+    /// a proof before its next request. Another client gets a challenge.
     pub(crate) fn ask_for_proof(&self, bundle: &mut Bundle) {
+        self.ask_for_challenge();
         if let (Prompt::DeleteCookie, Some((_, cookie))) = (self.prompt(), self.bound_in()) {
             bundle.set_cookies(vec![cookie.remove_bound()]);
         }
@@ -73,15 +89,16 @@ impl<T: Payload> Session<T> {
     /// Offers to bind the session to the device of the browser. A browser that does not support
     /// this ignores the offer.
     pub(crate) fn offer_binding(&self, record: &Record, ends: UnixTime, bundle: &mut Bundle) {
-        let Some((binding, cookie)) = self.bound_in() else { return };
+        let Some((settings, cookie)) = self.bound_in() else { return };
         if record.bound.is_some() || !cookie.can_be_bound() {
             return;
         }
         let (now, origin) = (self.now(), record.first_id());
         // If the random generator fails, there is no challenge. The next response that gives the
         // session a new id makes the offer again.
-        if let Ok(challenge) = binding.challenge(origin, Asks::Proof, now, ends.since(now)) {
-            let path = &binding.register_path;
+        let challenges = &settings.binding.challenges;
+        if let Ok(challenge) = challenges.make(origin, Asks::Proof, now, ends.since(now)) {
+            let path = &settings.register_path;
             let offer = format!("(ES256);path=\"{path}\";challenge=\"{challenge}\"");
             bundle.field("secure-session-registration", offer);
         }
@@ -107,29 +124,23 @@ impl<T: Payload> Session<T> {
     /// challenge of this response with its next proof. The answer to that proof says that it can
     /// delete the key.
     fn end_key(&self, origin: SessionId, bundle: &mut Bundle) {
-        let Some((binding, cookie)) = self.bound_in() else { return };
+        let Some((settings, cookie)) = self.bound_in() else { return };
         let now = self.now();
         bundle.set_cookies(vec![cookie.remove_bound()]);
         let life = self.inner.shared.policies.longest_absolute();
-        if let Ok(challenge) = binding.challenge(origin, Asks::Nothing, now, life) {
+        let challenge = settings.binding.challenges.make(origin, Asks::Nothing, now, life);
+        if let Ok(challenge) = challenge {
             bundle.field("secure-session-challenge", challenge_field(&challenge, origin));
         }
     }
 
     /// The settings and the cookie of bound sessions, if this request has its session in a cookie.
-    pub(crate) fn bound_in(&self) -> Option<(&Binding, &Cookie)> {
+    pub(crate) fn bound_in(&self) -> Option<(&InCookie, &Cookie)> {
         let shared = &self.inner.shared;
-        match (self.inner.channel, &shared.device_bound, &shared.cookie) {
-            (Channel::Cookie, Some(binding), Some((cookie, _))) => Some((binding, cookie)),
+        match (self.inner.channel, &shared.bound_in_cookie, &shared.cookie) {
+            (Channel::Cookie, Some(settings), Some((cookie, _))) => Some((settings, cookie)),
             _ => None,
         }
-    }
-}
-
-impl<T> Alive<T> {
-    /// The last proof of the session's device.
-    pub(crate) fn proof(&self) -> Option<Proof> {
-        Some(Proof { at: self.proved_at?, key: self.record.bound? })
     }
 }
 

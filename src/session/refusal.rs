@@ -34,8 +34,15 @@ pub enum Refusal {
     /// [cross-origin requests](crate::Sessions#cross-origin-requests).
     CrossOrigin,
     /// The session is bound to a device, and the last proof of that device is too old. Either the
-    /// browser is about to send a new one, or the tokens were copied to another device.
+    /// client is about to send a new one, or the tokens were copied to another device.
     ProofDue,
+    /// The proof in the request is wrong, or a bound session came without the scheme `DPoP` (see
+    /// [`Dpop`](crate::session::SessionsBuilder)). The event
+    /// [`ProofRefused`](crate::session::Event) says why.
+    ProofRefused,
+    /// The store of used proofs failed, so this server cannot tell whether the proof in the request
+    /// was used before.
+    ProofUnchecked,
     /// The session is not bound to a device, and the application [requires
     /// it](crate::session::DeviceBound::require_after).
     NotBound,
@@ -61,6 +68,8 @@ impl Refusal {
             | Refusal::NotRevalidated
             | Refusal::CrossOrigin
             | Refusal::ProofDue
+            | Refusal::ProofRefused
+            | Refusal::ProofUnchecked
             | Refusal::NotBound => true,
             Refusal::Revoked
             | Refusal::AbsoluteTimeout
@@ -96,6 +105,8 @@ impl fmt::Display for Refusal {
             Refusal::ProofDue => {
                 f.write_str("the last proof of the device that has the session is too old")
             }
+            Refusal::ProofRefused => f.write_str("the proof in the request is wrong"),
+            Refusal::ProofUnchecked => f.write_str("the store of used proofs failed"),
             Refusal::NotBound => f.write_str("the session is not bound to a device"),
         }
     }

@@ -234,12 +234,12 @@ impl<T: Payload> Session<T> {
                 shared.has_been_bound(record).then_some(Fate::LeftAlone)
             };
             let proven = |alive: &Alive<T>| {
-                let binding = shared.device_bound.as_ref();
+                let binding = shared.binding(*channel);
                 binding.is_none_or(|binding| self.missing_proof(binding, alive).is_none())
             };
             let judged = match sender {
                 Sender::Trusted => {
-                    let settings = (&shared.policies, shared.device_bound.as_ref());
+                    let settings = (&shared.policies, shared.binding(*channel));
                     judge(keys, settings, carried, || self.now(), is_revoked, proven)
                 }
                 Sender::CrossOrigin => {

@@ -11,12 +11,13 @@ use crate::session::carried::{Carried, Place, Prompt};
 use crate::session::come_back;
 use crate::session::error::SessionError;
 use crate::session::migration::{Migration, Old};
+use crate::session::request_proof::Presented;
 use crate::session::session::Session;
 use crate::session::shared::{Channel, Shared};
 use crate::time::UnixTime;
 use crate::token::id::SessionId;
 use crate::token::payload::Payload;
-use crate::transport::bearer;
+use crate::transport::bearer::{self, Scheme};
 use crate::transport::cookie::{Cookie, Role};
 use crate::transport::cross_origin::{self, Sender};
 
@@ -78,7 +79,9 @@ impl<T: Payload> Sessions<T> {
     /// its `:authority` for that name. Nothing is decrypted until the handler reads the session.
     ///
     /// If [`Bearer`](crate::Bearer) is on and the request has an `Authorization: Bearer` header,
-    /// the session is read from headers ([`Channel::Bearer`]) and cookies are ignored. Otherwise it
+    /// the session is read from headers ([`Channel::Bearer`]) and cookies are ignored. With
+    /// [DPoP](crate::session::SessionsBuilder), this is also the case for a request with
+    /// `Authorization: DPoP` or with a header `DPoP`. Otherwise it
     /// is read from cookies ([`Channel::Cookie`]), if a cookie is configured and no [page on
     /// another origin](Sessions#cross-origin-requests) sent the request.
     pub fn load<'h, I>(&self, method: &str, values: impl Fn(&str) -> I) -> Session<T>
@@ -161,6 +164,8 @@ impl<T: Payload> Sessions<T> {
         let target = page.map_or_else(OnceLock::new, |path| OnceLock::from(path.to_owned()));
         let (channel, sender, carried) = self.carried(method, &values);
         let old = match sender {
+            // Without its proof, the old library's credentials say too little.
+            Sender::Trusted if carried.has_scheme(Scheme::Dpop) => None,
             Sender::Trusted => Old::of_request(&self.migrations, channel, &carried.states, values),
             Sender::CrossOrigin => None,
         };
@@ -218,29 +223,41 @@ impl<T: Payload> Sessions<T> {
     where
         I: IntoIterator<Item = &'h [u8]>,
     {
+        let binds = self.shared.bound_in_headers.is_some();
+        let presented = |scheme| {
+            let proofs = || values("dpop").into_iter().take(2).map(<[u8]>::to_vec).collect();
+            binds.then(|| Box::new(Presented::new(method, scheme, proofs())))
+        };
         if let Some((bearer, _)) = &self.shared.bearer {
-            let mut tokens = values("authorization").into_iter().filter_map(bearer::credentials);
-            if let Some(token) = tokens.next() {
+            let accepted = |scheme| scheme == Scheme::Bearer || binds;
+            let tokens = values("authorization").into_iter().filter_map(bearer::credentials);
+            let mut tokens = tokens.filter(|(scheme, _)| accepted(*scheme));
+            if let Some((scheme, token)) = tokens.next() {
                 // If a request has two bearer credentials, neither is trusted.
                 let states = if tokens.next().is_none() { vec![token.to_vec()] } else { vec![] };
                 let renewals = values(bearer.renewal_header()).into_iter().take(1);
                 let renewals = renewals.filter(|value| !value.is_empty()).map(<[u8]>::to_vec);
                 let renewals = renewals.collect();
-                let carried = Carried { states, renewals, ..Carried::default() };
+                let dpop = presented(Some(scheme));
+                let carried = Carried { states, renewals, dpop, ..Carried::default() };
                 // A page on another origin cannot send this header, unless the application allows
                 // it with CORS, and no browser adds it to a request.
                 return (Channel::Bearer, Sender::Trusted, carried);
             }
         }
-        let Some((cookie, _)) = &self.shared.cookie else {
-            return (Channel::Bearer, Sender::Trusted, Carried::default());
+        // A client that proves a key and has no tokens yet signs in over headers.
+        let proves = || binds && values("dpop").into_iter().next().is_some();
+        let cookie = self.shared.cookie.as_ref().filter(|_| !proves());
+        let Some((cookie, _)) = cookie else {
+            let carried = Carried { dpop: presented(None), ..Carried::default() };
+            return (Channel::Bearer, Sender::Trusted, carried);
         };
         let sender = cross_origin::sender(method, &values, &self.shared.trusted_origins);
         if sender == Sender::CrossOrigin {
             return (Channel::Cookie, sender, Carried::default());
         }
         let has_bound = |cookie: &Cookie| cookie.has_bound(values("cookie").into_iter());
-        let prompt = match &self.shared.device_bound {
+        let prompt = match &self.shared.bound_in_cookie {
             Some(_) if values("secure-session-skipped").into_iter().next().is_some() => {
                 Prompt::Later
             }
@@ -258,7 +275,7 @@ impl<T: Payload> Sessions<T> {
                 if !states.is_empty() {
                     let renewals = find(former, Role::Renewal);
                     let place = Place::Former(index);
-                    let carried = Carried { states, renewals, place, prompt };
+                    let carried = Carried { states, renewals, place, prompt, dpop: None };
                     return (Channel::Cookie, sender, carried);
                 }
             }
@@ -267,7 +284,7 @@ impl<T: Payload> Sessions<T> {
         // renewal token in the client. The next sign-in must delete this token, because it would
         // prevent renewals of the new session.
         let renewals = find(cookie, Role::Renewal);
-        let carried = Carried { states, renewals, place: Place::Current, prompt };
+        let carried = Carried { states, renewals, place: Place::Current, prompt, dpop: None };
         (Channel::Cookie, sender, carried)
     }
 }

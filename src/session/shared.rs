@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::keys::handle::RingHandle;
 use crate::revocation::list::Revocations;
+use crate::session::bindings::{InCookie, InHeaders};
 use crate::session::carried::Place;
-use crate::session::challenge::Binding;
 use crate::session::error::SessionError;
 use crate::session::event::{self, Event, Hook};
 use crate::session::hint::{PlainHttpHint, UnusedSettingsHint};
@@ -41,7 +41,8 @@ pub(crate) struct Shared {
     pub(crate) step_up_page: Option<String>,
     pub(crate) hook: Option<Hook>,
     pub(crate) revocations: Option<Revocations>,
-    pub(crate) device_bound: Option<Binding>,
+    pub(crate) bound_in_cookie: Option<InCookie>,
+    pub(crate) bound_in_headers: Option<InHeaders>,
     pub(crate) plain_http: PlainHttpHint,
     pub(crate) unused_settings: UnusedSettingsHint,
 }

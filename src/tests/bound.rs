@@ -16,6 +16,7 @@ use crate::session::proving::{identifier, unbound_id};
 use crate::session::record::{Record, RenewalRecord};
 use crate::session::sessions::Sessions;
 use crate::time::UnixTime;
+use crate::token::error::OpenError;
 use crate::token::id::SessionId;
 use crate::token::payload::{NoPrevious, Payload};
 use crate::token::sealed::Sealing;
@@ -47,18 +48,16 @@ fn challenges() {
             _ => Cookie::default(),
         };
         assert_eq!(cookie.name(), vector.text("cookie_name"));
-        let claims = Claims::new(
-            vector.time("issued_at"),
-            Duration::from_secs(vector.number("lifetime")),
-            1,
-        );
-        let binding = DeviceBound::default().bind(vector.ring().into(), &purpose, &cookie);
-        let mut buf = Vec::new();
+        let issued_at = vector.time("issued_at");
+        let settings = DeviceBound::default().bind(vector.ring().into(), &purpose, &cookie);
         let token = vector.text("token").as_bytes();
-        let opened =
-            binding.challenges.open(token, || claims.issued_at, Duration::MAX, &mut buf).unwrap();
-        assert_eq!(hex(opened.body.payload), vector.text("payload"));
-        assert_eq!((opened.body.claims.lifetime, opened.body.claims.schema), (claims.lifetime, 1));
+        let open = |now| settings.binding.challenges.open(token, now);
+        let opened = open(issued_at).unwrap();
+        assert_eq!(format!("{}{:02x}", opened.origin, opened.asks as u8), vector.text("payload"));
+        assert_eq!(opened.issued_at, issued_at);
+        let ends = issued_at + Duration::from_secs(vector.number("lifetime"));
+        assert!(open(UnixTime::from_secs(ends.as_secs().saturating_sub(1))).is_ok());
+        assert_eq!(open(ends).err(), Some(OpenError::Expired { expires_at: ends }));
         let origin = SessionId::from_bytes(vector.array("origin"));
         assert_eq!(identifier(origin), vector.text("session_identifier"));
         assert_eq!(unbound_id(origin).to_string(), vector.text("unbound_id"));

@@ -31,9 +31,18 @@ impl Bearer {
     ///
     /// # Errors
     /// [`BearerError`] unless the names are different, have 1 to 64 lower-case letters, digits and
-    /// hyphens, and are not `authorization`, `cookie`, `set-cookie`, `vary` or `cache-control`.
+    /// hyphens, and are not `authorization`, `cookie`, `set-cookie`, `vary`, `cache-control`, `dpop`
+    /// or `dpop-nonce`.
     pub fn named(token: &str, renewal: &str) -> Result<Bearer, BearerError> {
-        let known = ["authorization", "cookie", "set-cookie", "vary", "cache-control"];
+        let known = [
+            "authorization",
+            "cookie",
+            "set-cookie",
+            "vary",
+            "cache-control",
+            "dpop",
+            "dpop-nonce",
+        ];
         let fits = |name: &str| {
             let char = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
             (1..=64).contains(&name.len()) && name.bytes().all(char) && !known.contains(&name)
@@ -64,17 +73,26 @@ impl Default for Bearer {
     }
 }
 
-/// The credentials in an `Authorization: Bearer` header. `None` if the header has another scheme.
-pub(crate) fn credentials(authorization: &[u8]) -> Option<&[u8]> {
-    let (scheme, rest) = authorization.split_at_checked(6)?;
-    if !scheme.eq_ignore_ascii_case(b"bearer") {
-        return None;
-    }
-    match rest {
-        [] => Some(rest),
-        [b' ', rest @ ..] => Some(rest.trim_ascii()),
-        _ => None,
-    }
+/// The scheme of the credentials in `Authorization`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// RFC 6750.
+    Bearer,
+    /// RFC 9449: the session is bound to a key of the client.
+    Dpop,
+}
+
+/// The credentials in an `Authorization` header with the scheme `Bearer` or `DPoP`. `None` if the
+/// header has another scheme.
+pub(crate) fn credentials(authorization: &[u8]) -> Option<(Scheme, &[u8])> {
+    let end = authorization.iter().position(|byte| *byte == b' ').unwrap_or(authorization.len());
+    let (scheme, token) = authorization.split_at_checked(end)?;
+    let scheme = match scheme {
+        scheme if scheme.eq_ignore_ascii_case(b"bearer") => Scheme::Bearer,
+        scheme if scheme.eq_ignore_ascii_case(b"dpop") => Scheme::Dpop,
+        _ => return None,
+    };
+    Some((scheme, token.trim_ascii()))
 }
 
 /// The error for two names that the session headers cannot have.

@@ -73,6 +73,12 @@ impl Bundle {
         self.push(name.into(), value, Rule::Append, false);
     }
 
+    /// Adds a line in place of those of the application.
+    #[cfg(feature = "bound")]
+    pub(crate) fn replace(&mut self, name: &'static str, value: String) {
+        self.push(name.into(), value, Rule::Replace, false);
+    }
+
     pub(crate) fn no_store(&mut self) {
         self.push("cache-control".into(), "no-store".to_owned(), Rule::IfAbsent, false);
     }

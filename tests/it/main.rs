@@ -9,6 +9,8 @@ mod clocks;
 mod cookie;
 mod cross_origin;
 mod disasters;
+#[cfg(feature = "bound")]
+mod dpop;
 mod end_others;
 mod errors;
 mod extremes;

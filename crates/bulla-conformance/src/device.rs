@@ -1,10 +1,12 @@
-//! A browser that has a key, and sends proofs of it (W3C draft "Device Bound Session Credentials").
+//! Clients that have a key and send proofs of it: a browser (W3C draft "Device Bound Session
+//! Credentials"), and a client without cookies (DPoP, RFC 9449).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::client::Client;
 use crate::{App, Response};
@@ -26,26 +28,55 @@ impl DeviceKey {
     /// The proof with which a browser registers the key.
     #[must_use]
     pub fn registration(&self, challenge: &str) -> String {
+        let header = json!({ "alg": "ES256", "jwk": self.jwk(), "typ": "dbsc+jwt" });
+        self.jwt(&header, &json!({ "jti": challenge }))
+    }
+
+    /// The proof for one request of a client without cookies (DPoP, RFC 9449).
+    #[must_use]
+    pub fn dpop(&self, claims: &Value) -> String {
+        self.jwt(&json!({ "alg": "ES256", "jwk": self.jwk(), "typ": "dpop+jwt" }), claims)
+    }
+
+    fn jwk(&self) -> Value {
         let point = self.0.verifying_key().to_sec1_point(false);
         // SEC 1: 04, then the two coordinates.
         let (x, y) = point.as_bytes()[1..].split_at(32);
         let coordinate = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-        let jwk = json!({ "crv": "P-256", "kty": "EC", "x": coordinate(x), "y": coordinate(y) });
-        self.jwt(&json!({ "alg": "ES256", "jwk": jwk, "typ": "dbsc+jwt" }), challenge)
+        json!({ "crv": "P-256", "kty": "EC", "x": coordinate(x), "y": coordinate(y) })
     }
 
     /// The proof that a browser sends without the bound cookie.
     #[must_use]
     pub fn proof(&self, challenge: &str) -> String {
-        self.jwt(&json!({ "alg": "ES256", "typ": "dbsc+jwt" }), challenge)
+        self.jwt(&json!({ "alg": "ES256", "typ": "dbsc+jwt" }), &json!({ "jti": challenge }))
     }
 
-    fn jwt(&self, header: &Value, challenge: &str) -> String {
+    fn jwt(&self, header: &Value, claims: &Value) -> String {
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let signed = format!("{}.{}", part(header), part(&json!({ "jti": challenge })));
+        let signed = format!("{}.{}", part(header), part(claims));
         let signature: Signature = self.0.sign(signed.as_bytes());
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))
     }
+}
+
+/// The same proof with the other valid signature: (r, n − s) in place of (r, s).
+///
+/// # Panics
+/// If `proof` has no signature of 64 bytes.
+#[must_use]
+pub fn with_other_signature(proof: &str) -> String {
+    let (signed, signature) = proof.rsplit_once('.').unwrap();
+    let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let (r, s) = Signature::from_slice(&signature).unwrap().split_scalars();
+    let other = Signature::from_scalars(r, -s).unwrap();
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(other.to_bytes()))
+}
+
+/// The SHA-256 of a token in base64url, for the claim `ath` of a proof.
+#[must_use]
+pub fn token_hash(token: &str) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(token))
 }
 
 /// The identifier and the challenge of a field `Secure-Session-Challenge`.

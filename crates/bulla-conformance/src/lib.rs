@@ -60,7 +60,7 @@ use bulla::{Bearer, Cookie, KeyRing, Payload, Policy, SealedCookie, Sessions};
 use serde::{Deserialize, Serialize};
 
 pub use crate::behaviours::*;
-pub use crate::device::{DeviceKey, challenge_of};
+pub use crate::device::{DeviceKey, challenge_of, token_hash, with_other_signature};
 pub use crate::logs::logged;
 
 /// The state of the application's sessions.
