@@ -202,7 +202,7 @@ impl<T> Migration<T> {
         match (&self.source, channel) {
             (Source::Cookie(old), Channel::Cookie) => {
                 let name = std::slice::from_ref(&old.name);
-                let found = cookie::values(headers("cookie").into_iter(), name);
+                let [found] = cookie::values(headers("cookie").into_iter(), [name]);
                 found.into_iter().filter_map(|(_, value)| text(value)).collect()
             }
             (Source::Bearer, Channel::Bearer) => {

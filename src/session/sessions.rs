@@ -265,25 +265,25 @@ impl<T: Payload> Sessions<T> {
             Some(_) if Asker::follows_link_elsewhere(method, &values) => Prompt::Reload,
             _ => Prompt::None,
         };
-        let find = |cookie: &Cookie, role| cookie.find(values("cookie").into_iter(), role);
-        let states = find(cookie, Role::State);
+        // Renewal tokens are read even if there is no state token. A late response may have left a
+        // renewal token in the client. The next sign-in must delete this token, because it would
+        // prevent renewals of the new session.
+        let find = |cookie: &Cookie| {
+            cookie.find(values("cookie").into_iter(), [Role::State, Role::Renewal])
+        };
+        let [states, renewals] = find(cookie);
         if states.is_empty() {
             // A former cookie counts only if this cookie has no state token. Otherwise, the former
             // cookie would revive a session that has moved to this cookie and has ended since.
             for (index, (former, _)) in (0..=u8::MAX).zip(&self.shared.former) {
-                let states = find(former, Role::State);
+                let [states, renewals] = find(former);
                 if !states.is_empty() {
-                    let renewals = find(former, Role::Renewal);
                     let place = Place::Former(index);
                     let carried = Carried { states, renewals, place, prompt, dpop: None };
                     return (Channel::Cookie, sender, carried);
                 }
             }
         }
-        // Renewal tokens are read even if there is no state token. A late response may have left a
-        // renewal token in the client. The next sign-in must delete this token, because it would
-        // prevent renewals of the new session.
-        let renewals = find(cookie, Role::Renewal);
         let carried = Carried { states, renewals, place: Place::Current, prompt, dpop: None };
         (Channel::Cookie, sender, carried)
     }

@@ -20,7 +20,8 @@ impl Cookie {
     }
 
     pub(crate) fn has_bound<'h>(&self, headers: impl Iterator<Item = &'h [u8]>) -> bool {
-        !values(headers, slice::from_ref(&self.bound)).is_empty()
+        let [found] = values(headers, [slice::from_ref(&self.bound)]);
+        !found.is_empty()
     }
 
     pub(crate) fn remove_bound(&self) -> String {

@@ -407,40 +407,45 @@ impl Cookie {
         text
     }
 
-    /// The tokens for one role in a request's `Cookie` headers.
-    ///
-    /// If there is no whole token but there are pieces, the first piece is returned. Opening
-    /// refuses it because of its prefix, so the cookies are left alone.
-    pub(crate) fn find<'h>(
+    /// The tokens for each of the roles in a request's `Cookie` headers.
+    pub(crate) fn find<'h, const ROLES: usize>(
         &self,
         headers: impl Iterator<Item = &'h [u8]>,
-        role: Role,
-    ) -> Vec<Vec<u8>> {
-        let found = values(headers, self.names_to_read(role));
-        let mut tokens = pieces::join(&found);
-        let plain = found.iter().filter(|(at, value)| *at == 0 && !pieces::is_piece(value));
-        tokens.extend(plain.map(|(_, value)| value.to_vec()));
-        if tokens.is_empty() {
-            let piece = found.iter().find(|(_, value)| pieces::is_piece(value));
-            tokens.extend(piece.map(|(_, value)| value.to_vec()));
-        }
-        tokens.truncate(MAX_SAME_NAME);
-        tokens
+        roles: [Role; ROLES],
+    ) -> [Vec<Vec<u8>>; ROLES] {
+        values(headers, roles.map(|role| self.names_to_read(role))).map(|found| tokens(&found))
     }
 }
 
+/// The tokens in cookie values, whole or joined from pieces.
+///
+/// If there is no whole token but there are pieces, the first piece is returned. Opening refuses it
+/// because of its prefix, so the cookies are left alone.
+fn tokens(found: &[(usize, &[u8])]) -> Vec<Vec<u8>> {
+    let mut tokens = pieces::join(found);
+    let plain = found.iter().filter(|(at, value)| *at == 0 && !pieces::is_piece(value));
+    tokens.extend(plain.map(|(_, value)| value.to_vec()));
+    if tokens.is_empty() {
+        let piece = found.iter().find(|(_, value)| pieces::is_piece(value));
+        tokens.extend(piece.map(|(_, value)| value.to_vec()));
+    }
+    tokens.truncate(MAX_SAME_NAME);
+    tokens
+}
+
 /// The values of the cookies with these names, at most four for each name. Each value comes with
-/// the index of its name.
+/// the index of its name in its list. All lists are looked for at once, because the headers of every
+/// request are searched, even if the handler does not read the session.
 ///
 /// Splits at `;` and at the first `=`, as browsers write the header (RFC 6265bis section 5.8.3).
 /// The function works on bytes, because the session must be readable even if another cookie has
 /// bytes that are not UTF-8.
-pub(crate) fn values<'h>(
+pub(crate) fn values<'h, const LISTS: usize>(
     headers: impl Iterator<Item = &'h [u8]>,
-    names: &[String],
-) -> Vec<(usize, &'h [u8])> {
-    let mut left = [MAX_SAME_NAME; MAX_PIECES];
-    let mut found = Vec::new();
+    names: [&[String]; LISTS],
+) -> [Vec<(usize, &'h [u8])>; LISTS] {
+    let mut left = [[MAX_SAME_NAME; MAX_PIECES]; LISTS];
+    let mut found = [const { Vec::new() }; LISTS];
     for pair in headers.flat_map(pairs) {
         let pair = pair.trim_ascii();
         let Some((name, value)) = memchr(b'=', pair).and_then(|at| pair.split_at_checked(at))
@@ -449,22 +454,24 @@ pub(crate) fn values<'h>(
         };
         let value = value.strip_prefix(b"=").unwrap_or_default();
         let (name, value) = (name.trim_ascii_end(), value.trim_ascii_start());
-        let Some(at) = names.iter().position(|known| known.as_bytes() == name) else {
+        if value.is_empty() {
             continue;
-        };
-        let Some(left) = left.get_mut(at).filter(|_| !value.is_empty()) else {
-            continue;
-        };
-        if let Some(less) = left.checked_sub(1) {
-            *left = less;
-            found.push((at, value));
+        }
+        for ((names, left), found) in names.iter().zip(&mut left).zip(&mut found) {
+            let Some(at) = names.iter().position(|known| known.as_bytes() == name) else {
+                continue;
+            };
+            let Some(left) = left.get_mut(at) else { continue };
+            if let Some(less) = left.checked_sub(1) {
+                *left = less;
+                found.push((at, value));
+            }
         }
     }
     found
 }
 
-/// The parts between semicolons. `memchr` searches 32 bytes at a time. The speed matters, because
-/// the headers of every request are searched, even if the handler does not read the session.
+/// The parts between semicolons. `memchr` searches 32 bytes at a time.
 fn pairs(header: &[u8]) -> impl Iterator<Item = &[u8]> {
     let ends = memchr_iter(b';', header).chain([header.len()]);
     let bounds = ends.scan(0, |next, end| {

@@ -256,9 +256,10 @@ impl<T: Payload> SealedCookie<T> {
     where
         I: IntoIterator<Item = &'h [u8]>,
     {
-        let find = |cookie: &Cookie| cookie.find(values("cookie").into_iter(), Role::State);
+        let find = |cookie: &Cookie| cookie.find(values("cookie").into_iter(), [Role::State]);
         let mut found = self.settings.places.iter().map(|(cookie, _)| find(cookie)).enumerate();
-        found.find(|(_, tokens)| !tokens.is_empty()).unwrap_or_default()
+        let found = found.find(|(_, [tokens])| !tokens.is_empty());
+        found.map(|(at, [tokens])| (at, tokens)).unwrap_or_default()
     }
 }
 
