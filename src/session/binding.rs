@@ -184,8 +184,8 @@ impl<T: Payload> Session<T> {
         settings.check_challenge(&registration.challenge, alive, now)?;
         let key = *registration.key.as_bytes();
         let origin = alive.record.first_id();
-        let taken = match (alive.record.bound, &self.shared().revocations) {
-            (Some(bound), _) => bound != key,
+        let taken = match (alive.record.bound.as_deref(), &self.shared().revocations) {
+            (Some(bound), _) => *bound != key,
             (None, Some(list)) => list.has_session(registered_id(origin)),
             (None, None) => false,
         };
@@ -228,7 +228,9 @@ impl<T: Payload> Session<T> {
             // The user has signed in again, or the request has cookies of another session.
             return Ok(self.over_or_unknown(settings, asked, proof, Bundle::default()));
         }
-        let Some(key) = alive.record.bound else { return Ok(over(asked, Bundle::default())) };
+        let Some(key) = alive.record.bound.as_deref().copied() else {
+            return Ok(over(asked, Bundle::default()));
+        };
         if alive.renewal == Renewal::LeftAlone {
             return Ok(Outcome::NotNow);
         }

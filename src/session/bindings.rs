@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use crate::session::challenge::Challenges;
-use crate::session::shared::{Channel, Shared};
 #[cfg(feature = "bound")]
 use crate::token::once::UsedTokens;
 
@@ -54,18 +53,4 @@ pub(crate) struct InHeaders {
     /// The proofs that were used.
     #[cfg(feature = "bound")]
     pub(crate) used: Box<dyn UsedTokens + Send + Sync>,
-}
-
-impl Shared {
-    /// The settings of bound sessions of a channel.
-    pub(crate) fn binding(&self, channel: Channel) -> Option<&Binding> {
-        match channel {
-            Channel::Cookie => self.bound_in_cookie.as_ref().map(|settings| &settings.binding),
-            Channel::Bearer => self.bound_in_headers.as_ref().map(|settings| &settings.binding),
-        }
-    }
-
-    pub(crate) fn can_bind(&self) -> bool {
-        self.bound_in_cookie.is_some() || self.bound_in_headers.is_some()
-    }
 }

@@ -1,6 +1,12 @@
-//! What a request carries: its tokens, not opened yet, and what would make its browser send a proof.
+//! What a request carries: its tokens, not opened yet, what would make its browser send a proof,
+//! and the proof that it has.
 
-use crate::session::request_proof::Presented;
+use std::sync::OnceLock;
+
+#[cfg(feature = "bound")]
+use crate::session::bound_error::BoundError;
+use crate::session::refusal::Refusal;
+use crate::time::UnixTime;
 use crate::token::wire::Mode;
 use crate::transport::bearer::Scheme;
 use crate::transport::pieces::is_piece;
@@ -57,5 +63,51 @@ impl Carried {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.states.is_empty() && self.renewals.is_empty()
+    }
+}
+
+/// What a request says about its sender's key.
+pub(crate) struct Presented {
+    #[cfg_attr(not(feature = "bound"), expect(dead_code, reason = "proofs are read only with it"))]
+    pub(crate) method: String,
+    /// The scheme of the tokens. `None` if the request has no tokens in headers.
+    pub(crate) scheme: Option<Scheme>,
+    /// The values of the header `DPoP`, at most two.
+    #[cfg_attr(not(feature = "bound"), expect(dead_code, reason = "proofs are read only with it"))]
+    pub(crate) proofs: Vec<Vec<u8>>,
+    #[cfg_attr(not(feature = "bound"), expect(dead_code, reason = "proofs are read only with it"))]
+    pub(crate) shown: OnceLock<Shown>,
+    /// Whether the proof of this request was used before. A request claims its proof once.
+    #[cfg(feature = "bound")]
+    pub(crate) claimed: OnceLock<Result<(), BoundError>>,
+    /// Set if the response must carry a challenge.
+    pub(crate) wants_challenge: OnceLock<()>,
+}
+
+/// What the proof in a request shows about the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// The request has no proof.
+    Nothing,
+    /// The client had the key of the session at this time, at which the challenge in the proof was
+    /// made, or later.
+    #[cfg_attr(not(feature = "bound"), expect(dead_code, reason = "proofs are read only with it"))]
+    KeyAt(UnixTime),
+    /// The request is refused.
+    #[cfg_attr(not(feature = "bound"), expect(dead_code, reason = "proofs are read only with it"))]
+    Wrong(Refusal),
+}
+
+impl Presented {
+    pub(crate) fn new(method: &str, scheme: Option<Scheme>, proofs: Vec<Vec<u8>>) -> Presented {
+        Presented {
+            method: method.to_owned(),
+            scheme,
+            proofs,
+            shown: OnceLock::new(),
+            #[cfg(feature = "bound")]
+            claimed: OnceLock::new(),
+            wants_challenge: OnceLock::new(),
+        }
     }
 }

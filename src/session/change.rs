@@ -59,7 +59,10 @@ impl<T: Payload> Session<T> {
             ended_others: None,
             follows: self.followed(&state),
             term: options.term,
-            bound: if channel == Channel::Bearer { self.sign_in_key()? } else { None },
+            bound: match channel {
+                Channel::Bearer => self.sign_in_key()?.map(Box::new),
+                Channel::Cookie => None,
+            },
         };
         let state = Arc::new(state);
         self.write(Draft { record, state, encoded: None, channel, kind: Kind::Started }, revision)
@@ -190,9 +193,9 @@ impl<T: Payload> Session<T> {
             sealed => sealed?,
         };
         shared.check_fit(channel, &record, text.len())?;
-        let proof = match (kind, record.bound) {
+        let proof = match (kind, record.bound.as_deref()) {
             // Only a session in headers is bound when it starts.
-            (Kind::Started, Some(key)) => Some(Proof { at: now, key }),
+            (Kind::Started, Some(key)) => Some(Proof { at: now, key: *key }),
             (_, Some(_)) => self.proof(),
             (_, None) => None,
         };

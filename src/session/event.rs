@@ -88,7 +88,7 @@ pub enum Event {
     /// A session from the old library could not be adopted, for example because it is past its
     /// ceiling or too large.
     NotAdopted(SessionError),
-    /// The session was bound to the device of the browser.
+    /// The session was bound to the device of the client.
     Bound {
         /// The session.
         id: SessionId,
@@ -102,7 +102,7 @@ pub enum Event {
         /// Its first id.
         origin: SessionId,
     },
-    /// A browser's registration of a key, or its proof, was refused.
+    /// The registration of a key, or a proof, was refused.
     #[cfg(feature = "bound")]
     #[cfg_attr(docsrs, doc(cfg(feature = "bound")))]
     ProofRefused(BoundError),
@@ -139,6 +139,15 @@ impl fmt::Display for Event {
 pub(crate) fn not_loaded(error: &dyn fmt::Display) {
     #[cfg(feature = "tracing")]
     tracing::error!(target: "bulla", "the user of a session could not be loaded: {error}");
+    #[cfg(not(feature = "tracing"))]
+    let _ = error;
+}
+
+/// Logs that the store of used proofs failed.
+#[cfg(feature = "bound")]
+pub(crate) fn not_claimed(error: &dyn fmt::Display) {
+    #[cfg(feature = "tracing")]
+    tracing::error!(target: "bulla", "the store of used proofs failed: {error}");
     #[cfg(not(feature = "tracing"))]
     let _ = error;
 }

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::session::asker::Asker;
-use crate::session::carried::Prompt;
+use crate::session::carried::{Prompt, Shown};
 use crate::session::come_back::{local_path, with_next};
 use crate::session::error::SessionError;
 use crate::session::info::Status;
 use crate::session::judge::Judged;
 use crate::session::refusal::Refusal;
-use crate::session::request_proof::Shown;
 use crate::session::session::Session;
 use crate::session::shared::Channel;
 use crate::token::payload::Payload;

@@ -191,8 +191,13 @@ fn open_session<T: Payload>(
     let (mut record, state) = open_payload(&body).map_err(|error| refused(error, now))?;
     let renewal = renewals.latest_of(record.id);
     let proof = renewal.and_then(|found| found.proof);
-    let in_token = record.bound;
-    record.bound = record.bound.or(proof.map(|proof| proof.key));
+    let key = match (&record.bound, proof) {
+        (None, Some(proof)) => {
+            record.bound = Some(Box::new(proof.key));
+            KeyIn::RenewalToken
+        }
+        _ => KeyIn::StateToken,
+    };
     if record.bound.is_some() && binding.is_none() {
         return Err(refused(NOT_BOUND_HERE.into(), now).into());
     }
@@ -235,7 +240,6 @@ fn open_session<T: Payload>(
         },
     };
     let (state, place) = (Arc::new(state), carried.place);
-    let key = if record.bound == in_token { KeyIn::StateToken } else { KeyIn::RenewalToken };
     let proved_at = proof.map(|proof| proof.at).filter(|_| record.bound.is_some());
     Ok(Alive {
         place,

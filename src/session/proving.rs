@@ -2,13 +2,12 @@
 //! browser about it?
 
 use crate::session::bindings::{Binding, InCookie};
-use crate::session::carried::Prompt;
+use crate::session::carried::{Prompt, Shown};
 use crate::session::challenge::Asks;
 use crate::session::event::Event;
 use crate::session::judge::{Alive, Judged, Renewal};
 use crate::session::record::{Proof, Record};
 use crate::session::refusal::{Fate, Refusal, Refused};
-use crate::session::request_proof::Shown;
 use crate::session::session::Session;
 use crate::session::shared::{Channel, Shared};
 use crate::time::UnixTime;
@@ -51,7 +50,7 @@ impl<T: Payload> Session<T> {
     /// The last proof of the session's device: the one in this request, or the one that the renewal
     /// token records.
     pub(crate) fn proof_of(&self, alive: &Alive<T>) -> Option<Proof> {
-        let key = alive.record.bound?;
+        let key = *alive.record.bound.as_deref()?;
         let at = match self.shown(alive) {
             Shown::KeyAt(at) => Some(at).max(alive.proved_at),
             Shown::Nothing | Shown::Wrong(_) => alive.proved_at,

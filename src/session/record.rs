@@ -35,8 +35,9 @@ pub(crate) struct Record {
     pub(crate) follows: Vec<Followed>,
     /// Whether the user asked to be remembered.
     pub(crate) term: Term,
-    /// The key of the device to which the session is bound.
-    pub(crate) bound: Option<BoundKey>,
+    /// The key of the device to which the session is bound. In a box, because the records of all
+    /// other sessions would be copied with 34 empty bytes.
+    pub(crate) bound: Option<Box<BoundKey>>,
 }
 
 /// Bits for the optional fields of a record, in the order of the fields. A set bit means that the
@@ -80,7 +81,7 @@ impl Record {
             out.extend_from_slice(mark);
         }
         if let Some(key) = &self.bound {
-            out.extend_from_slice(key);
+            out.extend_from_slice(&key[..]);
         }
     }
 
@@ -147,7 +148,7 @@ impl Record {
             record.follows.push(Followed { before, except: Exception { origin, mark } });
         }
         if has(BOUND) {
-            record.bound = Some(take_bytes(rest).ok_or_else(cut)?);
+            record.bound = Some(Box::new(take_bytes(rest).ok_or_else(cut)?));
         }
         Ok(record)
     }
@@ -227,7 +228,7 @@ impl<'a> RenewalRecord<'a> {
     /// The maximum length in bytes of a payload that contains a copy of a body of `len` bytes.
     /// `record` is the record of the session.
     pub(crate) fn max_len_with_copy(record: &Record, len: usize) -> usize {
-        let proof = record.bound.map_or(0, |_| PROOF_LEN);
+        let proof = if record.bound.is_some() { PROOF_LEN } else { 0 };
         len.saturating_add(proof).saturating_add(ID_LEN + TIME_LEN + FINGERPRINT_LEN)
     }
 }

@@ -4,58 +4,7 @@
 //! then bound to this key. When the last proof is too old, the client sends another one, with a
 //! challenge from the server in it.
 
-use std::sync::OnceLock;
-
-use crate::session::refusal::Refusal;
 use crate::session::session::Session;
-use crate::time::UnixTime;
-use crate::transport::bearer::Scheme;
-
-/// What a request says about its sender's key.
-pub(crate) struct Presented {
-    #[cfg_attr(not(feature = "bound"), expect(dead_code, reason = "proofs are read only with it"))]
-    pub(crate) method: String,
-    /// The scheme of the tokens. `None` if the request has no tokens in headers.
-    pub(crate) scheme: Option<Scheme>,
-    /// The values of the header `DPoP`, at most two.
-    #[cfg_attr(not(feature = "bound"), expect(dead_code, reason = "proofs are read only with it"))]
-    pub(crate) proofs: Vec<Vec<u8>>,
-    #[cfg_attr(not(feature = "bound"), expect(dead_code, reason = "proofs are read only with it"))]
-    pub(crate) shown: OnceLock<Shown>,
-    /// Whether the proof of this request was used before. A request claims its proof once.
-    #[cfg(feature = "bound")]
-    claimed: OnceLock<Result<(), crate::session::BoundError>>,
-    /// Set if the response must carry a challenge.
-    pub(crate) wants_challenge: OnceLock<()>,
-}
-
-/// What the proof in a request shows about the session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shown {
-    /// The request has no proof.
-    Nothing,
-    /// The client had the key of the session at this time, at which the challenge in the proof was
-    /// made, or later.
-    #[cfg_attr(not(feature = "bound"), expect(dead_code, reason = "proofs are read only with it"))]
-    KeyAt(UnixTime),
-    /// The request is refused.
-    #[cfg_attr(not(feature = "bound"), expect(dead_code, reason = "proofs are read only with it"))]
-    Wrong(Refusal),
-}
-
-impl Presented {
-    pub(crate) fn new(method: &str, scheme: Option<Scheme>, proofs: Vec<Vec<u8>>) -> Presented {
-        Presented {
-            method: method.to_owned(),
-            scheme,
-            proofs,
-            shown: OnceLock::new(),
-            #[cfg(feature = "bound")]
-            claimed: OnceLock::new(),
-            wants_challenge: OnceLock::new(),
-        }
-    }
-}
 
 impl<T> Session<T> {
     /// Makes the response carry the challenge for the client's next proof.
@@ -75,13 +24,13 @@ impl<T> Session<T> {
 mod verifying {
     use std::time::Duration;
 
-    use super::{Presented, Shown};
     use crate::proof::dpop::{Dpop, dpop};
     use crate::session::bindings::InHeaders;
     use crate::session::bound_error::BoundError;
+    use crate::session::carried::{Presented, Shown};
     use crate::session::challenge::Asks;
     use crate::session::error::SessionError;
-    use crate::session::event::Event;
+    use crate::session::event::{self, Event};
     use crate::session::judge::{Alive, Judged};
     use crate::session::pending::{Change, Kind};
     use crate::session::refusal::Refusal;
@@ -151,7 +100,7 @@ mod verifying {
             scheme: Scheme,
             alive: &Alive<T>,
         ) -> Result<Option<UnixTime>, BoundError> {
-            let key = match (scheme, alive.record.bound) {
+            let key = match (scheme, alive.record.bound.as_deref()) {
                 (Scheme::Dpop, Some(key)) => key,
                 // A client that makes proofs may send one with an ordinary session too.
                 (Scheme::Bearer, None) => return Ok(None),
@@ -162,7 +111,7 @@ mod verifying {
                 return Ok(None);
             }
             let (proof, text) = self.for_this_request(settings, presented)?;
-            if *proof.key.as_bytes() != key {
+            if proof.key.as_bytes() != key {
                 return Err(BoundError::OtherKey);
             }
             if !proof.is_with(&alive.token.text) {
@@ -267,9 +216,7 @@ mod verifying {
                     Ok(true) => Ok(()),
                     Ok(false) => Err(BoundError::Used),
                     Err(error) => {
-                        #[cfg(feature = "tracing")]
-                        tracing::error!(target: "bulla", "the store of used proofs failed: {error}");
-                        let _ = error;
+                        event::not_claimed(&*error);
                         Err(BoundError::Store)
                     }
                 }
@@ -332,7 +279,7 @@ mod verifying {
 /// Without the feature `bound`, no session in headers is bound.
 #[cfg(not(feature = "bound"))]
 mod nothing {
-    use super::Shown;
+    use crate::session::carried::Shown;
     use crate::session::error::SessionError;
     use crate::session::judge::Alive;
     use crate::session::pending::Change;

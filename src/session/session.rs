@@ -195,7 +195,7 @@ impl<T: Payload> Session<T> {
             borrowed,
             remembered: record.term == Term::Remembered,
             bound: record.bound.is_some(),
-            proof_expires_at: record.bound.and_then(|_| self.proof_expires_at()),
+            proof_expires_at: record.bound.as_ref().and_then(|_| self.proof_expires_at()),
             started_at: record.started_at,
             reauthenticated_at: record.reauthenticated_at,
             last_seen,

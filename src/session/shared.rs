@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::keys::handle::RingHandle;
 use crate::revocation::list::Revocations;
-use crate::session::bindings::{InCookie, InHeaders};
+use crate::session::bindings::{Binding, InCookie, InHeaders};
 use crate::session::carried::Place;
 use crate::session::error::SessionError;
 use crate::session::event::{self, Event, Hook};
@@ -87,6 +87,18 @@ impl Shared {
     /// Whether guards may redirect to a page.
     pub(crate) fn has_pages(&self) -> bool {
         self.sign_in_page.is_some() || self.step_up_page.is_some()
+    }
+
+    /// The settings of bound sessions of a channel.
+    pub(crate) fn binding(&self, channel: Channel) -> Option<&Binding> {
+        match channel {
+            Channel::Cookie => self.bound_in_cookie.as_ref().map(|settings| &settings.binding),
+            Channel::Bearer => self.bound_in_headers.as_ref().map(|settings| &settings.binding),
+        }
+    }
+
+    pub(crate) fn can_bind(&self) -> bool {
+        self.bound_in_cookie.is_some() || self.bound_in_headers.is_some()
     }
 
     pub(crate) fn emit(&self, event: Event) {

@@ -87,7 +87,7 @@ fn send(vector: &Vector<'_>) -> Answer {
         ended_others: None,
         follows: Vec::new(),
         term: Term::Ordinary,
-        bound: vector.optional("bound"),
+        bound: vector.optional("bound").map(Box::new),
     };
     let mut payload = Vec::new();
     record.write(&mut payload);

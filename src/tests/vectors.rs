@@ -332,7 +332,7 @@ fn sessions() {
         assert_eq!(&follows, vector.0["follows"].as_array().unwrap());
         let remembered = record.term == Term::Remembered;
         assert_eq!(Some(remembered), vector.0["remembered"].as_bool());
-        assert_eq!(record.bound, vector.optional("bound"));
+        assert_eq!(record.bound, vector.optional("bound").map(Box::new));
         let mut payload = Vec::new();
         record.write(&mut payload);
         payload.extend_from_slice(&state);
