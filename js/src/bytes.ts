@@ -1,0 +1,230 @@
+// Bytes and text: base64url, varints, hexadecimal, UTF-8, and comparison in constant time.
+
+const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/** The text of each pair of characters, by its 12 bits. Half as many steps as single characters. */
+const PAIRS: readonly string[] = /* @__PURE__ */ Array.from(
+  { length: 4096 },
+  (_, bits) => ALPHABET.charAt(bits >> 6) + ALPHABET.charAt(bits & 63),
+);
+
+/** The six bits of each character, and 64 for characters outside the alphabet. */
+const BITS: Uint8Array = /* @__PURE__ */ Uint8Array.from({ length: 256 }, (_, code) => {
+  const bits = ALPHABET.indexOf(String.fromCharCode(code));
+  return bits < 0 ? 64 : bits;
+});
+
+/** Encodes bytes as base64url without padding. */
+export function toBase64url(bytes: Uint8Array): string {
+  let text = "";
+  const whole = bytes.length - (bytes.length % 3);
+  for (let i = 0; i < whole; i += 3) {
+    const bits = (bytes[i]! << 16) | (bytes[i + 1]! << 8) | bytes[i + 2]!;
+    text += PAIRS[bits >> 12]! + PAIRS[bits & 4095]!;
+  }
+  if (bytes.length - whole === 1) text += PAIRS[bytes[whole]! << 4]!;
+  if (bytes.length - whole === 2) {
+    const bits = (bytes[whole]! << 10) | (bytes[whole + 1]! << 2);
+    text += PAIRS[bits >> 6]! + ALPHABET.charAt(bits & 63);
+  }
+  return text;
+}
+
+/**
+ * Decodes base64url from character `start` on, in the only encoding that each byte string has
+ * (section 2 of the specification). `undefined` if the text is another.
+ */
+export function fromBase64url(text: string, start = 0): Uint8Array | undefined {
+  const length = text.length - start;
+  const rest = length % 4;
+  if (rest === 1) return undefined;
+  const bytes = new Uint8Array((length * 3) >> 2);
+  let wrong = 0;
+  let at = 0;
+  const whole = text.length - rest;
+  for (let i = start; i < whole; i += 4) {
+    const a = bitsOf(text, i);
+    const b = bitsOf(text, i + 1);
+    const c = bitsOf(text, i + 2);
+    const d = bitsOf(text, i + 3);
+    wrong |= a | b | c | d;
+    bytes[at++] = (a << 2) | (b >> 4);
+    bytes[at++] = (b << 4) | (c >> 2);
+    bytes[at++] = (c << 6) | d;
+  }
+  if (rest >= 2) {
+    const a = bitsOf(text, whole);
+    const b = bitsOf(text, whole + 1);
+    const c = rest === 3 ? bitsOf(text, whole + 2) : 0;
+    // The bits after the last byte must be zero.
+    const trailing = rest === 3 ? c & 3 : b & 15;
+    wrong |= a | b | c | (trailing === 0 ? 0 : 64);
+    bytes[at++] = (a << 2) | (b >> 4);
+    if (rest === 3) bytes[at++] = (b << 4) | (c >> 2);
+  }
+  return (wrong & 64) === 0 ? bytes : undefined;
+}
+
+function bitsOf(text: string, index: number): number {
+  const code = text.charCodeAt(index);
+  return code < 256 ? BITS[code]! : 64;
+}
+
+/** Joins byte strings. */
+export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const joined = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return joined;
+}
+
+/** The bytes of a text in UTF-8. */
+export function utf8(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+/** The text of bytes in UTF-8. A byte order mark is kept. `undefined` if they are not UTF-8. */
+export function fromUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The number of bytes of a text in UTF-8. Half a surrogate pair counts as 3. */
+export function utf8Length(text: string): number {
+  let length = 0;
+  for (const character of text) {
+    const code = character.codePointAt(0)!;
+    length += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x1_0000 ? 3 : 4;
+  }
+  return length;
+}
+
+/**
+ * A text with one character, U+0000 to U+00FF, for each byte. HTTP headers have this form in
+ * `Headers` and in Node.
+ */
+export function fromLatin1(bytes: Uint8Array): string {
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 4096) {
+    text += String.fromCharCode(...bytes.subarray(i, i + 4096));
+  }
+  return text;
+}
+
+/** Lower-case hexadecimal. */
+export function toHex(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += (byte < 16 ? "0" : "") + byte.toString(16);
+  return text;
+}
+
+/** Reads lower-case hexadecimal. `undefined` if the text is another. */
+export function fromHex(text: string): Uint8Array | undefined {
+  if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text)) return undefined;
+  return Uint8Array.from({ length: text.length / 2 }, (_, i) =>
+    Number.parseInt(text.slice(2 * i, 2 * i + 2), 16),
+  );
+}
+
+/** Whether two byte strings are equal. The time depends only on their lengths. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  let differences = 0;
+  for (let i = 0; i < a.length; i += 1) differences |= a[i]! ^ b[i]!;
+  return differences === 0;
+}
+
+/** The number of bytes of varint(value). */
+export function varintLength(value: number | bigint): number {
+  let length = 1;
+  for (let rest = BigInt(value) >> 7n; rest > 0n; rest >>= 7n) length += 1;
+  return length;
+}
+
+/**
+ * Encodes varint(value) (section 2 of the specification).
+ *
+ * `value` is a whole number from 0 to 2⁵³−1, or a bigint below 2⁶⁴.
+ */
+export function varint(value: number | bigint): Uint8Array {
+  const bytes: number[] = [];
+  if (typeof value === "bigint" && value > 0xffff_ffffn) {
+    let rest = value;
+    for (; rest >= 0x80n; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
+    bytes.push(Number(rest));
+    return Uint8Array.from(bytes);
+  }
+  let rest = Number(value);
+  // Division, because the bit operators of numbers have 32 bits.
+  for (; rest >= 0x80; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80);
+  bytes.push(rest);
+  return Uint8Array.from(bytes);
+}
+
+/**
+ * Reads fields from the front of a byte string.
+ *
+ * Every method returns `undefined` if the field is cut off or malformed.
+ */
+export class Reader {
+  readonly bytes: Uint8Array;
+  /** The position of the next byte. */
+  at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+
+  /**
+   * Reads a varint of at most 64 bits (section 2 of the specification).
+   *
+   * A value of 2⁵³ or more is rounded, to a number that is not below 2⁵³. Comparisons with limits
+   * below 2⁵³ are therefore right. Use `varint64` if such a value itself counts.
+   */
+  varint(): number | undefined {
+    let value = 0;
+    let weight = 1;
+    for (let index = 0; index < 10; index += 1) {
+      const byte = this.bytes[this.at];
+      if (byte === undefined) return undefined;
+      this.at += 1;
+      if (index === 9 && byte > 1) return undefined; // more than 64 bits
+      value += (byte & 0x7f) * weight;
+      weight *= 128;
+      if (byte >= 0x80) continue;
+      return byte === 0 && index > 0 ? undefined : value; // undefined if longer than needed
+    }
+    return undefined;
+  }
+
+  /** Reads a varint of at most 64 bits, exactly. */
+  varint64(): bigint | undefined {
+    const start = this.at;
+    if (this.varint() === undefined) return undefined;
+    let value = 0n;
+    for (let i = this.at - 1; i >= start; i -= 1) {
+      value = (value << 7n) | BigInt(this.bytes[i]! & 0x7f);
+    }
+    return value;
+  }
+
+  /** Reads `length` bytes. They share the memory of the whole. */
+  take(length: number): Uint8Array | undefined {
+    if (length > this.bytes.length - this.at) return undefined;
+    this.at += length;
+    return this.bytes.subarray(this.at - length, this.at);
+  }
+
+  /** The bytes that were not read. They share the memory of the whole. */
+  rest(): Uint8Array {
+    return this.bytes.subarray(this.at);
+  }
+}
