@@ -1,4 +1,7 @@
-// Bytes and text: base64url, varints, hexadecimal, UTF-8, and comparison in constant time.
+// Bytes and text: base64url, varints, hexadecimal, UTF-8, and comparison in constant time,
+// and random bytes.
+
+import { RandomError } from "./errors.js";
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -108,6 +111,29 @@ export function utf8Length(text: string): number {
 }
 
 /**
+ * Random bytes of the platform.
+ *
+ * They come from the operating system, because a generator in the process would repeat its output
+ * after a snapshot of the machine is restored.
+ *
+ * @throws {@link RandomError} if the generator fails.
+ */
+export function randomBytes(length: number): Uint8Array {
+  try {
+    return globalThis.crypto.getRandomValues(new Uint8Array(length));
+  } catch {
+    throw new RandomError();
+  }
+}
+
+/** The bytes of a text with one character, U+0000 to U+00FF, for each byte. See `fromLatin1`. */
+export function latin1(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i += 1) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+/**
  * A text with one character, U+0000 to U+00FF, for each byte. HTTP headers have this form in
  * `Headers` and in Node.
  */
@@ -120,14 +146,14 @@ export function fromLatin1(bytes: Uint8Array): string {
 }
 
 /** Lower-case hexadecimal. */
-export function toHex(bytes: Uint8Array): string {
+export function hex(bytes: Uint8Array): string {
   let text = "";
   for (const byte of bytes) text += (byte < 16 ? "0" : "") + byte.toString(16);
   return text;
 }
 
 /** Reads lower-case hexadecimal. `undefined` if the text is another. */
-export function fromHex(text: string): Uint8Array | undefined {
+export function unhex(text: string): Uint8Array | undefined {
   if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text)) return undefined;
   return Uint8Array.from({ length: text.length / 2 }, (_, i) =>
     Number.parseInt(text.slice(2 * i, 2 * i + 2), 16),

@@ -155,7 +155,7 @@ function sealMessage(code: SealCode, reason: string): string {
     case "no-primary-key":
       return "the ring has no primary key at this time";
     case "random":
-      return "the random generator of the platform failed";
+      return RANDOM_MESSAGE;
     case "payload":
       return `the payload could not be encoded: ${reason}`;
     case "too-long":
@@ -163,13 +163,24 @@ function sealMessage(code: SealCode, reason: string): string {
   }
 }
 
+/** The random generator of the platform failed. */
+export class RandomError extends BullaError {
+  override readonly code = "random";
+
+  constructor() {
+    super(RANDOM_MESSAGE);
+  }
+}
+
+const RANDOM_MESSAGE = "the random generator of the platform failed";
+
 /** Why a payload could not be encoded or decoded. The text never repeats the value. */
 export class PayloadError extends BullaError {
   override readonly code = "payload";
 }
 
-/** The codes of {@link KeyError}. The first four are those of `key-text.json`. */
-export type KeyCode = "malformed" | "id-mismatch" | "low-entropy" | "example-key" | "random";
+/** The codes of {@link KeyError}. */
+export type KeyCode = "malformed" | "id-mismatch" | "low-entropy" | "example-key";
 
 /** Why a key was rejected. The error never repeats the text. */
 export class KeyError extends BullaError {
@@ -186,7 +197,6 @@ const KEY_MESSAGES: Readonly<Record<KeyCode, string>> = {
   "id-mismatch": "the id at the end does not match the key; was the text cut or mistyped?",
   "low-entropy": "the key is not random: make a new one with Key.generate",
   "example-key": "the key is an example from the documentation: make a new one with Key.generate",
-  random: "the random generator of the platform failed",
 };
 
 /** The codes of {@link RingError}. */

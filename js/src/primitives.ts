@@ -1,9 +1,9 @@
-// The cryptography. No other file imports a cipher, a hash or a random generator.
+// The cryptography. No other file imports a cipher or a hash.
 
 import { xchacha20poly1305 } from "@noble/ciphers/chacha.js";
-import { hkdf as nobleHkdf } from "@noble/hashes/hkdf.js";
+import { hkdf as expand } from "@noble/hashes/hkdf.js";
 import { hmac } from "@noble/hashes/hmac.js";
-import { sha256 } from "@noble/hashes/sha2.js";
+import { sha256 as sha2 } from "@noble/hashes/sha2.js";
 
 import { equalBytes } from "./bytes.js";
 
@@ -15,29 +15,15 @@ export const TAG_LENGTH = 16;
 export const MAC_LENGTH = 32;
 
 /** SHA-256 of the joined parts. */
-export function digest(...parts: readonly Uint8Array[]): Uint8Array {
-  const hash = sha256.create();
+export function sha256(...parts: readonly Uint8Array[]): Uint8Array {
+  const hash = sha2.create();
   for (const part of parts) hash.update(part);
   return hash.digest();
 }
 
 /** HKDF(key, info, length) (section 2 of the specification). */
 export function hkdf(key: Uint8Array, info: Uint8Array, length: number): Uint8Array {
-  return nobleHkdf(sha256, key, undefined, info, length);
-}
-
-/**
- * Random bytes of the platform. `undefined` if its generator fails.
- *
- * They come from the operating system, because a generator in the process would repeat its output
- * after a snapshot of the machine is restored.
- */
-export function random(length: number): Uint8Array | undefined {
-  try {
-    return globalThis.crypto.getRandomValues(new Uint8Array(length));
-  } catch {
-    return undefined;
-  }
+  return expand(sha2, key, undefined, info, length);
 }
 
 /** A sealing key: XChaCha20-Poly1305. */
@@ -72,7 +58,7 @@ export class SigningKey {
   readonly #keyed: ReturnType<typeof hmac.create>;
 
   constructor(key: Uint8Array) {
-    this.#keyed = hmac.create(sha256, key);
+    this.#keyed = hmac.create(sha2, key);
   }
 
   /** The mac of the joined parts. */

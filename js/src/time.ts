@@ -8,6 +8,14 @@ export function unixNow(): number {
   return Math.floor(Date.now() / 1000);
 }
 
+/** How many seconds in the future a token may have been issued, because clocks differ. */
+export const CLOCK_SKEW = 60;
+
+/** The time `seconds` after `time`, at most the last second. */
+export function plus(time: number, seconds: number): number {
+  return Math.min(time + seconds, LAST_SECOND);
+}
+
 /**
  * The whole second of `now`, within 1970 to 9999.
  *

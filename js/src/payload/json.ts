@@ -1,0 +1,105 @@
+// The encoding JSON.
+
+import { fromUtf8, utf8 } from "../bytes.js";
+import { PayloadError } from "../errors.js";
+import type { Encoding } from "./payload.js";
+
+/** Values are nested less deep than this, as in Rust's serde_json. */
+const MAX_DEPTH = 128;
+
+/** The options of {@link json}. */
+export interface JsonOptions<T> {
+  /**
+   * Checks a value that was read, and returns it with its type. If it throws, the token is refused
+   * as `payload`.
+   *
+   * Without this function, any JSON value is taken for a `T`. That is safe for tokens that only
+   * your own servers can make, if the schema version is raised with each change of the type. It is
+   * not safe for `readUnverified`.
+   */
+  readonly parse?: (value: unknown) => T;
+}
+
+/**
+ * The encoding JSON: the encoding `json` of a payload in Rust.
+ *
+ * Values must be what JSON can hold: `undefined`, functions and bigints are refused. A text that
+ * Rust cannot read is neither written nor accepted: numbers that are not finite, half a surrogate
+ * pair, and values that are nested 128 deep.
+ *
+ * ```ts
+ * const Profile = payload({
+ *   purpose: "shop.example/profile",
+ *   encoding: json({ parse: (value) => ProfileSchema.parse(value) }), // zod, valibot, by hand, …
+ * });
+ * ```
+ */
+export function json<T>(options: JsonOptions<T> = {}): Encoding<T> {
+  const { parse } = options;
+  return {
+    name: "json",
+    encode: (value) => utf8(write(value)),
+    decode: (bytes) => {
+      const value = read(bytes);
+      return parse === undefined ? (value as T) : checked(value, parse);
+    },
+  };
+}
+
+function write(value: unknown): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch {
+    // A bigint, a cycle, or a toJSON that throws. The text of the error may repeat the value.
+  }
+  if (text === undefined || !isReadable(text)) {
+    throw new PayloadError("the value cannot be written as JSON");
+  }
+  return text;
+}
+
+function read(bytes: Uint8Array): unknown {
+  const text = fromUtf8(bytes);
+  if (text === undefined) throw new PayloadError("the JSON is not UTF-8");
+  if (!isReadable(text)) throw new PayloadError("the JSON is not well-formed");
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The text of the error repeats a part of the value.
+    throw new PayloadError("the JSON is not well-formed");
+  }
+}
+
+function checked<T>(value: unknown, parse: (value: unknown) => T): T {
+  try {
+    return parse(value);
+  } catch {
+    throw new PayloadError("the JSON does not fit the type");
+  }
+}
+
+/** A string, a number, or a bracket. JSON has nothing else that these rules concern. */
+const TOKENS = /"(?:[^"\\]|\\[^])*"?|-?\d[\d.eE+-]*|[[{\]}]/g;
+
+/** Half a surrogate pair as an escape. */
+const HALF_PAIR =
+  /\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}/;
+
+/** Whether serde_json would accept what JSON.parse accepts in this text. */
+function isReadable(text: string): boolean {
+  let depth = 0;
+  for (const [token] of text.matchAll(TOKENS)) {
+    if (token === "[" || token === "{") depth += 1;
+    else if (token === "]" || token === "}") depth -= 1;
+    else if (!isReadableScalar(token)) return false;
+    if (depth >= MAX_DEPTH) return false;
+  }
+  return true;
+}
+
+function isReadableScalar(token: string): boolean {
+  if (!token.startsWith('"')) return Number.isFinite(Number(token)) || Number.isNaN(Number(token));
+  // Two backslashes are a backslash, and the u after them is a letter.
+  return !token.includes("\\u") || !HALF_PAIR.test(token.replaceAll("\\\\", ""));
+}
