@@ -259,7 +259,7 @@ export function checkTime(body: Body, at: number, longestLifetime = Infinity): n
   const now = secondOf(at);
   const { issuedAt } = body;
   if (issuedAt > now + CLOCK_SKEW) throw new OpenError("not-yet-valid", { issuedAt });
-  const expiresAt = issuedAt + Math.min(body.lifetime, longestLifetime);
+  const expiresAt = issuedAt + Math.min(body.lifetime, Math.floor(longestLifetime));
   if (now >= expiresAt) throw new OpenError("expired", { expiresAt });
   return expiresAt;
 }

@@ -86,8 +86,12 @@ const TOKENS = /"(?:[^"\\]|\\[^])*"?|-?\d[\d.eE+-]*|[[{\]}]/g;
 const HALF_PAIR =
   /\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}/;
 
+/** A text that matches none of this has no half pair and no number that is too large. */
+const SUSPECT = /\\u[dD]|\d[eE]|\d{300}/;
+
 /** Whether serde_json would accept what JSON.parse accepts in this text. */
 function isReadable(text: string): boolean {
+  if (!SUSPECT.test(text) && openings(text) < MAX_DEPTH) return true;
   let depth = 0;
   for (const [token] of text.matchAll(TOKENS)) {
     if (token === "[" || token === "{") depth += 1;
@@ -98,8 +102,18 @@ function isReadable(text: string): boolean {
   return true;
 }
 
+/** How many characters of the text could open an array or object. */
+function openings(text: string): number {
+  let count = 0;
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i);
+    if (code === 0x5b || code === 0x7b) count += 1;
+  }
+  return count;
+}
+
 function isReadableScalar(token: string): boolean {
   if (!token.startsWith('"')) return Number.isFinite(Number(token)) || Number.isNaN(Number(token));
   // Two backslashes are a backslash, and the u after them is a letter.
-  return !token.includes("\\u") || !HALF_PAIR.test(token.replaceAll("\\\\", ""));
+  return !token.includes("\\u") || !HALF_PAIR.test(token.replaceAll("\\\\", "__"));
 }

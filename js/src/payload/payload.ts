@@ -1,6 +1,7 @@
 // What a token can hold: a purpose, a schema version and an encoding, and how older versions are
 // upgraded. The encodings themselves are in the other files of this folder.
 
+import { utf8 } from "../bytes.js";
 import { PayloadError } from "../errors.js";
 
 /**
@@ -119,4 +120,18 @@ function upgraded<P, T>(old: P, upgrade: (previous: P) => T): T {
   } catch {
     throw new PayloadError("the function upgrade has thrown an error");
   }
+}
+
+const PURPOSES = /* @__PURE__ */ new WeakMap<object, Uint8Array>();
+
+/**
+ * The bytes of a payload's purpose: always the same array, because keys remember their subkeys for
+ * an array.
+ */
+export function purposeOf<T>(payload: Payload<T>): Uint8Array {
+  const known = PURPOSES.get(payload);
+  if (known !== undefined) return known;
+  const made = utf8(payload.purpose);
+  PURPOSES.set(payload, made);
+  return made;
 }
