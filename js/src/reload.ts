@@ -286,7 +286,7 @@ class Watch {
     const found = await this.#reloader.check();
     if (found === "abandoned") this.close();
     if (found !== "unsettled" || this.#closed) return;
-    await new Promise((resolve) => detached(setTimeout(resolve, SETTLE)));
+    await new Promise((resolve) => setTimeout(resolve, SETTLE));
     await this.#reloader.check();
   }
 
