@@ -16,6 +16,11 @@ export function plus(time: number, seconds: number): number {
   return Math.min(time + seconds, LAST_SECOND);
 }
 
+/** The seconds from `earlier` to `time`, or 0 if `earlier` is later. */
+export function since(time: number, earlier: number): number {
+  return Math.max(time - earlier, 0);
+}
+
 /**
  * The whole second of `now`, within 1970 to 9999.
  *
