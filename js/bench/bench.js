@@ -25,9 +25,9 @@ const STATES = {
 const secret = randomBytes(32);
 const password = secret.toString("base64url");
 const State = payload({ purpose: "bench.example/session", encoding: json() });
-const options = { ring: KeyRing.generate(), lifetime: 3600 };
-const sealer = new Sealer(State, { ...options, bucket: 32 });
-const signer = new Signer(State, options);
+const options = { ring: KeyRing.generate(), payload: State, lifetime: 3600 };
+const sealer = new Sealer({ ...options, bucket: 32 });
+const signer = new Signer(options);
 
 /** Each task is a library and what it does with a state. */
 const TASKS = {

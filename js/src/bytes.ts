@@ -3,15 +3,15 @@
 
 import { RandomError } from "./errors.js";
 
+const ENCODER = /* @__PURE__ */ new TextEncoder();
+const UTF8 = /* @__PURE__ */ new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/** The text of each pair of characters, by its 12 bits. Half as many steps as single characters. */
-const PAIRS: readonly string[] = /* @__PURE__ */ Array.from(
-  { length: 4096 },
-  (_, bits) => ALPHABET.charAt(bits >> 6) + ALPHABET.charAt(bits & 63),
-);
+/** The character code of each six bits. */
+const CODES: Uint8Array = /* @__PURE__ */ latin1(ALPHABET);
 
-/** The six bits of each character, and 64 for characters outside the alphabet. */
+/** The six bits of each byte of text, and 64 for bytes outside the alphabet. */
 const BITS: Uint8Array = /* @__PURE__ */ Uint8Array.from({ length: 256 }, (_, code) => {
   const bits = ALPHABET.indexOf(String.fromCharCode(code));
   return bits < 0 ? 64 : bits;
@@ -19,46 +19,53 @@ const BITS: Uint8Array = /* @__PURE__ */ Uint8Array.from({ length: 256 }, (_, co
 
 /** Encodes bytes as base64url without padding. */
 export function toBase64url(bytes: Uint8Array): string {
-  let text = "";
+  const text = new Uint8Array(Math.ceil((bytes.length * 4) / 3));
   const whole = bytes.length - (bytes.length % 3);
+  let at = 0;
   for (let i = 0; i < whole; i += 3) {
     const bits = (bytes[i]! << 16) | (bytes[i + 1]! << 8) | bytes[i + 2]!;
-    text += PAIRS[bits >> 12]! + PAIRS[bits & 4095]!;
+    text[at++] = CODES[bits >> 18]!;
+    text[at++] = CODES[(bits >> 12) & 63]!;
+    text[at++] = CODES[(bits >> 6) & 63]!;
+    text[at++] = CODES[bits & 63]!;
   }
-  if (bytes.length - whole === 1) text += PAIRS[bytes[whole]! << 4]!;
-  if (bytes.length - whole === 2) {
-    const bits = (bytes[whole]! << 10) | (bytes[whole + 1]! << 2);
-    text += PAIRS[bits >> 6]! + ALPHABET.charAt(bits & 63);
+  if (bytes.length > whole) {
+    const bits = (bytes[whole]! << 16) | ((bytes[whole + 1] ?? 0) << 8);
+    text[at++] = CODES[bits >> 18]!;
+    text[at++] = CODES[(bits >> 12) & 63]!;
+    if (at < text.length) text[at++] = CODES[(bits >> 6) & 63]!;
   }
-  return text;
+  return UTF8.decode(text);
 }
 
 /**
- * Decodes base64url from character `start` on, in the only encoding that each byte string has
+ * Decodes base64url from position `start` on, in the only encoding that each byte string has
  * (section 2 of the specification). `undefined` if the text is another.
  */
-export function fromBase64url(text: string, start = 0): Uint8Array | undefined {
-  const length = text.length - start;
+export function fromBase64url(text: string | Uint8Array, start = 0): Uint8Array | undefined {
+  // Characters outside ASCII have no bytes below 0x80 in UTF-8, so none of them is in the alphabet.
+  const codes = typeof text === "string" ? utf8(text) : text;
+  const length = codes.length - start;
   const rest = length % 4;
   if (rest === 1) return undefined;
   const bytes = new Uint8Array((length * 3) >> 2);
+  const whole = codes.length - rest;
   let wrong = 0;
   let at = 0;
-  const whole = text.length - rest;
   for (let i = start; i < whole; i += 4) {
-    const a = bitsOf(text, i);
-    const b = bitsOf(text, i + 1);
-    const c = bitsOf(text, i + 2);
-    const d = bitsOf(text, i + 3);
+    const a = BITS[codes[i]!]!;
+    const b = BITS[codes[i + 1]!]!;
+    const c = BITS[codes[i + 2]!]!;
+    const d = BITS[codes[i + 3]!]!;
     wrong |= a | b | c | d;
     bytes[at++] = (a << 2) | (b >> 4);
     bytes[at++] = (b << 4) | (c >> 2);
     bytes[at++] = (c << 6) | d;
   }
   if (rest >= 2) {
-    const a = bitsOf(text, whole);
-    const b = bitsOf(text, whole + 1);
-    const c = rest === 3 ? bitsOf(text, whole + 2) : 0;
+    const a = BITS[codes[whole]!]!;
+    const b = BITS[codes[whole + 1]!]!;
+    const c = rest === 3 ? BITS[codes[whole + 2]!]! : 0;
     // The bits after the last byte must be zero.
     const trailing = rest === 3 ? c & 3 : b & 15;
     wrong |= a | b | c | (trailing === 0 ? 0 : 64);
@@ -66,11 +73,6 @@ export function fromBase64url(text: string, start = 0): Uint8Array | undefined {
     if (rest === 3) bytes[at++] = (b << 4) | (c >> 2);
   }
   return (wrong & 64) === 0 ? bytes : undefined;
-}
-
-function bitsOf(text: string, index: number): number {
-  const code = text.charCodeAt(index);
-  return code < 256 ? BITS[code]! : 64;
 }
 
 /** Joins byte strings. */
@@ -88,13 +90,13 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
 
 /** The bytes of a text in UTF-8. */
 export function utf8(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
+  return ENCODER.encode(text);
 }
 
 /** The text of bytes in UTF-8. A byte order mark is kept. `undefined` if they are not UTF-8. */
 export function fromUtf8(bytes: Uint8Array): string | undefined {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return UTF8.decode(bytes);
   } catch {
     return undefined;
   }

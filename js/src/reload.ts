@@ -68,7 +68,7 @@ let setHealth: (handle: RingHandle, health: RingHealth) => void;
  *   name: "the key ring /etc/bank/ring",
  *   read: () => readFile("/etc/bank/ring"),
  * });
- * const links = new Sealer(Reset, { ring, lifetime: 15 * 60 });
+ * const links = new Sealer({ ring, payload: Reset, lifetime: 15 * 60 });
  * ```
  */
 export class RingHandle implements Ring {

@@ -8,9 +8,11 @@ import { unixNow, wholeSeconds } from "./time.js";
 import { Opened, decodePayload, encodePayload, type At } from "./values.js";
 
 /** The options of a {@link Sealer}. */
-export interface SealerOptions {
+export interface SealerOptions<T> {
   /** The key ring, or a handle to one that is reloaded. */
   readonly ring: Ring;
+  /** The type of the values. */
+  readonly payload: Payload<T>;
   /**
    * How long tokens live, in seconds.
    *
@@ -36,7 +38,7 @@ export interface SealerOptions {
  *
  * ```ts
  * const Reset = payload({ purpose: "shop.example/reset-link", encoding: json<{ account: number }>() });
- * const links = new Sealer(Reset, { ring: KeyRing.parse(text), lifetime: 15 * 60 });
+ * const links = new Sealer({ ring: KeyRing.parse(text), payload: Reset, lifetime: 15 * 60 });
  * const token = links.seal({ account: 42 }); // "b1.n6fA…"
  * links.open(token).payload.account; // 42
  * ```
@@ -48,8 +50,8 @@ export class Sealer<T> {
   readonly #limits: { readonly bucket: number; readonly maxLength: number };
 
   /** @throws TypeError if an option is out of range. */
-  constructor(payload: Payload<T>, options: SealerOptions) {
-    this.#payload = payload;
+  constructor(options: SealerOptions<T>) {
+    this.#payload = options.payload;
     this.#ring = options.ring;
     this.#lifetime = wholeSeconds(options.lifetime);
     this.#limits = checkedLimits(options);

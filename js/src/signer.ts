@@ -9,9 +9,11 @@ import { encodePayload, type At, type Opened } from "./values.js";
 import { verify } from "./verify.js";
 
 /** The options of a {@link Signer}. */
-export interface SignerOptions {
+export interface SignerOptions<T> {
   /** The key ring, or a handle to one that is reloaded. */
   readonly ring: Ring;
+  /** The type of the values. */
+  readonly payload: Payload<T>;
   /**
    * How long tokens live, in seconds. Verifying enforces the smaller of this and the lifetime in
    * the token.
@@ -30,7 +32,7 @@ export interface SignerOptions {
  *
  * ```ts
  * const Profile = payload({ purpose: "shop.example/profile", encoding: json<{ name: string }>() });
- * const profiles = new Signer(Profile, { ring, lifetime: 3600 });
+ * const profiles = new Signer({ ring, payload: Profile, lifetime: 3600 });
  * const token = profiles.sign({ name: "Ada" }); // "s1.n6fA…"
  * profiles.verify(token).payload.name; // "Ada"
  * ```
@@ -45,8 +47,8 @@ export class Signer<T> {
   readonly #maxLength: number;
 
   /** @throws TypeError if an option is out of range. */
-  constructor(payload: Payload<T>, options: SignerOptions) {
-    this.#payload = payload;
+  constructor(options: SignerOptions<T>) {
+    this.#payload = options.payload;
     this.#ring = options.ring;
     this.#lifetime = wholeSeconds(options.lifetime);
     this.#maxLength = checkedLimits(options).maxLength;
@@ -74,8 +76,9 @@ export class Signer<T> {
    * it has no valid token.
    */
   verify(token: string | Uint8Array, { now = unixNow() }: At = {}): Opened<T> {
-    return verify(token, this.#payload, {
+    return verify(token, {
       ring: this.#ring,
+      payload: this.#payload,
       longestLifetime: this.#lifetime,
       maxLength: this.#maxLength,
       now,

@@ -5,12 +5,10 @@ import {
   Reader,
   concat,
   fromBase64url,
-  fromLatin1,
   hex,
   randomBytes,
   toBase64url,
   utf8,
-  utf8Length,
   varint,
 } from "./bytes.js";
 import { OpenError, RandomError, SealError } from "./errors.js";
@@ -167,7 +165,7 @@ export function authenticateSealed(
   token: string | Uint8Array,
   maxLength?: number,
 ): AuthenticBytes {
-  const raw = decode(SEALED, KEY_ID_LENGTH + NONCE_LENGTH + TAG_LENGTH, token, maxLength);
+  const raw = decode(SEALED_PREFIX, KEY_ID_LENGTH + NONCE_LENGTH + TAG_LENGTH, token, maxLength);
   const key = findKey(ring, raw);
   const nonce = raw.subarray(KEY_ID_LENGTH, KEY_ID_LENGTH + NONCE_LENGTH);
   const encrypted = raw.subarray(KEY_ID_LENGTH + NONCE_LENGTH);
@@ -184,7 +182,7 @@ export function authenticateSigned(
   token: string | Uint8Array,
   maxLength?: number,
 ): AuthenticBytes {
-  const raw = decode(SIGNED, KEY_ID_LENGTH + MAC_LENGTH, token, maxLength);
+  const raw = decode(SIGNED_PREFIX, KEY_ID_LENGTH + MAC_LENGTH, token, maxLength);
   const key = findKey(ring, raw);
   const end = raw.length - MAC_LENGTH;
   const message = raw.subarray(0, end);
@@ -196,7 +194,7 @@ export function authenticateSigned(
 
 /** Reads a signed token without a key and without verifying it: steps 1 to 4 and 7. */
 export function readSigned(token: string | Uint8Array): UnverifiedBytes {
-  const raw = decode(SIGNED, KEY_ID_LENGTH + MAC_LENGTH, token, MAX_TOKEN_LENGTH);
+  const raw = decode(SIGNED_PREFIX, KEY_ID_LENGTH + MAC_LENGTH, token, MAX_TOKEN_LENGTH);
   return {
     keyId: hex(raw.subarray(0, KEY_ID_LENGTH)),
     body: readBody(raw.subarray(KEY_ID_LENGTH, raw.length - MAC_LENGTH)),
@@ -345,32 +343,20 @@ function checkLength(length: number, maxLength = MAX_TOKEN_LENGTH): void {
 
 /** Decodes the text of a token: steps 1 to 4. `overhead` is the length of all but its body. */
 function decode(
-  prefix: string,
+  prefix: Uint8Array,
   overhead: number,
   token: string | Uint8Array,
   maxLength = MAX_TOKEN_LENGTH,
 ): Uint8Array {
   const limit = Math.min(maxLength, MAX_TOKEN_LENGTH);
   if (token.length > limit) throw new OpenError("too-long");
-  const text = typeof token === "string" ? token : fromLatin1(token);
-  if (!text.startsWith(prefix)) throw misspelt("prefix", token, limit);
+  const text = typeof token === "string" ? utf8(token) : token;
+  if (text.length > limit) throw new OpenError("too-long"); // characters outside ASCII
+  if (prefix.some((byte, i) => text[i] !== byte)) throw new OpenError("prefix");
   const raw = fromBase64url(text, prefix.length);
-  if (raw === undefined) throw misspelt("encoding", token, limit);
+  if (raw === undefined) throw new OpenError("encoding");
   if (raw.length < overhead + MIN_BODY_LENGTH) throw new OpenError("too-short");
   return raw;
-}
-
-/**
- * The error of a text that fails in step 2 or 3. Only such a text can have characters outside
- * ASCII, so only its octets need to be counted again for step 1.
- */
-function misspelt(
-  code: "prefix" | "encoding",
-  token: string | Uint8Array,
-  limit: number,
-): OpenError {
-  const isLong = typeof token === "string" && utf8Length(token) > limit;
-  return new OpenError(isLong ? "too-long" : code);
 }
 
 /** Finds the key of a token: step 5. No other key is ever tried. */

@@ -15,9 +15,11 @@ export { KeyRing, type Ring, type RingEntry, type Schedule } from "./ring.js";
 export { Opened, type At } from "./values.js";
 
 /** The options of {@link verify}. */
-export interface VerifyOptions extends At {
+export interface VerifyOptions<T> extends At {
   /** The key ring, or a handle to one that is reloaded. */
   readonly ring: Ring;
+  /** The type of the value. */
+  readonly payload: Payload<T>;
   /** The longest lifetime that is accepted, in seconds. Default: the lifetime in the token. */
   readonly longestLifetime?: number;
   /** The maximum length of the token in characters. At most 8192, the default. */
@@ -32,18 +34,14 @@ export interface VerifyOptions extends At {
  *
  * ```ts
  * const Profile = payload({ purpose: "shop.example/profile", encoding: json<{ name: string }>() });
- * const { name } = verify(token, Profile, { ring }).payload;
+ * const { name } = verify(token, { ring, payload: Profile }).payload;
  * ```
  *
  * @throws {@link OpenError} for the first step of section 7 that fails. Tell the client only that
  * it has no valid token.
  */
-export function verify<T>(
-  token: string | Uint8Array,
-  payload: Payload<T>,
-  options: VerifyOptions,
-): Opened<T> {
-  const { now = unixNow(), ring, ...limits } = options;
+export function verify<T>(token: string | Uint8Array, options: VerifyOptions<T>): Opened<T> {
+  const { now = unixNow(), ring, payload, ...limits } = options;
   const schemas = payload.schemaVersions;
   const opened = verifyBytes(ring, purposeOf(payload), token, { ...limits, now, schemas });
   return new Opened(opened, decodePayload(payload, opened));

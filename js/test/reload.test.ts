@@ -34,7 +34,7 @@ function source(text: string | Error) {
 test("a sealer follows its handle", () => {
   const old = KeyRing.generate();
   const handle = new RingHandle(old);
-  const links = new Sealer(Reset, { ring: handle, lifetime: 60 });
+  const links = new Sealer({ ring: handle, payload: Reset, lifetime: 60 });
   const token = links.seal(42);
   const both = old.exposeText() + KeyRing.generate().exposeText();
   handle.replace(KeyRing.parse(both));
@@ -110,8 +110,8 @@ test("a handle checks its source at intervals, after a hint, and once for unknow
   const vault = source(KeyRing.generate().exposeText());
   const ring = await RingHandle.watch(vault, { every: 3600 });
   assert.equal(vault.reads, 1);
-  const links = new Sealer(Reset, { ring, lifetime: 60 });
-  const foreign = new Sealer(Reset, { ring: KeyRing.generate(), lifetime: 60 }).seal(1);
+  const links = new Sealer({ ring, payload: Reset, lifetime: 60 });
+  const foreign = new Sealer({ ring: KeyRing.generate(), payload: Reset, lifetime: 60 }).seal(1);
   for (let i = 0; i < 5; i += 1) {
     assert.throws(() => links.open(foreign), OpenError);
     await wait(1);

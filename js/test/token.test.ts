@@ -35,7 +35,7 @@ function refused(code: OpenCode): (error: unknown) => boolean {
 
 test("a sealed token opens until its deadline, for its purpose only", () => {
   const ring = KeyRing.generate();
-  const links = new Sealer(Reset, { ring, lifetime: 900, bucket: 32 });
+  const links = new Sealer({ ring, payload: Reset, lifetime: 900, bucket: 32 });
   const token = links.seal({ account: 42 }, { now: NOW });
   assert.ok(token.startsWith("b1."));
   const opened = links.open(token, { now: NOW + 899 });
@@ -46,40 +46,40 @@ test("a sealed token opens until its deadline, for its purpose only", () => {
   assert.throws(() => links.open(token, { now: NOW + 900 }), refused("expired"));
   assert.throws(() => links.open(token, { now: NOW - 61 }), refused("not-yet-valid"));
   const other = payload({ purpose: "shop.example/invitation", encoding: json<Reset>() });
-  const invitations = new Sealer(other, { ring, lifetime: 900 });
+  const invitations = new Sealer({ ring, payload: other, lifetime: 900 });
   assert.throws(() => invitations.open(token, { now: NOW }), refused("bad-tag"));
 });
 
 test("without a time, the clock of the platform counts", () => {
   const ring = KeyRing.generate();
-  const links = new Sealer(Reset, { ring, lifetime: 900 });
+  const links = new Sealer({ ring, payload: Reset, lifetime: 900 });
   assert.equal(links.open(links.seal({ account: 1 })).payload.account, 1);
-  const profiles = new Signer(Reset, { ring, lifetime: 900 });
+  const profiles = new Signer({ ring, payload: Reset, lifetime: 900 });
   assert.equal(profiles.verify(profiles.sign({ account: 2 })).payload.account, 2);
 });
 
 test("a reader's shorter lifetime counts at once", () => {
   const ring = KeyRing.generate();
-  const token = new Sealer(Reset, { ring, lifetime: 900 }).seal({ account: 1 }, { now: NOW });
-  const strict = new Sealer(Reset, { ring, lifetime: 60 });
+  const token = new Sealer({ ring, payload: Reset, lifetime: 900 }).seal({ account: 1 }, { now: NOW });
+  const strict = new Sealer({ ring, payload: Reset, lifetime: 60 });
   assert.equal(strict.open(token, { now: NOW + 59 }).expiresAt, NOW + 60);
   assert.throws(() => strict.open(token, { now: NOW + 60 }), refused("expired"));
 });
 
 test("a lifetime without a limit ends in the last second of the year 9999", () => {
   const ring = KeyRing.generate();
-  const forever = new Signer(Reset, { ring, lifetime: Infinity });
+  const forever = new Signer({ ring, payload: Reset, lifetime: Infinity });
   const token = forever.sign({ account: 1 }, { now: NOW });
   assert.equal(forever.verify(token, { now: NOW }).expiresAt, 253_402_300_799);
-  assert.equal(verify(token, Reset, { ring, now: NOW }).expiresAt, 253_402_300_799);
+  assert.equal(verify(token, { payload: Reset, ring, now: NOW }).expiresAt, 253_402_300_799);
 });
 
 test("a signed token can be read without a key, and verified with one", () => {
   const ring = KeyRing.generate();
-  const profiles = new Signer(Reset, { ring, lifetime: 900 });
+  const profiles = new Signer({ ring, payload: Reset, lifetime: 900 });
   const token = profiles.sign({ account: 42 }, { now: NOW });
   assert.equal(token, profiles.sign({ account: 42 }, { now: NOW }));
-  assert.equal(verify(token, Reset, { ring, now: NOW }).payload.account, 42);
+  assert.equal(verify(token, { payload: Reset, ring, now: NOW }).payload.account, 42);
   assert.deepEqual(readUnverified(token, Reset), {
     unverifiedPayload: { account: 42 },
     unverifiedIssuedAt: NOW,
@@ -93,9 +93,9 @@ test("a signed token can be read without a key, and verified with one", () => {
     payload: Buffer.from('{"account":7}'),
   });
   assert.equal(readUnverified(forged, Reset).unverifiedPayload.account, 7);
-  assert.throws(() => verify(forged, Reset, { ring, now: NOW }), refused("unknown-key"));
+  assert.throws(() => verify(forged, { payload: Reset, ring, now: NOW }), refused("unknown-key"));
   assert.throws(
-    () => verify(token, Reset, { ring, now: NOW + 60, longestLifetime: 60 }),
+    () => verify(token, { payload: Reset, ring, now: NOW + 60, longestLifetime: 60 }),
     refused("expired"),
   );
 });
@@ -103,7 +103,7 @@ test("a signed token can be read without a key, and verified with one", () => {
 test("only JSON can be read unverified", () => {
   const encoding = { ...json<Reset>(), name: "postcard" as const };
   const binary = payload({ purpose: "shop.example/reset-link", encoding });
-  const token = new Signer(binary, { ring: KeyRing.generate(), lifetime: 60 }).sign({ account: 1 });
+  const token = new Signer({ ring: KeyRing.generate(), payload: binary, lifetime: 60 }).sign({ account: 1 });
   assert.throws(() => readUnverified(token, binary), TypeError);
 });
 
@@ -125,7 +125,7 @@ test("an older value is upgraded along the chain, and a newer one is refused", (
     upgrade: ({ id, name }) => ({ id, names: [name] }),
   });
   const ring = KeyRing.generate();
-  const sealer = <T>(of: Payload<T>) => new Sealer(of, { ring, lifetime: 60 });
+  const sealer = <T>(of: Payload<T>) => new Sealer({ ring, payload: of, lifetime: 60 });
   const at = { now: NOW };
   const old = sealer(V1).seal({ id: 7 }, at);
   assert.deepEqual(sealer(V4).open(old, at).payload, { id: 7, names: ["#7"] });
@@ -153,9 +153,9 @@ test("an upgrade that throws makes the payload unreadable, and its error is not 
     },
   });
   const ring = KeyRing.generate();
-  const token = new Sealer(V1, { ring, lifetime: 60 }).seal({ secret: "xyzzy" }, { now: NOW });
+  const token = new Sealer({ ring, payload: V1, lifetime: 60 }).seal({ secret: "xyzzy" }, { now: NOW });
   assert.throws(
-    () => new Sealer(V2, { ring, lifetime: 60 }).open(token, { now: NOW }),
+    () => new Sealer({ ring, payload: V2, lifetime: 60 }).open(token, { now: NOW }),
     (error) => refused("payload")(error) && !inspect(error).includes("xyzzy"),
   );
 });
@@ -175,10 +175,10 @@ test("descriptions that no token can have are refused when they are made", () =>
     () => payload({ purpose: "a", schemaVersion: 2, encoding, previous: first, upgrade }),
     () => payload({ purpose: "b", schemaVersion: 3, encoding, previous: first, upgrade }),
     () => payload({ purpose: "a", schemaVersion: 3, encoding, previous: first }),
-    () => new Sealer(first, { ring: KeyRing.generate(), lifetime: -1 }),
-    () => new Sealer(first, { ring: KeyRing.generate(), lifetime: NaN }),
-    () => new Sealer(first, { ring: KeyRing.generate(), lifetime: 1, bucket: 0 }),
-    () => new Sealer(first, { ring: KeyRing.generate(), lifetime: 1, bucket: 256 }),
+    () => new Sealer({ ring: KeyRing.generate(), payload: first, lifetime: -1 }),
+    () => new Sealer({ ring: KeyRing.generate(), payload: first, lifetime: NaN }),
+    () => new Sealer({ ring: KeyRing.generate(), payload: first, lifetime: 1, bucket: 0 }),
+    () => new Sealer({ ring: KeyRing.generate(), payload: first, lifetime: 1, bucket: 256 }),
   ]) {
     assert.throws(make, TypeError);
   }
@@ -188,19 +188,19 @@ test("descriptions that no token can have are refused when they are made", () =>
 test("a token that would be too long is not made, and a longer limit changes nothing", () => {
   const ring = KeyRing.generate();
   const Text = payload({ purpose: "shop.example/text", encoding: json<string>() });
-  const texts = new Sealer(Text, { ring, lifetime: 60, maxLength: 99_999 });
+  const texts = new Sealer({ ring, payload: Text, lifetime: 60, maxLength: 99_999 });
   const longest = texts.seal("x".repeat(6086), { now: NOW });
   assert.equal(longest.length, 8191);
   assert.equal(texts.open(longest, { now: NOW }).payload.length, 6086);
   const isTooLong = (error: unknown) => error instanceof SealError && error.code === "too-long";
   assert.throws(() => texts.seal("x".repeat(6087), { now: NOW }), isTooLong);
-  const short = new Sealer(Text, { ring, lifetime: 60, maxLength: 100 });
+  const short = new Sealer({ ring, payload: Text, lifetime: 60, maxLength: 100 });
   assert.throws(() => short.seal("x".repeat(100), { now: NOW }), isTooLong);
   assert.throws(() => short.open(longest, { now: NOW }), refused("too-long"));
 });
 
 test("the length of a token is counted in octets", () => {
-  const links = new Sealer(Reset, { ring: KeyRing.generate(), lifetime: 60 });
+  const links = new Sealer({ ring: KeyRing.generate(), payload: Reset, lifetime: 60 });
   assert.equal(MAX_TOKEN_LENGTH, 8192);
   const table: [string | Uint8Array, OpenCode][] = [
     ["é".repeat(4096), "prefix"],
@@ -221,7 +221,7 @@ test("the length of a token is counted in octets", () => {
 
 test("no input makes opening throw anything but an OpenError", () => {
   const ring = KeyRing.generate();
-  const links = new Sealer(Reset, { ring, lifetime: 60 });
+  const links = new Sealer({ ring, payload: Reset, lifetime: 60 });
   const token = links.seal({ account: 42 }, { now: NOW });
   for (let at = 0; at < token.length; at += 1) {
     for (const changed of [token.slice(0, at), `${token.slice(0, at)}!${token.slice(at + 1)}`]) {
@@ -237,15 +237,15 @@ test("without a primary key nothing is made", () => {
   const noPrimaryKey = (error: unknown) =>
     error instanceof SealError && error.code === "no-primary-key";
   const options = { ring, lifetime: 60 };
-  assert.throws(() => new Sealer(Reset, options).seal({ account: 1 }, { now: NOW }), noPrimaryKey);
-  assert.throws(() => new Signer(Reset, options).sign({ account: 1 }, { now: NOW }), noPrimaryKey);
-  new Sealer(Reset, options).seal({ account: 1 }, { now: NOW + 1 });
+  assert.throws(() => new Sealer({ ...options, payload: Reset }).seal({ account: 1 }, { now: NOW }), noPrimaryKey);
+  assert.throws(() => new Signer({ ...options, payload: Reset }).sign({ account: 1 }, { now: NOW }), noPrimaryKey);
+  new Sealer({ ...options, payload: Reset }).seal({ account: 1 }, { now: NOW + 1 });
 });
 
 test("a retired key fails after its tag was checked", () => {
   const key = KeyRing.generate().exposeText().trim();
   const ring = KeyRing.parse(`${key} open-until=2026-12-01T12:00:01Z`);
-  const links = new Sealer(Reset, { ring, lifetime: 60 });
+  const links = new Sealer({ ring, payload: Reset, lifetime: 60 });
   const token = links.seal({ account: 1 }, { now: NOW });
   links.open(token, { now: NOW });
   assert.throws(() => links.open(token, { now: NOW + 1 }), refused("retired-key"));
@@ -257,7 +257,7 @@ test("a retired key fails after its tag was checked", () => {
 test("neither a ring, a key, a sealer nor an opened token shows a secret", () => {
   const ring = KeyRing.generate();
   const Text = payload({ purpose: "shop.example/text", encoding: json<string>() });
-  const texts = new Sealer(Text, { ring, lifetime: 60 });
+  const texts = new Sealer({ ring, payload: Text, lifetime: 60 });
   const opened = texts.open(texts.seal("xyzzy"));
   const secret = ring.exposeText().slice(12, 55);
   const bytes = fromBase64url(secret);
