@@ -3,6 +3,7 @@
 export * from "./errors.js";
 export { Key } from "./key.js";
 export { json, type JsonOptions } from "./payload/json.js";
+export { postcard, type Duration, type PostcardOptions, type SystemTime } from "./payload/postcard.js";
 export { payload, type Encoding, type Payload, type PayloadOptions } from "./payload/payload.js";
 export {
   RingHandle,
@@ -23,6 +24,7 @@ export {
 } from "./ring.js";
 export { Sealer, type SealerOptions } from "./sealer.js";
 export { Signer, type SignerOptions } from "./signer.js";
+export * from "./session/index.js";
 export { CLOCK_SKEW, LAST_SECOND, formatInstant, parseInstant } from "./time.js";
 export { MAX_TOKEN_LENGTH } from "./token.js";
 export { Opened, type At } from "./values.js";
