@@ -1,0 +1,211 @@
+// The entry "bulla/fetch": sessions for servers with `Request` and `Response` of the Fetch API, such
+// as Hono, Next.js, Deno, Bun and workers.
+
+import { Denied } from "../session/guard.js";
+import type { Session } from "../session/session.js";
+import type { RequestParts, Sessions } from "../session/sessions.js";
+import type { HeaderValues } from "../transport/cross-origin.js";
+import { deniedOf } from "./denied.js";
+
+/** What this file needs of `Headers`. The headers of Next.js's `headers()` fit too. */
+export interface HeadersLike {
+  get(name: string): string | null;
+}
+
+/** The members of a session that change nothing. */
+export type ReadSession<T> = Pick<
+  Session<T>,
+  | "data"
+  | "status"
+  | "info"
+  | "now"
+  | "channel"
+  | "isFresh"
+  | "require"
+  | "requireFresh"
+  | "requireCurrent"
+  | "revalidate"
+>;
+
+/**
+ * Reads the session of a request and changes nothing: no response is needed. Activity is not
+ * recorded, so another route, or the server that shares the session, must renew it.
+ *
+ * `from` is a `Request`, or only its headers, such as those of `headers()` in Next.js. Headers alone
+ * count as those of a GET request, so do not use them to decide whether a form is accepted.
+ *
+ * @example
+ * ```ts
+ * Deno.serve((request) => {
+ *   const account = readSession(sessions, request).data;
+ *   return new Response(account === undefined ? "guest" : account.name);
+ * });
+ * ```
+ */
+export function readSession<T>(
+  sessions: Sessions<T>,
+  from: Request | HeadersLike,
+  options: { readonly now?: number } = {},
+): ReadSession<T> {
+  const parts = "headers" in from ? partsOf(from) : { method: "GET", values: valuesOf(from) };
+  return sessions.load(parts, options);
+}
+
+/**
+ * Loads the session of a request. Pass the response to {@link commitSession}, or use
+ * {@link withSession}, which does both.
+ */
+export function loadSession<T>(
+  sessions: Sessions<T>,
+  request: Request,
+  options: { readonly now?: number } = {},
+): Session<T> {
+  return sessions.load(partsOf(request), options);
+}
+
+/**
+ * Writes the session to a response, and returns the response. It is a copy if its headers cannot
+ * change, as those of `Response.redirect`.
+ *
+ * If the status is 500 or above, changes of the session are discarded. A session that the request
+ * ended stays ended.
+ */
+export function commitSession<T>(session: Session<T>, response: Response): Response {
+  if (response.status >= 500) session.discardChanges();
+  const bundle = session.commit();
+  if (bundle.isEmpty) return response;
+  const open = withOpenHeaders(response);
+  const { headers } = open;
+  for (const { name, value, rule } of bundle) {
+    if (rule === "append") headers.append(name, value);
+    else if (rule === "replace" || !headers.has(name)) headers.set(name, value);
+  }
+  return open;
+}
+
+/**
+ * Wraps a handler of requests, which gets the session of the request.
+ *
+ * The application's check (`revalidate`) has run when the handler is called. If the handler throws
+ * the error of `session.require` or one of its siblings, the response is that of the error. The
+ * response leaves when all revocations have been passed on (`revocations.spread`).
+ *
+ * The function that is returned passes all further arguments on, such as the `context` of a route
+ * handler of Next.js or the `env` of a worker.
+ *
+ * @example
+ * ```ts
+ * export const POST = withSession(sessions, async (request, session) => {
+ *   const { name } = await request.json();
+ *   session.require();
+ *   session.update((account) => void (account.name = name));
+ *   return Response.json({ ok: true });
+ * });
+ * ```
+ */
+export function withSession<T, R extends Request, A extends unknown[]>(
+  sessions: Sessions<T>,
+  handler: (request: R, session: Session<T>, ...rest: A) => Response | Promise<Response>,
+): (request: R, ...rest: A) => Promise<Response> {
+  return async (request, ...rest) => {
+    const session = loadSession(sessions, request);
+    let response: Response;
+    try {
+      await session.revalidate();
+      response = await handler(request, session, ...rest);
+    } catch (error) {
+      const denied = deniedOf(session, error);
+      if (denied === undefined) {
+        await sessions.revocations?.spread();
+        throw error;
+      }
+      response = denied.getResponse();
+    }
+    await sessions.revocations?.spread();
+    return commitSession(session, response);
+  };
+}
+
+/** What {@link sessionMiddleware} needs of Hono's `Context`. */
+export interface HonoContext {
+  readonly req: { readonly raw: Request };
+  readonly error?: Error | undefined;
+  get res(): Response;
+  set res(response: Response | undefined);
+  set(key: "session", session: unknown): void;
+}
+
+/**
+ * A middleware for Hono. Handlers find the session with `c.get("session")`.
+ *
+ * @example
+ * ```ts
+ * const app = new Hono<{ Variables: { session: Session<Account> } }>();
+ * app.use(sessionMiddleware(sessions));
+ * app.get("/", (c) => c.text(c.get("session").data?.name ?? "guest"));
+ * ```
+ */
+export function sessionMiddleware<T>(
+  sessions: Sessions<T>,
+): (context: HonoContext, next: () => Promise<void>) => Promise<void> {
+  return async (context, next) => {
+    const session = loadSession(sessions, context.req.raw);
+    await session.revalidate();
+    context.set("session", session);
+    await next();
+    const denied = context.error === undefined ? undefined : deniedOf(session, context.error);
+    if (denied !== undefined) replace(context, denied.getResponse());
+    await sessions.revocations?.spread();
+    const response = commitSession(session, context.res);
+    if (response !== context.res) replace(context, response);
+  };
+}
+
+/** Hono would copy the headers of the old response into the new one. */
+function replace(context: HonoContext, response: Response): void {
+  context.res = undefined;
+  context.res = response;
+}
+
+export { Denied };
+
+function partsOf(request: Request): RequestParts {
+  const url = new URL(request.url);
+  const values = valuesOf(request.headers);
+  return {
+    method: request.method,
+    // Deno, Bun and some proxies give no header `Host` for HTTP/2. The address has its value.
+    values: (name) => (name === "host" && !request.headers.has(name) ? [url.host] : values(name)),
+    target: url.pathname + url.search,
+  };
+}
+
+/**
+ * `Headers` joins the lines of one name with a comma. For these headers, it matters whether there
+ * were several, and their values have no commas.
+ */
+const SEPARATE: ReadonlySet<string> = /* @__PURE__ */ new Set([
+  "authorization",
+  "origin",
+  "sec-fetch-site",
+  "sec-fetch-mode",
+]);
+
+function valuesOf(headers: HeadersLike): HeaderValues {
+  return (name) => {
+    const value = headers.get(name);
+    if (value === null) return [];
+    return SEPARATE.has(name) ? value.split(",").map((one) => one.trim()) : [value];
+  };
+}
+
+/** The response itself, or a copy if its headers cannot change. */
+function withOpenHeaders(response: Response): Response {
+  try {
+    // A header that no response has.
+    response.headers.delete("x-bulla-probe");
+    return response;
+  } catch {
+    return new Response(response.body, response);
+  }
+}
