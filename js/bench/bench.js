@@ -18,8 +18,17 @@ const ROUNDS = Number(process.env.ROUNDS ?? 15);
 const MILLIS = Number(process.env.MILLIS ?? 60);
 
 const STATES = {
-  "100 bytes": { id: 4711, name: "Ada Lovelace", roles: ["user", "admin"], theme: "dark", at: 1796126400 },
-  "2 kB": { id: 4711, items: Array.from({ length: 40 }, (_, n) => ({ sku: `A-${1000 + n}`, count: n, price: 1999 })) },
+  "100 bytes": {
+    id: 4711,
+    name: "Ada Lovelace",
+    roles: ["user", "admin"],
+    theme: "dark",
+    at: 1796126400,
+  },
+  "2 kB": {
+    id: 4711,
+    items: Array.from({ length: 40 }, (_, n) => ({ sku: `A-${1000 + n}`, count: n, price: 1999 })),
+  },
 };
 
 const secret = randomBytes(32);

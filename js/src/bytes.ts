@@ -128,23 +128,14 @@ export function randomBytes(length: number): Uint8Array {
   }
 }
 
-/** The bytes of a text with one character, U+0000 to U+00FF, for each byte. See `fromLatin1`. */
+/**
+ * The bytes of a text with one character, U+0000 to U+00FF, for each byte. HTTP headers have this
+ * form in `Headers` and in Node.
+ */
 export function latin1(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i += 1) bytes[i] = text.charCodeAt(i);
   return bytes;
-}
-
-/**
- * A text with one character, U+0000 to U+00FF, for each byte. HTTP headers have this form in
- * `Headers` and in Node.
- */
-export function fromLatin1(bytes: Uint8Array): string {
-  let text = "";
-  for (let i = 0; i < bytes.length; i += 4096) {
-    text += String.fromCharCode(...bytes.subarray(i, i + 4096));
-  }
-  return text;
 }
 
 /** Lower-case hexadecimal. */
@@ -170,27 +161,14 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return differences === 0;
 }
 
-/** The number of bytes of varint(value). */
-export function varintLength(value: number | bigint): number {
-  let length = 1;
-  for (let rest = BigInt(value) >> 7n; rest > 0n; rest >>= 7n) length += 1;
-  return length;
-}
-
 /**
  * Encodes varint(value) (section 2 of the specification).
  *
- * `value` is a whole number from 0 to 2⁵³−1, or a bigint below 2⁶⁴.
+ * `value` is a whole number from 0 to 2⁵³−1.
  */
-export function varint(value: number | bigint): Uint8Array {
+export function varint(value: number): Uint8Array {
   const bytes: number[] = [];
-  if (typeof value === "bigint" && value > 0xffff_ffffn) {
-    let rest = value;
-    for (; rest >= 0x80n; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
-    bytes.push(Number(rest));
-    return Uint8Array.from(bytes);
-  }
-  let rest = Number(value);
+  let rest = value;
   // Division, because the bit operators of numbers have 32 bits.
   for (; rest >= 0x80; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80);
   bytes.push(rest);
@@ -215,7 +193,7 @@ export class Reader {
    * Reads a varint of at most 64 bits (section 2 of the specification).
    *
    * A value of 2⁵³ or more is rounded, to a number that is not below 2⁵³. Comparisons with limits
-   * below 2⁵³ are therefore right. Use `varint64` if such a value itself counts.
+   * below 2⁵³ are therefore right, and no field of this format may have such a value.
    */
   varint(): number | undefined {
     let value = 0;
@@ -231,17 +209,6 @@ export class Reader {
       return byte === 0 && index > 0 ? undefined : value; // undefined if longer than needed
     }
     return undefined;
-  }
-
-  /** Reads a varint of at most 64 bits, exactly. */
-  varint64(): bigint | undefined {
-    const start = this.at;
-    if (this.varint() === undefined) return undefined;
-    let value = 0n;
-    for (let i = this.at - 1; i >= start; i -= 1) {
-      value = (value << 7n) | BigInt(this.bytes[i]! & 0x7f);
-    }
-    return value;
   }
 
   /** Reads `length` bytes. They share the memory of the whole. */

@@ -110,7 +110,10 @@ function openMessage(code: OpenCode, details: OpenErrorDetails): string {
     case "unknown-key":
       return `the key ring has no key ${details.keyId}`;
     case "bad-tag":
-      return `not authentic under key ${details.keyId}: forged, altered, or made for another purpose`;
+      return (
+        `not authentic under key ${details.keyId}: ` +
+        "forged, altered, or made for another purpose"
+      );
     case "malformed-body":
       return "authentic, but the body is malformed";
     case "retired-key":

@@ -3,7 +3,12 @@
 export * from "./errors.js";
 export { Key } from "./key.js";
 export { json, type JsonOptions } from "./payload/json.js";
-export { postcard, type Duration, type PostcardOptions, type SystemTime } from "./payload/postcard.js";
+export {
+  postcard,
+  type Duration,
+  type PostcardOptions,
+  type SystemTime,
+} from "./payload/postcard.js";
 export { payload, type Encoding, type Payload, type PayloadOptions } from "./payload/payload.js";
 export {
   RingHandle,

@@ -50,7 +50,7 @@ export class Key {
   readonly #signing = new WeakMap<Uint8Array, SigningKey>();
 
   private constructor(bytes: Uint8Array) {
-    this.#bytes = bytes.slice();
+    this.#bytes = new Uint8Array(bytes); // slice() of a Buffer would not copy
     this.#idBytes = hkdf(this.#bytes, utf8("bulla/1/key-id"), 4);
     this.id = hex(this.#idBytes);
   }

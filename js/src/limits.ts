@@ -3,10 +3,10 @@
 import { MAX_TOKEN_LENGTH } from "./token.js";
 
 /** The bucket and the maximum length, with their defaults. @throws TypeError */
-export function checkedLimits(options: {
-  readonly bucket?: number;
-  readonly maxLength?: number;
-}): { readonly bucket: number; readonly maxLength: number } {
+export function checkedLimits(options: { readonly bucket?: number; readonly maxLength?: number }): {
+  readonly bucket: number;
+  readonly maxLength: number;
+} {
   const { bucket = 1, maxLength = MAX_TOKEN_LENGTH } = options;
   if (!Number.isInteger(bucket) || bucket < 1 || bucket > 255) {
     throw new TypeError("a bucket is a whole number from 1 to 255");

@@ -73,4 +73,3 @@ export class SigningKey {
     return equalBytes(mac, this.mac(...parts));
   }
 }
-

@@ -15,7 +15,7 @@ export const MAX_RING_LENGTH = 65_536;
 /** A key of a ring with its schedule. Times are in seconds since 1970. */
 export interface RingEntry {
   readonly key: Key;
-  /** The time from which the key may be primary. Before it, the key only opens tokens. Default: 0. */
+  /** The time from which the key may be primary. Before it, it only opens tokens. Default: 0. */
   readonly primaryFrom?: number;
   /** The time until which the key opens its tokens. Without it, there is no limit. */
   readonly openUntil?: number | undefined;
@@ -235,11 +235,7 @@ function decoded(bytes: Uint8Array): string {
   throw new RingError("not-utf8", line);
 }
 
-function entryIn(
-  line: string,
-  number: number,
-  fitness: (key: Key) => void,
-): RingEntry | undefined {
+function entryIn(line: string, number: number, fitness: (key: Key) => void): RingEntry | undefined {
   const comment = line.indexOf("#");
   const content = comment < 0 ? line : line.slice(0, comment);
   const [keyText, ...attributes] = content.split(/[ \t]+/).filter((word) => word !== "");

@@ -37,7 +37,10 @@ export interface SealerOptions<T> {
  * body, which is the payload, about 10 bytes and the padding.
  *
  * ```ts
- * const Reset = payload({ purpose: "shop.example/reset-link", encoding: json<{ account: number }>() });
+ * const Reset = payload({
+ *   purpose: "shop.example/reset-link",
+ *   encoding: json<{ account: number }>(),
+ * });
  * const links = new Sealer({ ring: KeyRing.parse(text), payload: Reset, lifetime: 15 * 60 });
  * const token = links.seal({ account: 42 }); // "b1.n6fA…"
  * links.open(token).payload.account; // 42

@@ -130,8 +130,8 @@ export function signBytes(ring: Ring, purpose: Uint8Array, contents: Contents): 
 /**
  * Opens a sealed token: steps 1 to 13 of section 7. See {@link sealBytes} about `purpose`.
  *
- * Lengths are octets: a string counts as UTF-8. If a text comes from an HTTP header, each of its
- * characters is an octet; pass such a text as bytes if it can have characters above U+007F.
+ * Lengths are octets: a string counts as UTF-8. In a text from an HTTP header, each character is an
+ * octet. If such a text can have characters above U+007F, pass `latin1(text)`.
  *
  * @throws {@link OpenError} for the first step that fails.
  */

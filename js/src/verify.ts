@@ -77,10 +77,7 @@ export interface Unverified<T> {
  * @throws TypeError if the encoding of the payload is not JSON. The input may come from an
  * attacker, and only the JSON decoder limits how deeply values can be nested.
  */
-export function readUnverified<T>(
-  token: string | Uint8Array,
-  payload: Payload<T>,
-): Unverified<T> {
+export function readUnverified<T>(token: string | Uint8Array, payload: Payload<T>): Unverified<T> {
   if (!payload.allJson) throw new TypeError("only JSON can be read unverified: use json()");
   const { keyId, body } = readSigned(token);
   checkSchema(body.schemaVersion, payload.schemaVersions);

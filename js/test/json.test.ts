@@ -25,7 +25,16 @@ test("values that JSON cannot hold are refused, without repeating them", () => {
       throw new Error("xyzzy");
     },
   };
-  for (const value of [undefined, 1n, cycle, () => 1, "\ud800", { "\udc00": 1 }, throwing, nested(128)]) {
+  for (const value of [
+    undefined,
+    1n,
+    cycle,
+    () => 1,
+    "\ud800",
+    { "\udc00": 1 },
+    throwing,
+    nested(128),
+  ]) {
     assert.throws(
       () => json<unknown>().encode(value),
       (error) => error instanceof PayloadError && !error.message.includes("xyzzy"),

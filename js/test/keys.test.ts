@@ -133,3 +133,11 @@ test("an instant has one spelling", () => {
     if (seconds !== undefined) assert.equal(formatInstant(seconds), text);
   }
 });
+
+test("a key keeps its bytes when the caller wipes a buffer", () => {
+  const bytes = Buffer.from(Key.generate().exposeText().slice(12, 55), "base64url");
+  const key = Key.fromBytes(bytes);
+  const text = key.exposeText();
+  bytes.fill(0);
+  assert.equal(key.exposeText(), text);
+});

@@ -81,7 +81,10 @@ test("bulla/verify is below 15 kB in a browser", async (context) => {
 
 test("bulla/verify contains no cipher", async () => {
   const { outputFiles } = await build({
-    stdin: { contents: `export * from ${JSON.stringify(`${ROOT}dist/verify.js`)};`, resolveDir: ROOT },
+    stdin: {
+      contents: `export * from ${JSON.stringify(`${ROOT}dist/verify.js`)};`,
+      resolveDir: ROOT,
+    },
     bundle: true,
     write: false,
     format: "esm",

@@ -46,7 +46,10 @@ test("a sealer follows its handle", () => {
 test("a new ring is used when two checks in a row find it", async () => {
   const vault = source(KeyRing.generate().exposeText());
   const log: string[] = [];
-  const { ring, reloader } = await Reloader.load(vault, { now: 100, log: (_, line) => log.push(line) });
+  const { ring, reloader } = await Reloader.load(vault, {
+    now: 100,
+    log: (_, line) => log.push(line),
+  });
   assert.deepEqual(ring.health, { checkedAt: 100, replacedAt: 100 });
   assert.equal(await reloader.check({ now: 110 }), "unchanged");
   const young = KeyRing.generate();
@@ -64,7 +67,10 @@ test("the last good ring stays in use, and its error is logged once", async () =
   const future = `${KeyRing.generate().exposeText().trim()} primary-from=2999-01-01T00:00:00Z`;
   const vault = source(`# serial: 5\n${good}`);
   const log: string[] = [];
-  const { ring, reloader } = await Reloader.load(vault, { now: 100, log: (_, line) => log.push(line) });
+  const { ring, reloader } = await Reloader.load(vault, {
+    now: 100,
+    log: (_, line) => log.push(line),
+  });
   const primary = ring.ring.primaryAt();
   let now = 100;
   for (const bad of [
@@ -96,7 +102,10 @@ test("a source without a ring fails at once", async () => {
     [source(new Error("connection refused")), "source"],
     [undefinedSource, "source"],
     [source("secret"), "ring"],
-    [source(`${KeyRing.generate().exposeText().trim()} primary-from=2999-01-01T00:00:00Z`), "no-primary-key"],
+    [
+      source(`${KeyRing.generate().exposeText().trim()} primary-from=2999-01-01T00:00:00Z`),
+      "no-primary-key",
+    ],
   ] as const) {
     await assert.rejects(
       RingHandle.watch(from),
@@ -138,6 +147,9 @@ test("checks that overlap count as one", async () => {
   const vault = source(KeyRing.generate().exposeText());
   const { ring, reloader } = await Reloader.load(vault);
   vault.text = KeyRing.generate().exposeText();
-  assert.deepEqual(await Promise.all([reloader.check(), reloader.check()]), ["unsettled", "unsettled"]);
+  assert.deepEqual(await Promise.all([reloader.check(), reloader.check()]), [
+    "unsettled",
+    "unsettled",
+  ]);
   assert.ok(ring.ring.primaryAt());
 });

@@ -42,7 +42,10 @@ for (const vector of vectors("keys.json", 4)) {
 for (const vector of vectors("key-text.json", 20)) {
   test(`key-text.json: ${vector.name}`, () => {
     const text = vector.text("text");
-    assert.equal(outcome(() => Key.parse(text)), vector.text("expect"));
+    assert.equal(
+      outcome(() => Key.parse(text)),
+      vector.text("expect"),
+    );
     if (vector.text("expect") !== "ok") return;
     assert.equal(Key.parse(text).id, vector.text("key_id"));
     assert.equal(uncheckedKey(vector.bytes("key")).exposeText(), text);
@@ -71,7 +74,10 @@ for (const vector of vectors("seal.json", 10)) {
     const token = sealBytes(ring, purpose, { ...contents(vector), nonce });
     assert.equal(token, vector.text("token"));
     if (vector.number("lifetime") === 0) return;
-    assert.equal(outcome(() => openBytes(ring, purpose, token, reading(vector))), opens(vector));
+    assert.equal(
+      outcome(() => openBytes(ring, purpose, token, reading(vector))),
+      opens(vector),
+    );
     if (opens(vector) !== "ok") return;
     const opened = openBytes(ring, purpose, token, reading(vector));
     assert.equal(hex(opened.payload), vector.text("payload"));
@@ -84,7 +90,10 @@ for (const vector of vectors("sign.json", 10)) {
     assert.equal(hex(writeBody(contents(vector))), vector.text("body"));
     const token = signBytes(ring, purpose, contents(vector));
     assert.equal(token, vector.text("token"));
-    assert.equal(outcome(() => verifyBytes(ring, purpose, token, reading(vector))), opens(vector));
+    assert.equal(
+      outcome(() => verifyBytes(ring, purpose, token, reading(vector))),
+      opens(vector),
+    );
     if (opens(vector) !== "ok") return;
     const opened = verifyBytes(ring, purpose, token, reading(vector));
     assert.equal(hex(opened.payload), vector.text("payload"));
@@ -110,8 +119,14 @@ for (const vector of vectors("open.json", 60)) {
         ...(longestLifetime === undefined ? {} : { longestLifetime }),
       });
     const token = vector.text("token");
-    assert.equal(outcome(() => read(token)), vector.text("expect"));
-    assert.equal(outcome(() => read(Buffer.from(token))), vector.text("expect"));
+    assert.equal(
+      outcome(() => read(token)),
+      vector.text("expect"),
+    );
+    assert.equal(
+      outcome(() => read(Buffer.from(token))),
+      vector.text("expect"),
+    );
     if (vector.text("expect") !== "ok") return;
     const opened = read(token);
     assert.equal(opened.keyId, vector.text("key_id"));
@@ -196,10 +211,7 @@ function tokensOfCase(number: number): [string, string] {
   const purpose = Buffer.from(`case/${letters.join("")}`);
   const ring = new KeyRing([{ key }]);
   const values = { issuedAt, lifetime, schemaVersion, bucket, payload };
-  return [
-    sealBytes(ring, purpose, { ...values, nonce }),
-    signBytes(ring, purpose, values),
-  ];
+  return [sealBytes(ring, purpose, { ...values, nonce }), signBytes(ring, purpose, values)];
 }
 
 test("accumulated.json: the hash over the tokens of 10,000 cases", () => {
@@ -215,6 +227,12 @@ test("accumulated.json: the hash over the tokens of 10,000 cases", () => {
 test("the example keys are weak only because they are published", () => {
   const example = createHash("sha256").update("bulla/1 example key 1").digest();
   refuseWeak(uncheckedKey(example));
-  assert.equal(outcome(() => Key.fromBytes(example)), "example-key");
-  assert.equal(outcome(() => Key.fromBytes(bytes("00"))), "malformed");
+  assert.equal(
+    outcome(() => Key.fromBytes(example)),
+    "example-key",
+  );
+  assert.equal(
+    outcome(() => Key.fromBytes(bytes("00"))),
+    "malformed",
+  );
 });

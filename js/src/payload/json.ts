@@ -82,9 +82,12 @@ function checked<T>(value: unknown, parse: (value: unknown) => T): T {
 /** A string, a number, or a bracket. JSON has nothing else that these rules concern. */
 const TOKENS = /"(?:[^"\\]|\\[^])*"?|-?\d[\d.eE+-]*|[[{\]}]/g;
 
-/** Half a surrogate pair as an escape. */
-const HALF_PAIR =
-  /\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}/;
+/** Half a surrogate pair as an escape: a first half without a second, or the reverse. */
+const FIRST_HALF = "\\\\u[dD][89abAB][0-9a-fA-F]{2}";
+const SECOND_HALF = "\\\\u[dD][c-fC-F][0-9a-fA-F]{2}";
+const HALF_PAIR = /* @__PURE__ */ new RegExp(
+  `${FIRST_HALF}(?!${SECOND_HALF})|(?<!${FIRST_HALF})${SECOND_HALF}`,
+);
 
 /** Whether serde_json would accept what JSON.parse accepts in this text. */
 function isReadable(text: string): boolean {
