@@ -146,11 +146,15 @@ export function deniedMiddleware<T>(
  * );
  * ```
  */
-export function withSession<T>(
+export function withSession<
+  T,
+  Req extends NodeRequest = IncomingMessage,
+  Res extends NodeResponse = ServerResponse,
+>(
   sessions: Sessions<T>,
-  handler: (req: NodeRequest, res: NodeResponse, session: Session<T>) => void | Promise<void>,
+  handler: (req: Req, res: Res, session: Session<T>) => void | Promise<void>,
   options: { readonly onError?: (error: unknown) => void } = {},
-): (req: NodeRequest, res: NodeResponse) => Promise<void> {
+): (req: Req, res: Res) => Promise<void> {
   const onError = options.onError ?? ((error: unknown) => console.error(error));
   return async (req, res) => {
     const session = loadSession(sessions, req, res);
