@@ -105,6 +105,7 @@
 //! | `bound` | device-bound sessions: the browser proves that it has the session's key (DBSC) |
 //! | `aws-lc-rs` | another backend, which makes the same tokens several times faster; needs a C compiler |
 //! | `testing` | signed-in requests and a test clock, for an application's tests |
+//! | `schema` | [`schema::json`](https://docs.rs/bulla/latest/bulla/schema), which describes a payload for programs in other languages |
 //! | `reload` | `RingHandle::watch`, which follows a file or another source, and `RevocationFile` |
 //! | `tracing` | session events in the log, with the crate `tracing`; every adapter enables this feature |
 //! | `http` | `Sessions::load_request` and `Bundle::write_headers`, with the types of `http` 1 |
@@ -144,6 +145,9 @@ mod primitives;
 #[cfg_attr(docsrs, doc(cfg(feature = "bound")))]
 pub mod proof;
 pub mod revocation;
+#[cfg(feature = "schema")]
+#[cfg_attr(docsrs, doc(cfg(feature = "schema")))]
+pub mod schema;
 pub mod session;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]

@@ -20,6 +20,8 @@ mod migration;
 
 mod overlap;
 mod pages;
+#[cfg(feature = "schema")]
+mod payload_schema;
 mod properties;
 mod remembered;
 mod revalidation;

@@ -10,7 +10,7 @@ const FOLDERS: &[&[&str]] = &[
     &["time", "primitives"],
     &["keys"],
     &["token"],
-    &["transport", "revocation", "proof"],
+    &["transport", "revocation", "proof", "schema"],
     &["session"],
     &["testing"],
     &["adapters"],

@@ -14,20 +14,30 @@
 //! | `previous` | the type of the previous version; this type must implement `From` for it | none |
 //! | `encoding` | `"postcard"` or `"json"` | `"postcard"` |
 //! | `crate` | the path of the crate `bulla`, if it was renamed | `::bulla` |
+//!
+//! With the feature `schema`, `#[derive(Schema)]` implements `bulla::schema::Schema`.
+
+#[cfg(feature = "schema")]
+mod schema;
+mod serde;
 
 use proc_macro::TokenStream;
 use quote::quote;
-use syn::punctuated::Punctuated;
-use syn::{
-    Attribute, Data, DeriveInput, Error, Field, LitInt, LitStr, Meta, Path, Token, Type,
-    parse_macro_input,
-};
+use syn::{Data, DeriveInput, Error, Field, LitInt, LitStr, Path, Type, parse_macro_input};
 
 /// Implements `bulla::Payload`. The crate documentation lists the keys of `#[payload(…)]`.
 #[proc_macro_derive(Payload, attributes(payload))]
 pub fn derive_payload(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     expand(&input).unwrap_or_else(Error::into_compile_error).into()
+}
+
+/// Implements `bulla::schema::Schema`, whose documentation lists what the attributes mean.
+#[cfg(feature = "schema")]
+#[proc_macro_derive(Schema, attributes(schema))]
+pub fn derive_schema(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    schema::expand(input).unwrap_or_else(Error::into_compile_error).into()
 }
 
 #[derive(Default)]
@@ -133,7 +143,7 @@ fn refuse_what_postcard_cannot_read(input: &DeriveInput) -> syn::Result<()> {
     };
     let attributes = fields.into_iter().map(|field| &field.attrs).chain(variants);
     for attributes in attributes.chain([&input.attrs]) {
-        let metas = serde_metas(attributes)?;
+        let metas = serde::metas(attributes)?;
         let has = |name: &str| metas.iter().any(|meta| meta.path().is_ident(name));
         let both = has("skip_serializing") && has("skip_deserializing");
         for meta in &metas {
@@ -150,12 +160,4 @@ fn refuse_what_postcard_cannot_read(input: &DeriveInput) -> syn::Result<()> {
         }
     }
     Ok(())
-}
-
-fn serde_metas(attributes: &[Attribute]) -> syn::Result<Vec<Meta>> {
-    let mut metas = Vec::new();
-    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("serde")) {
-        metas.extend(attribute.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)?);
-    }
-    Ok(metas)
 }
