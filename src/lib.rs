@@ -105,7 +105,7 @@
 //! | `bound` | device-bound sessions: the browser proves that it has the session's key (DBSC) |
 //! | `aws-lc-rs` | another backend, which makes the same tokens several times faster; needs a C compiler |
 //! | `testing` | signed-in requests and a test clock, for an application's tests |
-//! | `schema` | [`schema::json`](https://docs.rs/bulla/latest/bulla/schema), which describes a payload for programs in other languages |
+//! | `schema` | the module `schema`: how postcard encodes a payload, as JSON for programs in other languages |
 //! | `reload` | `RingHandle::watch`, which follows a file or another source, and `RevocationFile` |
 //! | `tracing` | session events in the log, with the crate `tracing`; every adapter enables this feature |
 //! | `http` | `Sessions::load_request` and `Bundle::write_headers`, with the types of `http` 1 |

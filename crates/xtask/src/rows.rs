@@ -142,6 +142,10 @@ pub(crate) const ROWS: &[Row] = &[
         "cargo test --locked --workspace --test it -- revocation revalidation::",
     ),
     tests(
+        "A schema document describes exactly what postcard writes and reads",
+        "cargo test --locked -p bulla --features schema --test it -- payload_schema::",
+    ),
+    tests(
         "All framework adapters behave the same",
         "cargo test --locked -p bulla --all-features --test it -- axum08:: actix4:: poem3:: \
          rocket05::",
@@ -158,7 +162,7 @@ pub(crate) const ROWS: &[Row] = &[
     tests("The default features work alone", "cargo test --locked -p bulla --lib --test it"),
     Row {
         promise: "Each other feature works alone",
-        command: "for feature in aws-lc-rs bound reload axum08 actix4 poem3 rocket05; do \
+        command: "for feature in aws-lc-rs bound reload schema axum08 actix4 poem3 rocket05; do \
                   cargo test --locked -p bulla --features $feature --lib --test it || exit 1; done",
         inputs: Inputs::Tests,
         unit: "tests",
