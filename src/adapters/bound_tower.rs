@@ -15,7 +15,7 @@ mod answers {
     use http::{Request, Response, StatusCode};
 
     use super::super::exchange;
-    use super::super::http::values;
+    use super::super::http::{uri, values};
     pub(in crate::adapters) use crate::session::DeviceBoundResponse as Own;
     use crate::{Payload, Sessions};
 
@@ -24,7 +24,7 @@ mod answers {
         sessions: &Sessions<T>,
         request: &Request<Q>,
     ) -> Option<Own> {
-        let (method, path) = (request.method().as_str(), request.uri().path());
+        let (method, path) = (request.method().as_str(), uri(request).path());
         let own = sessions.device_bound_response(method, path, |name| values(request, name))?;
         if body::<B>(String::new()).is_none() {
             tracing::error!(

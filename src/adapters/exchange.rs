@@ -5,7 +5,7 @@ use http::header::HeaderValue;
 use http::uri::PathAndQuery;
 use http::{Request, Response, StatusCode};
 
-use super::http::values;
+use super::http::{uri, values};
 use super::layers::{self, Layers};
 use crate::session::Channel;
 use crate::transport::Bundle;
@@ -28,7 +28,7 @@ where
             return None;
         }
     }
-    let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+    let target = uri(request).path_and_query().map_or("/", PathAndQuery::as_str);
     session.set_target(request.method().as_str(), target);
     request.extensions_mut().insert(session.clone());
     Some(session)

@@ -43,6 +43,16 @@ impl<T: Payload> Sessions<T> {
     }
 }
 
+/// The URI of a request, before `Router::nest` of axum removed a prefix from it.
+#[cfg(any(feature = "poem3", feature = "tower"))]
+pub(crate) fn uri<B>(request: &Request<B>) -> &http::Uri {
+    #[cfg(feature = "axum08")]
+    if let Some(original) = request.extensions().get::<axum::extract::OriginalUri>() {
+        return &original.0;
+    }
+    request.uri()
+}
+
 /// The values of a header. For `host`, the `:authority` of HTTP/2 comes first. It is in the URI,
 /// and takes precedence over a header `Host` (RFC 9113 section 8.3.1).
 pub(crate) fn values<'r, B>(

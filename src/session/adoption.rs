@@ -40,6 +40,10 @@ impl<T: Payload> Session<T> {
                 self.inner.shared.emit(Event::Refused(Refusal::Revoked));
                 return None;
             }
+            if self.comes_too_late_to_be_bound(&adopted) {
+                self.inner.shared.emit(Event::Refused(Refusal::NotBound));
+                return None;
+            }
             let kind = match servers {
                 OldServers::Gone => Kind::Adopted,
                 OldServers::Running => Kind::Borrowed,
@@ -68,6 +72,15 @@ impl<T: Payload> Session<T> {
             follows: Follows { own: None, earlier: &[] },
             keys: None,
         })
+    }
+
+    /// Whether the application requires keys of sessions that are as old. The old library's client
+    /// has no key.
+    fn comes_too_late_to_be_bound(&self, adopted: &Adopted<T>) -> bool {
+        let binding = self.inner.shared.binding(self.inner.channel);
+        let started_at = adopted.started_at.unwrap_or(self.now());
+        let required = binding.and_then(|binding| binding.require_after);
+        required.is_some_and(|after| self.now() >= started_at + after)
     }
 
     fn adopt(&self, adopted: Adopted<T>, kind: Kind) -> Result<Written<T>, SessionError> {

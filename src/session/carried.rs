@@ -5,6 +5,10 @@ use std::sync::OnceLock;
 
 #[cfg(feature = "bound")]
 use crate::session::bound_error::BoundError;
+#[cfg(feature = "bound")]
+use crate::session::error::SessionError;
+#[cfg(feature = "bound")]
+use crate::session::record::Proof;
 use crate::session::refusal::Refusal;
 use crate::time::UnixTime;
 use crate::token::wire::Mode;
@@ -77,6 +81,11 @@ pub(crate) struct Presented {
     pub(crate) proofs: Vec<Vec<u8>>,
     #[cfg_attr(not(feature = "bound"), expect(dead_code, reason = "proofs are read only with it"))]
     pub(crate) shown: OnceLock<Shown>,
+    /// The path of the request.
+    pub(crate) target: OnceLock<String>,
+    /// The proof with which a session starts. `None` if the session may start without one.
+    #[cfg(feature = "bound")]
+    pub(crate) signed_in: OnceLock<Result<Option<Proof>, SessionError>>,
     /// Whether the proof of this request was used before. A request claims its proof once.
     #[cfg(feature = "bound")]
     pub(crate) claimed: OnceLock<Result<(), BoundError>>,
@@ -105,6 +114,9 @@ impl Presented {
             scheme,
             proofs,
             shown: OnceLock::new(),
+            target: OnceLock::new(),
+            #[cfg(feature = "bound")]
+            signed_in: OnceLock::new(),
             #[cfg(feature = "bound")]
             claimed: OnceLock::new(),
             wants_challenge: OnceLock::new(),

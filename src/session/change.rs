@@ -9,7 +9,7 @@ use crate::revocation::known::Followed;
 use crate::session::answer::{self, NewTokens};
 use crate::session::error::SessionError;
 use crate::session::pending::{Change, Kind, Response, Written};
-use crate::session::record::{Proof, Record};
+use crate::session::record::Record;
 use crate::session::session::Session;
 use crate::session::shared::Channel;
 use crate::session::start::Start;
@@ -27,7 +27,8 @@ impl<T: Payload> Session<T> {
     ///
     /// # Errors
     /// [`SessionError::TooLarge`], [`SessionError::ResponseSent`], [`SessionError::CrossOrigin`],
-    /// or [`SessionError::Seal`] if no key is primary or the random generator fails. The old
+    /// [`SessionError::ProofRefused`] or [`SessionError::ProofDue`] if the client's proof does not
+    /// count, or [`SessionError::Seal`] if no key is primary or the random generator fails. The old
     /// session is then kept.
     pub fn start(&self, state: T) -> Result<(), SessionError> {
         self.start_with(state, Start::new())
@@ -60,7 +61,7 @@ impl<T: Payload> Session<T> {
             follows: self.followed(&state),
             term: options.term,
             bound: match channel {
-                Channel::Bearer => self.sign_in_key()?.map(Box::new),
+                Channel::Bearer => self.sign_in_proof()?.map(|proof| Box::new(proof.key)),
                 Channel::Cookie => None,
             },
         };
@@ -193,11 +194,9 @@ impl<T: Payload> Session<T> {
             sealed => sealed?,
         };
         shared.check_fit(channel, &record, text.len())?;
-        let proof = match (kind, record.bound.as_deref()) {
-            // Only a session in headers is bound when it starts.
-            (Kind::Started, Some(key)) => Some(Proof { at: now, key: *key }),
-            (_, Some(_)) => self.proof(),
-            (_, None) => None,
+        let proof = match &record.bound {
+            Some(_) => self.proof_of_change(kind)?,
+            None => None,
         };
         let renews = match channel {
             // A bound session needs a renewal token with its last proof, even after it got a new

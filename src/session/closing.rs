@@ -160,7 +160,8 @@ impl<T: Payload> Session<T> {
             // A background request records no activity. Its renewal token could replace one that a
             // concurrent request has just written, with a newer time of activity or a newer copy of
             // the state token.
-            Activity::Ignored if answer::has_new_proof(alive, &seen) => {
+            // So it records a proof only if one was due.
+            Activity::Ignored if answer::has_new_proof(alive, &seen) && self.needs_proof(alive) => {
                 answer::prove(shared, channel, alive, Seen { at: alive.last_seen, ..seen }, bundle)
             }
             Activity::Ignored => Ok(()),

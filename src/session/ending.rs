@@ -10,7 +10,9 @@ use crate::session::error::SessionError;
 use crate::session::judge::{Alive, Judged};
 use crate::session::pending::Change;
 use crate::session::record::Record;
+use crate::session::refusal::Refusal;
 use crate::session::session::Session;
+use crate::session::shared::Channel;
 use crate::token::error::SealError;
 use crate::token::payload::Payload;
 use crate::token::wire::CLOCK_SKEW;
@@ -25,10 +27,12 @@ impl<T: Payload> Session<T> {
     /// # Errors
     /// [`SessionError::ResponseSent`] if the response was already sent. The client then keeps its
     /// tokens. With a revocation list, these tokens and all copies are still revoked.
-    /// [`SessionError::CrossOrigin`] if a page on another origin sent the request. Then nothing
-    /// ends.
+    /// [`SessionError::CrossOrigin`] if a page on another origin sent the request.
+    /// [`SessionError::ProofDue`] or [`SessionError::ProofRefused`] if the session would be revoked,
+    /// and is bound to a key of which the request has no proof that counts. Then nothing ends.
     pub fn end(&self) -> Result<(), SessionError> {
         self.check_sender()?;
+        self.check_right_to_end()?;
         if let Some(revocations) = &self.inner.shared.revocations {
             self.revoke_copies(revocations);
         }
@@ -36,6 +40,28 @@ impl<T: Payload> Session<T> {
         pending.put(Change::Ended)?;
         pending.ended = true;
         Ok(())
+    }
+
+    /// Fails if the session is bound to a key of a client without cookies, and the request does not
+    /// show that the client has the key. Otherwise a copy of the tokens that is worthless could
+    /// still revoke the session. Without a list, nothing is revoked.
+    fn check_right_to_end(&self) -> Result<(), SessionError> {
+        let shared = &self.inner.shared;
+        if self.channel() == Channel::Cookie
+            || shared.bound_in_headers.is_none()
+            || shared.revocations.is_none()
+        {
+            return Ok(());
+        }
+        let Judged::Alive(alive) = self.judged() else { return Ok(()) };
+        self.proven(alive).map_err(|refusal| match refusal {
+            Refusal::ProofRefused => SessionError::ProofRefused,
+            Refusal::ProofUnchecked => SessionError::NotNow,
+            _ => {
+                self.ask_for_challenge();
+                SessionError::ProofDue
+            }
+        })
     }
 
     fn revoke_copies(&self, revocations: &Revocations) {

@@ -31,6 +31,9 @@ impl<T: Payload> Session<T> {
             Status::Refused(Refusal::CrossOrigin) => Denied::cross_origin(),
             Status::Refused(Refusal::ProofDue) => self.asked_for_proof(),
             Status::Refused(Refusal::ProofRefused) => self.wrong_proof(),
+            Status::Refused(Refusal::NotBound) if self.channel() == Channel::Bearer => {
+                Denied::dpop("invalid_token", Proof::SignIn.body())
+            }
             _ => self.sent_to(self.shared().sign_in_page.as_deref(), Proof::SignIn),
         })
     }
@@ -137,7 +140,14 @@ impl<T: Payload> Session<T> {
     /// # Ok::<(), bulla::keys::RandomError>(())
     /// ```
     pub fn set_target(&self, method: &str, target: impl fmt::Display) {
-        let can_be_bound = self.shared().can_bind();
+        if let Some(presented) = &self.inner.carried.dpop {
+            let target = target.to_string();
+            let path = target.split(['?', '#']).next().filter(|path| path.starts_with('/'));
+            if let Some(path) = path {
+                let _ = presented.target.set(path.to_owned());
+            }
+        }
+        let can_be_bound = self.shared().bound_in_cookie.is_some();
         let navigates = self.inner.asker == Asker::Navigation;
         let comes_back = navigates && self.shared().has_pages() && matches!(method, "GET" | "HEAD");
         if !can_be_bound && !comes_back {

@@ -4,8 +4,10 @@
 use crate::session::bindings::{Binding, InCookie};
 use crate::session::carried::{Prompt, Shown};
 use crate::session::challenge::Asks;
+use crate::session::error::SessionError;
 use crate::session::event::Event;
 use crate::session::judge::{Alive, Judged, Renewal};
+use crate::session::pending::Kind;
 use crate::session::record::{Proof, Record};
 use crate::session::refusal::{Fate, Refusal, Refused};
 use crate::session::session::Session;
@@ -39,7 +41,12 @@ impl<T: Payload> Session<T> {
             let counts = |proof: Proof| now < proof.at + binding.proof_lifetime;
             return match self.proof_of(alive) {
                 Some(proof) if counts(proof) => None,
-                None if alive.renewal == Renewal::LeftAlone => Some(Refusal::UnknownActivity),
+                // In headers, the client can send a proof without its renewal token.
+                None if alive.renewal == Renewal::LeftAlone
+                    && self.inner.channel == Channel::Cookie =>
+                {
+                    Some(Refusal::UnknownActivity)
+                }
                 _ => Some(Refusal::ProofDue),
             };
         }
@@ -66,10 +73,26 @@ impl<T: Payload> Session<T> {
         }
     }
 
-    /// When the last proof stops counting.
-    pub(crate) fn proof_expires_at(&self) -> Option<UnixTime> {
-        let binding = self.inner.shared.binding(self.inner.channel)?;
-        Some(self.proof()?.at + binding.proof_lifetime)
+    /// The last proof of a session that this request has changed in the way of `kind`.
+    pub(crate) fn proof_of_change(&self, kind: Kind) -> Result<Option<Proof>, SessionError> {
+        match kind {
+            // Only a session in headers is bound when it starts.
+            Kind::Started => self.sign_in_proof(),
+            _ => Ok(self.proof()),
+        }
+    }
+
+    /// When a proof stops counting.
+    pub(crate) fn proof_expires_at(&self, proof: Proof) -> Option<UnixTime> {
+        Some(proof.at + self.inner.shared.binding(self.inner.channel)?.proof_lifetime)
+    }
+
+    /// Whether the renewal token of the request records no proof that still counts.
+    pub(crate) fn needs_proof(&self, alive: &Alive<T>) -> bool {
+        let recorded = alive.record.bound.as_deref().zip(alive.proved_at);
+        let recorded = recorded.map(|(key, at)| Proof { at, key: *key });
+        let until = recorded.and_then(|proof| self.proof_expires_at(proof));
+        until.is_none_or(|until| self.now() >= until)
     }
 
     /// Makes the client send a proof. A browser that still has the bound cookie loses it, and sends

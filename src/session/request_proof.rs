@@ -33,11 +33,12 @@ mod verifying {
     use crate::session::event::{self, Event};
     use crate::session::judge::{Alive, Judged};
     use crate::session::pending::{Change, Kind};
+    use crate::session::record::Proof;
     use crate::session::refusal::Refusal;
     use crate::session::session::Session;
     use crate::session::shared::Channel;
     use crate::time::UnixTime;
-    use crate::token::id::{BoundKey, ID_LEN, SessionId, fingerprint};
+    use crate::token::id::{ID_LEN, SessionId, fingerprint};
     use crate::token::payload::Payload;
     use crate::token::wire::CLOCK_SKEW;
     use crate::transport::bearer::Scheme;
@@ -125,42 +126,62 @@ mod verifying {
             Ok(Some(made_at))
         }
 
-        /// The key to which a session is bound that starts in headers. `None` if the request has no
-        /// proof.
-        pub(crate) fn sign_in_key(&self) -> Result<Option<BoundKey>, SessionError> {
-            let Some((settings, presented)) = self.presented() else { return Ok(None) };
-            if presented.proofs.is_empty() {
-                return Ok(None);
-            }
-            self.sign_in_proof(settings, presented).map(Some).map_err(|error| {
-                self.shared().emit(Event::ProofRefused(error));
-                match refusal(error) {
-                    Refusal::ProofDue => {
-                        self.ask_for_challenge();
-                        SessionError::ProofDue
-                    }
-                    Refusal::ProofUnchecked => SessionError::NotNow,
-                    _ => SessionError::ProofRefused,
-                }
-            })
+        /// Checks the proof that came with a sign-in (DPoP, RFC 9449), before the session starts.
+        ///
+        /// [`start`](Session::start) makes the same check. Call this method first if your handler
+        /// consumes something, such as a one-time code, that the client would need again. Without a
+        /// proof, the check succeeds if the session may start without one.
+        ///
+        /// # Errors
+        /// [`SessionError::ProofRefused`], [`SessionError::ProofDue`], and
+        /// [`SessionError::NotNow`] if the store of used proofs failed.
+        #[cfg_attr(docsrs, doc(cfg(feature = "bound")))]
+        pub fn check_proof(&self) -> Result<(), SessionError> {
+            self.sign_in_proof().map(drop)
         }
 
-        fn sign_in_proof(
+        /// The proof with which a session starts in headers. `None` if it may start without one.
+        pub(crate) fn sign_in_proof(&self) -> Result<Option<Proof>, SessionError> {
+            let Some((settings, presented)) = self.presented() else { return Ok(None) };
+            let check = || {
+                if presented.proofs.is_empty() {
+                    // Otherwise a copy of a bound session could become an ordinary one.
+                    let replaces_bound = presented.scheme == Some(Scheme::Dpop);
+                    if replaces_bound || settings.binding.require_after == Some(Duration::ZERO) {
+                        self.ask_for_challenge();
+                        return Err(SessionError::ProofDue);
+                    }
+                    return Ok(None);
+                }
+                self.verified_sign_in(settings, presented).map(Some).map_err(|error| {
+                    self.shared().emit(Event::ProofRefused(error));
+                    match refusal(error) {
+                        Refusal::ProofDue => {
+                            self.ask_for_challenge();
+                            SessionError::ProofDue
+                        }
+                        Refusal::ProofUnchecked => SessionError::NotNow,
+                        _ => SessionError::ProofRefused,
+                    }
+                })
+            };
+            *presented.signed_in.get_or_init(check)
+        }
+
+        fn verified_sign_in(
             &self,
             settings: &InHeaders,
             presented: &Presented,
-        ) -> Result<BoundKey, BoundError> {
+        ) -> Result<Proof, BoundError> {
             let (proof, text) = self.for_this_request(settings, presented)?;
-            match &proof.nonce {
+            let at = match &proof.nonce {
                 // The client has no challenge yet, so its own clock counts.
-                None if proof.is_near(self.now(), CLOCK_SKEW) => {}
+                None if proof.is_near(self.now(), CLOCK_SKEW) => proof.iat.min(self.now()),
                 None => return Err(BoundError::NoChallenge),
-                Some(_) => {
-                    self.challenge_in(settings, &proof)?;
-                }
-            }
+                Some(_) => self.challenge_in(settings, &proof)?.1,
+            };
             self.claim(settings, presented, text)?;
-            Ok(*proof.key.as_bytes())
+            Ok(Proof { at, key: *proof.key.as_bytes() })
         }
 
         /// The proof, if it is for the method and the address of this request, and the part of its
@@ -172,7 +193,7 @@ mod verifying {
         ) -> Result<(Dpop, &'p [u8]), BoundError> {
             let [text] = &presented.proofs[..] else { return Err(BoundError::NoProof) };
             let proof = dpop(text).map_err(BoundError::Proof)?;
-            let target = self.inner.here.get().ok_or(BoundError::NoTarget)?;
+            let target = presented.target.get().ok_or(BoundError::NoTarget)?;
             let is_for = |address| proof.is_for(&presented.method, &format!("{address}{target}"));
             if !settings.addresses.iter().any(is_for) {
                 return Err(BoundError::OtherRequest);
@@ -227,27 +248,25 @@ mod verifying {
         /// Gives the client the challenge for its next proof, if the response must carry one.
         pub(crate) fn give_challenge(&self, change: &Change<T>, bundle: &mut Bundle) {
             let Some((settings, _)) = self.presented() else { return };
-            let alive = match self.inner.judged.get() {
-                Some(Judged::Alive(alive)) => Some(alive),
-                _ => None,
-            };
-            let (origin, until) = match (change, alive) {
-                (Change::Ended, _) => return,
-                (Change::Written(written), _) if written.tokens.channel == Channel::Cookie => {
-                    return;
-                }
-                (Change::Written(written), _) => {
-                    if written.kind == Kind::Started && written.record.bound.is_some() {
-                        self.ask_for_challenge();
-                    }
-                    (written.record.first_id(), written.expires_at)
-                }
-                (Change::Untouched, Some(alive)) => (alive.record.first_id(), alive.expires_at),
-                (Change::Untouched, None) => (NO_SESSION, UnixTime::MAX),
-            };
+            if let Change::Written(written) = change
+                && (written.kind, written.tokens.channel) == (Kind::Started, Channel::Bearer)
+                && written.record.bound.is_some()
+            {
+                self.ask_for_challenge();
+            }
             if !self.wants_challenge() {
                 return;
             }
+            let (origin, until) = match (change, self.judged()) {
+                (Change::Written(written), _) if written.tokens.channel == Channel::Cookie => {
+                    return;
+                }
+                (Change::Written(written), _) => (written.record.first_id(), written.expires_at),
+                (Change::Untouched, Judged::Alive(alive)) => {
+                    (alive.record.first_id(), alive.expires_at)
+                }
+                (Change::Untouched | Change::Ended, _) => (NO_SESSION, UnixTime::MAX),
+            };
             let life = until.since(self.now()).min(settings.longest_challenge());
             let challenge = settings.binding.challenges.make(origin, Asks::Proof, self.now(), life);
             // If the random generator fails, there is no challenge. The client gets one when its
@@ -283,8 +302,8 @@ mod nothing {
     use crate::session::error::SessionError;
     use crate::session::judge::Alive;
     use crate::session::pending::Change;
+    use crate::session::record::Proof;
     use crate::session::session::Session;
-    use crate::token::id::BoundKey;
     use crate::transport::bundle::Bundle;
 
     impl<T> Session<T> {
@@ -292,7 +311,7 @@ mod nothing {
             Shown::Nothing
         }
 
-        pub(crate) fn sign_in_key(&self) -> Result<Option<BoundKey>, SessionError> {
+        pub(crate) fn sign_in_proof(&self) -> Result<Option<Proof>, SessionError> {
             Ok(None)
         }
 

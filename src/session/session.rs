@@ -54,7 +54,7 @@ use crate::transport::cross_origin::Sender;
 ///
 /// ```
 /// # use bulla::{Payload, Session, SessionError};
-/// # use bulla::session::Status;
+/// # use bulla::session::{Refusal, Status};
 /// # use serde::{Deserialize, Serialize};
 /// # #[derive(Serialize, Deserialize, Payload)]
 /// # #[payload(purpose = "shop.example/cart")]
@@ -62,6 +62,8 @@ use crate::transport::cross_origin::Sender;
 /// fn put_in_cart(session: &Session<Cart>, item: u64) -> Result<(), SessionError> {
 ///     match session.status() {
 ///         Status::Alive => session.update(|cart| cart.items.push(item)),
+///         // The client is asked for a proof of its key, if sessions can be bound to one.
+///         Status::Refused(Refusal::ProofDue | Refusal::ProofRefused) => Err(SessionError::NoSession),
 ///         Status::Refused(why) if why.may_be_valid_elsewhere() => Err(SessionError::NotNow),
 ///         _ => session.start(Cart { items: vec![item] }),
 ///     }
@@ -80,8 +82,8 @@ pub(crate) struct Inner<T> {
     /// The path and query to which a user can come back. They are those of the request or, for a
     /// request from htmx, those of the page that sent it.
     pub(crate) target: OnceLock<String>,
-    /// The path and query of the request, with any method. Empty if sessions cannot be bound to a
-    /// device.
+    /// The path and query of the request, with any method. Empty if browsers cannot bind sessions to
+    /// a device.
     pub(crate) here: OnceLock<String>,
     pub(crate) carried: Carried,
     pub(crate) old: Option<Old<T>>,
@@ -169,15 +171,18 @@ impl<T: Payload> Session<T> {
     #[must_use]
     pub fn info(&self) -> Option<Info> {
         let mut borrowed = false;
+        let proof;
         let (record, last_seen, expires_at, key_id, token_len) = match self.changed() {
             Change::Written(w) => {
                 borrowed = w.kind == Kind::Borrowed;
+                proof = w.record.bound.as_ref().and_then(|_| self.proof_of_change(w.kind).ok()?);
                 (w.record.clone(), self.now(), w.expires_at, w.key_id, w.tokens.state.len())
             }
             Change::Ended => return None,
             Change::Untouched => {
                 let alive = self.alive()?;
                 let token = &alive.token;
+                proof = self.proof_of(alive);
                 (
                     alive.record.clone(),
                     alive.last_seen,
@@ -195,7 +200,7 @@ impl<T: Payload> Session<T> {
             borrowed,
             remembered: record.term == Term::Remembered,
             bound: record.bound.is_some(),
-            proof_expires_at: record.bound.as_ref().and_then(|_| self.proof_expires_at()),
+            proof_expires_at: proof.and_then(|proof| self.proof_expires_at(proof)),
             started_at: record.started_at,
             reauthenticated_at: record.reauthenticated_at,
             last_seen,
@@ -308,7 +313,9 @@ impl<T: Payload> Session<T> {
     /// The current session, or the error that says why there is no session to change.
     pub(crate) fn there(&self) -> Result<(Record, Arc<T>), SessionError> {
         self.current().ok_or_else(|| match self.status() {
-            Status::Refused(Refusal::NotRevalidated) => SessionError::NotNow,
+            Status::Refused(Refusal::NotRevalidated | Refusal::ProofUnchecked) => {
+                SessionError::NotNow
+            }
             Status::Refused(Refusal::CrossOrigin) => SessionError::CrossOrigin,
             _ => SessionError::NoSession,
         })

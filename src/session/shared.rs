@@ -97,10 +97,6 @@ impl Shared {
         }
     }
 
-    pub(crate) fn can_bind(&self) -> bool {
-        self.bound_in_cookie.is_some() || self.bound_in_headers.is_some()
-    }
-
     pub(crate) fn emit(&self, event: Event) {
         event::emit(self.hook.as_ref(), event);
     }

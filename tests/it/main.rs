@@ -11,6 +11,8 @@ mod cross_origin;
 mod disasters;
 #[cfg(feature = "bound")]
 mod dpop;
+#[cfg(feature = "bound")]
+mod dpop_attacks;
 mod end_others;
 mod errors;
 mod extremes;

@@ -187,7 +187,7 @@ fn fixed<const LENGTH: usize>(bytes: &mut &[u8]) -> Result<[u8; LENGTH], Misfit>
 fn seconds(bytes: &mut &[u8], max: u64, names: [&str; 2]) -> Result<Read, Misfit> {
     let (seconds, nanos) = (varint(bytes, 64)?, varint(bytes, 32)?);
     let seconds = seconds + nanos / 1_000_000_000;
-    if seconds > max.into() {
+    if seconds > u128::from(max) {
         return Err(Misfit::Overflow);
     }
     Ok(Read::Object(vec![
