@@ -4,10 +4,29 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { KeyRing, json, payload } from "../src/index.js";
-import { Bearer, BearerError, Cookie, CookieError, OriginError, Policy, Sessions } from "../src/session/index.js";
+import {
+  Bearer,
+  BearerError,
+  Cookie,
+  CookieError,
+  OriginError,
+  Policy,
+  Sessions,
+} from "../src/session/index.js";
 import type { CookieOptions } from "../src/session/index.js";
 import { checkedOrigin, hasHost, senderOf } from "../src/transport/cross-origin.js";
-import { Client, STATE, T0, account, ada, browser, codeOf, effect, keyText, ring } from "./support.js";
+import {
+  Client,
+  STATE,
+  T0,
+  account,
+  ada,
+  browser,
+  codeOf,
+  effect,
+  keyText,
+  ring,
+} from "./support.js";
 
 /** The `Set-Cookie` lines of a sign-in and of a sign-out, with "…" in place of the token. */
 function linesOf(options: CookieOptions): string[] {
@@ -68,11 +87,32 @@ test("invalid settings of cookies and headers are refused", () => {
     const isIt = (error: unknown) => error instanceof CookieError && error.code === code;
     assert.throws(() => new Cookie(options), isIt, JSON.stringify(options));
   };
-  const names = ["", "a b", "a;b", "a=b", "ä", "__Host-x", "x-renewal", "x-bound", "x-1", "\r\n", "x\n"];
+  const names = [
+    "",
+    "a b",
+    "a;b",
+    "a=b",
+    "ä",
+    "__Host-x",
+    "x-renewal",
+    "x-bound",
+    "x-1",
+    "\r\n",
+    "x\n",
+  ];
   for (const name of [...names, "x".repeat(65)]) refuses({ name }, "name");
   const domain = (length: number) => `${"x".repeat(length - 4)}.com`;
   assert.ok(new Cookie({ sharedWithDomain: domain(253) }));
-  const domains = ["", "com", ".example.com", "example.com.", "a b.com", "a.com\r\nX: y", "a.com;", "a.com\n"];
+  const domains = [
+    "",
+    "com",
+    ".example.com",
+    "example.com.",
+    "a b.com",
+    "a.com\r\nX: y",
+    "a.com;",
+    "a.com\n",
+  ];
   for (const text of [...domains, domain(254)]) refuses({ sharedWithDomain: text }, "domain");
   const path = (length: number) => `/${"x".repeat(length - 1)}`;
   assert.ok(new Cookie({ belowPath: path(1024) }));
@@ -122,11 +162,17 @@ test("a state too large for its cookie is an error that names the limit, and the
   const client = browser().signedIn(sessions, T0, "x".repeat(fits));
   assert.ok(STATE.length + (client.kept.get(STATE) ?? "").length <= 4096);
   client.visit(sessions, T0, (session) => {
-    assert.equal(codeOf(() => session.set("x".repeat(fits + 1))), "too-large");
+    assert.equal(
+      codeOf(() => session.set("x".repeat(fits + 1))),
+      "too-large",
+    );
     assert.equal(session.data?.length, fits);
   });
   assert.equal(client.send(sessions, T0).data?.length, fits);
-  assert.equal(codeOf(() => client.send(sessions, T0).set("x".repeat(20_000))), "too-large");
+  assert.equal(
+    codeOf(() => client.send(sessions, T0).set("x".repeat(20_000))),
+    "too-large",
+  );
 });
 
 test("the largest state can still move to a new key", () => {
@@ -150,7 +196,10 @@ test("the first of several cookies of one name that opens is used", () => {
   const good = browser().signedIn(sessions, T0, ada()).kept.get(STATE) ?? "";
   const bad = good.slice(0, 60) + "AAAA" + good.slice(64);
   const load = (...headers: string[]) =>
-    sessions.load({ method: "GET", values: (name) => (name === "cookie" ? headers : []) }, { now: T0 });
+    sessions.load(
+      { method: "GET", values: (name) => (name === "cookie" ? headers : []) },
+      { now: T0 },
+    );
   const table: [string, boolean][] = [
     [`${STATE}=${good}`, true],
     [`a=b; ${STATE}=${good}; c=d`, true],
@@ -193,7 +242,13 @@ test("a token with octets outside ASCII is judged by its octets", () => {
 test("every write of a split session sets or deletes every piece", () => {
   const sessions = texts({ split: true });
   const client = browser();
-  for (const [length, pieces] of [[10, 1], [5000, 2], [10, 1], [3200, 2], [4900, 2]] as const) {
+  for (const [length, pieces] of [
+    [10, 1],
+    [5000, 2],
+    [10, 1],
+    [3200, 2],
+    [4900, 2],
+  ] as const) {
     const session = client.send(sessions, T0);
     session.start("x".repeat(length));
     const lines = client.receive(session);
@@ -224,7 +279,10 @@ test("an incomplete or mixed set of pieces is left alone", () => {
   // If a header has two complete sets, the first is read. A damaged piece hides no good one.
   const pairs = (client: Client) => [...client.kept].map((pair) => pair.join("="));
   const damaged = pairs(a)[0]?.replace(".b1.", ".b2.") ?? "";
-  for (const header of [[...pairs(a), ...pairs(b)], [damaged, ...pairs(a)]]) {
+  for (const header of [
+    [...pairs(a), ...pairs(b)],
+    [damaged, ...pairs(a)],
+  ]) {
     const values = (name: string) => (name === "cookie" ? [header.join("; ")] : []);
     const session = sessions.load({ method: "GET", values }, { now: T0 });
     assert.ok(session.data?.startsWith("a"));
@@ -322,12 +380,16 @@ test("an origin is compared with the host and the port", () => {
     ["https://", ":443", false],
     ["https://\u00ff", "\u00ff", false],
   ];
-  for (const [origin, host, same] of table) assert.equal(hasHost(origin, host), same, `${origin} ${host}`);
+  for (const [origin, host, same] of table)
+    assert.equal(hasHost(origin, host), same, `${origin} ${host}`);
 });
 
 test("a page on another origin has no session and changes nothing", () => {
-  const sender = (method: string, headers: Record<string, string | string[]>, trusted: string[] = []) =>
-    senderOf(method, (name) => [headers[name] ?? []].flat(), trusted);
+  const sender = (
+    method: string,
+    headers: Record<string, string | string[]>,
+    trusted: string[] = [],
+  ) => senderOf(method, (name) => [headers[name] ?? []].flat(), trusted);
   const host = "shop.example";
   const evil = { host, origin: "https://evil.example" };
   const table: [string, Record<string, string | string[]>, string][] = [
@@ -354,7 +416,12 @@ test("a page on another origin has no session and changes nothing", () => {
   assert.equal(sender("POST", { ...evil, "sec-fetch-site": "cross-site" }, trusted), "trusted");
   assert.equal(sender("POST", { "sec-fetch-site": "cross-site" }, trusted), "cross-origin");
 
-  const sessions = new Sessions({ ring: KeyRing.generate(), payload: account, bearer: new Bearer(), cookie: new Cookie() });
+  const sessions = new Sessions({
+    ring: KeyRing.generate(),
+    payload: account,
+    bearer: new Bearer(),
+    cookie: new Cookie(),
+  });
   const client = browser().signedIn(sessions, T0, ada());
   const cookie = [...client.kept].map((pair) => pair.join("=")).join("; ");
   const headers: Record<string, string> = { cookie, ...evil };
@@ -369,7 +436,10 @@ test("a page on another origin has no session and changes nothing", () => {
   ]) {
     assert.equal(codeOf(action), "cross-origin");
   }
-  assert.throws(() => session.require(), (error) => (error as { status: number }).status === 403);
+  assert.throws(
+    () => session.require(),
+    (error) => (error as { status: number }).status === 403,
+  );
   session.start(ada(), { over: "bearer" });
   assert.equal(session.info?.startedAt, T0);
 });

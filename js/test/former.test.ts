@@ -160,7 +160,10 @@ for (const [former, next] of CHANGES) {
     const { old, both } = releases(former, next);
     const start = signedIn(old);
     const due = T0 + 600;
-    for (const order of [[0, 1], [1, 0]]) {
+    for (const order of [
+      [0, 1],
+      [1, 0],
+    ]) {
       const responses = [start.send(both, due), start.send(both, due)] as const;
       assert.ok(responses[0].data);
       responses[1].set(alan());
@@ -243,7 +246,10 @@ test("several former cookies are read in order and deleted together", () => {
   const cookie = new Cookie({ name: "c", formerly: [b!, a!] });
   const both = new Sessions({ ring, payload: account, cookie });
   const browser = new Browser();
-  for (const [cookie, state] of [[a!, ada()], [b!, alan()]] as const) {
+  for (const [cookie, state] of [
+    [a!, ada()],
+    [b!, alan()],
+  ] as const) {
     const sessions = new Sessions({ ring, payload: account, cookie });
     browser.visit(sessions, T0, (session) => session.start(state));
   }

@@ -5,7 +5,18 @@ import { test } from "node:test";
 
 import { json, payload } from "../src/index.js";
 import { Bearer, Cookie, Policy, Sessions } from "../src/session/index.js";
-import { RENEWAL, STATE, T0, account, ada, browser, effect, keyText, mobile, ring } from "./support.js";
+import {
+  RENEWAL,
+  STATE,
+  T0,
+  account,
+  ada,
+  browser,
+  effect,
+  keyText,
+  mobile,
+  ring,
+} from "./support.js";
 import type { Account } from "./support.js";
 
 function sessionsOf(...keys: string[]): Sessions<Account> {
@@ -18,7 +29,11 @@ test("a renewal never undoes a change in either order", () => {
   const [before, after] = [sessionsOf(old), sessionsOf(now, old)];
   for (const kind of [browser, mobile]) {
     // The renewal is due because of activity, because of a new key, or because of both.
-    for (const [sealedBy, renewsAt] of [[after, 600], [before, 1], [before, 600]] as const) {
+    for (const [sealedBy, renewsAt] of [
+      [after, 600],
+      [before, 1],
+      [before, 600],
+    ] as const) {
       for (const changeArrivesFirst of [true, false]) {
         const client = kind().signedIn(sealedBy, T0, ada());
         const renewing = client.send(after, T0 + renewsAt);
@@ -61,7 +76,11 @@ test("dropping the old key refuses exactly the sessions not used since the rotat
 
 test("an older copy never replaces a state token that cannot be opened", () => {
   const [old, now, newest] = [keyText(), keyText(), keyText()];
-  const [before, here, ahead] = [sessionsOf(old), sessionsOf(now, old), sessionsOf(newest, now, old)];
+  const [before, here, ahead] = [
+    sessionsOf(old),
+    sessionsOf(now, old),
+    sessionsOf(newest, now, old),
+  ];
   const client = browser().signedIn(before, T0, ada());
   client.visit(here, T0, (session) => assert.ok(session.data));
   const copy = client.kept.get(RENEWAL) ?? "";
@@ -170,7 +189,8 @@ test("a slow change does not undo later activity", () => {
   });
   for (const kind of [browser, mobile]) {
     const client = kind().signedIn(sessions, T0, ada());
-    const look = (at: number) => client.visit(sessions, T0 + at, (session) => assert.ok(session.data));
+    const look = (at: number) =>
+      client.visit(sessions, T0 + at, (session) => assert.ok(session.data));
     look(100);
     const slow = client.send(sessions, T0 + 101);
     slow.update((state) => void (state.id += 1));
@@ -220,7 +240,8 @@ test("overlapping requests around the idle timeout keep the session", () => {
   for (const kind of [browser, mobile]) {
     for (const renewedAt of [0, 600]) {
       const client = kind().signedIn(sessions, T0, ada());
-      if (renewedAt > 0) client.visit(sessions, T0 + renewedAt, (session) => assert.ok(session.data));
+      if (renewedAt > 0)
+        client.visit(sessions, T0 + renewedAt, (session) => assert.ok(session.data));
       const end = T0 + renewedAt + 1800;
       const inTime = client.send(sessions, end - 1);
       const tooLate = client.send(sessions, end);
@@ -230,7 +251,9 @@ test("overlapping requests around the idle timeout keep the session", () => {
       client.receive(tooLate);
       assert.ok(client.send(sessions, end + 1).data);
       // A minute after the timeout, both tokens are deleted.
-      client.visit(sessions, end - 1 + 1800 + 60, (session) => assert.equal(session.data, undefined));
+      client.visit(sessions, end - 1 + 1800 + 60, (session) =>
+        assert.equal(session.data, undefined),
+      );
       assert.equal(client.kept.size, 0);
     }
   }

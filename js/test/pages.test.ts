@@ -13,14 +13,23 @@ function asker(headers: readonly (readonly [string, string])[]) {
   return askerOf((name) => headers.filter(([header]) => header === name).map(([, value]) => value));
 }
 
-const CHROME = ["accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"] as const;
+const CHROME = [
+  "accept",
+  "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8",
+] as const;
 
 test("only navigations are navigations", () => {
   for (const headers of [
     [["sec-fetch-mode", "navigate"]],
-    [["sec-fetch-mode", "navigate"], ["x-requested-with", "com.example.app"]],
+    [
+      ["sec-fetch-mode", "navigate"],
+      ["x-requested-with", "com.example.app"],
+    ],
     [CHROME],
-    [["accept", "application/json"], ["accept", "TEXT/HTML ;level=1"]],
+    [
+      ["accept", "application/json"],
+      ["accept", "TEXT/HTML ;level=1"],
+    ],
   ] as const) {
     assert.equal(asker(headers), "navigation");
   }
@@ -39,7 +48,14 @@ test("only navigations are navigations", () => {
 });
 
 test("only a path on this site is a local path", () => {
-  for (const path of ["/", "/transfer?to=alan", "/a%20b#c", "/~a;b=c,d:e@f[g]{h}|i^j", "/?u=//x", "/a?b=%5c"]) {
+  for (const path of [
+    "/",
+    "/transfer?to=alan",
+    "/a%20b#c",
+    "/~a;b=c,d:e@f[g]{h}|i^j",
+    "/?u=//x",
+    "/a?b=%5c",
+  ]) {
     assert.equal(localPath(path), path);
   }
   for (const text of [
@@ -104,16 +120,25 @@ test("a guard redirects navigations and answers scripts with 401", async () => {
   const of = ({ status, headers: { "cache-control": _, ...headers } }: Denied) => [status, headers];
   const next = "/sign-in?next=/transfer%3Fto%3Dalan";
   assert.deepEqual(of(denied({ "sec-fetch-mode": "navigate" })), [303, { location: next }]);
-  assert.deepEqual(of(denied({ "sec-fetch-mode": "navigate" }, "POST")), [303, { location: "/sign-in" }]);
+  assert.deepEqual(of(denied({ "sec-fetch-mode": "navigate" }, "POST")), [
+    303,
+    { location: "/sign-in" },
+  ]);
   assert.deepEqual(of(denied({ "sec-fetch-mode": "cors" })), [401, {}]);
   const htmx = { "hx-request": "true", "hx-current-url": "https://bank.example/form" };
   assert.deepEqual(of(denied(htmx, "POST")), [401, { "hx-redirect": "/sign-in?next=/form" }]);
-  assert.deepEqual(of(denied({ authorization: "Bearer x" })), [401, { "www-authenticate": "Bearer" }]);
+  assert.deepEqual(of(denied({ authorization: "Bearer x" })), [
+    401,
+    { "www-authenticate": "Bearer" },
+  ]);
   const response = denied({ "sec-fetch-mode": "navigate" }).getResponse();
   assert.equal(response.status, 303);
   assert.equal(response.headers.get("location"), next);
   assert.equal(response.headers.get("cache-control"), "no-store");
   assert.equal(await response.text(), "Sign in first.");
   assert.equal(Denied.forbidden().status, 403);
-  assert.throws(() => new Sessions({ ring: KeyRing.generate(), payload: account, signInPage: "" }), TypeError);
+  assert.throws(
+    () => new Sessions({ ring: KeyRing.generate(), payload: account, signInPage: "" }),
+    TypeError,
+  );
 });

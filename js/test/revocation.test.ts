@@ -4,13 +4,30 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Bearer, Cookie, Policy, Revocations, Sessions } from "../src/session/index.js";
-import { RevocationError, formatRevocation, parseRevocation, revocationOfSubject, subjectOf } from "../src/revocation.js";
+import {
+  RevocationError,
+  formatRevocation,
+  parseRevocation,
+  revocationOfSubject,
+  subjectOf,
+} from "../src/revocation.js";
 import type { Revocation } from "../src/revocation.js";
 import { cutoff, known, merged, parts } from "../src/revocation/known.js";
 import type { Followed, Follows, Known } from "../src/revocation/known.js";
 import type { Session } from "../src/session/index.js";
 import { LAST_SECOND } from "../src/time.js";
-import { Client, T0, account, ada, alan, browser, codeOf, keyText, mobile, ring } from "./support.js";
+import {
+  Client,
+  T0,
+  account,
+  ada,
+  alan,
+  browser,
+  codeOf,
+  keyText,
+  mobile,
+  ring,
+} from "./support.js";
 import type { Account } from "./support.js";
 
 const ABSOLUTE = 43_200;
@@ -73,7 +90,10 @@ function fleet(count: number): Server[] {
 function spread(servers: readonly Server[]): number {
   const news = servers.flatMap((server) => server.takePassedOn());
   allLearn(servers, news);
-  assert.ok(servers.every((server) => server.takePassedOn().length === 0), "not passed on again");
+  assert.ok(
+    servers.every((server) => server.takePassedOn().length === 0),
+    "not passed on again",
+  );
   return news.length;
 }
 
@@ -147,7 +167,11 @@ test("each revocation ends exactly the sessions that it names", () => {
     const server = new Server();
     const clients = [ada(), ada(), alan()].map((state) => server.signedIn(browser(), state));
     revoke(server, clients[0]!);
-    assert.deepEqual(clients.map((client) => server.accepts(client)), expected, what);
+    assert.deepEqual(
+      clients.map((client) => server.accepts(client)),
+      expected,
+      what,
+    );
     // If a user signs in afterwards, even in the same second, the new session is not revoked,
     // except by the revocation of a key.
     const again = clients.map((client) => server.signedIn(client, ada()));
@@ -174,7 +198,10 @@ test("ending the others keeps this session and its timeouts", () => {
     assert.equal(after?.expiresAt, before?.expiresAt, "the deadline stays");
     assert.equal(after?.reauthenticatedAt, before?.reauthenticatedAt, "no fresher than before");
     const again = here.send(server.sessions);
-    assert.equal(codeOf(() => again.endOthers()), "not-now");
+    assert.equal(
+      codeOf(() => again.endOthers()),
+      "not-now",
+    );
     server.now = T0 + 1200;
     server.visit(here, (session) => session.endOthers());
     assert.ok(server.accepts(here));
@@ -208,18 +235,36 @@ test("without a list or a subject, revoking fails and nothing ends", () => {
   const client = browser().signedIn(sessions, T0, ada());
   for (const end of ["endEverywhere", "endOthers"] as const) {
     const session = client.send(sessions, T0);
-    assert.equal(codeOf(() => session[end]()), "no-subject");
+    assert.equal(
+      codeOf(() => session[end]()),
+      "no-subject",
+    );
     assert.ok(session.data);
   }
-  assert.equal(codeOf(() => sessions.revokeSubject("1815")), "no-subject");
-  assert.equal(codeOf(() => browser().send(sessions, T0).endOthers()), "no-session");
+  assert.equal(
+    codeOf(() => sessions.revokeSubject("1815")),
+    "no-subject",
+  );
+  assert.equal(
+    codeOf(() => browser().send(sessions, T0).endOthers()),
+    "no-session",
+  );
   sessions.revokeAll();
   assert.throws(() => sessions.revokeSession("not an id"), TypeError);
   const none = new Sessions({ ring: ring(keyText()), payload: account });
-  assert.equal(codeOf(() => none.revokeAll()), "no-revocations");
-  assert.equal(codeOf(() => none.revokeSession("0".repeat(32))), "no-revocations");
+  assert.equal(
+    codeOf(() => none.revokeAll()),
+    "no-revocations",
+  );
+  assert.equal(
+    codeOf(() => none.revokeSession("0".repeat(32))),
+    "no-revocations",
+  );
   const guest = browser().signedIn(none, T0, ada()).send(none, T0);
-  assert.equal(codeOf(() => guest.endOthers()), "no-revocations");
+  assert.equal(
+    codeOf(() => guest.endOthers()),
+    "no-revocations",
+  );
 });
 
 test("a server whose clock is ahead revokes no later sign-in", () => {
@@ -273,7 +318,10 @@ test("a late revocation ends a session that ended the others", () => {
         for (const server of servers) {
           assert.ok(!server.accepts(thief), `${later} ${restarts}`);
           const again = server.signedIn(browser(), ada());
-          assert.ok(servers.every((other) => other.accepts(again)), `${later} ${restarts}`);
+          assert.ok(
+            servers.every((other) => other.accepts(again)),
+            `${later} ${restarts}`,
+          );
         }
       }
     }
@@ -307,7 +355,10 @@ test("a request that read its session before a revocation cannot end the others 
   const request = thief.send(server.sessions);
   assert.ok(request.data);
   server.sessions.revokeSubject("1815");
-  assert.equal(codeOf(() => request.endOthers()), "no-session");
+  assert.equal(
+    codeOf(() => request.endOthers()),
+    "no-session",
+  );
   thief.receive(request);
   assert.ok(!server.accepts(thief));
 });
@@ -351,7 +402,13 @@ test("requireCurrent refuses a list that was not confirmed within its limit", ()
     }
   };
   assert.equal(current(), 200, "the list of a single process is always complete");
-  for (const [at, status] of [[T0, 200], [T0 - 10, 200], [T0 - 11, 503], [T0 + 60, 200], [T0 + 61, 503]] as const) {
+  for (const [at, status] of [
+    [T0, 200],
+    [T0 - 10, 200],
+    [T0 - 11, 503],
+    [T0 + 60, 200],
+    [T0 + 61, 503],
+  ] as const) {
     server.list.confirm(at);
     assert.equal(current(), status, String(at - T0));
   }
@@ -368,7 +425,13 @@ test("pruning removes exactly the revocations that are over", () => {
   assert.ok(!list.add(session(7, T0 + 7)), "already known");
   assert.ok(list.add(session(7, T0 + 9000)), "a later deadline is new");
   assert.equal(list.toArray().length, list.size);
-  for (const [at, left] of [[0, 4999], [1000, 4000], [4998, 2], [4999, 1], [9000, 0]] as const) {
+  for (const [at, left] of [
+    [0, 4999],
+    [1000, 4000],
+    [4998, 2],
+    [4999, 1],
+    [9000, 0],
+  ] as const) {
     list.prune(T0 + at);
     assert.equal(list.size, left, String(at));
   }
@@ -428,7 +491,13 @@ test("merging takes the latest cutoff of each token, in any order", () => {
       const latest = Math.max(cutoff(a, of), cutoff(b, of), cutoff(c, of));
       assert.equal(cutoff(all, of), latest);
     }
-    for (const [x, y, z] of [[a, c, b], [b, a, c], [b, c, a], [c, a, b], [c, b, a]] as const) {
+    for (const [x, y, z] of [
+      [a, c, b],
+      [b, a, c],
+      [b, c, a],
+      [c, a, b],
+      [c, b, a],
+    ] as const) {
       assert.deepEqual(merged(x, merged(y, z)), all);
     }
     assert.deepEqual(merged(all, a), all);
@@ -450,15 +519,35 @@ test("a line of text is read back, and another is refused", () => {
   ]) {
     assert.equal(formatRevocation(parseRevocation(line)), line);
     assert.equal(formatRevocation(parseRevocation(`\t ${line.replaceAll(" ", "  ")}\r`)), line);
-    for (const wrong of [`${line} `.repeat(2), `${line} x`, line.slice(0, -1), line.toUpperCase(), `x${line}`]) {
+    for (const wrong of [
+      `${line} `.repeat(2),
+      `${line} x`,
+      line.slice(0, -1),
+      line.toUpperCase(),
+      `x${line}`,
+    ]) {
       assert.throws(() => parseRevocation(wrong), RevocationError, wrong);
     }
   }
-  for (const line of ["", "#", "session", `session ${id}`, `session ${id} before=2026-12-01T12:00:00Z`]) {
+  for (const line of [
+    "",
+    "#",
+    "session",
+    `session ${id}`,
+    `session ${id} before=2026-12-01T12:00:00Z`,
+  ]) {
     assert.throws(() => parseRevocation(line), RevocationError, line);
   }
-  const never = { kind: "all", before: LAST_SECOND, except: undefined, until: LAST_SECOND } as const;
-  assert.equal(formatRevocation(never), "all before=9999-12-31T23:59:59Z until=9999-12-31T23:59:59Z");
+  const never = {
+    kind: "all",
+    before: LAST_SECOND,
+    except: undefined,
+    until: LAST_SECOND,
+  } as const;
+  assert.equal(
+    formatRevocation(never),
+    "all before=9999-12-31T23:59:59Z until=9999-12-31T23:59:59Z",
+  );
 });
 
 test("spreading waits for the store and reports its failure once", async () => {

@@ -198,9 +198,14 @@ for (const vector of vectors("pieces.json", 10)) {
   test(`pieces.json: ${vector.name}`, () => {
     const [token, name] = [vector.text("token"), vector.text("cookie_name")];
     const expected = vector.list("pieces");
-    const longest = Math.max(...[0, 1, 2, 3].map((at) => (at === 0 ? name : `${name}-${at}`).length));
+    const longest = Math.max(
+      ...[0, 1, 2, 3].map((at) => (at === 0 ? name : `${name}-${at}`).length),
+    );
     const values = split(token, 4096 - longest - 15);
-    assert.deepEqual(values, expected.map((piece) => piece.text("value")));
+    assert.deepEqual(
+      values,
+      expected.map((piece) => piece.text("value")),
+    );
     const found = expected.map((piece, at) => ({ at, value: piece.text("value") }));
     assert.deepEqual(join(found), [token]);
     assert.deepEqual(join([...found].reverse()), [token]);
@@ -222,10 +227,15 @@ for (const vector of vectors("pieces.json", 10)) {
 
 test("a body is read back by readBody", () => {
   for (const vector of SESSIONS.slice(0, 3)) {
-    const opened = openBytes(ringOf(vector.bytes("key")), purposeOf(vector, "state"), vector.text("token"), {
-      now: vector.number("issued_at"),
-      schemas: [vector.number("schema")],
-    });
+    const opened = openBytes(
+      ringOf(vector.bytes("key")),
+      purposeOf(vector, "state"),
+      vector.text("token"),
+      {
+        now: vector.number("issued_at"),
+        schemas: [vector.number("schema")],
+      },
+    );
     assert.equal(hex(readBody(opened.unpadded).payload), vector.text("payload"));
   }
 });

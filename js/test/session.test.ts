@@ -207,13 +207,25 @@ test("each action on each kind of session changes exactly the listed tokens", ()
     const client = of.clone();
     const session = client.send(here, now);
     const row = `${what}: ${does}`;
-    assert.equal(codeOf(() => action(session)), result, row);
+    assert.equal(
+      codeOf(() => action(session)),
+      result,
+      row,
+    );
     const lines = client.receive(session);
     assert.equal(effect(lines), expected, row);
     const stores = lines.some((line) => line.name === "cache-control");
     assert.equal(stores, expected !== "", row);
-    assert.equal(codeOf(() => session.set(alan())), "response-sent", row);
-    assert.equal(codeOf(() => session.end()), "response-sent", row);
+    assert.equal(
+      codeOf(() => session.set(alan())),
+      "response-sent",
+      row,
+    );
+    assert.equal(
+      codeOf(() => session.end()),
+      "response-sent",
+      row,
+    );
     assert.ok(session.commit().isEmpty, `${row}, committed twice`);
   }
 });
@@ -227,7 +239,11 @@ test("activity extends the idle timeout and inactivity ends the session", () => 
       now += step;
       assert.ok(client.visit(world.here, now, (session) => session.data));
     }
-    for (const [late, kept] of [[0, true], [59, true], [60, false]] as const) {
+    for (const [late, kept] of [
+      [0, true],
+      [59, true],
+      [60, false],
+    ] as const) {
       const expired = client.clone();
       assert.ok(!expired.visit(world.here, now + IDLE + late, (session) => session.data));
       assert.equal(expired.kept.size > 0, kept, "deleted a minute after the timeout");
@@ -237,7 +253,12 @@ test("activity extends the idle timeout and inactivity ends the session", () => 
 
 test("activity is recorded once the touch threshold has passed", () => {
   const world = new World();
-  for (const [age, recorded] of [[0, false], [89, false], [90, true], [900, true]] as const) {
+  for (const [age, recorded] of [
+    [0, false],
+    [89, false],
+    [90, true],
+    [900, true],
+  ] as const) {
     const client = browser().signedIn(world.here, T0, ada());
     const session = client.send(world.here, T0 + age);
     void session.data;
@@ -293,7 +314,10 @@ test("a ceiling is never exceeded", () => {
   const world = new World();
   const client = browser();
   client.visit(world.here, T0, (session) => {
-    assert.equal(codeOf(() => session.start(ada(), { ceiling: T0 })), "ceiling-passed");
+    assert.equal(
+      codeOf(() => session.start(ada(), { ceiling: T0 })),
+      "ceiling-passed",
+    );
     session.start(ada(), { ceiling: T0 + 1000 });
   });
   client.visit(world.here, T0 + 500, (session) => session.set(alan()));
@@ -354,7 +378,10 @@ test("a request reads its own writes", () => {
   session.end();
   assert.deepEqual([session.data, session.info], [undefined, undefined]);
   assert.deepEqual(session.status, { kind: "ended" });
-  assert.equal(codeOf(() => session.set(alan())), "no-session");
+  assert.equal(
+    codeOf(() => session.set(alan())),
+    "no-session",
+  );
 });
 
 test("only update changes the state, and not a change of an object", () => {
@@ -464,9 +491,15 @@ test("a renewal that cannot be sealed leaves the request its session", () => {
   const session = client.send(sessions, T0 + 600);
   assert.ok(session.data);
   assert.equal(effect(client.receive(session)), "");
-  assert.deepEqual(events.map((event) => event.kind), ["opened", "not-renewed"]);
+  assert.deepEqual(
+    events.map((event) => event.kind),
+    ["opened", "not-renewed"],
+  );
   const change = client.send(sessions, T0 + 600);
-  assert.equal(codeOf(() => change.set(alan())), "seal");
+  assert.equal(
+    codeOf(() => change.set(alan())),
+    "seal",
+  );
 });
 
 test("nothing shows a token or a state", () => {
@@ -477,7 +510,11 @@ test("nothing shows a token or a state", () => {
   assert.ok(session.data);
   const lines = session.commit();
   for (const value of [session, world.here, lines, new Cookie(), new SessionError("seal")]) {
-    for (const text of [inspect(value, { depth: 9, showHidden: true }), String(value), JSON.stringify(value)]) {
+    for (const text of [
+      inspect(value, { depth: 9, showHidden: true }),
+      String(value),
+      JSON.stringify(value),
+    ]) {
       assert.ok(!text.includes(token.slice(0, 20)) && !text.includes("Ada"), text);
       assert.ok(!text.includes("b1.") && !text.includes("bulla-key"), text);
     }
@@ -502,7 +539,10 @@ test("remembered sessions have their own timeouts and stay in the browser", () =
     const { status } = client.send(sessions, T0 + after);
     assert.equal(status.kind === "refused" ? status.refusal.code : undefined, code);
   }
-  for (const [after, fresh] of [[43_199, true], [43_200, false]] as const) {
+  for (const [after, fresh] of [
+    [43_199, true],
+    [43_200, false],
+  ] as const) {
     assert.equal(client.send(sessions, T0 + after).isFresh(7 * day), fresh);
   }
   const renewal = client.send(sessions, T0 + day);
@@ -542,8 +582,14 @@ test("the application's check decides, and its answer is recorded", async () => 
   answer = "unknown";
   assert.equal(await visit(600, "", false), 2);
   const unasked = client.send(sessions, T0 + 601);
-  assert.equal(codeOf(() => unasked.set(alan())), "not-now");
-  assert.throws(() => unasked.require(), (error) => error instanceof Denied && error.status === 503);
+  assert.equal(
+    codeOf(() => unasked.set(alan())),
+    "not-now",
+  );
+  assert.throws(
+    () => unasked.require(),
+    (error) => error instanceof Denied && error.status === 503,
+  );
   answer = "over";
   assert.equal(await visit(602, "-renewal -state", false), 3);
 });

@@ -1,5 +1,5 @@
-// The entry "bulla/fetch": sessions for servers with `Request` and `Response` of the Fetch API, such
-// as Hono, Next.js, Deno, Bun and workers.
+// The entry "bulla/fetch": sessions for servers with `Request` and `Response` of the Fetch API,
+// such as Hono, Next.js, Deno, Bun and workers.
 
 import { Denied } from "../session/guard.js";
 import type { Session } from "../session/session.js";
@@ -31,8 +31,8 @@ export type ReadSession<T> = Pick<
  * Reads the session of a request and changes nothing: no response is needed. Activity is not
  * recorded, so another route, or the server that shares the session, must renew it.
  *
- * `from` is a `Request`, or only its headers, such as those of `headers()` in Next.js. Headers alone
- * count as those of a GET request, so do not use them to decide whether a form is accepted.
+ * `from` is a `Request`, or only its headers, such as those of `headers()` in Next.js. Headers
+ * alone count as those of a GET request, so do not use them to decide whether a form is accepted.
  *
  * @example
  * ```ts
@@ -47,7 +47,8 @@ export function readSession<T>(
   from: Request | HeadersLike,
   options: { readonly now?: number } = {},
 ): ReadSession<T> {
-  const parts = "headers" in from ? partsOf(from) : { method: "GET", values: valuesOf(from) };
+  // The headers of Next.js have a member `headers` too, but only a request has a method.
+  const parts = "method" in from ? partsOf(from) : { method: "GET", values: valuesOf(from) };
   return sessions.load(parts, options);
 }
 

@@ -83,7 +83,8 @@ export function sessionMiddleware<T>(
 ): (req: NodeRequest, res: NodeResponse, next: Next) => void {
   return (req, res, next) => {
     const loaded = LOADED.get(req) ?? new Map<unknown, unknown>();
-    // A router inside the application may have the middleware too. The outer one writes the session.
+    // A router inside the application may have the middleware too. The outer one writes the
+    // session.
     if (loaded.has(sessions)) return next();
     const session = loadSession(sessions, req, res);
     loaded.set(sessions, session);

@@ -1,17 +1,9 @@
 // Revocations that are stored in a file, for several processes on one host. Node only.
 //
-// The file has one revocation on each line, in the text form of `formatRevocation`. The Rust library
-// reads and writes the same file.
+// The file has one revocation on each line, in the text form of `formatRevocation`. The Rust
+// library reads and writes the same file.
 
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readSync,
-  statSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, statSync, writeSync } from "node:fs";
 
 import { fromUtf8 } from "../bytes.js";
 import { RevocationError, formatRevocation, parseRevocation } from "../revocation/entry.js";
@@ -151,7 +143,9 @@ class Follower {
     for (const [line, until] of this.#own) if (until > now && !held.has(line)) this.#append(line);
   }
 
-  /** Opens the file if another has replaced it, or if it was cut. Returns whether it was replaced. */
+  /**
+   * Opens the file if another has replaced it, or if it was cut. Returns whether it was replaced.
+   */
   #openAgain(): boolean {
     const descriptor = openSync(this.#path, "r");
     const { ino: inode, size } = fstatSync(descriptor, { bigint: true });
@@ -214,7 +208,7 @@ class Follower {
 /** The lines of a text. A line that is not UTF-8 becomes one that is not a revocation. */
 function splitLines(bytes: Uint8Array): string[] {
   const lines: string[] = [];
-  for (let start = 0; start <= bytes.length; ) {
+  for (let start = 0; start <= bytes.length;) {
     const found = bytes.indexOf(0x0a, start);
     const end = found < 0 ? bytes.length : found;
     lines.push(fromUtf8(bytes.subarray(start, end)) ?? "?");

@@ -112,7 +112,10 @@ export function isEqual(a: Known, b: Known): boolean {
 }
 
 /** The instants and exceptions of the revocations that merge to this value. */
-export function parts({ hard, except }: Known): { before: number; except: Exception | undefined }[] {
+export function parts({
+  hard,
+  except,
+}: Known): { before: number; except: Exception | undefined }[] {
   const of = except.map(({ before, origin, mark }) => ({ before, except: { origin, mark } }));
   const alone = hard > 0 || except.length === 0;
   return alone ? [{ before: hard, except: undefined }, ...of] : of;

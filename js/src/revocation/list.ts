@@ -3,7 +3,16 @@
 import { CLOCK_SKEW, plus } from "../time.js";
 import { revocationOfAll, revocationOfSubject } from "./entry.js";
 import type { Revocation } from "./entry.js";
-import { MAX_FOLLOWS, cutoff, followedAt, isEqual, known, latestFirst, merged, parts } from "./known.js";
+import {
+  MAX_FOLLOWS,
+  cutoff,
+  followedAt,
+  isEqual,
+  known,
+  latestFirst,
+  merged,
+  parts,
+} from "./known.js";
 import type { Followed, Follows, Known } from "./known.js";
 
 /** After this many new revocations, the list drops those that have expired. */
@@ -131,7 +140,8 @@ export class Revocations {
         found.push({ kind: "subject", subject, ...part, until: held.until });
       }
     }
-    for (const [id, { before, until }] of this.#keys) found.push({ kind: "key", id, before, until });
+    for (const [id, { before, until }] of this.#keys)
+      found.push({ kind: "key", id, before, until });
     if (this.#all !== undefined) {
       const { until } = this.#all;
       for (const part of parts(this.#all)) found.push({ kind: "all", ...part, until });

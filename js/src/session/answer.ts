@@ -23,7 +23,9 @@ export interface NewTokens {
   readonly kept: Kept;
 }
 
-/** How long a browser keeps a session's cookies. The session ends after `age`, even with activity. */
+/**
+ * How long a browser keeps a session's cookies. The session ends after `age`, even with activity.
+ */
 export function keptFor(term: Term, age: number): Kept {
   return { until: term === "remembered" ? "deadline" : "as-configured", age };
 }
@@ -107,8 +109,7 @@ export function follow<T>(
     const validated = seen.validatedAt > alive.validatedAt;
     if (renewal.is === "left-alone") return;
     if (renewal.is === "absent" && !(validated && keepsRenewals(channel, alive))) return;
-    const isDeleted =
-      channel === "cookie" && (shared.cookie?.cookie.hasFormerNamesake ?? false);
+    const isDeleted = channel === "cookie" && (shared.cookie?.cookie.hasFormerNamesake ?? false);
     const stays = renewal.is === "counts" && !validated && !isDeleted;
     if (stays && renewal.keyId === primaryAt(keys, seen.at)) return;
   }

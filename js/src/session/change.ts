@@ -81,14 +81,21 @@ export function update<T>(core: Core<T>, changeState: (state: T) => T | void): v
     const copy = sealing(() => payload.decode(payload.schemaVersion, encoded));
     const result: T | void = changeState(copy);
     if (isPromise(result)) {
-      throw new TypeError("the function of update must not be async, because the session could change meanwhile");
+      throw new TypeError(
+        "the function of update must not be async, because the session could change meanwhile",
+      );
     }
     return result === undefined ? copy : (result as T);
   });
 }
 
 function isPromise(value: unknown): boolean {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "then" in value &&
+    typeof value.then === "function"
+  );
 }
 
 export function reauthenticated<T>(core: Core<T>): void {

@@ -50,14 +50,15 @@ function send<T>(core: Core<T>, written: Written<T>, bundle: Bundle): void {
   const judged = core.judged();
   if (judged.is !== "alive") return;
   const { alive } = judged;
-  recorded(core, () => follow(core.shared, tokens, alive, seenAt(core, alive, core.later()), bundle));
+  recorded(core, () =>
+    follow(core.shared, tokens, alive, seenAt(core, alive, core.later()), bundle),
+  );
 }
 
 function sendUntouched<T>(core: Core<T>, bundle: Bundle): void {
   const judged = core.judged();
   if (judged.is === "absent") return;
-  const fate =
-    judged.is === "refused" ? judged.refused.fate : core.fateOfUnaccepted(judged.alive);
+  const fate = judged.is === "refused" ? judged.refused.fate : core.fateOfUnaccepted(judged.alive);
   if (fate === "cleared") clear(core, bundle);
   if (fate === undefined && judged.is === "alive") sendAlive(core, judged.alive, bundle);
 }

@@ -21,8 +21,7 @@ import type { Sender } from "../transport/cross-origin.js";
 
 /** What a request has done to its session so far. */
 export type Change<T> =
-  | { readonly is: "untouched" | "ended" }
-  | { readonly is: "written"; readonly written: Written<T> };
+  { readonly is: "untouched" | "ended" } | { readonly is: "written"; readonly written: Written<T> };
 
 export interface Written<T> {
   readonly record: SessionRecord;
@@ -194,8 +193,7 @@ export class Core<T> {
     if (this.change.is === "ended") return { kind: "ended" };
     const judged = this.judged();
     if (judged.is === "absent") return { kind: "absent" };
-    const refusal =
-      judged.is === "refused" ? judged.refused.refusal : this.validity(judged.alive);
+    const refusal = judged.is === "refused" ? judged.refused.refusal : this.validity(judged.alive);
     return refusal === undefined ? { kind: "alive" } : { kind: "refused", refusal };
   }
 

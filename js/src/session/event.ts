@@ -21,7 +21,12 @@ import type { Refusal } from "./refusal.js";
  * change. Use `origin` to join the events of one session.
  */
 export type Event =
-  | { readonly kind: "opened"; readonly id: string; readonly origin: string; readonly keyId: string }
+  | {
+      readonly kind: "opened";
+      readonly id: string;
+      readonly origin: string;
+      readonly keyId: string;
+    }
   | { readonly kind: "refused"; readonly refusal: Refusal }
   | {
       readonly kind: "started" | "renamed" | "changed" | "renewed";

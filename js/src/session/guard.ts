@@ -66,7 +66,8 @@ export function deniedNow(): Denied {
 }
 
 /** What a request lacks: a sign-in, or a sign-in or reauthentication within `age` seconds. */
-export type Lack = { readonly kind: "sign-in" } | { readonly kind: "step-up"; readonly age: number };
+export type Lack =
+  { readonly kind: "sign-in" } | { readonly kind: "step-up"; readonly age: number };
 
 /** The bearer challenge (RFC 6750, RFC 9470). */
 export function challengeOf(lack: Lack): string {

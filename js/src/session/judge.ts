@@ -142,7 +142,8 @@ function judgeSession<T>(
   // Renewal tokens are opened only after the state token was checked, so that a forged state token
   // causes only one decryption.
   const renewals = openRenewals(keys, longestIdle(policies), carried.renewals, now);
-  const found = opened instanceof OpenError ? openCopy(renewals, text, opened, { now, schemas }) : opened;
+  const found =
+    opened instanceof OpenError ? openCopy(renewals, text, opened, { now, schemas }) : opened;
   const { record: own, state } = openPayload(payload.decode, found);
   const renewal = latestOf(renewals, own.id);
   const { proof } = renewal ?? {};
@@ -331,7 +332,8 @@ function openRenewals(
   for (const token of tokens) {
     const renewal = attempt(() => openRenewal(keys, longest, token, now));
     if (!(renewal instanceof OpenError)) found.push(renewal);
-    else if (renewal.code === "expired") expired = Math.max(expired, renewal.details.expiresAt ?? 0);
+    else if (renewal.code === "expired")
+      expired = Math.max(expired, renewal.details.expiresAt ?? 0);
     else if (renewal.mayBeValidElsewhere) unjudged += 1;
   }
   return { found, unjudged, expired };

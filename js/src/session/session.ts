@@ -90,9 +90,9 @@ export class Session<T> {
    * the client. Copies of the old session's tokens stay valid until their deadlines; to revoke them
    * too, call {@link Session.end} first.
    *
-   * @throws {@link SessionError} `too-large`, `response-sent`, `cross-origin`, `seal`, `no-channel`,
-   * `no-remembered-policy`, or `ceiling-passed` if the ceiling is not in the future. The old session
-   * is then kept.
+   * @throws {@link SessionError} `too-large`, `response-sent`, `cross-origin`, `seal`,
+   * `no-channel`, `no-remembered-policy`, or `ceiling-passed` if the ceiling is not in the future.
+   * The old session is then kept.
    */
   start(state: T, options: StartOptions = {}): void {
     start(this.#core, state, options);
@@ -101,9 +101,9 @@ export class Session<T> {
   /**
    * Replaces the state. If the new state has the same encoding, nothing is written.
    *
-   * @throws {@link SessionError} `no-session` if there is no session, `not-now` if the application's
-   * check is due and did not decide, and the errors of {@link Session.start}. The old state is then
-   * kept.
+   * @throws {@link SessionError} `no-session` if there is no session, `not-now` if the
+   * application's check is due and did not decide, and the errors of {@link Session.start}. The old
+   * state is then kept.
    */
   set(state: T): void {
     set(this.#core, state);
@@ -180,10 +180,10 @@ export class Session<T> {
   }
 
   /**
-   * Runs the application's check (`revalidate` of {@link Sessions}), if it is due and has not run in
-   * this request. The adapters call this method before the handler. Other code must call it before
-   * it reads the session: if the check is due and has not run, the request has no session. Without a
-   * check, this method does nothing.
+   * Runs the application's check (`revalidate` of {@link Sessions}), if it is due and has not run
+   * in this request. The adapters call this method before the handler. Other code must call it
+   * before it reads the session: if the check is due and has not run, the request has no session.
+   * Without a check, this method does nothing.
    */
   revalidate(): Promise<void> {
     return (this.#revalidating ??= this.#revalidate());
@@ -221,7 +221,8 @@ export class Session<T> {
    */
   requireFresh(age: number): Readonly<T> {
     const data = this.require();
-    if (!this.isFresh(age)) throw this.#sentTo(this.#core.shared.stepUpPage, { kind: "step-up", age });
+    if (!this.isFresh(age))
+      throw this.#sentTo(this.#core.shared.stepUpPage, { kind: "step-up", age });
     return data;
   }
 

@@ -129,8 +129,8 @@ export class Sessions<T> {
   readonly #shared: Shared<T>;
 
   /**
-   * @throws {@link OriginError} for an origin that no browser sends. TypeError if a page is empty or
-   * has characters that are not visible ASCII.
+   * @throws {@link OriginError} for an origin that no browser sends. TypeError if a page is empty
+   * or has characters that are not visible ASCII.
    */
   constructor(options: SessionsOptions<T>) {
     this.#shared = sharedOf(options);
@@ -221,10 +221,16 @@ export class Sessions<T> {
     if (bearer !== undefined && tokens !== undefined && tokens.length > 0) {
       // If a request has two bearer credentials, neither is trusted.
       const states = tokens.length === 1 ? tokens : [];
-      const renewals = values(bearer.bearer.renewalHeader).slice(0, 1).filter((v) => v !== "");
+      const renewals = values(bearer.bearer.renewalHeader)
+        .slice(0, 1)
+        .filter((v) => v !== "");
       // A page on another origin cannot send this header, unless the application allows it with
       // CORS, and no browser adds it to a request.
-      return { channel: "bearer", sender: "trusted", carried: { states, renewals, place: "current" } };
+      return {
+        channel: "bearer",
+        sender: "trusted",
+        carried: { states, renewals, place: "current" },
+      };
     }
     if (cookie === undefined) return { channel: "bearer", sender: "trusted", carried: NOTHING };
     const sender = senderOf(method, values, trustOrigins);

@@ -18,7 +18,10 @@ import { renewalLength } from "./tokens.js";
  */
 export type Channel = "cookie" | "bearer";
 
-/** Where the tokens of a request were found: in the configured cookie or in headers (`current`), or in the former cookie with this index. */
+/**
+ * Where the tokens of a request were found: in the configured cookie or in headers (`current`), or
+ * in the former cookie with this index.
+ */
 export type Place = "current" | number;
 
 /** The ring, and the purposes of the state tokens and the renewal tokens of one channel. */

@@ -8,7 +8,13 @@ import { readBody, sealBytes, sealedBodyLength, sealedLength, writeBody } from "
 import type { Contents } from "../token.js";
 import type { Alive } from "./judge.js";
 import type { Policy } from "./policy.js";
-import { FINGERPRINT_LENGTH, encodeRecord, encodeRenewal, maxRenewalLength, renewalSchema } from "./record.js";
+import {
+  FINGERPRINT_LENGTH,
+  encodeRecord,
+  encodeRenewal,
+  maxRenewalLength,
+  renewalSchema,
+} from "./record.js";
 import type { Proof, RenewalRecord, SessionRecord } from "./record.js";
 import type { ChannelKeys } from "./shared.js";
 

@@ -355,7 +355,11 @@ function checkedSessionName(name: string): string {
 }
 
 function reachOf({ sharedWithDomain, belowPath, overPlainHttp }: CookieOptions): Reach {
-  const settings = [sharedWithDomain !== undefined, belowPath !== undefined, overPlainHttp === true];
+  const settings = [
+    sharedWithDomain !== undefined,
+    belowPath !== undefined,
+    overPlainHttp === true,
+  ];
   if (settings.filter(Boolean).length > 1) throw new CookieError("reach");
   if (sharedWithDomain !== undefined) {
     return { to: "domain", domain: checkedDomain(sharedWithDomain) };

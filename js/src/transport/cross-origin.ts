@@ -19,11 +19,7 @@ export type HeaderValues = (name: string) => readonly string[];
 export type Sender = "trusted" | "cross-origin";
 
 /** Decides where a request comes from. */
-export function senderOf(
-  method: string,
-  values: HeaderValues,
-  trusted: readonly string[],
-): Sender {
+export function senderOf(method: string, values: HeaderValues, trusted: readonly string[]): Sender {
   if (isSafe(method, values) || isSameOrigin(values) || isTrusted(values, trusted)) {
     return "trusted";
   }
@@ -91,9 +87,8 @@ function defaultPort(scheme: string): ":443" | ":80" | undefined {
  * @internal
  */
 export function checkedOrigin(origin: string): string {
-  const parts = /^([a-z][a-z0-9+.-]*):\/\/(\[[0-9a-f:.]+\]|[a-z0-9._-]{1,253})(?::(\d{1,5}))?$/.exec(
-    origin,
-  );
+  const parts =
+    /^([a-z][a-z0-9+.-]*):\/\/(\[[0-9a-f:.]+\]|[a-z0-9._-]{1,253})(?::(\d{1,5}))?$/.exec(origin);
   if (parts === null) throw new OriginError();
   const [, scheme = "", host = "", port] = parts;
   const fits =

@@ -61,7 +61,13 @@ interface Piece {
 function parse({ at, value }: Found): Piece | undefined {
   const parts = PIECE.exec(value);
   if (parts === null) return undefined;
-  const [, index, count, digest, chunk] = parts as unknown as [string, string, string, string, string];
+  const [, index, count, digest, chunk] = parts as unknown as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
   if (Number(index) !== at) return undefined;
   return { index: at, count: Number(count), digest, chunk };
 }
