@@ -129,6 +129,14 @@ test("a redirect, whose headers cannot change, carries the session", async () =>
   assert.equal(response.headers.get("location"), "https://bank.example/");
 });
 
+test("the response of a WebSocket whose headers cannot change stays as it is", () => {
+  const session = loadSession(sessions, requestOf(browser(), "/", { method: "POST" }));
+  session.start(ada());
+  const headers = Response.redirect("https://bank.example/").headers; // they cannot change
+  const socket = { status: 101, headers } as Response;
+  assert.equal(commitSession(session, socket), socket);
+});
+
 test("a server error discards changes, and a session that ended stays ended", async () => {
   const client = browser();
   await send(client, "/start");

@@ -231,6 +231,18 @@ test("the middleware of Express shares one session among nested routers", async 
   });
   const other = sessionsOf();
   assert.throws(() => sessionOf(other, {} as NodeRequest), /add sessionMiddleware/);
+  // Other sessions in the same cookie would delete the first one's token.
+  await serving(
+    (req, res) => {
+      middlewares[0]?.(req, res, () => {
+        sessionMiddleware(other)(req, res, (error) => res.end(String(error)));
+      });
+    },
+    async (base) => {
+      const { body } = await send(browser(), base);
+      assert.equal(body, "Error: two Sessions use the cookie session: rename one of them");
+    },
+  );
 });
 
 test("a bearer client is renewed over HTTP", async () => {

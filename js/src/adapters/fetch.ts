@@ -69,13 +69,15 @@ export function loadSession<T>(
  * change, as those of `Response.redirect`.
  *
  * If the status is 500 or above, changes of the session are discarded. A session that the request
- * ended stays ended.
+ * ended stays ended. Some platforms do not let the headers of a WebSocket's response change; it then
+ * carries no session.
  */
 export function commitSession<T>(session: Session<T>, response: Response): Response {
   if (response.status >= 500) session.discardChanges();
   const bundle = session.commit();
   if (bundle.isEmpty) return response;
   const open = withOpenHeaders(response);
+  if (open === undefined) return response;
   const { headers } = open;
   for (const { name, value, rule } of bundle) {
     if (rule === "append") headers.append(name, value);
@@ -200,13 +202,16 @@ function valuesOf(headers: HeadersLike): HeaderValues {
   };
 }
 
-/** The response itself, or a copy if its headers cannot change. */
-function withOpenHeaders(response: Response): Response {
+/**
+ * The response itself, or a copy if its headers cannot change. A copy of a WebSocket's response
+ * would not open the socket, so it stays without the session's headers.
+ */
+function withOpenHeaders(response: Response): Response | undefined {
   try {
     // A header that no response has.
     response.headers.delete("x-bulla-probe");
     return response;
   } catch {
-    return new Response(response.body, response);
+    return response.status === 101 ? undefined : new Response(response.body, response);
   }
 }

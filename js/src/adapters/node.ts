@@ -86,6 +86,12 @@ export function sessionMiddleware<T>(
     // A router inside the application may have the middleware too. The outer one writes the
     // session.
     if (loaded.has(sessions)) return next();
+    const { cookieName } = sessions;
+    const shares = (other: unknown) => (other as Sessions<unknown>).cookieName === cookieName;
+    if (cookieName !== undefined && [...loaded.keys()].some(shares)) {
+      // Each of the two would treat the other's token as forged and delete it.
+      return next(new Error(`two Sessions use the cookie ${cookieName}: rename one of them`));
+    }
     const session = loadSession(sessions, req, res);
     loaded.set(sessions, session);
     LOADED.set(req, loaded);

@@ -195,7 +195,7 @@ export class Session<T> {
     if (check === undefined) return;
     const judged = core.judged();
     if (judged.is !== "alive" || core.validity(judged.alive) === undefined) return;
-    core.checked = await check(judged.alive.state);
+    core.checked = await check(frozen(judged.alive.state));
     const refusal = core.validity(judged.alive);
     if (refusal !== undefined) core.emit({ kind: "refused", refusal });
   }

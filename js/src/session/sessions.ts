@@ -277,7 +277,7 @@ function sharedOf<T>(options: SessionsOptions<T>): Shared<T> {
     former: cookie?.renamed.map(keyed) ?? [],
     bearer: bearer && { bearer, keys: channelKeys(ring, purpose, ["bearer"]) },
     trustOrigins: (options.trustOrigins ?? []).map(checkedOrigin),
-    clock: options.clock ?? unixNow,
+    clock: () => secondOf((options.clock ?? unixNow)()),
     signInPage: checkedPage(options.signInPage),
     stepUpPage: checkedPage(options.stepUpPage),
     onEvent: options.onEvent,
