@@ -67,6 +67,9 @@ use crate::token::once::{UsedHere, UsedTokens};
 /// somebody who has a copy of it gains nothing. At a sign-in, the challenge may be missing if the
 /// time of the proof (`iat`) is at most 60 seconds before or after that of the server.
 ///
+/// A request in the scheme `DPoP` needs a proof to [`start`](crate::Session::start) a session again
+/// and, with revocations, to [`end`](crate::Session::end) it.
+///
 /// The state token of a bound session is 44 characters longer, and so is its renewal token. Switch
 /// this setting on at all servers before the first session is bound: a server without it leaves
 /// bound sessions alone, so their users seem signed out there.
@@ -137,8 +140,9 @@ impl Dpop {
     /// each other server, until its challenge is too old. The crate `bulla-redis` contains a store
     /// for a fleet.
     ///
-    /// The store is asked once for each request with a proof, when the session is first read. If it
-    /// fails, the response is a 503.
+    /// The store is asked once for each request with a proof, when the session is first read, on the
+    /// thread of the request. So it must answer quickly, or fail quickly. If it fails, the response
+    /// is a 503.
     #[must_use]
     pub fn with_used(mut self, used: impl UsedTokens + Send + Sync + 'static) -> Dpop {
         self.used = Box::new(used);
