@@ -53,6 +53,10 @@ struct Args {
     /// the sign-in links that were used (bank:used). There is no file with a key ring.
     #[arg(long, value_name = "URL", conflicts_with = "ring")]
     redis: Option<String>,
+    /// File with the revocations, which other services on this host can share. Without it, the
+    /// bank forgets its revocations when it stops.
+    #[arg(long, value_name = "FILE", conflicts_with = "redis")]
+    revoked: Option<PathBuf>,
     /// How often to check the key ring for changes.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
     reload: Duration,
@@ -72,6 +76,10 @@ struct Args {
     /// ring.
     #[arg(long, value_enum, default_value_t = Run::Current)]
     release: Run,
+    /// Print the schema document of the session's state, and stop. The npm package of bulla makes
+    /// TypeScript types from it.
+    #[arg(long)]
+    schema: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -97,6 +105,10 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let args = Args::parse();
+    if args.schema {
+        print_schema();
+        return Ok(());
+    }
     let ring = match &args.redis {
         Some(url) => ring::of_redis(url, args.reload)?,
         None => ring::of_file(&args.ring, args.reload)?,
@@ -104,7 +116,11 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let shared = args.redis.as_deref().map(revocations::join).transpose()?;
     let parts = Parts {
         ring,
-        revocations: shared.as_ref().map_or_else(Revocations::new, |shared| shared.list().clone()),
+        revocations: match (&shared, &args.revoked) {
+            (Some(shared), _) => shared.list().clone(),
+            (None, Some(path)) => revocations::of_file(path)?,
+            (None, None) => Revocations::new(),
+        },
         used: match &args.redis {
             Some(url) => Arc::new(UsedInRedis::new(url, "bank:used")?),
             None => Arc::new(UsedHere::new()),
@@ -136,7 +152,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
 /// The settings and the shared state of a bank.
 struct Parts {
     ring: RingHandle,
-    /// The revocations of this process, or of all banks with the same Redis.
+    /// The revocations of this process, or of all services with the same file or Redis.
     revocations: Revocations,
     /// The used sign-in links of this process, or of all banks with the same Redis.
     used: Arc<dyn UsedTokens + Send + Sync>,
@@ -184,6 +200,11 @@ fn healthy(ring: &RingHandle) -> String {
             format!("ok, but the key ring fails to load since {}: {}", failing.since, failing.error)
         }
     }
+}
+
+#[allow(clippy::print_stdout, reason = "the document is this program's output")]
+fn print_schema() {
+    print!("{}", bulla::schema::json::<Customer>());
 }
 
 #[allow(clippy::print_stdout, reason = "the address is this program's output")]

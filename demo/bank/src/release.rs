@@ -1,6 +1,7 @@
 //! The state of a session, in this release of the bank and in the previous one.
 
 use bulla::Payload;
+use bulla::schema::Schema;
 use serde::{Deserialize, Serialize};
 
 /// The parts of a session's state that the pages use. Both releases implement this trait.
@@ -15,14 +16,14 @@ pub(crate) trait Release: Payload + Send + Sync + 'static {
 }
 
 /// The state in the previous release.
-#[derive(Serialize, Deserialize, Payload)]
+#[derive(Serialize, Deserialize, Payload, Schema)]
 #[payload(purpose = "bank.example/session")]
 pub(crate) struct CustomerV1 {
     user: String,
 }
 
 /// The state in this release.
-#[derive(Serialize, Deserialize, Payload)]
+#[derive(Serialize, Deserialize, Payload, Schema)]
 #[payload(purpose = "bank.example/session", version = 2, previous = CustomerV1)]
 pub(crate) struct Customer {
     user: String,
