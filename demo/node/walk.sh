@@ -6,15 +6,16 @@ cd "$(dirname "$0")"
 here=$PWD
 (cd ../.. && cargo build --quiet --locked -p bank -p bulla-cli)
 bank_program=$(realpath ../../target/debug/bank) bulla=$(realpath ../../target/debug/bulla)
-for package in ../../js .; do
-  (cd "$package" && { [ -d node_modules ] || npm ci --silent; } && npm run --silent build)
-done
+installed() { [ -d "$1/node_modules/.bin" ] || (cd "$1" && npm ci --silent); }
+installed ../../js
+npm --prefix ../../js run --silent build
+installed . # only now, because npm links the commands of bulla that are there
 dir=$(mktemp -d)
 pids=()
 trap 'kill "${pids[@]}" 2>/dev/null || true; rm -rf "$dir"' EXIT
 
 say() { printf '\n== %s\n' "$*"; }
-fail() { printf 'FAILED: %s\n' "$*" >&2; cat "$dir"/*.log >&2; exit 1; }
+fail() { printf 'FAILED: %s\n' "$*" >&2; cat "$dir"/*.log >&2 2>/dev/null; exit 1; }
 
 # launch NAME COMMAND…: starts a server, and sets $NAME to its address and $NAME_pid to its process id.
 launch() {
@@ -73,6 +74,7 @@ say "the types of the Node service are those that the bank prints"
 node node_modules/.bin/bulla-schema "$dir/schema.json" >"$dir/customer.ts"
 cmp "$dir/customer.ts" src/customer.ts || fail "src/customer.ts is not current: see README.md"
 echo "src/customer.ts is current"
+npm run --silent build
 
 cd "$dir"
 "$bulla" ring new --ring ring 2>/dev/null

@@ -6,7 +6,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 /** The longest body of a request, in bytes. */
 const LONGEST = 16 * 1024;
 
-/** A request that is answered without a handler. */
+const METHODS: readonly string[] = ["GET", "HEAD", "POST"];
+
+/** A request that no handler can answer. */
 export class Rejected extends Error {
   constructor(readonly status: number) {
     super(`rejected with ${status}`);
@@ -14,6 +16,8 @@ export class Rejected extends Error {
 }
 
 export async function requestOf(req: IncomingMessage): Promise<Request> {
+  const { method = "GET" } = req;
+  if (!METHODS.includes(method)) throw new Rejected(405);
   const headers = new Headers();
   for (const [name, values] of Object.entries(req.headersDistinct)) {
     // Several lines with cookies are one list. All other headers are joined by `append`.
@@ -22,9 +26,8 @@ export async function requestOf(req: IncomingMessage): Promise<Request> {
   }
   const address = `http://${req.headers.host ?? ""}${req.url ?? "/"}`;
   if (!URL.canParse(address)) throw new Rejected(400);
-  const { method = "GET" } = req;
-  const hasBody = method !== "GET" && method !== "HEAD";
-  return new Request(address, { method, headers, ...(hasBody ? { body: await bodyOf(req) } : {}) });
+  const body = method === "POST" ? { body: await bodyOf(req) } : {};
+  return new Request(address, { method, headers, ...body });
 }
 
 async function bodyOf(req: IncomingMessage): Promise<Buffer> {
@@ -36,6 +39,13 @@ async function bodyOf(req: IncomingMessage): Promise<Buffer> {
     parts.push(part);
   }
   return Buffer.concat(parts);
+}
+
+/** The form in the body of a request. */
+export async function formOf(request: Request): Promise<FormData> {
+  return request.formData().catch(() => {
+    throw new Rejected(400);
+  });
 }
 
 export async function send(response: Response, res: ServerResponse): Promise<void> {

@@ -4,10 +4,11 @@ import { withSession } from "bulla/fetch";
 
 import { signIn } from "../../customers.js";
 import { home } from "../../home.js";
+import { formOf } from "../../http.js";
 import { sessions } from "../../sessions.js";
 
 export const POST = withSession(sessions, async (request, session) => {
-  const form = await request.formData();
+  const form = await formOf(request);
   const user = String(form.get("user"));
   if (!signIn(user, String(form.get("pin")))) {
     return new Response("Wrong user name or PIN.", { status: 401 });
