@@ -34,6 +34,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -906,9 +907,9 @@ DEEPEST_JSON = 8
 A_PROOF, NOTHING = 0, 1
 
 
-def challenge_purpose(purpose: bytes, cookie_name: str) -> bytes:
-    """The purpose of a challenge (spec 9.5)."""
-    return purpose + b"\0challenge\0" + cookie_channel(cookie_name)
+def challenge_purpose(purpose: bytes, channel: bytes) -> bytes:
+    """The purpose of a challenge (spec 9.5 and 9.6)."""
+    return purpose + b"\0challenge\0" + channel
 
 
 def session_identifier(origin: bytes) -> str:
@@ -1012,24 +1013,35 @@ def verified_proof(text: str, bound: bytes | None) -> tuple[bytes, str]:
     """Makes steps 1 to 11 of spec 9.5. Returns the key and the challenge of a proof. ``bound`` is
     the key of the session, or None if the proof is that of a registration."""
     proof = SignedProof.split(text)
-    header = json_object(proof.header, "header")
-    if "crit" in header:
-        raise Refused("header")
-    if header.get("typ") != PROOF_TYPE:
-        raise Refused("type")
-    if header.get("alg") != "ES256":
-        raise Refused("algorithm")
-    own = key_of_jwk(header["jwk"]) if "jwk" in header else None
+    own = key_in_header(proof, PROOF_TYPE)
     if bound is None and own is None:
         raise Refused("no-key")
     if bound is not None and own is not None and compressed(own) != bound:
         raise Refused("other-key")
-    challenge = json_object(proof.claims, "claims").get("jti")
-    if not isinstance(challenge, str) or not challenge:
-        raise Refused("claim")
+    challenge = text_claim(json_object(proof.claims, "claims"), "jti")
     key = own if bound is None else public_key(bound)
     check_signature(key, proof)
     return compressed(key), challenge
+
+
+def key_in_header(proof: SignedProof, kind: str) -> ec.EllipticCurvePublicKey | None:
+    """Makes steps 3 to 6 of spec 9.5. ``kind`` is the ``typ`` of the proof."""
+    header = json_object(proof.header, "header")
+    if "crit" in header:
+        raise Refused("header")
+    if header.get("typ") != kind:
+        raise Refused("type")
+    if header.get("alg") != "ES256":
+        raise Refused("algorithm")
+    return key_of_jwk(header["jwk"]) if "jwk" in header else None
+
+
+def text_claim(claims: dict[str, Any], name: str) -> str:
+    """A claim that must be a string and not empty."""
+    claim = claims.get(name)
+    if not isinstance(claim, str) or not claim:
+        raise Refused("claim")
+    return claim
 
 
 def check_signature(key: ec.EllipticCurvePublicKey, proof: SignedProof) -> None:
@@ -1047,11 +1059,185 @@ def check_challenge(
     token: str, ring: Ring, purpose: bytes, origin: bytes, *, proof_lifetime: int, now: int
 ) -> None:
     """Makes steps 12 to 14 of spec 9.5."""
-    opened = open_token(SEALED, token, ring, purpose, now=now, schemas=[CHALLENGE_SCHEMA])
-    if ChallengePayload.decode(opened.payload) != ChallengePayload(origin, A_PROOF):
+    challenge, issued_at = open_challenge(token, ring, purpose, now)
+    if challenge != ChallengePayload(origin, A_PROOF):
         raise Refused("other-session")
-    if now >= opened.issued_at + proof_lifetime + SECONDS_TO_SIGN:
+    if now >= issued_at + proof_lifetime + SECONDS_TO_SIGN:
         raise Refused("stale")
+
+
+def open_challenge(
+    token: str, ring: Ring, purpose: bytes, now: int
+) -> tuple[ChallengePayload, int]:
+    """Opens a challenge. Returns its payload and the time at which it was issued."""
+    opened = open_token(SEALED, token, ring, purpose, now=now, schemas=[CHALLENGE_SCHEMA])
+    return ChallengePayload.decode(opened.payload), opened.issued_at
+
+
+# --- 9.6 Bound sessions in headers ------------------------------------------------------
+
+REQUEST_PROOF_TYPE = "dpop+jwt"
+NO_SESSION = bytes(SESSION_ID_LENGTH)
+DEFAULT_PORTS = {"http": 80, "https": 443}
+ADDRESS = re.compile(
+    r"(?P<scheme>https?)://"
+    r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]*))?"
+    r"(?:/(?P<path>(?:%[0-9A-Fa-f]{2}|[!-\"$&->@-\[\]-~])*))?"
+    r"(?:[?#].*)?",
+    re.IGNORECASE | re.ASCII | re.DOTALL,
+)
+NEEDS_NO_ESCAPE = re.compile("[A-Za-z0-9._~-]")
+TARGET = re.compile(r"/[!#-;=?-\[\]-_a-~]*")
+NOT_IN_A_PATH = re.compile(rb"//|[\x00-\x1f\x7f\\]")
+
+
+@dataclass(frozen=True)
+class RequestProof:
+    """A proof that is signed with the key in its header (steps 3 to 12 of spec 9.6)."""
+
+    key: bytes
+    htm: str
+    htu: str
+    iat: int
+    ath: bytes | None
+    nonce: str | None
+    identifier: bytes
+
+    @classmethod
+    def verify(cls, text: str) -> RequestProof:
+        proof = SignedProof.split(text)
+        key = key_in_header(proof, REQUEST_PROOF_TYPE)
+        if key is None:
+            raise Refused("no-key")
+        claims = json_object(proof.claims, "claims")
+        _, htm, htu = (text_claim(claims, name) for name in ("jti", "htm", "htu"))
+        iat = time_claim(claims.get("iat"))
+        ath = None if "ath" not in claims else hash_claim(claims["ath"])
+        nonce = claims.get("nonce", "")
+        if not isinstance(nonce, str):
+            raise Refused("claim")
+        check_signature(key, proof)
+        return cls(
+            compressed(key), htm, htu, iat, ath,
+            nonce if "nonce" in claims else None, hashlib.sha256(proof.signed).digest()[:16],
+        )  # fmt: skip
+
+
+def time_claim(claim: Any) -> int:
+    """The claim ``iat`` without its fraction (step 11 of spec 9.6)."""
+    if isinstance(claim, bool) or not isinstance(claim, int | float) or not 0 <= claim < 2**64:
+        raise Refused("claim")
+    return int(claim)
+
+
+def hash_claim(claim: Any) -> bytes:
+    """The claim ``ath`` (step 11 of spec 9.6)."""
+    try:
+        digest = from_base64url(claim) if isinstance(claim, str) else b""
+    except ValueError:
+        raise Refused("claim") from None
+    if len(digest) != 32:
+        raise Refused("claim")
+    return digest
+
+
+def normal_address(text: str) -> tuple[str, str, int, str] | None:
+    """The parts of an address that are compared, or None if it is not an address (spec 9.6)."""
+    match = ADDRESS.fullmatch(text)
+    if match is None:
+        return None
+    scheme, host = match["scheme"].lower(), match["host"].lower()
+    port = int(match["port"]) if match["port"] else DEFAULT_PORTS[scheme]
+    path = re.sub("%[0-9A-Fa-f]{2}", normal_escape, match["path"] or "")
+    return (scheme, host, port, path) if port <= 65_535 else None
+
+
+def has_address(target: str) -> bool:
+    """Whether a request with this path and query has an address (spec 9.6)."""
+    path = re.split("[?#]", target)[0]
+    return bool(TARGET.fullmatch(target)) and not NOT_IN_A_PATH.search(unquote_to_bytes(path))
+
+
+def normal_escape(match: re.Match[str]) -> str:
+    character = chr(int(match[0][1:], 16))
+    return character if NEEDS_NO_ESCAPE.fullmatch(character) else match[0].upper()
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request with a proof, as a server with settings for bound sessions in headers sees it."""
+
+    method: str
+    target: str
+    authorization: str | None
+    proofs: Sequence[str]
+
+
+@dataclass(frozen=True)
+class HeaderSettings:
+    """The settings of a server for bound sessions in headers (spec 9.6)."""
+
+    ring: Ring
+    purpose: bytes
+    addresses: Sequence[str]
+    proof_lifetime: int
+
+    def is_for(self, proof: RequestProof, request: Request) -> bool:
+        """Step 13 of spec 9.6."""
+        targets = [address.rstrip("/") + request.target for address in self.addresses]
+        own = normal_address(proof.htu)
+        same = own is not None and own in map(normal_address, targets)
+        same = same and has_address(request.target)
+        return same and proof.htm == request.method
+
+    def check(
+        self, request: Request, used: Sequence[bytes], now: int, *, signs_in: bool
+    ) -> tuple[RequestProof, int]:
+        """Makes the steps of spec 9.6. Returns the proof and the time from which it counts."""
+        token, session = (None, None) if signs_in else self.open_session(request, now)
+        if len(request.proofs) != 1:
+            raise Refused("two-proofs")
+        proof = RequestProof.verify(request.proofs[0])
+        if not self.is_for(proof, request):
+            raise Refused("other-request")
+        if session is not None and proof.key != session.bound:
+            raise Refused("other-key")
+        if token is not None and proof.ath != hashlib.sha256(token.encode()).digest():
+            raise Refused("other-token")
+        proved_at = self.check_challenge(proof, session, now)
+        if proof.identifier in used:
+            raise Refused("used")
+        return proof, proved_at
+
+    def open_session(self, request: Request, now: int) -> tuple[str, StatePayload]:
+        """Opens the session of a request with a proof, and makes step 1 of spec 9.6."""
+        scheme, _, token = (request.authorization or "").partition(" ")
+        purpose = state_purpose(self.purpose, BEARER_CHANNEL)
+        opened = open_token(SEALED, token, self.ring, purpose, now=now, schemas=[1])
+        session = StatePayload.decode(opened.payload)
+        if (scheme.lower() == "dpop") != (session.bound is not None):
+            raise Refused("scheme")
+        return token, session
+
+    def check_challenge(
+        self, proof: RequestProof, session: StatePayload | None, now: int
+    ) -> int:
+        """Makes steps 16 to 20 of spec 9.6. Returns the time from which the proof counts."""
+        if proof.nonce is None:
+            if session is not None or abs(now - proof.iat) > SECONDS_AHEAD:
+                raise Refused("no-challenge")
+            return now
+        purpose = challenge_purpose(self.purpose, BEARER_CHANNEL)
+        challenge, issued_at = open_challenge(proof.nonce, self.ring, purpose, now)
+        if challenge.asks != A_PROOF:
+            raise Refused("other-session")
+        if now >= issued_at + self.proof_lifetime:
+            raise Refused("stale")
+        if session is None:
+            return now
+        if challenge.origin != (session.origin or session.session_id):
+            raise Refused("other-session")
+        return issued_at
 
 
 # --- 10. Vectors: answers -----------------------------------------------------------------
@@ -1295,17 +1481,24 @@ CHALLENGE_INPUTS = (
 
 
 def answer_challenge(vector: Vector) -> Vector:
-    """A vector of challenge.json (spec 9.5)."""
+    """A vector of challenge.json (spec 9.5 and 9.6)."""
     payload = ChallengePayload(bytes.fromhex(vector["origin"]), vector["asks"])
-    purpose = challenge_purpose(bytes.fromhex(vector["purpose"]), vector["cookie_name"])
+    in_headers = vector["cookie_name"] is None
+    purpose = purpose_of_challenge(vector)
     _, token = seal_for_session(vector, purpose, CHALLENGE_SCHEMA, payload.encode())
     return {
         **{name: vector[name] for name in CHALLENGE_INPUTS},
         "payload": payload.encode().hex(),
         "token": token,
-        "session_identifier": session_identifier(payload.origin),
-        "unbound_id": unbound_id(payload.origin).hex(),
+        "session_identifier": None if in_headers else session_identifier(payload.origin),
+        "unbound_id": None if in_headers else unbound_id(payload.origin).hex(),
     }
+
+
+def purpose_of_challenge(vector: Vector) -> bytes:
+    name = vector["cookie_name"]
+    channel = BEARER_CHANNEL if name is None else cookie_channel(name)
+    return challenge_purpose(bytes.fromhex(vector["purpose"]), channel)
 
 
 PROOF_INPUTS = (
@@ -1328,7 +1521,7 @@ def proof_fields(vector: Vector) -> Vector:
         check_challenge(
             challenge,
             Ring.parse(vector["ring"].encode(), allow_example_keys=True),
-            challenge_purpose(bytes.fromhex(vector["purpose"]), vector["cookie_name"]),
+            purpose_of_challenge(vector),
             bytes.fromhex(vector["origin"]),
             proof_lifetime=vector["proof_lifetime"],
             now=vector["now"],
@@ -1336,6 +1529,41 @@ def proof_fields(vector: Vector) -> Vector:
     except Refused as refusal:
         return {"expect": refusal.name}
     return {"expect": "ok", "public_key": key.hex(), "challenge": challenge}
+
+
+DPOP_INPUTS = (
+    "request", "ring", "purpose", "addresses", "proof_lifetime", "used", "now", "method", "target",
+    "authorization", "proofs",
+)  # fmt: skip
+
+
+def answer_dpop(vector: Vector) -> Vector:
+    """A vector of dpop.json (spec 9.6)."""
+    return {name: vector[name] for name in DPOP_INPUTS} | dpop_fields(vector)
+
+
+def dpop_fields(vector: Vector) -> Vector:
+    """The result of a server for the input of a vector of dpop.json (spec 9.6)."""
+    request = Request(*(vector[name] for name in ("method", "target", "authorization", "proofs")))
+    settings = HeaderSettings(
+        Ring.parse(vector["ring"].encode(), allow_example_keys=True),
+        bytes.fromhex(vector["purpose"]),
+        vector["addresses"],
+        vector["proof_lifetime"],
+    )
+    used = [bytes.fromhex(identifier) for identifier in vector["used"]]
+    now, signs_in = vector["now"], vector["request"] == "sign-in"
+    try:
+        proof, proved_at = settings.check(request, used, now, signs_in=signs_in)
+    except Refused as refusal:
+        return {"expect": refusal.name}
+    return {
+        "expect": "ok",
+        "public_key": proof.key.hex(),
+        "proved_at": proved_at,
+        "identifier": proof.identifier.hex(),
+        "asks_again": signs_in or now >= proved_at + vector["proof_lifetime"] // 4,
+    }
 
 
 def answer_accumulated(vector: Vector) -> Vector:
@@ -2548,6 +2776,13 @@ def session_vectors() -> Iterator[Vector]:
         proved_after=650,
         renewal_key=KEY_B,
     )
+    yield session_vector(
+        "bound-in-headers",
+        channel=BEARER_CHANNEL,
+        bound=bound,
+        renewed_after=600,
+        proved_after=550,
+    )
     yield session_vector("bound-by-the-renewal-token-alone", renewed_after=60, proved_after=90)
     yield session_vector(
         "bound-with-every-field-and-a-copy",
@@ -2667,6 +2902,10 @@ def challenge_vectors() -> Iterator[Vector]:
     yield challenge_vector("under-another-key", key=KEY_B)
     yield challenge_vector("late-in-the-session", issued_after=DAY - 1)
     yield challenge_vector("origin-of-zeros", origin=bytes(SESSION_ID_LENGTH))
+    yield header_challenge("in-headers")
+    yield header_challenge("in-headers-without-session", origin=NO_SESSION)
+    yield header_challenge("in-headers-under-another-key", key=KEY_B)
+    yield header_challenge("in-headers-late-in-the-session", issued_after=DAY - 1, lifetime=1)
 
 
 def challenge_vector(
@@ -2674,8 +2913,9 @@ def challenge_vector(
     *,
     origin: bytes = BOUND_ORIGIN,
     asks: int = A_PROOF,
-    cookie_name: str = COOKIE_NAME,
+    cookie_name: str | None = COOKIE_NAME,
     issued_after: int = 0,
+    lifetime: int | None = None,
     key: Key = KEY_A,
 ) -> Vector:
     """A challenge of a session that began at ``ISSUED_AT``."""
@@ -2685,11 +2925,18 @@ def challenge_vector(
         "origin": origin.hex(),
         "asks": asks,
         "issued_at": ISSUED_AT + issued_after,
-        "lifetime": ABSOLUTE_TIMEOUT - issued_after,
+        "lifetime": ABSOLUTE_TIMEOUT - issued_after if lifetime is None else lifetime,
         "key": key.secret.hex(),
         "nonce": nonce_of(f"challenge {name}").hex(),
     }
     return named(name, **answer_challenge(inputs))
+
+
+def header_challenge(
+    name: str, *, lifetime: int = PROOF_LIFETIME + SECONDS_TO_SIGN, **options: Any
+) -> Vector:
+    """A challenge of a session in headers (spec 9.6)."""
+    return challenge_vector(name, cookie_name=None, lifetime=lifetime, **options)
 
 
 # --- 10. proof.json -----------------------------------------------------------------------
@@ -3006,14 +3253,475 @@ def proofs_of_another_challenge() -> Iterator[Vector]:
 
 
 def crafted_challenge(
-    name: str, *, payload: bytes = BOUND_ORIGIN + b"\0", schema: int = 1, padding: int = 0
+    name: str,
+    *,
+    channel: bytes = COOKIE_CHANNEL,
+    payload: bytes = BOUND_ORIGIN + b"\0",
+    schema: int = 1,
+    padding: int = 0,
 ) -> str:
     body = make_body(
         payload, issued_at=ISSUED_AT, lifetime=DAY, schema=schema, bucket=SESSION_BUCKET
     )
-    purpose = challenge_purpose(SESSION_PURPOSE, COOKIE_NAME)
+    purpose = challenge_purpose(SESSION_PURPOSE, channel)
     body = body[:-1] + bytes([padding])
     return seal_body(KEY_A, purpose, nonce_of(f"challenge {name}"), body).text()
+
+
+# --- 10. dpop.json ------------------------------------------------------------------------
+
+SERVER = "https://api.shop.example"
+BEARER_CHALLENGE = header_challenge("in-headers")["token"]
+BOUND_TO_DEVICE = compressed(DEVICE.public_key())
+
+
+def header_state(
+    name: str,
+    *,
+    session_id: bytes = BOUND_ORIGIN,
+    origin: bytes | None = None,
+    bound: bytes | None = BOUND_TO_DEVICE,
+) -> str:
+    """The state token of a session in headers that began at ``ISSUED_AT``."""
+    payload = StatePayload(
+        session_id, ISSUED_AT, ISSUED_AT, None, origin, None, (), False, bound, b"\7"
+    ).encode()
+    body = make_body(payload, issued_at=ISSUED_AT, lifetime=2 * DAY, bucket=SESSION_BUCKET)
+    purpose = state_purpose(SESSION_PURPOSE, BEARER_CHANNEL)
+    return seal_body(KEY_A, purpose, nonce_of(f"state {name}"), body).text()
+
+
+HEADER_STATE = header_state("bound")
+
+
+def token_hash(token: str) -> str:
+    """The claim ``ath``."""
+    return to_base64url(hashlib.sha256(token.encode()).digest())
+
+
+DPOP_HEADER = {"typ": REQUEST_PROOF_TYPE, "alg": "ES256", "jwk": jwk_of(DEVICE)}
+SIGN_IN_CLAIMS: dict[str, Any] = {
+    "jti": "1",
+    "htm": "POST",
+    "htu": f"{SERVER}/sign-in",
+    "iat": ISSUED_AT + 5,
+}
+DPOP_CLAIMS: dict[str, Any] = {
+    "jti": "2",
+    "htm": "GET",
+    "htu": f"{SERVER}/balance",
+    "iat": ISSUED_AT + 5,
+    "ath": token_hash(HEADER_STATE),
+    "nonce": BEARER_CHALLENGE,
+}
+
+
+def without(members: dict[str, Any], name: str) -> dict[str, Any]:
+    return {other: value for other, value in members.items() if other != name}
+
+
+def dpop_vector(
+    name: str,
+    proofs: str | Sequence[str],
+    expect: str,
+    *,
+    sign_in: bool = False,
+    authorization: str | None = f"DPoP {HEADER_STATE}",
+    addresses: Sequence[str] = (SERVER,),
+    target: str | None = None,
+    used: Sequence[str] = (),
+    now: int = ISSUED_AT + 5,
+    ring: Sequence[Key] = (KEY_A,),
+) -> Vector:
+    identifiers = [
+        hashlib.sha256(proof.rpartition(".")[0].encode()).hexdigest()[:32] for proof in used
+    ]
+    inputs = {
+        "request": "sign-in" if sign_in else "session",
+        "ring": "".join(f"{ring_line(key)}\n" for key in ring),
+        "purpose": SESSION_PURPOSE.hex(),
+        "addresses": list(addresses),
+        "proof_lifetime": PROOF_LIFETIME,
+        "used": identifiers,
+        "now": now,
+        "method": "POST" if sign_in else "GET",
+        "target": target or ("/sign-in" if sign_in else "/balance"),
+        "authorization": None if sign_in else authorization,
+        "proofs": [proofs] if isinstance(proofs, str) else list(proofs),
+    }
+    vector = named(name, **answer_dpop(inputs))
+    if vector["expect"] != expect:
+        raise AssertionError(f"{name} is {vector['expect']}, not {expect}")
+    return vector
+
+
+def dpop_vectors() -> Iterator[Vector]:
+    yield from accepted_request_proofs()
+    yield from accepted_sign_ins()
+    yield from requests_of_another_scheme()
+    yield from request_proofs_of_another_form()
+    yield from request_proofs_with_another_header()
+    yield from request_proofs_with_other_claims()
+    yield from request_proofs_of_equal_addresses()
+    yield from request_proofs_of_other_addresses()
+    yield from request_proofs_of_another_session()
+    yield from request_proofs_of_another_challenge()
+    yield from used_request_proofs()
+    yield from request_proofs_refused_in_order()
+
+
+def accepted_request_proofs() -> Iterator[Vector]:
+    proof = made_proof(DPOP_HEADER, DPOP_CLAIMS)
+    yield dpop_vector("session", proof, "ok")
+    yield dpop_vector("scheme-in-lower-case", proof, "ok", authorization=f"dpop {HEADER_STATE}")
+    quarter = ISSUED_AT + PROOF_LIFETIME // 4
+    yield dpop_vector("before-a-quarter-of-the-proof-lifetime", proof, "ok", now=quarter - 1)
+    yield dpop_vector("after-a-quarter-of-the-proof-lifetime", proof, "ok", now=quarter)
+    last = ISSUED_AT + PROOF_LIFETIME - 1
+    yield dpop_vector("at-the-last-second", proof, "ok", now=last)
+    early = made_proof(DPOP_HEADER, DPOP_CLAIMS | {"iat": 0})
+    yield dpop_vector("the-time-of-the-client-does-not-count", early, "ok")
+    late = made_proof(DPOP_HEADER, DPOP_CLAIMS | {"iat": 2**63})
+    yield dpop_vector("nor-a-time-far-ahead", late, "ok")
+    ahead = header_challenge("ahead", issued_after=65)["token"]
+    ahead = made_proof(DPOP_HEADER, DPOP_CLAIMS | {"nonce": ahead})
+    yield dpop_vector("challenge-of-a-server-60-seconds-ahead", ahead, "ok")
+    renamed = header_state(
+        "renamed", session_id=octets("renamed", SESSION_ID_LENGTH), origin=BOUND_ORIGIN
+    )
+    proof = made_proof(DPOP_HEADER, DPOP_CLAIMS | {"ath": token_hash(renamed)})
+    yield dpop_vector("session-with-a-new-id", proof, "ok", authorization=f"DPoP {renamed}")
+    jwk = jwk_of(DEVICE) | {"use": "sig"}
+    more = {"jwk": jwk, "kid": "k"}, {"aud": [{"a": None}], "exp": 0}
+    text = made_proof(DPOP_HEADER | more[0], DPOP_CLAIMS | more[1])
+    yield dpop_vector("unknown-members", text, "ok")
+    other_s = with_other_s(made_proof(DPOP_HEADER, DPOP_CLAIMS))
+    yield dpop_vector("signature-with-the-other-s", other_s, "ok")
+    fraction = made_proof(DPOP_HEADER, DPOP_CLAIMS | {"iat": ISSUED_AT + 5.75})
+    yield dpop_vector("time-with-a-fraction", fraction, "ok")
+    old = header_challenge("under key b", key=KEY_B)["token"]
+    old = made_proof(DPOP_HEADER, DPOP_CLAIMS | {"nonce": old})
+    yield dpop_vector("challenge-under-another-key-of-the-ring", old, "ok", ring=(KEY_A, KEY_B))
+
+
+def accepted_sign_ins() -> Iterator[Vector]:
+    proof = made_proof(DPOP_HEADER, SIGN_IN_CLAIMS)
+    yield dpop_vector("sign-in", proof, "ok", sign_in=True)
+    header = DPOP_HEADER | {"jwk": jwk_of(OTHER_DEVICE)}
+    other = made_proof(header, SIGN_IN_CLAIMS, OTHER_DEVICE)
+    yield dpop_vector("sign-in-of-another-device", other, "ok", sign_in=True)
+    at = SIGN_IN_CLAIMS["iat"]
+    for name, now, expect in [
+        ("60-seconds-after-its-time", at + 60, "ok"),
+        ("60-seconds-before-its-time", at - 60, "ok"),
+        ("61-seconds-after-its-time", at + 61, "no-challenge"),
+        ("61-seconds-before-its-time", at - 61, "no-challenge"),
+    ]:
+        yield dpop_vector(f"sign-in-{name}", proof, expect, sign_in=True, now=now)
+    fraction = made_proof(DPOP_HEADER, SIGN_IN_CLAIMS | {"iat": at + 0.5})
+    yield dpop_vector(
+        "sign-in-60-seconds-before-a-fraction", fraction, "ok", sign_in=True, now=at - 60
+    )
+    asked = header_challenge("in-headers-without-session", origin=NO_SESSION)["token"]
+    for name, nonce in [("", asked), ("-of-a-session", BEARER_CHALLENGE)]:
+        proof = made_proof(DPOP_HEADER, SIGN_IN_CLAIMS | {"nonce": nonce, "iat": 7})
+        yield dpop_vector(f"sign-in-with-a-challenge{name}", proof, "ok", sign_in=True)
+    stale = ISSUED_AT + PROOF_LIFETIME
+    late = made_proof(DPOP_HEADER, SIGN_IN_CLAIMS | {"nonce": asked, "iat": stale})
+    yield dpop_vector("sign-in-with-a-stale-challenge", late, "stale", sign_in=True, now=stale)
+    wrong = made_proof(DPOP_HEADER, SIGN_IN_CLAIMS | {"nonce": ""})
+    yield dpop_vector("sign-in-with-an-empty-challenge", wrong, "prefix", sign_in=True)
+    with_hash = made_proof(DPOP_HEADER, SIGN_IN_CLAIMS | {"ath": to_base64url(bytes(32))})
+    yield dpop_vector("sign-in-that-names-a-token", with_hash, "ok", sign_in=True)
+
+
+def requests_of_another_scheme() -> Iterator[Vector]:
+    proof = made_proof(DPOP_HEADER, DPOP_CLAIMS)
+    bearer = f"Bearer {HEADER_STATE}"
+    yield dpop_vector("bound-session-as-bearer", proof, "scheme", authorization=bearer)
+    yield dpop_vector("bound-session-as-bearer-alone", [], "scheme", authorization=bearer)
+    unbound = header_state("unbound", bound=None)
+    proof = made_proof(DPOP_HEADER, DPOP_CLAIMS | {"ath": token_hash(unbound)})
+    yield dpop_vector("session-without-key", proof, "scheme", authorization=f"DPoP {unbound}")
+    two = [made_proof(DPOP_HEADER, DPOP_CLAIMS | {"jti": str(jti)}) for jti in (3, 4)]
+    yield dpop_vector("two-proofs", two, "two-proofs")
+    two = [made_proof(DPOP_HEADER, SIGN_IN_CLAIMS)] * 2
+    yield dpop_vector("sign-in-with-two-proofs", two, "two-proofs", sign_in=True)
+
+
+def request_proofs_of_another_form() -> Iterator[Vector]:
+    proof = made_proof(DPOP_HEADER, DPOP_CLAIMS)
+    signed, _, signature = proof.rpartition(".")
+    raw = from_base64url(signature)
+    texts = {
+        "too-long": ("x" * (LONGEST_PROOF + 1), "too-long"),
+        "empty": ("", "form"),
+        "two-parts": (signed, "form"),
+        "padded": (f"{proof}==", "form"),
+        "two-in-one-header": (f"{proof}, {proof}", "form"),
+        "signature-with-r-flipped": (f"{signed}.{to_base64url(flip_bit(raw, 0))}", "signature"),
+        "signature-of-63-bytes": (f"{signed}.{to_base64url(raw[:-1])}", "signature"),
+        "signed-by-another-key": (
+            made_proof(DPOP_HEADER, DPOP_CLAIMS, OTHER_DEVICE), "signature",
+        ),
+    }  # fmt: skip
+    for name, (text, expect) in texts.items():
+        yield dpop_vector(f"proof-{name}", text, expect)
+
+
+def request_proofs_with_another_header() -> Iterator[Vector]:
+    twice = json.dumps(DPOP_HEADER).replace("{", '{"alg":"ES256",', 1)
+    headers: dict[str, tuple[Any, str]] = {
+        "not-json": ("typ", "header"),
+        "crit": (DPOP_HEADER | {"crit": []}, "header"),
+        "alg-twice": (twice, "header"),
+        "typ-missing": (without(DPOP_HEADER, "typ"), "type"),
+        "typ-of-a-browser": (DPOP_HEADER | {"typ": PROOF_TYPE}, "type"),
+        "typ-in-upper-case": (DPOP_HEADER | {"typ": "DPOP+JWT"}, "type"),
+        "alg-none": (DPOP_HEADER | {"alg": "none"}, "algorithm"),
+        "alg-eddsa": (DPOP_HEADER | {"alg": "EdDSA"}, "algorithm"),
+        "key-missing": (without(DPOP_HEADER, "jwk"), "no-key"),
+        "key-null": (DPOP_HEADER | {"jwk": None}, "key"),
+        "key-with-private-part": (
+            DPOP_HEADER | {"jwk": jwk_of(DEVICE) | {"d": to_base64url(bytes(32))}}, "key",
+        ),
+    }  # fmt: skip
+    for name, (header, expect) in headers.items():
+        yield dpop_vector(f"header-{name}", made_proof(header, DPOP_CLAIMS), expect)
+
+
+def request_proofs_with_other_claims() -> Iterator[Vector]:
+    jti_twice = json.dumps(DPOP_CLAIMS).replace("{", '{"jti":"1",', 1)
+    claims: dict[str, tuple[Any, str]] = {
+        "not-json": ("jti", "claims"),
+        "jti-twice": (jti_twice, "claims"),
+    }
+    ath = DPOP_CLAIMS["ath"]
+    wrong: dict[str, list[Any]] = {
+        "jti": ["", None, 7],
+        "htm": ["", None, ["GET"]],
+        "htu": ["", None, {}],
+        "iat": [None, "7", -1, -0.5, 2**64, 1e30, True],
+        "ath": ["", None, 7, f"{ath}=", ath[:-1], f"{ath}A", next_character(ath), "*" * 43],
+        "nonce": [None, 7, [BEARER_CHALLENGE]],
+    }
+    for name, values in wrong.items():
+        for value in values:
+            text = json.dumps(value)[:24]
+            claims[f"{name}-{text}"] = (DPOP_CLAIMS | {name: value}, "claim")
+    for name in ("jti", "htm", "htu", "iat"):
+        claims[f"{name}-missing"] = (without(DPOP_CLAIMS, name), "claim")
+    claims["ath-missing"] = (without(DPOP_CLAIMS, "ath"), "other-token")
+    claims["nonce-missing"] = (without(DPOP_CLAIMS, "nonce"), "no-challenge")
+    claims["nonce-empty"] = (DPOP_CLAIMS | {"nonce": ""}, "prefix")
+    for name, (changed, expect) in claims.items():
+        yield dpop_vector(f"claims-{name}", made_proof(DPOP_HEADER, changed), expect)
+
+
+def request_proofs_of_equal_addresses() -> Iterator[Vector]:
+    for address, target, htu in [
+        (SERVER, "/pay", "HTTPS://API.Shop.Example/pay"),
+        (SERVER, "/pay", f"{SERVER}:443/pay"),
+        (SERVER, "/pay", f"{SERVER}:/pay"),
+        (SERVER, "/pay", f"{SERVER}:0443/pay"),
+        ("http://api.shop.example", "/pay", "http://api.shop.example:80/pay"),
+        (f"{SERVER}/", "/pay", f"{SERVER}/pay"),
+        (f"{SERVER}:8443", "/pay", f"{SERVER}:8443/pay"),
+        (f"{SERVER}/v1", "/pay", f"{SERVER}/v1/pay"),
+        (SERVER, "/", SERVER),
+        (SERVER, "/?a=b", f"{SERVER}?/c"),
+        (SERVER, "/pay?to=ada", f"{SERVER}/pay"),
+        (SERVER, "/pay", f"{SERVER}/pay?to=ada#b"),
+        (SERVER, "/pay", f"{SERVER}/pay#to?x \u00e9"),
+        (SERVER, "/pay", f"{SERVER}/%70%61y"),
+        (SERVER, "/p%61y", f"{SERVER}/pay"),
+        (SERVER, "/%c3%A9", f"{SERVER}/%C3%a9"),
+        (SERVER, "/a-._~", f"{SERVER}/a%2d%2E%5f%7E"),
+        (SERVER, "/a;b=c,d!$&'()*+@:|^[]{}", f"{SERVER}/a;b=c,d!$&'()*+@:|^[]{{}}"),
+        ("http://[2001:DB8::1]:8080", "/", "http://[2001:db8::1]:8080"),
+        ("http://127.0.0.1:3000", "/pay", "http://127.0.0.1:03000/pay"),
+    ]:
+        proof = made_proof(DPOP_HEADER, DPOP_CLAIMS | {"htu": htu})
+        name = f"equal-addresses-{address}{target}-{htu}"
+        yield dpop_vector(name, proof, "ok", addresses=[address], target=target)
+    proof = made_proof(DPOP_HEADER, DPOP_CLAIMS | {"htu": "http://localhost:3000/balance"})
+    addresses = [SERVER, "http://localhost:3000"]
+    yield dpop_vector("second-address-of-the-server", proof, "ok", addresses=addresses)
+
+
+def request_proofs_of_other_addresses() -> Iterator[Vector]:
+    host = SERVER.removeprefix("https://")
+    for htu in [
+        f"http://{host}/pay/it",
+        f"{SERVER}:80/pay/it",
+        f"{SERVER}./pay/it",
+        "https://shop.example/pay/it",
+        f"{SERVER}.evil.example/pay/it",
+        f"{SERVER}/Pay/it",
+        f"{SERVER}/pay/it/",
+        f"{SERVER}//pay/it",
+        f"{SERVER}/pay%2Fit",
+        f"{SERVER}/pay%2fit",
+        f"{SERVER}/pay/./it",
+        f"{SERVER}/pay/x/../it",
+        f"{SERVER}/pay%3f/it",
+        f"{SERVER}/pay",
+        # These are not addresses.
+        "/pay/it",
+        f"{host}/pay/it",
+        f"//{host}/pay/it",
+        f"ftp://{host}/pay/it",
+        f"https:/{host}/pay/it",
+        "https:///pay/it",
+        "https://:443/pay/it",
+        f"https://ada@{host}/pay/it",
+        f"https://{host}@evil.example/pay/it",
+        f"{SERVER}:x/pay/it",
+        f"{SERVER}:+443/pay/it",
+        f"{SERVER}:65979/pay/it",
+        f"{SERVER}:443:443/pay/it",
+        f"{SERVER}\\@evil.example/pay/it",
+        "https://api.shop%2eexample/pay/it",
+        "https://api.sh\u00f6p.example/pay/it",
+        "http\u017f://api.shop.example/pay/it",
+        f"{SERVER}:\u0664\u0664\u0663/pay/it",
+        f"[{SERVER}]/pay/it",
+        f"https://[{host}]/pay/it",
+        f"https://[]{host}/pay/it",
+        f"{SERVER}/pay/it%",
+        f"{SERVER}/pay/it%7",
+        f"{SERVER}/pay/it%zz",
+        f"{SERVER}/pay /it",
+        f"{SERVER}/pay\\it",
+        f"{SERVER}/pay/\u00eft",
+        f"{SERVER}/pay/it\n",
+        f" {SERVER}/pay/it",
+    ]:
+        proof = made_proof(DPOP_HEADER, DPOP_CLAIMS | {"htu": htu})
+        name = f"other-address-{htu}"
+        yield dpop_vector(name, proof, "other-request", target="/pay/it")
+    for htm in ("POST", "get", "GET ", "*"):
+        proof = made_proof(DPOP_HEADER, DPOP_CLAIMS | {"htm": htm})
+        yield dpop_vector(f"other-method-{htm}", proof, "other-request")
+    proof = made_proof(DPOP_HEADER, SIGN_IN_CLAIMS | {"htu": f"{SERVER}/"})
+    yield dpop_vector("sign-in-at-another-address", proof, "other-request", sign_in=True)
+    for target in ["/a//b", "/a/%2fb", "/a%5cb", "/a%0ab", "/a<b", "/a`b", "*"]:
+        proof = made_proof(DPOP_HEADER, DPOP_CLAIMS | {"htu": SERVER + target})
+        yield dpop_vector(f"no-address-{target}", proof, "other-request", target=target)
+    for target in ["/a?b=//c%5c", "/a%2Fb", "/a%c3%a9", "/%2561"]:
+        proof = made_proof(DPOP_HEADER, DPOP_CLAIMS | {"htu": SERVER + target})
+        yield dpop_vector(f"address-{target}", proof, "ok", target=target)
+    proof = made_proof(DPOP_HEADER, DPOP_CLAIMS)
+    below = [f"{SERVER}/v1"]
+    yield dpop_vector("address-without-its-path", proof, "other-request", addresses=below)
+
+
+def request_proofs_of_another_session() -> Iterator[Vector]:
+    other_header = DPOP_HEADER | {"jwk": jwk_of(OTHER_DEVICE)}
+    proof = made_proof(other_header, DPOP_CLAIMS, OTHER_DEVICE)
+    yield dpop_vector("key-of-another-device", proof, "other-key")
+    negated = compressed(DEVICE.public_key())
+    negated = bytes([negated[0] ^ 1]) + negated[1:]
+    token = header_state("negated key", bound=negated)
+    proof = made_proof(DPOP_HEADER, DPOP_CLAIMS | {"ath": token_hash(token)})
+    yield dpop_vector("key-with-the-other-y", proof, "other-key", authorization=f"DPoP {token}")
+    token = header_state("no point", bound=b"\2" + b"\xff" * 32)
+    proof = made_proof(DPOP_HEADER, DPOP_CLAIMS | {"ath": token_hash(token)})
+    authorization = f"DPoP {token}"
+    yield dpop_vector("session-of-no-point", proof, "other-key", authorization=authorization)
+    other = header_state("other token of the same session")
+    for name, ath in {"other": other, "cut-off": HEADER_STATE[:-1], "empty": ""}.items():
+        proof = made_proof(DPOP_HEADER, DPOP_CLAIMS | {"ath": token_hash(ath)})
+        yield dpop_vector(f"token-{name}", proof, "other-token")
+
+
+def request_proofs_of_another_challenge() -> Iterator[Vector]:
+    crafted = partial(crafted_challenge, channel=BEARER_CHANNEL)
+    asks_for_nothing = header_challenge("asks nothing", asks=NOTHING)["token"]
+    other = header_challenge("other origin", origin=octets("origin", SESSION_ID_LENGTH))["token"]
+    short = header_challenge("short", lifetime=10)["token"]
+    challenges = {
+        "of-another-kind": ("c1", "prefix"),
+        "cut-off": (BEARER_CHALLENGE[:-1], "encoding"),
+        "too-short": ("b1.AAAA", "too-short"),
+        "under-an-unknown-key": (header_challenge("key b", key=KEY_B)["token"], "unknown-key"),
+        "of-a-cookie": (CHALLENGE_TOKEN, "bad-tag"),
+        "that-is-the-state-token": (HEADER_STATE, "bad-tag"),
+        "from-the-future": (header_challenge("future", issued_after=66)["token"], "not-yet-valid"),
+        "of-schema-2": (crafted("bearer schema 2", schema=2), "newer-schema"),
+        "with-padding-not-zero": (crafted("bearer padding", padding=1), "padding"),
+        "of-16-bytes": (crafted("bearer 16", payload=BOUND_ORIGIN), "payload"),
+        "that-asks-2": (crafted("bearer asks 2", payload=BOUND_ORIGIN + b"\2"), "payload"),
+        "that-asks-for-nothing": (asks_for_nothing, "other-session"),
+        "of-another-session": (other, "other-session"),
+        "of-no-session": (header_challenge("no", origin=NO_SESSION)["token"], "other-session"),
+    }  # fmt: skip
+    for name, (challenge, expect) in challenges.items():
+        proof = made_proof(DPOP_HEADER, DPOP_CLAIMS | {"nonce": challenge})
+        yield dpop_vector(f"challenge-{name}", proof, expect)
+    signing_in = {name: challenges[name] for name in ("of-another-kind", "of-a-cookie")}
+    signing_in["that-asks-for-nothing"] = challenges["that-asks-for-nothing"]
+    for name, (challenge, expect) in signing_in.items():
+        proof = made_proof(DPOP_HEADER, SIGN_IN_CLAIMS | {"nonce": challenge})
+        yield dpop_vector(f"sign-in-challenge-{name}", proof, expect, sign_in=True)
+    stale, proof = ISSUED_AT + PROOF_LIFETIME, made_proof(DPOP_HEADER, DPOP_CLAIMS)
+    yield dpop_vector("challenge-stale", proof, "stale", now=stale)
+    expired = stale + SECONDS_TO_SIGN
+    yield dpop_vector("challenge-stale-and-not-expired", proof, "stale", now=expired - 1)
+    yield dpop_vector("challenge-expired", proof, "expired", now=expired)
+    proof = made_proof(DPOP_HEADER, DPOP_CLAIMS | {"nonce": short})
+    end = ISSUED_AT + 10
+    yield dpop_vector("challenge-expired-and-not-stale", proof, "expired", now=end)
+
+
+def used_request_proofs() -> Iterator[Vector]:
+    proof, other = (made_proof(DPOP_HEADER, DPOP_CLAIMS | {"jti": jti}) for jti in "56")
+    sign_in = made_proof(DPOP_HEADER, SIGN_IN_CLAIMS)
+    yield dpop_vector("used", proof, "used", used=[proof])
+    yield dpop_vector("used-with-the-other-s", with_other_s(proof), "used", used=[proof])
+    yield dpop_vector("another-was-used", proof, "ok", used=[other, sign_in])
+    yield dpop_vector("used-at-a-sign-in", sign_in, "used", sign_in=True, used=[other, sign_in])
+
+
+def request_proofs_refused_in_order() -> Iterator[Vector]:
+    """Each proof fails at several steps, of which the first counts."""
+    foreign_header = DPOP_HEADER | {"jwk": jwk_of(OTHER_DEVICE)}
+    wrong = DPOP_CLAIMS | {"htm": "POST", "ath": token_hash(""), "nonce": "c1"}
+    cases = {
+        "two-proofs-before-form": (["x", "y"], "two-proofs"),
+        "type-before-algorithm": (
+            made_proof({"typ": "JWT", "alg": "none"}, wrong), "type",
+        ),
+        "no-key-before-claims": (made_proof(without(DPOP_HEADER, "jwk"), "x"), "no-key"),
+        "claim-before-signature": (
+            made_proof(DPOP_HEADER, wrong | {"iat": -1}, OTHER_DEVICE), "claim",
+        ),
+        "signature-before-other-request": (
+            made_proof(DPOP_HEADER, wrong, OTHER_DEVICE), "signature",
+        ),
+        "other-request-before-other-key": (
+            made_proof(foreign_header, wrong, OTHER_DEVICE), "other-request",
+        ),
+        "other-key-before-other-token": (
+            made_proof(foreign_header, wrong | {"htm": "GET"}, OTHER_DEVICE), "other-key",
+        ),
+        "other-token-before-no-challenge": (
+            made_proof(DPOP_HEADER, without(wrong | {"htm": "GET"}, "nonce")), "other-token",
+        ),
+    }  # fmt: skip
+    for name, (proofs, expect) in cases.items():
+        yield dpop_vector(name, proofs, expect)
+    yield dpop_vector(
+        "scheme-before-two-proofs", ["x", "y"], "scheme", authorization=f"Bearer {HEADER_STATE}"
+    )
+    late = ISSUED_AT + PROOF_LIFETIME
+    nothing = header_challenge("asks nothing", asks=NOTHING)["token"]
+    proof = made_proof(DPOP_HEADER, DPOP_CLAIMS | {"nonce": nothing})
+    yield dpop_vector("asks-before-stale", proof, "other-session", now=late)
+    other = header_challenge("other origin", origin=octets("origin", SESSION_ID_LENGTH))["token"]
+    proof = made_proof(DPOP_HEADER, DPOP_CLAIMS | {"nonce": other})
+    yield dpop_vector("stale-before-other-session", proof, "stale", now=late)
+    yield dpop_vector("other-session-before-used", proof, "other-session", used=[proof])
 
 
 # --- 10. accumulated.json -----------------------------------------------------------------
@@ -3106,7 +3814,7 @@ def copy_stands_for_state(vector: Vector, copy: StateCopy) -> bool:
 
 def challenge_reads_back(vector: Vector) -> bool:
     """Whether a challenge opens and its payload has the fields of the vector."""
-    purpose = challenge_purpose(bytes.fromhex(vector["purpose"]), vector["cookie_name"])
+    purpose = purpose_of_challenge(vector)
     payload = ChallengePayload.decode(bytes.fromhex(vector["payload"]))
     return (
         opens(SEALED, vector, purpose, CHALLENGE_SCHEMA)
@@ -3179,8 +3887,8 @@ VECTOR_FILES = {
         pieces_join,
     ),
     "challenge.json": VectorFile(
-        "Challenges of bound sessions (section 9.5). The field purpose is the purpose of the "
-        "state's type.",
+        "Challenges of bound sessions (sections 9.5 and 9.6). The field purpose is the purpose of "
+        "the state's type. The field cookie_name is null for a session in headers.",
         challenge_vectors,
         answer_challenge,
         challenge_reads_back,
@@ -3191,6 +3899,15 @@ VECTOR_FILES = {
         "them. The field bound is the key of the session, and null for a registration.",
         proof_vectors,
         answer_proof,
+    ),
+    "dpop.json": VectorFile(
+        "Requests with proofs, and whether a server accepts the proofs (section 9.6). All "
+        "signatures were made with RFC 6979. The private keys and the keys of the rings are "
+        "public, so never use them. A session in the field authorization has the schema version "
+        "1 and the state 07, and there is no renewal token. A vector with the request sign-in "
+        "starts a session.",
+        dpop_vectors,
+        answer_dpop,
     ),
     "accumulated.json": VectorFile(
         "One hash over the tokens of many cases (section 10).",

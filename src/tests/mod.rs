@@ -3,5 +3,7 @@
 
 #[cfg(feature = "bound")]
 mod bound;
+#[cfg(feature = "bound")]
+mod dpop;
 mod randomless;
 mod vectors;

@@ -43,6 +43,22 @@ impl<'a> Vector<'a> {
         self.0[field].as_str().unwrap_or_else(|| panic!("{field} is not a string"))
     }
 
+    /// The octets of a text that may be null.
+    #[cfg(feature = "bound")]
+    pub(super) fn text_or_null(&self, field: &str) -> Option<&'a [u8]> {
+        (!self.0[field].is_null()).then(|| self.text(field).as_bytes())
+    }
+
+    #[cfg(feature = "bound")]
+    pub(super) fn texts(&self, field: &str) -> impl Iterator<Item = &'a str> {
+        self.list(field).map(|text| text.0.as_str().unwrap())
+    }
+
+    #[cfg(feature = "bound")]
+    pub(super) fn flag(&self, field: &str) -> bool {
+        self.0[field].as_bool().unwrap_or_else(|| panic!("{field} is neither true nor false"))
+    }
+
     pub(super) fn number(&self, field: &str) -> u64 {
         self.0[field].as_u64().unwrap_or_else(|| panic!("{field} is not a number"))
     }
@@ -57,6 +73,12 @@ impl<'a> Vector<'a> {
 
     pub(super) fn array<const N: usize>(&self, field: &str) -> [u8; N] {
         self.bytes(field).try_into().unwrap()
+    }
+
+    /// A list of byte strings.
+    #[cfg(feature = "bound")]
+    pub(super) fn arrays<const N: usize>(&self, field: &str) -> impl Iterator<Item = [u8; N]> {
+        self.texts(field).map(|text| unhex(text).try_into().unwrap())
     }
 
     fn list(&self, field: &str) -> impl Iterator<Item = Vector<'a>> {
