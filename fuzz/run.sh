@@ -11,7 +11,7 @@ seconds=${1:---short}
 [[ $seconds =~ ^[1-9][0-9]*$ ]] || { sed -n '2,5s/^# //p' "$0" >&2; exit 2; }
 shift || true
 targets=("$@")
-[ $# -gt 0 ] || targets=(token open ring cookie pieces payload inspect differential record revocation proof bound)
+[ $# -gt 0 ] || targets=(token open ring cookie pieces payload inspect differential record revocation proof bound dpop)
 
 # With RUSTC_BOOTSTRAP, cargo-fuzz works on a stable toolchain. By default no sanitizer is used,
 # because neither the library nor the laws have unsafe code, and fuzzing is three times as fast

@@ -50,6 +50,7 @@ fn main() -> io::Result<()> {
         ("revocation", revocations()),
         ("proof", proofs()),
         ("bound", bound()),
+        ("dpop", dpop()),
     ];
     for (target, seeds) in corpus {
         let dir = root.join("corpus").join(target);
@@ -295,6 +296,51 @@ fn revocations() -> Seeds {
     ]
     .map(String::into_bytes)
     .to_vec()
+}
+
+/// Histories of a client that signs in with a proof, is asked for another one, sends it with each
+/// fault and then again, and changes its session.
+fn dpop() -> Seeds {
+    let [read, poll, update, reauthenticate, start, end] = [0, 1, 2, 3, 4, 6];
+    let request = |seconds: u16, action: u8, proof: &[u8]| {
+        let [low, high] = seconds.to_le_bytes();
+        [&[low, high, 0, action, 0, 0], proof, &[0]].concat()
+    };
+    let (none, again, new) = ([0], [1, 0, 0], [2, 0, 0, 0, 100]);
+    let mut seeds = Vec::new();
+    for fault in 0..9 {
+        let wrong = [2, fault, 0, 0, 100];
+        let more: &[u8] = match fault {
+            5 => &[2, 5, 0, 0, 0, 100],
+            8 => &[2, 8, 0, 0, 100, 0, 200, 0, b'x'],
+            _ => &wrong,
+        };
+        let history = [
+            request(0, start, &new),
+            request(399, read, &none),
+            request(300, read, &none),
+            request(1, read, more),
+            request(1, poll, &again),
+            request(1, update, &new),
+            request(300, reauthenticate, &new),
+            request(1, end, &none),
+        ];
+        seeds.push([&[0, 0, 0, 0][..], &history.concat()].concat());
+    }
+    // A planted session with a key, proofs with planted challenges, and the other signature.
+    let planted = |kind: u8, origin: u8, asks: u8| [2, 0, kind, origin, asks, 200, 0, 100];
+    let histories = [
+        [request(100, read, &planted(6, 0, 0)), request(0, read, &[1, 0, 3])].concat(),
+        [request(100, read, &planted(6, 3, 0)), request(0, read, &planted(6, 0, 3))].concat(),
+        [request(100, update, &planted(5, 0, 0)), request(300, poll, &planted(6, 0, 0))].concat(),
+        [request(0, start, &[2, 0, 4, 100]), request(0, start, &[2, 0, 0, 0, 0])].concat(),
+    ];
+    for history in histories {
+        for key in 0..4 {
+            seeds.push([&[key, 100, 0, 1][..], &history].concat());
+        }
+    }
+    seeds
 }
 
 /// Proofs: some of Chromium and of RFC 9449, headers and claims that the target signs, and fields

@@ -31,13 +31,13 @@ static SESSIONS: LazyLock<Sessions<State>> = LazyLock::new(|| {
 });
 
 /// A device with a private key.
-struct Device {
-    key: SigningKey,
-    public: [u8; 33],
-    jwk: Value,
+pub(super) struct Device {
+    pub(super) key: SigningKey,
+    pub(super) public: [u8; 33],
+    pub(super) jwk: Value,
 }
 
-static DEVICES: LazyLock<[Device; 2]> = LazyLock::new(|| {
+pub(super) static DEVICES: LazyLock<[Device; 2]> = LazyLock::new(|| {
     [7, 8].map(|number| {
         let key = SigningKey::from_slice(&key_bytes(number)).expect("below the order of the curve");
         let point = key.verifying_key().to_sec1_point(false);
@@ -390,7 +390,7 @@ fn renewal(input: &mut Unstructured<'_>) -> arbitrary::Result<Fields> {
 }
 
 /// No key, the key of a device, or 33 bytes that are no key.
-fn some_key(input: &mut Unstructured<'_>) -> arbitrary::Result<Option<[u8; 33]>> {
+pub(super) fn some_key(input: &mut Unstructured<'_>) -> arbitrary::Result<Option<[u8; 33]>> {
     Ok([None, Some(DEVICES[0].public), Some(DEVICES[1].public), Some([9; 33])][choice(input)?])
 }
 

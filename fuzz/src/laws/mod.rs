@@ -3,6 +3,7 @@
 mod bound;
 mod cookie;
 mod differential;
+mod dpop;
 mod inspect;
 mod open;
 mod payload;
@@ -17,6 +18,7 @@ mod token;
 pub use bound::bound;
 pub use cookie::cookie;
 pub use differential::differential;
+pub use dpop::dpop;
 pub use inspect::inspect;
 pub use open::open;
 pub use payload::payload;
@@ -31,7 +33,7 @@ pub use token::token;
 pub type Law = fn(&[u8]);
 
 /// All laws, with the names of their fuzz targets.
-pub const ALL: [(&str, Law); 12] = [
+pub const ALL: [(&str, Law); 13] = [
     ("token", token),
     ("open", open),
     ("ring", ring),
@@ -44,4 +46,5 @@ pub const ALL: [(&str, Law); 12] = [
     ("revocation", revocation),
     ("proof", proof),
     ("bound", bound),
+    ("dpop", dpop),
 ];

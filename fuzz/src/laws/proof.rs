@@ -69,7 +69,7 @@ fn of_fields(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
         assert!(read.is_err());
     } else {
         let read = read.expect("it has every claim");
-        assert_eq!((&read.jti, &read.htm, &read.htu), (&jti, &htm, &htu));
+        assert_eq!((&read.htm, &read.htu), (&htm, &htu));
         assert_eq!((read.iat.as_secs(), read.ath, &read.nonce), (iat.into(), ath, &nonce));
         compared(&read);
     }
@@ -156,7 +156,7 @@ fn check(jwt: &[u8]) {
         let there = there.as_ref().expect("it has three parts");
         assert_eq!(Some(uncompressed(&read.key)), key);
         let texts = ["jti", "htm", "htu"].map(|name| there.text(name).unwrap_or_default());
-        assert_eq!([&read.jti, &read.htm, &read.htu], texts);
+        assert_eq!([&read.htm, &read.htu], [texts[1], texts[2]]);
         assert!(!texts.contains(&"") && there.typ() == "dpop+jwt");
         let ath = there.text("ath").and_then(|text| from_base64url(text.as_bytes()));
         assert_eq!(read.ath.map(|ath| ath.to_vec()), ath);
