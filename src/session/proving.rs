@@ -39,12 +39,11 @@ impl<T: Payload> Session<T> {
         }
         if alive.record.bound.is_some() {
             let counts = |proof: Proof| now < proof.at + binding.proof_lifetime;
-            return match self.proof_of(alive) {
-                Some(proof) if counts(proof) => None,
-                // In headers, the client can send a proof without its renewal token.
-                None if alive.renewal == Renewal::LeftAlone
-                    && self.inner.channel == Channel::Cookie =>
-                {
+            return match (self.proof_of(alive), self.inner.channel) {
+                (Some(proof), _) if counts(proof) => None,
+                // A browser's proof would have to be written over the renewal token, which this server
+                // cannot open. In headers, a proof counts for its own request too.
+                (None, Channel::Cookie) if alive.renewal == Renewal::LeftAlone => {
                     Some(Refusal::UnknownActivity)
                 }
                 _ => Some(Refusal::ProofDue),

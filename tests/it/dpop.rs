@@ -576,6 +576,30 @@ fn the_keys_of_the_ring_rotate_under_a_bound_session() {
 }
 
 #[test]
+fn a_server_that_cannot_judge_the_renewal_token_asks_for_a_proof() {
+    let (old, new) = (key_text(), key_text());
+    let dpop = || Dpop::at(HERE).unwrap();
+    let behind = build(ring(&[&old]), dpop()).0;
+    let ahead = build(ring(&[&new, &old]), dpop()).0;
+    let mut phone = Phone::bound(&behind, T0);
+    // The renewal token is now under the new key, which the other server does not know yet.
+    let now = T0 + secs(5 * MINUTE);
+    let request = phone.proven(now);
+    phone.visit(&ahead, now, &request, |session| assert!(session.require().is_ok()));
+    // A proof is all that the other server needs, so the client must not think that it is signed
+    // out.
+    let renewal = phone.renewal.clone();
+    phone.challenge = None;
+    let session = phone.get().load(&behind, now);
+    assert_eq!((denied(&session).status(), denied(&session).header()), (401, Some(ASKS)));
+    assert_eq!(names(&phone.receive(&session)), ["dpop-nonce", "cache-control", "vary"]);
+    let request = phone.proven(now);
+    phone.visit(&behind, now, &request, |session| assert!(session.require().is_ok()));
+    assert_eq!(phone.renewal, renewal, "the other server may know a later activity");
+    assert!(phone.get().load(&ahead, now).get().is_some());
+}
+
+#[test]
 fn a_server_without_the_setting_leaves_bound_sessions_alone() {
     let text = key_text();
     let (here, _) = build(ring(&[&text]), Dpop::at(HERE).unwrap());
