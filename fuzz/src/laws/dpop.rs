@@ -99,6 +99,8 @@ struct Read {
     last_seen: u64,
     is_over: bool,
     proved_at: Option<u64>,
+    /// Whether this server cannot open the renewal token, so that another may.
+    is_unjudged: bool,
 }
 
 /// What the proof of a request shows.
@@ -148,11 +150,15 @@ impl World {
         let renewal = Renewal { id: PLANTED, validated_at: 0, proof, copy: Vec::new() };
         let schema = if proof.is_some() { 2 } else { 1 };
         let state = [&record.write()[..], b"\x05state"].concat();
+        let renewal = renewal.write();
+        let fields = Fields { issued_at: T0, lifetime: IDLE, schema, payload: renewal.clone() };
+        let unknown = Key::new(&key_bytes(4), &purpose("renewal"));
+        let unjudged = make(Mode::Sealed, &unknown, &[7; 24], &fields.body(32));
         Ok(World {
             servers: [server(), server()],
             now: T0 + 300,
             states: vec![sealed("state", T0, ABSOLUTE, 1, state)],
-            renewals: vec![sealed("renewal", T0 + 200, IDLE, schema, renewal.write())],
+            renewals: vec![unjudged, sealed("renewal", T0 + 200, IDLE, schema, renewal)],
             challenges: Vec::new(),
             proofs: Vec::new(),
             used: BTreeSet::new(),
@@ -238,6 +244,7 @@ impl World {
         let proved_at = record.bound.and(made_at.max(read.proved_at));
         let is_recent = proved_at.is_some_and(|at| now < at + PROOF_LIFETIME);
         let expected = match shown {
+            _ if read.is_over && read.is_unjudged => Status::Refused(Refusal::UnknownActivity),
             _ if read.is_over => Status::Refused(Refusal::IdleTimeout),
             Shown::Wrong => Status::Refused(Refusal::ProofRefused),
             Shown::Asks => Status::Refused(Refusal::ProofDue),
@@ -289,8 +296,13 @@ impl World {
         };
         assert_eq!(id != record.id, action == Action::Reauthenticate);
         assert!(lines.state.is_some() || action != Action::Update);
-        let records = made_at > read.proved_at || action == Action::Reauthenticate;
-        assert!(lines.renewal.is_some() || !records);
+        if action == Action::Reauthenticate {
+            assert!(lines.renewal.is_some());
+        } else if read.is_unjudged {
+            assert!(lines.renewal.is_none(), "a token that cannot be judged is kept");
+        } else {
+            assert!(lines.renewal.is_some() || made_at <= read.proved_at);
+        }
         let Some((issued_at, renewal)) = lines.renewal else { return };
         assert_eq!((renewal.id, renewal.proof), (id, proved_at.zip(record.bound)));
         let is_activity = action != Action::Poll;
@@ -300,7 +312,9 @@ impl World {
     fn read(&self, state: &str, renewal: Option<&str>) -> Read {
         let Opened { fields, .. } = self.open("state", u64::MAX, state).expect("it is authentic");
         let mut record = Record::take(&mut &fields.payload[..]).expect("a record");
-        let renewal = renewal.and_then(|token| self.open("renewal", IDLE, token).ok());
+        let renewal = renewal.map(|token| self.open("renewal", IDLE, token));
+        let is_unjudged = renewal.as_ref().is_some_and(|opened| *opened == Err("unknown-key"));
+        let renewal = renewal.and_then(Result::ok);
         let renewal = renewal.and_then(|Opened { fields, .. }| {
             let renewal = Renewal::read(fields.schema, &fields.payload).expect("a renewal token");
             (renewal.id == record.id).then_some((fields.issued_at, renewal))
@@ -310,7 +324,7 @@ impl World {
         let last_seen = seen.max(fields.issued_at);
         record.bound = record.bound.or(proof.map(|(_, key)| key));
         let is_over = self.now >= last_seen + IDLE;
-        Read { record, last_seen, is_over, proved_at: proof.map(|(at, _)| at) }
+        Read { record, last_seen, is_over, proved_at: proof.map(|(at, _)| at), is_unjudged }
     }
 
     /// What a proof shows about a session or, without one, at a sign-in.
@@ -501,8 +515,11 @@ fn sealed(role: &str, issued_at: u64, lifetime: u64, schema: u32, payload: Vec<u
 }
 
 fn key(role: &str) -> Key {
-    let purpose = ["fuzz.example/session", role, "bearer"].join("\0");
-    Key::new(&key_bytes(1), purpose.as_bytes())
+    Key::new(&key_bytes(1), &purpose(role))
+}
+
+fn purpose(role: &str) -> Vec<u8> {
+    ["fuzz.example/session", role, "bearer"].join("\0").into_bytes()
 }
 
 /// The newest value, another one, or none.
