@@ -14,8 +14,8 @@ use actix_web::{App as ActixApp, Error, HttpResponse, rt};
 use bulla::session::{Channel, Denied, Start};
 use bulla::transport::SetError;
 use bulla::{
-    Current, Fresh, GuardMiddleware, Required, Sealed, SealedMiddleware, Session, SessionError,
-    SessionMiddleware, Sessions, SignedIn,
+    Current, Fresh, GuardMiddleware, Proven, Required, Sealed, SealedMiddleware, Session,
+    SessionError, SessionMiddleware, Sessions, SignedIn,
 };
 use bulla_conformance::{
     Account, App, Customer, Note, Request, Response, Visitor, conformance, inner_sessions, notes,
@@ -25,6 +25,8 @@ use bulla_conformance::{
 conformance!(build);
 #[cfg(feature = "bound")]
 bulla_conformance::bound_conformance!(build, crate::support::bind);
+#[cfg(feature = "bound")]
+bulla_conformance::dpop_conformance!(build, crate::support::bind_in_headers);
 
 fn build(sessions: Sessions<Account>) -> Box<dyn App> {
     Box::new(Actix(sessions))
@@ -114,6 +116,10 @@ async fn current(account: Current<Account, 10>) -> String {
     account.name.clone()
 }
 
+async fn proven(account: Proven<Account>) -> String {
+    account.name.clone()
+}
+
 async fn optional(account: Option<Required<Account>>) -> String {
     account.map_or("guest".to_owned(), |account| account.name.clone())
 }
@@ -123,6 +129,10 @@ async fn optional_fresh(account: Option<Fresh<Account, 300>>) -> String {
 }
 
 async fn optional_current(account: Option<Current<Account, 10>>) -> String {
+    account.map_or("guest".to_owned(), |account| account.name.clone())
+}
+
+async fn optional_proven(account: Option<Proven<Account>>) -> String {
     account.map_or("guest".to_owned(), |account| account.name.clone())
 }
 
@@ -304,11 +314,13 @@ impl App for Actix {
                             .route("/required", web::to(required))
                             .route("/fresh", web::get().to(fresh))
                             .route("/current", web::get().to(current))
+                            .route("/proven", web::get().to(proven))
                             .route("/customer", web::get().to(customer))
                             .route("/optional-customer", web::get().to(optional_customer))
                             .route("/optional", web::get().to(optional))
                             .route("/optional-fresh", web::get().to(optional_fresh))
                             .route("/optional-current", web::get().to(optional_current))
+                            .route("/optional-proven", web::get().to(optional_proven))
                             .route("/prove", web::post().to(prove))
                             .route("/end-others", web::post().to(end_others))
                             .route("/cached", web::get().to(cached))
@@ -335,6 +347,11 @@ impl App for Actix {
                                         web::scope("/fresh")
                                             .wrap(GuardMiddleware::<Fresh<Account, 300>>::new())
                                             .route("", web::get().to(|| async { "fresh" })),
+                                    )
+                                    .service(
+                                        web::scope("/proven")
+                                            .wrap(GuardMiddleware::<Proven<Account>>::new())
+                                            .route("", web::get().to(|| async { "proven" })),
                                     )
                                     .service(
                                         web::scope("/trade")

@@ -14,8 +14,8 @@ use axum::routing::{any, get, post};
 use bulla::session::{Channel, Denied, Start};
 use bulla::transport::SetError;
 use bulla::{
-    Current, Fresh, GuardLayer, KeyRing, Policy, Required, Revocations, Sealed, SealedLayer,
-    Session, SessionError, SessionLayer, Sessions, SignedIn, UnixTime,
+    Current, Fresh, GuardLayer, KeyRing, Policy, Proven, Required, Revocations, Sealed,
+    SealedLayer, Session, SessionError, SessionLayer, Sessions, SignedIn, UnixTime,
 };
 use bulla_conformance::{
     Account, App, Customer, Note, Request, Response, Visitor, conformance, inner_sessions, notes,
@@ -28,6 +28,8 @@ use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 conformance!(build);
 #[cfg(feature = "bound")]
 bulla_conformance::bound_conformance!(build, crate::support::bind);
+#[cfg(feature = "bound")]
+bulla_conformance::dpop_conformance!(build, crate::support::bind_in_headers);
 
 fn build(sessions: Sessions<Account>) -> Box<dyn App> {
     let twice = Router::new()
@@ -44,6 +46,10 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
     let guarded = Router::new()
         .route("/fresh", get(|| async { "fresh" }))
         .route_layer(GuardLayer::<Fresh<Account, 300>>::new())
+        .merge(guarded);
+    let guarded = Router::new()
+        .route("/proven", get(|| async { "proven" }))
+        .route_layer(GuardLayer::<Proven<Account>>::new())
         .merge(guarded);
     let guarded = Router::new()
         .route("/trade", get(|| async { "trade" }))
@@ -67,6 +73,7 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
         .route("/required", any(required))
         .route("/fresh", get(fresh))
         .route("/current", get(current))
+        .route("/proven", get(proven))
         .route("/customer", get(customer))
         .route("/optional-customer", get(optional_customer))
         .route("/trade", get(trade))
@@ -74,6 +81,7 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
         .route("/optional", get(optional))
         .route("/optional-fresh", get(optional_fresh))
         .route("/optional-current", get(optional_current))
+        .route("/optional-proven", get(optional_proven))
         .route("/prove", post(prove))
         .route("/end-others", post(end_others))
         .route("/cached", get(cached))
@@ -175,6 +183,10 @@ async fn current(account: Current<Account, 10>) -> String {
     account.name.clone()
 }
 
+async fn proven(account: Proven<Account>) -> String {
+    account.name.clone()
+}
+
 async fn optional(account: Option<Required<Account>>) -> String {
     account.map_or("guest".to_owned(), |account| account.name.clone())
 }
@@ -184,6 +196,10 @@ async fn optional_fresh(account: Option<Fresh<Account, 300>>) -> String {
 }
 
 async fn optional_current(account: Option<Current<Account, 10>>) -> String {
+    account.map_or("guest".to_owned(), |account| account.name.clone())
+}
+
+async fn optional_proven(account: Option<Proven<Account>>) -> String {
     account.map_or("guest".to_owned(), |account| account.name.clone())
 }
 
@@ -374,6 +390,29 @@ fn an_optional_guard_still_answers_503_if_the_list_is_too_old() {
         let headers = vec![("cookie".to_owned(), cookie.clone())];
         assert_eq!(send("GET", path, headers).status, status);
     }
+}
+
+/// axum's `nest` removes the prefix from the path before the layers of the nested router.
+#[cfg(feature = "bound")]
+#[test]
+fn inside_a_nested_router_the_address_of_the_application_needs_the_prefix() {
+    use bulla::session::Dpop;
+    let ring = KeyRing::generate().unwrap();
+    let dpop = Dpop::at("https://bank.example/api").unwrap();
+    let sessions = Sessions::<Account>::builder(ring, Policy::default()).dpop(dpop).build();
+    let api =
+        Router::new().route("/sign-in", post(start_bearer)).layer(SessionLayer::from(sessions));
+    let claims = serde_json::json!({
+        "jti": "1", "htm": "POST", "htu": "https://bank.example/api/sign-in",
+        "iat": UnixTime::now().as_secs(),
+    });
+    let proof = bulla_conformance::DeviceKey::new(7).dpop(&claims);
+    let headers = vec![("dpop".to_owned(), proof)];
+    let (method, path) = ("POST", "/api/sign-in".to_owned());
+    let request = Request { method, authority: None, path, headers };
+    let response = Axum(Router::new().nest("/api", api)).send(&request);
+    assert_eq!(response.status, 200);
+    assert!(response.headers.iter().any(|(name, _)| name == "dpop-nonce"));
 }
 
 #[test]

@@ -8,8 +8,8 @@ use bulla::adapters::Rejection;
 use bulla::session::{Channel, Denied, Start};
 use bulla::transport::SetError;
 use bulla::{
-    Cookie, Current, Fresh, GuardMiddleware, KeyRing, Policy, Required, Sealed, SealedMiddleware,
-    Session, SessionError, SessionMiddleware, Sessions, SignedIn,
+    Cookie, Current, Fresh, GuardMiddleware, KeyRing, Policy, Proven, Required, Sealed,
+    SealedMiddleware, Session, SessionError, SessionMiddleware, Sessions, SignedIn,
 };
 use bulla_conformance::{
     Account, App, Customer, Note, Request, Response, Visitor, conformance, inner_sessions, notes,
@@ -26,6 +26,8 @@ use tokio::io::{AsyncRead, ReadBuf};
 conformance!(build);
 #[cfg(feature = "bound")]
 bulla_conformance::bound_conformance!(build, crate::support::bind);
+#[cfg(feature = "bound")]
+bulla_conformance::dpop_conformance!(build, crate::support::bind_in_headers);
 
 fn build(sessions: Sessions<Account>) -> Box<dyn App> {
     let twice = append.with(SessionMiddleware::from(inner_sessions())).around(guard);
@@ -39,6 +41,7 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
                 .with(GuardMiddleware::<SignedIn<Customer>>::new()),
         )
         .at("/fresh", get(say_fresh).with(GuardMiddleware::<Fresh<Account, 300>>::new()))
+        .at("/proven", get(say_proven).with(GuardMiddleware::<Proven<Account>>::new()))
         .at("/trade", get(say_trade).with(traders));
     let app = Route::new()
         .at("/untouched", get(untouched))
@@ -56,6 +59,7 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
         .at("/required", required)
         .at("/fresh", get(fresh))
         .at("/current", get(current))
+        .at("/proven", get(proven))
         .at("/customer", get(show_customer))
         .at("/optional-customer", get(optional_customer))
         .at("/trade", get(trade))
@@ -63,6 +67,7 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
         .at("/optional", get(optional))
         .at("/optional-fresh", get(optional_fresh))
         .at("/optional-current", get(optional_current))
+        .at("/optional-proven", get(optional_proven))
         .at("/prove", post(prove))
         .at("/end-others", post(end_others))
         .at("/cached", get(cached))
@@ -139,6 +144,11 @@ fn say_trade() -> &'static str {
 }
 
 #[handler]
+fn say_proven() -> &'static str {
+    "proven"
+}
+
+#[handler]
 fn say_fresh() -> &'static str {
     "fresh"
 }
@@ -199,6 +209,11 @@ fn current(account: Current<Account, 10>) -> String {
 }
 
 #[handler]
+fn proven(account: Proven<Account>) -> String {
+    account.name.clone()
+}
+
+#[handler]
 fn optional(account: Option<Required<Account>>) -> String {
     account.map_or("guest".to_owned(), |account| account.name.clone())
 }
@@ -210,6 +225,11 @@ fn optional_fresh(account: Option<Fresh<Account, 300>>) -> String {
 
 #[handler]
 fn optional_current(account: Option<Current<Account, 10>>) -> String {
+    account.map_or("guest".to_owned(), |account| account.name.clone())
+}
+
+#[handler]
+fn optional_proven(account: Option<Proven<Account>>) -> String {
     account.map_or("guest".to_owned(), |account| account.name.clone())
 }
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bulla::session::{Channel, Denied, Start};
 use bulla::transport::SetError;
 use bulla::{
-    Current, Fresh, Required, RouteGuard, Sealed, SealedFairing, Session, SessionError,
+    Current, Fresh, Proven, Required, RouteGuard, Sealed, SealedFairing, Session, SessionError,
     SessionFairing, Sessions, SignedIn,
 };
 use bulla_conformance::{
@@ -25,16 +25,20 @@ use rocket::{Build, Config, Responder, Rocket, delete, get, options, patch, post
 conformance!(build);
 #[cfg(feature = "bound")]
 bulla_conformance::bound_conformance!(build, crate::support::bind);
+#[cfg(feature = "bound")]
+bulla_conformance::dpop_conformance!(build, crate::support::bind_in_headers);
 
 fn build(sessions: Sessions<Account>) -> Box<dyn App> {
     let fairing = SessionFairing::from(sessions.clone());
     let customers = RouteGuard::<SignedIn<Customer>>::new();
     let fresh_sessions = RouteGuard::<Fresh<Account, 300>>::new();
+    let proofs = RouteGuard::<Proven<Account>>::new();
     let traders = RouteGuard::<SignedIn<Customer>>::only_if(|customer| customer.may_trade);
     let with = rocket().attach(fairing).attach(SealedFairing::from(notes()));
     let with = with
         .mount("/guarded", customers.around(routes![customer, customer_post]))
         .mount("/guarded", fresh_sessions.around(routes![only_fresh]))
+        .mount("/guarded", proofs.around(routes![only_proven]))
         .mount("/guarded", traders.around(routes![only_traders]));
     let with = with.mount(
         "/",
@@ -62,9 +66,11 @@ fn build(sessions: Sessions<Account>) -> Box<dyn App> {
             required_options,
             fresh,
             current,
+            proven,
             optional,
             optional_fresh,
             optional_current,
+            optional_proven,
             prove,
             end_others,
             cached,
@@ -171,6 +177,11 @@ fn only_fresh() -> &'static str {
     "fresh"
 }
 
+#[get("/proven")]
+fn only_proven() -> &'static str {
+    "proven"
+}
+
 #[get("/trade")]
 fn only_traders() -> &'static str {
     "trade"
@@ -256,6 +267,11 @@ fn current(account: Current<Account, 10>) -> String {
     account.name.clone()
 }
 
+#[get("/proven")]
+fn proven(account: Proven<Account>) -> String {
+    account.name.clone()
+}
+
 #[get("/optional")]
 fn optional(account: Option<Required<Account>>) -> String {
     account.map_or("guest".to_owned(), |account| account.name.clone())
@@ -268,6 +284,11 @@ fn optional_fresh(account: Option<Fresh<Account, 300>>) -> String {
 
 #[get("/optional-current")]
 fn optional_current(account: Option<Current<Account, 10>>) -> String {
+    account.map_or("guest".to_owned(), |account| account.name.clone())
+}
+
+#[get("/optional-proven")]
+fn optional_proven(account: Option<Proven<Account>>) -> String {
     account.map_or("guest".to_owned(), |account| account.name.clone())
 }
 

@@ -183,3 +183,13 @@ pub(crate) fn bind(
         None => settings,
     })
 }
+
+/// Switches on sessions in headers that are bound to a key, for the behaviours of
+/// `bulla-conformance`.
+#[cfg(feature = "bound")]
+pub(crate) fn bind_in_headers(
+    builder: bulla::session::SessionsBuilder<bulla_conformance::Account>,
+    address: &str,
+) -> bulla::session::SessionsBuilder<bulla_conformance::Account> {
+    builder.dpop(bulla::session::Dpop::at(address).unwrap())
+}

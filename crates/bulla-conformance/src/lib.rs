@@ -21,12 +21,14 @@
 //! | `GET`, `POST`, `PUT`, `PATCH`, `DELETE` and `OPTIONS /required` | responds with the name; the guard requires a session |
 //! | `GET /fresh` | responds with the name; the guard requires a sign-in within the last 300 seconds |
 //! | `GET /current` | responds with the name; the guard requires a revocation list that was confirmed within the last 10 seconds |
-//! | `GET /optional`, `/optional-fresh`, `/optional-current` | like the three routes above, with an `Option` of the guard; responds with `guest` if it is `None` |
+//! | `GET /proven` | responds with the name; the guard requires a proof with each request |
+//! | `GET /optional`, `/optional-fresh`, `/optional-current`, `/optional-proven` | like the four routes above, with an `Option` of the guard; responds with `guest` if it is `None` |
 //! | `GET /customer` | responds with the full name of the [`Customer`]; the guard is `SignedIn` |
 //! | `GET /optional-customer` | the same with an `Option` of the guard; responds with `guest` if it is `None` |
 //! | `GET /trade` | responds with the full name of the [`Customer`]; if the customer may not trade, returns `Denied::forbidden()` as an error |
 //! | `GET`, `POST /guarded/customer` | like `/customer`; in addition, a guard `SignedIn` protects the whole router, scope or list of routes |
 //! | `GET /guarded/fresh` | responds with `fresh`; a guard around the routes requires a sign-in within the last 300 seconds |
+//! | `GET /guarded/proven` | responds with `proven`; a guard around the routes requires a proof with each request |
 //! | `GET /guarded/trade` | responds with `trade`; a guard around the routes requires a [`Customer`] who may trade |
 //! | `POST /prove` | reauthenticates the user |
 //! | `POST /end-others` | ends the other sessions of the same subject (the user) |
@@ -52,6 +54,7 @@ mod behaviours;
 mod client;
 mod device;
 mod logs;
+mod phone;
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -279,7 +282,7 @@ macro_rules! conformance {
     };
 }
 
-/// Switches bound sessions on, with the paths below the given one if there is one. Only the tests
+/// Switches sessions on that are bound to a browser's device, with the paths below the given one if there is one. Only the tests
 /// can do it: this crate does not know whether bulla has the feature `bound`.
 pub type Bind = fn(
     bulla::session::SessionsBuilder<Account>,
@@ -301,6 +304,31 @@ macro_rules! bound_conformance {
             a_handler_that_changes_a_session_whose_proof_is_due_answers_as_a_guard,
             signing_out_tells_the_browser_with_its_next_proof_that_the_session_is_over,
             without_the_setting_the_two_paths_belong_to_the_application,
+        );
+    };
+}
+
+/// Switches on sessions in headers that are bound to a key of the client, for an application at the
+/// given address. See [`Bind`].
+pub type BindInHeaders =
+    fn(bulla::session::SessionsBuilder<Account>, &str) -> bulla::session::SessionsBuilder<Account>;
+
+/// Makes one test for each behaviour of sessions in headers that are bound to a key.
+#[macro_export]
+macro_rules! dpop_conformance {
+    ($build:expr, $bind:expr) => {
+        $crate::conformance!(($build, $bind);
+            a_sign_in_with_a_proof_binds_the_session_to_its_key,
+            a_client_without_a_key_has_an_ordinary_session,
+            a_guard_asks_for_a_proof_that_is_due_and_the_session_goes_on_with_it,
+            a_handler_that_changes_a_session_whose_proof_is_due_asks_for_it,
+            a_proof_for_another_request_or_of_another_key_is_refused,
+            a_proof_names_the_path_as_the_client_has_sent_it,
+            a_route_can_ask_for_a_proof_with_each_request,
+            an_optional_guard_for_a_proof_is_none_without_one,
+            a_sign_in_with_a_wrong_clock_gets_a_challenge_and_succeeds_with_it,
+            a_sign_in_with_a_wrong_proof_starts_no_session,
+            signing_out_ends_a_bound_session,
         );
     };
 }
