@@ -9,7 +9,8 @@ use redis::{Client, Connection};
 use crate::connection::{alive, connect};
 use crate::error::RedisRingError;
 
-/// The used tokens of a fleet, in Redis, for [`Sealer::open_once`](bulla::Sealer::open_once).
+/// The used tokens of a fleet, in Redis, for [`Sealer::open_once`](bulla::Sealer::open_once). With
+/// the feature `bound` of bulla, it can also store the used proofs of clients (`Dpop::with_used`).
 /// If two servers receive the same token at the same instant, only one of them opens it.
 ///
 /// ```no_run
@@ -21,7 +22,7 @@ use crate::error::RedisRingError;
 /// ```
 ///
 /// Each use sends one blocking request to Redis (`SET … NX EXAT`, Redis 6.2 or later). If Redis
-/// is down, no token opens. If a replica takes over, it may lack the most recent uses, so these
+/// is down, no token opens and no proof is accepted. If a replica takes over, it may lack the most recent uses, so these
 /// tokens could be opened once more.
 pub struct UsedInRedis {
     client: Client,

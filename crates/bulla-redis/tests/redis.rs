@@ -9,9 +9,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bulla::revocation::Revocation;
-use bulla::session::SessionId;
+use bulla::session::{Dpop, SessionId};
 use bulla::token::OnceError;
-use bulla::{KeyRing, Payload, Policy, RingHandle, Sealer, Session, Sessions, UnixTime};
+use bulla::{
+    KeyRing, Payload, Policy, RingHandle, Sealer, Session, SessionError, Sessions, UnixTime,
+};
+use bulla_conformance::DeviceKey;
 use bulla_redis::{RedisRing, RedisRingError, SharedRevocations, UsedInRedis};
 use serde::{Deserialize, Serialize};
 
@@ -319,6 +322,39 @@ fn a_token_that_two_servers_open_at_once_opens_on_one_of_them() {
     let token = servers[0].0.seal(&Account { id: 1 }).unwrap();
     let refused = servers[0].0.open_once(&token, &servers[0].1);
     assert!(matches!(refused, Err(OnceError::Claim(_))));
+}
+
+#[test]
+fn a_proof_that_two_servers_receive_is_accepted_by_one_of_them() {
+    let Some(mut redis) = Redis::start() else { return };
+    let url = format!("unix://{}", redis.folder.join("socket").display());
+    let ring = KeyRing::generate().unwrap();
+    let servers = [0, 1].map(|_| {
+        let used = UsedInRedis::new(&url, "bank:proofs").unwrap();
+        let dpop = Dpop::at("https://api.bank.example").unwrap().with_used(used);
+        Sessions::<Account>::builder(&ring, Policy::default()).dpop(dpop).build()
+    });
+    let proof = |id: &str| {
+        let claims = serde_json::json!({
+            "jti": id, "htm": "POST", "htu": "https://api.bank.example/sign-in",
+            "iat": UnixTime::now().as_secs(),
+        });
+        DeviceKey::new(7).dpop(&claims)
+    };
+    let sign_in = |server: &Sessions<Account>, proof: &str| {
+        let session = server.load("POST", |name| (name == "dpop").then_some(proof.as_bytes()));
+        session.set_target("POST", "/sign-in");
+        session.start(Account { id: 7 })
+    };
+    let [here, there] = &servers;
+    let first = proof("1");
+    assert_eq!(sign_in(here, &first), Ok(()));
+    for server in &servers {
+        assert_eq!(sign_in(server, &first), Err(SessionError::ProofRefused));
+    }
+    assert_eq!(sign_in(there, &proof("2")), Ok(()));
+    redis.stop();
+    assert_eq!(sign_in(here, &proof("3")), Err(SessionError::NotNow));
 }
 
 #[test]
