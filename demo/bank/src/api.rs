@@ -1,4 +1,5 @@
-//! The JSON API for mobile clients. The session travels in headers.
+//! The JSON API for mobile clients. The session travels in headers. A client that signs in with a
+//! proof of its key has a session that is bound to this key.
 
 use std::sync::Arc;
 
@@ -8,12 +9,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use bulla::session::{Channel, Start};
-use bulla::{Required, Session, SessionError};
+use bulla::{Proven, Required, Session, SessionError};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::devices::Devices;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Money};
 use crate::release::Release;
 
 #[derive(Clone)]
@@ -26,6 +27,7 @@ pub(crate) fn routes<C: Release>(bank: Bank) -> Router {
     Router::new()
         .route("/login", post(login::<C>))
         .route("/balance", get(balance::<C>))
+        .route("/transfer", post(transfer::<C>))
         .route("/logout", post(logout::<C>))
         .route("/logout-others", post(logout_others::<C>))
         .with_state(bank)
@@ -75,9 +77,35 @@ async fn balance<C: Release>(
             "key": info.key_id.to_string(),
             "idle_expires_at": info.idle_expires_at.to_string(),
             "expires_at": info.expires_at.to_string(),
+            "bound": info.bound,
+            "proof_expires_at": info.proof_expires_at.map(|at| at.to_string()),
         },
     }))
     .into_response()
+}
+
+#[derive(Deserialize)]
+struct Transfer {
+    to: String,
+    amount: String,
+}
+
+/// Sends money. A copy of the request must not send it again, so each request needs a proof.
+async fn transfer<C: Release>(
+    State(bank): State<Bank>,
+    customer: Proven<C>,
+    Json(transfer): Json<Transfer>,
+) -> Response {
+    let send = |amount: Money| {
+        let sent = bank.ledger.transfer(customer.user(), &transfer.to, amount);
+        sent.map_err(|error| error.to_string())
+    };
+    match transfer.amount.parse::<Money>().map_err(str::to_owned).and_then(send) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "error": error }))).into_response()
+        }
+    }
 }
 
 async fn logout<C: Release>(session: Session<C>) -> Result<StatusCode, SessionError> {

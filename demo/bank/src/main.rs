@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use bulla::session::DeviceBound;
+use bulla::session::{DeviceBound, Dpop};
 use bulla::token::{UsedHere, UsedTokens};
 use bulla::{Bearer, Cookie, Policy, Revocations, RingHandle, SessionLayer, Sessions};
 use bulla_redis::UsedInRedis;
@@ -45,12 +45,16 @@ struct Args {
     /// Address and port to listen on; port 0 selects a free port.
     #[arg(long, default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
+    /// Address under which clients reach the bank, such as https://bank.example. Mobile clients name
+    /// it in their proofs [default: http:// and the address of --listen].
+    #[arg(long, value_name = "URL")]
+    address: Option<String>,
     /// File with the key ring. Created at the first start with mode 0600 (owner only).
     #[arg(long, value_name = "FILE", default_value = "bank.ring")]
     ring: PathBuf,
     /// Redis server that several banks share, such as redis://127.0.0.1/.
-    /// Redis then keeps the key ring (bank:ring), the revocations (bank:revocations) and
-    /// the sign-in links that were used (bank:used). There is no file with a key ring.
+    /// Redis then keeps the key ring (bank:ring), the revocations (bank:revocations), and
+    /// the sign-in links and proofs that were used (bank:used). There is no file with a key ring.
     #[arg(long, value_name = "URL", conflicts_with = "ring")]
     redis: Option<String>,
     /// File with the revocations, which other services on this host can share. Without it, the
@@ -69,7 +73,8 @@ struct Args {
     /// A transfer asks for the PIN again if this time has passed since the user entered it.
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
     fresh: Duration,
-    /// A copied session ends after this time, if the browser can bind sessions to its device.
+    /// A copied session ends after this time, if the browser or the mobile client has bound it to
+    /// its device.
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
     proof_lifetime: Duration,
     /// Release of the bank to run. To try a rolling deploy, run both releases with one key
@@ -114,6 +119,14 @@ async fn run() -> Result<(), Box<dyn Error>> {
         None => ring::of_file(&args.ring, args.reload)?,
     };
     let shared = args.redis.as_deref().map(revocations::join).transpose()?;
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
+    let here = listener.local_addr()?;
+    let used: Arc<dyn UsedTokens + Send + Sync> = match &args.redis {
+        Some(url) => Arc::new(UsedInRedis::new(url, "bank:used")?),
+        None => Arc::new(UsedHere::new()),
+    };
     let parts = Parts {
         ring,
         revocations: match (&shared, &args.revoked) {
@@ -121,10 +134,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
             (None, Some(path)) => revocations::of_file(path)?,
             (None, None) => Revocations::new(),
         },
-        used: match &args.redis {
-            Some(url) => Arc::new(UsedInRedis::new(url, "bank:used")?),
-            None => Arc::new(UsedHere::new()),
-        },
+        used: Arc::clone(&used),
         policy: Policy::new(args.idle, args.absolute),
         fresh: args.fresh,
         device_bound: DeviceBound::default()
@@ -132,15 +142,15 @@ async fn run() -> Result<(), Box<dyn Error>> {
             .without_path("/style.css")
             .without_path("/guest.css")
             .without_path("/favicon.ico"),
+        dpop: Dpop::at(&args.address.unwrap_or_else(|| format!("http://{here}")))?
+            .with_proof_lifetime(args.proof_lifetime)
+            .with_used(used),
     };
     let app = match args.release {
-        Run::Current => bank::<Customer>(&parts),
-        Run::Previous => bank::<CustomerV1>(&parts),
+        Run::Current => bank::<Customer>(parts),
+        Run::Previous => bank::<CustomerV1>(parts),
     };
-    let listener = TcpListener::bind(args.listen)
-        .await
-        .map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
-    announce(listener.local_addr()?);
+    announce(here);
     axum::serve(listener, app).with_graceful_shutdown(stopped()).await?;
     if let Some(shared) = shared {
         revocations::flush(&shared);
@@ -154,27 +164,31 @@ struct Parts {
     ring: RingHandle,
     /// The revocations of this process, or of all services with the same file or Redis.
     revocations: Revocations,
-    /// The used sign-in links of this process, or of all banks with the same Redis.
+    /// The used sign-in links and proofs of this process, or of all banks with the same Redis.
     used: Arc<dyn UsedTokens + Send + Sync>,
     policy: Policy,
     fresh: Duration,
+    /// Binds the sessions of browsers to their devices.
     device_bound: DeviceBound,
+    /// Binds the sessions of mobile clients to their keys.
+    dpop: Dpop,
 }
 
-fn bank<C: Release>(parts: &Parts) -> Router {
-    let Parts { ring, revocations, used, policy, fresh, device_bound } = parts;
+fn bank<C: Release>(parts: Parts) -> Router {
+    let Parts { ring, revocations, used, policy, fresh, device_bound, dpop } = parts;
     let devices = Arc::new(Devices::new());
     let listed = Arc::clone(&devices);
-    let sessions = Sessions::<C>::builder(ring, *policy)
+    let sessions = Sessions::<C>::builder(&ring, policy)
         .on_event(move |event| listed.follow(event))
         .cookie(Cookie::default())
         .bearer(Bearer::default())
-        .revocations(revocations)
+        .revocations(&revocations)
         .subject(|customer| customer.user().to_owned())
         .sign_in_page(web::SIGN_IN)
-        .device_bound(device_bound.clone())
+        .device_bound(device_bound)
+        .dpop(dpop)
         .build();
-    let pages = pages::Pages { policy: *policy, fresh: *fresh, release: C::VERSION };
+    let pages = pages::Pages { policy, fresh, release: C::VERSION };
     let ledger = Arc::new(Ledger::open());
     let health = ring.clone();
     let of_web = web::Bank {
@@ -188,7 +202,7 @@ fn bank<C: Release>(parts: &Parts) -> Router {
         .route("/healthz", get(async move || healthy(&health)))
         .merge(web::routes(of_web))
         .nest("/api", api::routes::<C>(of_api))
-        .nest("/api", links::routes::<C>(ring, Arc::clone(used), ledger, devices))
+        .nest("/api", links::routes::<C>(&ring, used, ledger, devices))
         .layer(SessionLayer::from(sessions))
 }
 
