@@ -102,7 +102,7 @@
 //! |---|---|
 //! | `derive` (default) | `#[derive(Payload)]` |
 //! | `json` (default) | `Encoding::Json`, for signed tokens that a front end reads |
-//! | `bound` | device-bound sessions: the browser proves that it has the session's key (DBSC) |
+//! | `bound` | sessions that are bound to a key: the browser (DBSC) or a mobile client (DPoP) proves that it has the key |
 //! | `aws-lc-rs` | another backend, which makes the same tokens several times faster; needs a C compiler |
 //! | `testing` | signed-in requests and a test clock, for an application's tests |
 //! | `schema` | the module `schema`: how postcard encodes a payload, as JSON for programs in other languages |
@@ -110,7 +110,7 @@
 //! | `tracing` | session events in the log, with the crate `tracing`; every adapter enables this feature |
 //! | `http` | `Sessions::load_request` and `Bundle::write_headers`, with the types of `http` 1 |
 //! | `tower` | `SessionLayer` and `SealedLayer`, for tower services over `http` 1: hyper, tonic, axum |
-//! | `axum08` | `GuardLayer`, and `Session`, `Required`, `Fresh`, `Current`, `SignedIn` and `Sealed` as extractors of axum 0.8; implies `tower` |
+//! | `axum08` | `GuardLayer`, and `Session`, `Required`, `Fresh`, `Current`, `Proven`, `SignedIn` and `Sealed` as extractors of axum 0.8; implies `tower` |
 //! | `actix4` | `SessionMiddleware`, `SealedMiddleware`, `GuardMiddleware` and the extractors for actix-web 4 |
 //! | `poem3` | `SessionMiddleware`, `SealedMiddleware`, `GuardMiddleware` and the extractors for poem 3 |
 //! | `rocket05` | `SessionFairing`, `SealedFairing`, `RouteGuard` and the request guards for Rocket 0.5 |

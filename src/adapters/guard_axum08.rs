@@ -16,8 +16,8 @@ use tower_service::Service;
 use super::extract::Condition;
 
 /// A layer for axum 0.8 that guards all routes of a router, as if each handler took the extractor
-/// `G`: [`Required`](crate::Required), [`Fresh`](crate::Fresh), [`Current`](crate::Current) or
-/// [`SignedIn`](crate::SignedIn). It answers as `G` does in a handler.
+/// `G`: [`Required`](crate::Required), [`Fresh`](crate::Fresh), [`Current`](crate::Current),
+/// [`Proven`](crate::Proven) or [`SignedIn`](crate::SignedIn). It answers as `G` does in a handler.
 ///
 /// Add it with `Router::route_layer`, before (inside of) the [`SessionLayer`](crate::SessionLayer).
 ///

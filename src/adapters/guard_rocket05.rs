@@ -13,9 +13,9 @@ use super::rocket05::deny;
 use crate::adapters::Rejection;
 
 /// A guard for Rocket 0.5 that guards a list of routes, as if each route took the request guard
-/// `G`: [`Required`](crate::Required), [`Fresh`](crate::Fresh), [`Current`](crate::Current) or
-/// [`SignedIn`](crate::SignedIn). It answers, or forwards to the next route, as `G` does in a
-/// route.
+/// `G`: [`Required`](crate::Required), [`Fresh`](crate::Fresh), [`Current`](crate::Current),
+/// [`Proven`](crate::Proven) or [`SignedIn`](crate::SignedIn). It answers, or forwards to the next
+/// route, as `G` does in a route.
 ///
 /// ```
 /// use bulla::session::User;

@@ -114,8 +114,8 @@ impl<T: Payload> fmt::Debug for SealedMiddleware<T> {
 
 /// Middleware for actix-web 4 and poem 3 that guards many routes, as if each handler took the
 /// extractor `G`: [`Required`](crate::Required), [`Fresh`](crate::Fresh),
-/// [`Current`](crate::Current) or [`SignedIn`](crate::SignedIn). It answers as `G` does in a
-/// handler. Add it inside of the [`SessionMiddleware`].
+/// [`Current`](crate::Current), [`Proven`](crate::Proven) or [`SignedIn`](crate::SignedIn). It
+/// answers as `G` does in a handler. Add it inside of the [`SessionMiddleware`].
 ///
 /// ```
 /// use bulla::session::User;

@@ -5,7 +5,7 @@
 //!
 //! Features `tower` and `axum08`, files `tower` and `axum08`. `SessionLayer` wraps any tower
 //! service over `http` 1, such as those of hyper and tonic. In axum, handlers take
-//! [`Session`](crate::Session), `Required`, `Fresh` and `Current` as arguments.
+//! [`Session`](crate::Session), `Required`, `Fresh`, `Current` and `Proven` as arguments.
 //!
 //! # actix-web 4
 //!

@@ -35,12 +35,12 @@ use crate::{
 /// that Rocket cannot mark header values sensitive. The fairing that is attached first counts as
 /// the outer layer.
 ///
-/// If there is no session, [`Required`], [`Fresh`] and [`Current`] forward the request with 401, so
-/// that the next route can be the page for guests. If no route answers, the client gets the
-/// response of the 401 catcher, or a 303 to the sign-in page if one is configured and the request
-/// is a navigation ([`Denied`](crate::session::Denied)). The same happens if an `Option` of a guard
-/// is `None` and the route answers with 401 itself. A refusal with 403 or 503 is not forwarded,
-/// because the client may be signed in.
+/// If there is no session, or if a proof of the client's key is due, [`Required`] and the other
+/// guards forward the request with 401, so that the next route can be the page for guests. If no
+/// route answers, the client gets the response of the 401 catcher, or a 303 to the sign-in page if
+/// one is configured and the request is a navigation ([`Denied`](crate::session::Denied)). The same
+/// happens if an `Option` of a guard is `None` and the route answers with 401 itself. A refusal
+/// with 403 or 503 is not forwarded, because the client may be signed in.
 ///
 /// ```
 /// use bulla::{KeyRing, Payload, Policy, Required, Session, SessionError, SessionFairing};
