@@ -118,8 +118,8 @@ impl<T: Payload> Session<T> {
     /// It is also not recorded if no [page](crate::session::SessionsBuilder::sign_in_page) is
     /// configured, or if the request is not a navigation. For a request from htmx, the user comes
     /// back to the page that the request names in `HX-Current-URL`. If sessions can be bound to a
-    /// device, `target` is also recorded as the address at which a browser repeats its request
-    /// after a proof.
+    /// key, `target` is also recorded: a browser repeats its request there after a proof, and the
+    /// proof of another client must be for this path.
     ///
     /// ```
     /// # use bulla::{KeyRing, Payload, Policy, Sessions};
@@ -154,15 +154,12 @@ impl<T: Payload> Session<T> {
             return;
         }
         let target = target.to_string();
-        if local_path(&target).is_none() {
-            return;
-        }
         // Only the first call counts, because an inner router may see only a part of the path.
-        if can_be_bound {
-            let _ = self.inner.here.set(target.clone());
+        if comes_back && local_path(&target).is_some() {
+            let _ = self.inner.target.set(target.clone());
         }
-        if comes_back {
-            let _ = self.inner.target.set(target);
+        if can_be_bound {
+            let _ = self.inner.here.set(target);
         }
     }
 
@@ -177,7 +174,8 @@ impl<T: Payload> Session<T> {
             self.ask_for_challenge();
             return Denied::dpop("use_dpop_nonce", SEND_AGAIN);
         }
-        match (self.prompt(), self.inner.here.get()) {
+        let here = self.inner.here.get().filter(|here| local_path(here).is_some());
+        match (self.prompt(), here) {
             (Prompt::DeleteCookie, Some(here)) => {
                 let header = Some(("location", here.clone()));
                 Denied { status: 307, header, body: SEND_AGAIN }

@@ -655,6 +655,25 @@ fn an_application_can_have_several_addresses() {
     }
 }
 
+/// A path to which it would not be safe to redirect can still be proven.
+#[test]
+fn every_path_can_have_a_proof() {
+    let sessions = sessions();
+    let phone = Phone::bound(&sessions, T0);
+    for target in [
+        "/balance?at=a\\b",
+        "/fetch/https%3A%2F%2Fother.example",
+        "/notes/a%0Ab%5C",
+        "//balance",
+        "/a'\"<>`|{}",
+    ] {
+        let path = target.split('?').next().unwrap();
+        let proof = phone.key.dpop(&phone.claims("GET", path, T0));
+        let request = phone.request("GET", target).with("dpop", proof);
+        assert_eq!(request.load(&sessions, T0).status(), Status::Alive, "{target}");
+    }
+}
+
 #[test]
 fn without_the_address_of_the_request_a_proof_cannot_be_verified() {
     let (sessions, events) = build(KeyRing::generate().unwrap(), Dpop::at(HERE).unwrap());

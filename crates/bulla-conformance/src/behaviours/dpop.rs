@@ -138,6 +138,7 @@ pub fn a_proof_names_the_path_as_the_client_has_sent_it((build, bind): (Build, B
         ("/rename/countess", "countess"),
         ("/rename/a%20b", "a b"),
         ("/rename/a%2520b", "a%20b"),
+        ("/rename/a%5Cb%0Ac", "a\\b\nc"),
         ("/rename/%C3%A9l%c3%a9onore?next=/a%2Fb", "éléonore"),
     ] {
         let request = phone.proven(clock.now(), "POST", path);
