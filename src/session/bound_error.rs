@@ -23,8 +23,8 @@ pub enum BoundError {
     OtherKey,
     /// The proof is not valid.
     Proof(ProofError),
-    /// The session was not told the address of the request, or this address is not a local path:
-    /// call [`Session::set_target`](crate::Session::set_target). Adapters do this.
+    /// The session was not told the address of the request: call
+    /// [`Session::set_target`](crate::Session::set_target). Adapters do this.
     NoTarget,
     /// The proof is for another method or address (`htm`, `htu`).
     OtherRequest,
