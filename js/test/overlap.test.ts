@@ -107,6 +107,27 @@ test("a retired key opens nothing, and the copy stands in for its tokens", () =>
   }
 });
 
+test("a renewal token that cannot be judged may record the activity that keeps a session", () => {
+  const [key, other] = [keyText(), keyText()];
+  const [here, ahead] = [sessionsOf(key), sessionsOf(other, key)];
+  for (const kind of [browser, mobile]) {
+    const client = kind().signedIn(here, T0, ada());
+    client.visit(ahead, T0 + 1700, (session) => assert.ok(session.data));
+    for (const [at, code] of [
+      [1799, undefined],
+      [1800, "unknown-activity"],
+      [3000, "unknown-activity"],
+    ] as const) {
+      const kept = new Map(client.kept);
+      const { status } = client.send(here, T0 + at);
+      assert.equal(status.kind === "refused" ? status.refusal.code : undefined, code);
+      client.visit(here, T0 + at, (session) => session.data);
+      assert.deepEqual(client.kept, kept, "left alone");
+    }
+    client.visit(ahead, T0 + 3000, (session) => assert.ok(session.data));
+  }
+});
+
 test("a stale renewal token does not put renewals into the state token", () => {
   const sessions = sessionsOf(keyText());
   const client = mobile().signedIn(sessions, T0, ada());
