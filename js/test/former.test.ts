@@ -184,6 +184,38 @@ for (const [former, next] of CHANGES) {
     assert.equal(browser.send(both, T0 + 60 * 210).status.kind, "refused");
   });
 
+  test(`a session that moves keeps the answer of the check: ${name}`, async () => {
+    const ring = KeyRing.generate();
+    let asked = 0;
+    const of = (cookie: CookieOptions) =>
+      new Sessions({
+        ring,
+        payload: account,
+        cookie: new Cookie(cookie),
+        revalidate: () => {
+          asked += 1;
+          return "holds";
+        },
+      });
+    const [old, both] = [of(former), of({ ...next, formerly: new Cookie(former) })];
+    const browser = signedIn(old);
+    const visit = async (
+      sessions: Sessions<Account>,
+      at: number,
+      change?: (session: Session<Account>) => void,
+    ) => {
+      const session = browser.send(sessions, T0 + at);
+      await session.revalidate();
+      assert.ok(session.data);
+      change?.(session);
+      browser.receive(session);
+      return asked;
+    };
+    assert.equal(await visit(old, 300), 1, "due after five minutes");
+    assert.equal(await visit(both, 400, (session) => session.set(alan())), 1);
+    assert.equal(await visit(both, 500), 1);
+  });
+
   test(`servers with exchanged cookies sign nobody out: ${name}`, () => {
     const ring = KeyRing.generate();
     const of = (cookie: CookieOptions, formerly: CookieOptions) => {
