@@ -11,6 +11,7 @@ use crate::session::come_back::{local_path, with_next};
 use crate::session::error::SessionError;
 use crate::session::info::Status;
 use crate::session::judge::Judged;
+use crate::session::pending::{Change, Kind};
 use crate::session::refusal::Refusal;
 use crate::session::session::Session;
 use crate::session::shared::Channel;
@@ -89,6 +90,12 @@ impl<T: Payload> Session<T> {
         let state = self.require()?;
         if self.channel() == Channel::Cookie {
             return Err(Denied::forbidden());
+        }
+        if let Change::Written(written) = self.changed()
+            && written.kind == Kind::Started
+            && written.record.bound.is_some()
+        {
+            return Ok(state); // the proof of the sign-in
         }
         match self.inner.judged.get() {
             Some(Judged::Alive(alive)) if alive.record.bound.is_some() => match self.shown(alive) {

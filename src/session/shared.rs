@@ -111,10 +111,12 @@ impl Shared {
 
     /// The `Vary` header of a response that depends on a session.
     pub(crate) fn vary(&self) -> &'static str {
-        match (&self.cookie, &self.bearer) {
-            (_, None) => "Cookie",
-            (None, _) => "Authorization",
-            _ => "Cookie, Authorization",
+        match (&self.cookie, &self.bearer, &self.bound_in_headers) {
+            (_, None, _) => "Cookie",
+            (None, _, None) => "Authorization",
+            (None, _, Some(_)) => "Authorization, DPoP",
+            (_, _, None) => "Cookie, Authorization",
+            _ => "Cookie, Authorization, DPoP",
         }
     }
 

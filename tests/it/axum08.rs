@@ -392,13 +392,13 @@ fn an_optional_guard_still_answers_503_if_the_list_is_too_old() {
     }
 }
 
-/// axum's `nest` removes the prefix from the path before the layers of the nested router.
+/// axum's `nest` removes the prefix from the path before the layers of the nested router see it.
 #[cfg(feature = "bound")]
 #[test]
-fn inside_a_nested_router_the_address_of_the_application_needs_the_prefix() {
+fn a_layer_inside_of_a_nested_router_knows_the_whole_path() {
     use bulla::session::Dpop;
     let ring = KeyRing::generate().unwrap();
-    let dpop = Dpop::at("https://bank.example/api").unwrap();
+    let dpop = Dpop::at("https://bank.example").unwrap();
     let sessions = Sessions::<Account>::builder(ring, Policy::default()).dpop(dpop).build();
     let api =
         Router::new().route("/sign-in", post(start_bearer)).layer(SessionLayer::from(sessions));

@@ -478,6 +478,14 @@ fn a_route_can_ask_for_a_proof_with_each_request() {
     assert!(session.require_proven().is_ok(), "twice in one request");
     assert!(request.load(&sessions, now).require_proven().is_err(), "the copy of a request");
 
+    let mut new = Phone::new(8);
+    let proof = new.key.dpop(&new.claims("POST", "/sign-in", now));
+    let request = new.request("POST", "/sign-in").with("dpop", proof);
+    new.visit(&sessions, now, &request, |session| {
+        session.start(ada()).unwrap();
+        assert!(session.require_proven().is_ok(), "the proof of the sign-in");
+    });
+
     let guest = Phone::new(7).get().with("authorization", "Bearer x".into());
     let denied = guest.load(&sessions, now).require_proven().unwrap_err();
     assert_eq!(denied.header(), Some(("www-authenticate", "Bearer")));
