@@ -2,8 +2,10 @@
 //! request, and continues from another address. A thief of the tokens gets nowhere without the key.
 //!
 //! ```sh
-//! cargo run -p bank -- --listen 127.0.0.1:3000 --idle 3s --proof-lifetime 10s &
-//! cargo run -p mobile -- --bank 127.0.0.1:3000
+//! cargo run -p bank -- --listen 127.0.0.1:3000 --idle 3s &
+//! cargo run -p mobile -- --bank 127.0.0.1:3000 network
+//! cargo run -p bank -- --listen 127.0.0.1:3001 --proof-lifetime 10s &
+//! cargo run -p mobile -- --bank 127.0.0.1:3001 theft
 //! ```
 #![allow(clippy::print_stdout, reason = "a demonstration program")]
 
@@ -18,13 +20,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use hyper::StatusCode;
 use serde_json::json;
 
 use crate::phone::{Answer, Phone};
 
-/// A mobile client that tests the bank. Start the bank with --idle 3s --proof-lifetime 10s.
+/// A mobile client that tests the bank.
 ///
 /// Exits with status 1 at the first unexpected result.
 #[derive(Parser)]
@@ -32,10 +34,21 @@ struct Args {
     /// Address and port of the bank.
     #[arg(long, default_value = "127.0.0.1:3000")]
     bank: SocketAddr,
-    /// File to which the phone writes the tokens of a new session at the end, as header lines, so
-    /// that another program can try a copy.
-    #[arg(long, value_name = "FILE")]
-    tokens: Option<PathBuf>,
+    #[command(subcommand)]
+    scene: Scene,
+}
+
+#[derive(Subcommand)]
+enum Scene {
+    /// Loses the network and goes on from another address. Start the bank with --idle 3s.
+    Network,
+    /// A thief copies the tokens. Start the bank with --proof-lifetime 10s.
+    Theft {
+        /// File to which the phone writes the tokens of a new session at the end, as header lines,
+        /// so that another program can try a copy.
+        #[arg(long, value_name = "FILE")]
+        tokens: Option<PathBuf>,
+    },
 }
 
 pub(crate) const BALANCE: &str = "/api/balance";
@@ -47,7 +60,11 @@ const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    match journey(args.bank, args.tokens.as_deref()).await {
+    let result = match &args.scene {
+        Scene::Network => network(args.bank).await,
+        Scene::Theft { tokens } => theft(args.bank, tokens.as_deref()).await,
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             println!("FAILED: {error}");
@@ -56,18 +73,15 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn journey(bank: SocketAddr, tokens: Option<&Path>) -> Result<(), Box<dyn Error>> {
+async fn network(bank: SocketAddr) -> Result<(), Box<dyn Error>> {
     let mut phone = Phone::new(bank, HOME)?;
     let guest = phone.get(BALANCE).await?;
     expect(guest.status == StatusCode::UNAUTHORIZED, "without a session, the balance is refused")?;
 
-    let login = json!({ "user": "ada", "pin": "1815" });
-    let signed_in = phone.sign_in(&login).await?;
+    let signed_in = sign_in(&mut phone).await?;
     expect(signed_in.renewed, "the response to a sign-in has tokens")?;
-    println!("signed in from {HOME}, with a proof of a new key");
-    let first = phone.get(BALANCE).await?;
-    expect(first.body["session"]["bound"] == true, "the session is bound to the key")?;
-    let session = session(&first)?;
+    println!("signed in from {HOME}");
+    let session = session(&phone.get(BALANCE).await?)?;
 
     println!("sends one request a second, for longer than the idle timeout");
     let mut renewals = 0;
@@ -94,23 +108,35 @@ async fn journey(bank: SocketAddr, tokens: Option<&Path>) -> Result<(), Box<dyn 
     let late = phone.get(BALANCE).await?;
     expect(late.status == StatusCode::UNAUTHORIZED, "a session ends after the idle timeout")?;
 
-    phone.sign_in(&login).await?;
+    sign_in(&mut phone).await?;
     let signed_out = phone.post("/api/logout", &json!({})).await?;
     expect(signed_out.renewed, "the response to a sign-out deletes the tokens")?;
     let after = phone.get(BALANCE).await?;
     expect(after.status == StatusCode::UNAUTHORIZED, "after a sign-out, the balance is refused")?;
-    println!("signed in again and signed out");
+    println!("signed in again and signed out\nall results as expected");
+    Ok(())
+}
 
-    phone.sign_in(&login).await?;
+async fn theft(bank: SocketAddr, tokens: Option<&Path>) -> Result<(), Box<dyn Error>> {
+    let mut phone = Phone::new(bank, HOME)?;
+    sign_in(&mut phone).await?;
+    println!("signed in from {HOME}");
     theft::scenes(&mut phone).await?;
-
     if let Some(file) = tokens {
-        phone.sign_in(&login).await?;
+        sign_in(&mut phone).await?;
         let lines = phone.tokens().into_iter().map(|(name, value)| format!("{name}: {value}\n"));
         fs::write(file, lines.collect::<String>())?;
     }
     println!("all results as expected");
     Ok(())
+}
+
+/// Signs in. The session is bound to the key of the phone.
+async fn sign_in(phone: &mut Phone) -> Result<Answer, Box<dyn Error>> {
+    let answer = phone.sign_in(&json!({ "user": "ada", "pin": "1815" })).await?;
+    let balance = phone.get(BALANCE).await?;
+    expect(balance.body["session"]["bound"] == true, "the session is bound to the key")?;
+    Ok(answer)
 }
 
 pub(crate) fn session(answer: &Answer) -> Result<String, Box<dyn Error>> {

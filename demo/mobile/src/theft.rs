@@ -61,13 +61,21 @@ pub(crate) async fn scenes(phone: &mut Phone) -> Result<(), Box<dyn Error>> {
     expect(seconds > 0, "the copy works while the last proof counts")?;
     refused("without a proof", &late, "use_dpop_nonce")?;
 
-    session(&phone.get_with_proof(BALANCE).await?)?;
+    // The response to the first proof has a new challenge, if that of the proof is old.
+    for _ in 0..2 {
+        session(&phone.get_with_proof(BALANCE).await?)?;
+    }
     // Each of these proofs is right except for one thing. Its challenge is that of the response to
     // the thief.
     let right = thief.claims("GET", BALANCE);
     let of_phone = |claims: Claims<'_>| phone.key.proof(&claims);
     let elsewhere = "http://bank.example/api/balance".to_owned();
     let tries = [
+        (
+            "with a proof that the phone has sent",
+            phone.last_proof.clone().ok_or("the phone has sent a proof")?,
+            "invalid_dpop_proof",
+        ),
         ("with a proof of its own key", thief.key.proof(&right)?, "invalid_dpop_proof"),
         (
             "with a proof for another method",
@@ -85,11 +93,6 @@ pub(crate) async fn scenes(phone: &mut Phone) -> Result<(), Box<dyn Error>> {
             "use_dpop_nonce",
         ),
         ("with a proof for an old challenge", unused, "use_dpop_nonce"),
-        (
-            "with a proof that the phone has sent",
-            phone.last_proof.clone().ok_or("the phone has sent a proof")?,
-            "invalid_dpop_proof",
-        ),
     ];
     for (what, proof, error) in tries {
         refused(what, &thief.send_with(Some(&proof), "GET", BALANCE, "").await?, error)?;
