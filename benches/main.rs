@@ -3,7 +3,7 @@
 //! ```sh
 //! cargo bench                                 # all benchmarks, in about a minute
 //! cargo bench -- refuse                       # benchmarks with "refuse" in the name
-//! cargo bench --features aws-lc-rs            # with the other backend
+//! cargo bench --features dryoc                # with another backend: dryoc or aws-lc-rs
 //! cargo bench --features bound -- proof       # proofs of devices, with either backend
 //! cargo bench --features bound -- bound::     # requests in bound sessions
 //! ```
@@ -44,7 +44,11 @@ mod token {
 }
 
 fn main() {
-    let backend = if cfg!(feature = "aws-lc-rs") { "aws-lc-rs" } else { "chacha20poly1305" };
+    let backend = match () {
+        () if cfg!(feature = "aws-lc-rs") => "aws-lc-rs",
+        () if cfg!(feature = "dryoc") => "dryoc",
+        () => "chacha20poly1305",
+    };
     eprintln!("XChaCha20-Poly1305 by {backend}, HMAC-SHA256 by hmac and sha2");
     // With a sample size of 1, the timer would dominate the result.
     divan::Divan::default().sample_size(64).config_with_args().main();

@@ -103,7 +103,8 @@
 //! | `derive` (default) | `#[derive(Payload)]` |
 //! | `json` (default) | `Encoding::Json`, for signed tokens that a front end reads |
 //! | `bound` | sessions that are bound to a key: the browser (DBSC) or a mobile client (DPoP) proves that it has the key |
-//! | `aws-lc-rs` | another backend, which makes the same tokens several times faster; needs a C compiler |
+//! | `dryoc` | another backend, in Rust, which makes the same tokens several times faster; needs Rust 1.89 |
+//! | `aws-lc-rs` | another backend, in C and assembly, which makes the same tokens several times faster; needs a C compiler; takes precedence over `dryoc` |
 //! | `testing` | signed-in requests and a test clock, for an application's tests |
 //! | `schema` | the module `schema`: how postcard encodes a payload, as JSON for programs in other languages |
 //! | `reload` | `RingHandle::watch`, which follows a file or another source, and `RevocationFile` |

@@ -22,10 +22,12 @@ const TOLERANCE: f64 = 3.0;
 /// instructions that both runs have in common, such as starting the program and deriving keys.
 const RUNS: [u64; 2] = [50, 250];
 
-#[cfg(not(feature = "aws-lc-rs"))]
-const BACKEND: &str = "rustcrypto";
-#[cfg(feature = "aws-lc-rs")]
-const BACKEND: &str = "aws-lc-rs";
+/// The backend that the library uses with these features.
+const BACKEND: &str = match () {
+    () if cfg!(feature = "aws-lc-rs") => "aws-lc-rs",
+    () if cfg!(feature = "dryoc") => "dryoc",
+    () => "rustcrypto",
+};
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let args: Vec<String> = env::args().skip(1).collect();

@@ -7,23 +7,30 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// The name of each variant, with the compiler flags that select it. Without flags, the program
-/// selects the code when it runs, by the processor features that valgrind reports.
-#[cfg(not(feature = "aws-lc-rs"))]
-const BACKENDS: &[(&str, &str)] = &[
-    ("rustcrypto", ""),
-    (
-        "portable",
-        "--cfg chacha20_backend=\"soft\" --cfg poly1305_backend=\"soft\" \
-         --cfg sha2_backend=\"soft\"",
-    ),
-    #[cfg(target_arch = "x86_64")]
-    ("sse2", "--cfg chacha20_backend=\"sse2\""),
-];
-#[cfg(feature = "aws-lc-rs")]
-const BACKENDS: &[(&str, &str)] = &[("aws-lc-rs", "")];
+/// A variant of the cryptographic code.
+struct Variant {
+    name: &'static str,
+    /// The features of the checked program, in addition to `memcheck`.
+    features: &'static str,
+    /// Compiler flags that select code. Without flags, the program selects the code when it runs, by
+    /// the processor features that valgrind reports.
+    flags: &'static str,
+}
 
-const FEATURES: &str = if cfg!(feature = "aws-lc-rs") { "memcheck,aws-lc-rs" } else { "memcheck" };
+const VARIANTS: &[Variant] = &[
+    Variant { name: "rustcrypto", features: "", flags: "" },
+    Variant {
+        name: "portable",
+        features: "",
+        flags: "--cfg chacha20_backend=\"soft\" --cfg poly1305_backend=\"soft\" \
+                --cfg sha2_backend=\"soft\"",
+    },
+    #[cfg(target_arch = "x86_64")]
+    Variant { name: "sse2", features: "", flags: "--cfg chacha20_backend=\"sse2\"" },
+    Variant { name: "dryoc", features: "detect", flags: "" },
+    Variant { name: "dryoc-portable", features: "dryoc", flags: "" },
+    Variant { name: "aws-lc-rs", features: "aws-lc-rs", flags: "" },
+];
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     for (command, package) in [("valgrind", "valgrind"), ("cc", "gcc libc6-dev")] {
@@ -33,18 +40,18 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
     }
     let chosen: Vec<String> = env::args().skip(1).collect();
-    let names: Vec<&str> = BACKENDS.iter().map(|(name, _)| *name).collect();
+    let names: Vec<&str> = VARIANTS.iter().map(|variant| variant.name).collect();
     if let Some(other) = chosen.iter().find(|name| !names.contains(&name.as_str())) {
         println!("unknown variant {other}; choose from: {}", names.join(", "));
         return Ok(ExitCode::FAILURE);
     }
     let mut holds = true;
-    for (name, flags) in BACKENDS {
-        if !chosen.is_empty() && !chosen.iter().any(|chosen| chosen == name) {
+    for variant in VARIANTS {
+        if !chosen.is_empty() && !chosen.iter().any(|chosen| chosen == variant.name) {
             continue;
         }
-        let program = build(name, flags)?;
-        holds &= check(name, &program)?;
+        let program = build(variant)?;
+        holds &= check(variant.name, &program)?;
     }
     Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -54,15 +61,17 @@ fn root() -> PathBuf {
 }
 
 /// Builds the checked program in release mode. Each set of flags has its own target folder.
-fn build(name: &str, flags: &str) -> Result<PathBuf, Box<dyn Error>> {
-    let target = match flags {
+fn build(variant: &Variant) -> Result<PathBuf, Box<dyn Error>> {
+    let Variant { name, features, flags } = variant;
+    let target = match *flags {
         "" => root().join("target"),
         _ => root().join("target/ct").join(name),
     };
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
     cargo.current_dir(root());
     cargo.args(["build", "--release", "--quiet", "--locked", "-p", "bulla-ct"]);
-    cargo.args(["--bin", "bulla-ct-checked", "--features", FEATURES, "--target-dir"]).arg(&target);
+    cargo.args(["--bin", "bulla-ct-checked", "--target-dir"]).arg(&target);
+    cargo.arg("--features").arg(format!("memcheck,{features}"));
     if !flags.is_empty() {
         cargo.env("RUSTFLAGS", flags);
     }

@@ -47,13 +47,14 @@ pub(crate) const ROWS: &[Row] = &[
         run: Run::Always,
     },
     tests(
-        "Both backends read and write the same bytes",
+        "All backends read and write the same bytes",
         "cargo test --locked -p bulla --all-features --lib --test it",
     ),
     Row {
-        promise: "Both backends pass the test vectors of other projects",
-        command: "for features in '' '--features aws-lc-rs'; do cargo test --locked \
-                  -p bulla-foreign --test foreign $features -- --nocapture || exit 1; done",
+        promise: "All backends pass the test vectors of other projects",
+        command: "for features in '' '--features detect' '--features aws-lc-rs'; do \
+                  cargo test --locked -p bulla-foreign --test foreign $features -- --nocapture \
+                  || exit 1; done",
         inputs: Inputs::Before(" opened"),
         unit: "Wycheproof tokens",
         run: Run::Always,
@@ -66,24 +67,36 @@ pub(crate) const ROWS: &[Row] = &[
         run: Run::Long,
     },
     Row {
-        promise: "No branch or address depends on a secret, with both backends",
-        command: "cargo run --release --locked -p bulla-ct rustcrypto && \
-                  cargo run --release --locked -p bulla-ct --features aws-lc-rs",
+        promise: "All backends agree about ten million random messages",
+        command: "EXECUTIONS=10000000 cargo test --release --locked -p bulla-foreign \
+                  --features detect,aws-lc-rs --test foreign all_backends_agree -- --nocapture",
+        inputs: Inputs::Before(" messages compared"),
+        unit: "messages",
+        run: Run::Long,
+    },
+    tests(
+        "The fast backend in Rust builds without a C compiler",
+        "rm -rf target/no-c && CC=false CXX=false AR=false cargo test --locked -p bulla \
+         --features dryoc --lib --target-dir target/no-c vectors",
+    ),
+    Row {
+        promise: "No branch or address depends on a secret, with any backend",
+        command: "cargo run --release --locked -p bulla-ct rustcrypto dryoc aws-lc-rs",
         inputs: Inputs::Before(" runs watched"),
         unit: "memcheck runs",
         run: Run::Always,
     },
     Row {
         promise: "No branch or address depends on a secret, even on older processors",
-        command: "cargo run --release --locked -p bulla-ct portable sse2",
+        command: "cargo run --release --locked -p bulla-ct portable sse2 dryoc-portable",
         inputs: Inputs::Before(" runs watched"),
         unit: "memcheck runs",
         run: Run::Long,
     },
     Row {
         promise: "Keys and plaintext are wiped from the memory of a program",
-        command: "for features in '' '--features aws-lc-rs'; do cargo run --release --locked \
-                  -p bulla-wiped $features || exit 1; done",
+        command: "for features in '' '--features dryoc' '--features aws-lc-rs'; do \
+                  cargo run --release --locked -p bulla-wiped $features || exit 1; done",
         inputs: Inputs::Before(" searches"),
         unit: "memory searches",
         run: Run::Always,
@@ -162,7 +175,7 @@ pub(crate) const ROWS: &[Row] = &[
     tests("The default features work alone", "cargo test --locked -p bulla --lib --test it"),
     Row {
         promise: "Each other feature works alone",
-        command: "for feature in aws-lc-rs bound reload schema axum08 actix4 poem3 rocket05; do \
+        command: "for feature in dryoc aws-lc-rs bound reload schema axum08 actix4 poem3 rocket05; do \
                   cargo test --locked -p bulla --features $feature --lib --test it || exit 1; done",
         inputs: Inputs::Tests,
         unit: "tests",
@@ -235,10 +248,10 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         promise: "The tests pass under AddressSanitizer",
         // CFLAGS instruments the C code of AWS-LC. Its assembly code cannot be instrumented.
-        command: "for features in '' '--features aws-lc-rs'; do CFLAGS=-fsanitize=address \
-                  RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo test --locked -p bulla \
-                  $features --lib --test it --target x86_64-unknown-linux-gnu \
-                  --target-dir target/asan || exit 1; done",
+        command: "for features in '' '--features dryoc' '--features aws-lc-rs'; do \
+                  CFLAGS=-fsanitize=address RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address \
+                  cargo test --locked -p bulla $features --lib --test it \
+                  --target x86_64-unknown-linux-gnu --target-dir target/asan || exit 1; done",
         inputs: Inputs::Tests,
         unit: "tests",
         run: Run::Long,

@@ -27,7 +27,7 @@ fn xchacha20_poly1305() {
             let result = key.decrypt(&nonce, &test.aad, &mut body, &tag);
             if test.result == TestResult::Invalid {
                 assert!(result.is_err(), "{}: {}", test.tc_id, test.comment);
-                // AWS-LC decrypts before it checks the tag. If the tag is wrong, the library wipes
+                // Only AWS-LC decrypts before it checks the tag. If the tag is wrong, the library wipes
                 // the result.
                 let wiped = cfg!(feature = "aws-lc-rs") && body.iter().all(|byte| *byte == 0);
                 assert!(wiped || body == test.ct[..], "plaintext remains");
