@@ -5,7 +5,7 @@
 //! cargo bench -- refuse                       # benchmarks with "refuse" in the name
 //! cargo bench --features dryoc                # with another backend: dryoc or aws-lc-rs
 //! cargo bench --features bound -- proof       # proofs of devices, with either backend
-//! cargo bench --features bound -- bound::     # requests in bound sessions
+//! cargo bench --features bound -- bound:: headers:: # requests in bound sessions
 //! ```
 //!
 //! Times depend on the computer and on other programs that run on it. To check whether a change
@@ -14,6 +14,8 @@
 
 #[cfg(feature = "bound")]
 mod bound;
+#[cfg(feature = "bound")]
+mod headers;
 mod making;
 mod opening;
 #[cfg(feature = "bound")]

@@ -115,7 +115,8 @@ impl<T: Payload> SessionsBuilder<T> {
         self
     }
 
-    /// Carries sessions in headers, alone or together with a [`cookie`](SessionsBuilder::cookie).
+    /// Carries sessions in headers. Cookies are then off, unless you call
+    /// [`cookie`](SessionsBuilder::cookie) too.
     #[must_use]
     pub fn bearer(mut self, bearer: Bearer) -> SessionsBuilder<T> {
         let keys = ChannelKeys::new(&self.shared.ring, T::PURPOSE, b"bearer");
@@ -258,7 +259,8 @@ impl<T: Payload> SessionsBuilder<T> {
 
     /// Binds sessions in headers to a key of the client, if the client sends a proof with its
     /// sign-in (DPoP, RFC 9449). Copies of the tokens of a bound session are worthless after the
-    /// proof lifetime. If [`Bearer`] is off, this method switches it on. See [`Dpop`].
+    /// proof lifetime. If [`Bearer`] is off, this method switches it on. The default cookie stays on,
+    /// unless you choose a transport yourself. See [`Dpop`].
     #[cfg(feature = "bound")]
     #[cfg_attr(docsrs, doc(cfg(feature = "bound")))]
     #[must_use]

@@ -77,7 +77,6 @@ pub(crate) struct Presented {
     /// The scheme of the tokens. `None` if the request has no tokens in headers.
     pub(crate) scheme: Option<Scheme>,
     /// The values of the header `DPoP`, at most two.
-    #[cfg_attr(not(feature = "bound"), expect(dead_code, reason = "proofs are read only with it"))]
     pub(crate) proofs: Vec<Vec<u8>>,
     #[cfg_attr(not(feature = "bound"), expect(dead_code, reason = "proofs are read only with it"))]
     pub(crate) shown: OnceLock<Shown>,
@@ -110,7 +109,8 @@ pub(crate) enum Shown {
 impl Presented {
     pub(crate) fn new(method: &str, scheme: Option<Scheme>, proofs: Vec<Vec<u8>>) -> Presented {
         Presented {
-            method: method.to_owned(),
+            // Most requests have no proof, and then nothing asks for it.
+            method: if proofs.is_empty() { String::new() } else { method.to_owned() },
             scheme,
             proofs,
             shown: OnceLock::new(),

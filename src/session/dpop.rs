@@ -43,7 +43,7 @@ use crate::token::once::{UsedHere, UsedTokens};
 /// ```
 ///
 /// ```
-/// use bulla::{Bearer, KeyRing, Payload, Policy, Sessions};
+/// use bulla::{Bearer, Cookie, KeyRing, Payload, Policy, Sessions};
 /// use bulla::session::Dpop;
 /// # use serde::{Deserialize, Serialize};
 /// # #[derive(Serialize, Deserialize, Payload)]
@@ -51,7 +51,8 @@ use crate::token::once::{UsedHere, UsedTokens};
 /// # struct Account { id: u64 }
 ///
 /// let sessions = Sessions::<Account>::builder(KeyRing::generate()?, Policy::default())
-///     .bearer(Bearer::default())
+///     .cookie(Cookie::default())   // browsers
+///     .bearer(Bearer::default())   // clients without cookies
 ///     .dpop(Dpop::at("https://api.bank.example")?)
 ///     .build();
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -127,8 +128,9 @@ impl Dpop {
     }
 
     /// Refuses a session in headers if it is not bound to a key and the sign-in is at least `after`
-    /// ago ([`Refusal::NotBound`](crate::session::Refusal::NotBound)). Without this setting,
-    /// clients that send no proof have ordinary sessions.
+    /// ago ([`Refusal::NotBound`](crate::session::Refusal::NotBound)). With [`Duration::ZERO`], no
+    /// session starts in headers without a proof. Without this setting, clients that send no proof
+    /// have ordinary sessions.
     #[must_use]
     pub fn require_after(mut self, after: Duration) -> Dpop {
         self.require_after = Some(after);

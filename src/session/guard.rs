@@ -147,7 +147,9 @@ impl<T: Payload> Session<T> {
     /// # Ok::<(), bulla::keys::RandomError>(())
     /// ```
     pub fn set_target(&self, method: &str, target: impl fmt::Display) {
-        if let Some(presented) = &self.inner.carried.dpop {
+        if let Some(presented) = &self.inner.carried.dpop
+            && !presented.proofs.is_empty()
+        {
             let target = target.to_string();
             let path = target.split(['?', '#']).next().filter(|path| path.starts_with('/'));
             if let Some(path) = path {
