@@ -3,6 +3,7 @@
 //! This file implements the steps of making and opening a token, for both modes (spec sections 5 to
 //! 7).
 
+use std::mem;
 use std::time::Duration;
 
 use crate::keys::handle::RingHandle;
@@ -70,8 +71,8 @@ impl<S: Scheme> Tokens<S> {
         token: &mut String,
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), PayloadError>,
     ) -> Result<KeyId, SealError> {
-        token.clear();
-        self.make_with(now, claims, &S::nonce()?, token, encode)
+        let nonce = S::nonce().inspect_err(|_| token.clear())?;
+        self.make_with(now, claims, &nonce, token, encode)
     }
 
     /// Makes a token with a given nonce. Outside of tests, only `make` calls this.
@@ -83,6 +84,7 @@ impl<S: Scheme> Tokens<S> {
         token: &mut String,
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), PayloadError>,
     ) -> Result<KeyId, SealError> {
+        let reused = mem::take(token);
         let keys = self.keys.now();
         let key = keys.primary_at(now)?;
         let mut raw = Buffer::new();
@@ -95,7 +97,7 @@ impl<S: Scheme> Tokens<S> {
             return Err(SealError::TooLong { len, limit: self.limit });
         }
         S::protect(&key.key, nonce, &mut raw);
-        wire::encode(&raw, token);
+        *token = wire::encode(&raw, reused);
         raw.clear(); // these bytes are sent to the client, so they need not be wiped
         Ok(key.id)
     }

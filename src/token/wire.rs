@@ -106,22 +106,22 @@ pub(crate) fn begin(mode: Mode, id: KeyId, buf: &mut Vec<u8>) {
     buf.extend_from_slice(&id.0);
 }
 
-/// Replaces the content of `token` with the text of `raw`, which begins with the prefix.
+/// The text of `raw`, which begins with the prefix. `reused` is a text whose memory is reused.
 #[expect(
     clippy::expect_used,
     clippy::indexing_slicing,
     reason = "for sealing: no client chooses this text"
 )]
-pub(crate) fn encode(raw: &[u8], token: &mut String) {
+pub(crate) fn encode(raw: &[u8], reused: String) -> String {
     let (prefix, raw) = raw.split_at(PREFIX_LEN);
     let len = text::encoded_len(raw.len()).saturating_add(PREFIX_LEN);
-    let mut text = std::mem::take(token).into_bytes();
-    text.clear();
-    text.reserve_exact(len);
-    text.extend_from_slice(prefix);
+    let mut text = reused.into_bytes();
+    text.reserve_exact(len.saturating_sub(text.len()));
+    // Without `clear`, so that the memory of a text of this length is not filled with zeros.
     text.resize(len, 0);
+    text[..PREFIX_LEN].copy_from_slice(prefix);
     text::encode(raw, &mut text[PREFIX_LEN..]);
-    *token = String::from_utf8(text).expect("a token is ASCII");
+    String::from_utf8(text).expect("a token is ASCII")
 }
 
 /// The fields of a body before its payload.
@@ -247,10 +247,14 @@ impl<'a> Body<'a> {
     }
 }
 
-#[expect(clippy::indexing_slicing, reason = "for sealing: no client chooses these lengths")]
-pub(crate) fn write_varint(buf: &mut Vec<u8>, value: u64) {
-    let (bytes, len) = varint(value);
-    buf.extend_from_slice(&bytes[..len]);
+#[expect(clippy::as_conversions, reason = "takes the low bits")]
+pub(crate) fn write_varint(buf: &mut Vec<u8>, mut value: u64) {
+    // Byte by byte: most numbers have one byte or five, and a copy of unknown length costs more.
+    while value >= 0x80 {
+        buf.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    buf.push(value as u8);
 }
 
 /// The bytes of a varint, and how many of the ten are used.
