@@ -8,10 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use bulla_peers::goals::{Goal, Results};
-use bulla_peers::jobs::{Size, Verb};
-use bulla_peers::peers::FAST;
-use bulla_peers::scaling::Threads;
+use bulla_peers::goals::Results;
 use bulla_peers::{chart, machine, peers, primitives, report, rounds, scaling};
 
 const ROUNDS: usize = 25;
@@ -33,8 +30,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let results = Results { times, chars, allocations: allocations()?, peers: peers::peers() };
     let threads = scaling::threads();
 
-    let mut goals = results.goals();
-    goals.extend(scaling_goals(&results, &threads));
+    let goals = results.goals(&threads);
     let missed = goals.iter().filter(|goal| !goal.is_met()).count();
     for goal in &goals {
         let verdict = if goal.is_met() { "met   " } else { "MISSED" };
@@ -53,31 +49,6 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let title = "Time to open a token and decode its value of 84 bytes (shorter is better)";
     fs::write(docs.join("peers.svg"), chart::draw(title, &report::rows(&results), 6000.0))?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn scaling_goals(results: &Results, threads: &Threads) -> Vec<Goal> {
-    let accepted = results.ns(FAST, Verb::Open, Size::Small);
-    let mut goals: Vec<Goal> = scaling::REFUSALS
-        .iter()
-        .map(|why| Goal {
-            what: format!("refuse ({why}): share of the time of opening"),
-            limit: if ["wrong tag", "expired"].contains(why) { 1.0 } else { 0.1 },
-            measured: rounds::ratio(
-                results.ns(&scaling::refusal(why), Verb::Open, Size::Small),
-                accepted,
-            ),
-            against: String::new(),
-            at_least: false,
-        })
-        .collect();
-    goals.push(Goal {
-        what: "two threads: multiple of the throughput of one thread".into(),
-        limit: 1.9,
-        measured: threads.sharing,
-        against: format!("{:.2} if they share nothing", threads.apart),
-        at_least: true,
-    });
-    goals
 }
 
 /// Runs the program that counts allocations.

@@ -11,7 +11,7 @@ use bulla::{KeyRing, Payload, Sealer, UnixTime};
 use serde::{Deserialize, Serialize};
 
 use crate::jobs::{Job, Size, Verb};
-use crate::peers::FAST;
+use crate::peers::AWS_LC;
 use crate::rounds::median;
 use crate::states::{Account, LIFETIME, State};
 
@@ -182,4 +182,4 @@ pub fn threads() -> Threads {
 }
 
 /// The library whose scaling is measured.
-pub const WHO: &str = FAST;
+pub const WHO: &str = AWS_LC;

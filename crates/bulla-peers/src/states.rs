@@ -20,9 +20,12 @@ pub trait State:
     + 'static
     + bulla::Payload
     + bulla_default::Payload
+    + bulla_dryoc::Payload
 {
     /// The borrowed form.
-    type View<'a>: bulla::token::View<'a, Of = Self> + bulla_default::token::View<'a, Of = Self>;
+    type View<'a>: bulla::token::View<'a, Of = Self>
+        + bulla_default::token::View<'a, Of = Self>
+        + bulla_dryoc::token::View<'a, Of = Self>;
 
     /// The value that is sealed and opened.
     fn sample() -> Self;
@@ -159,7 +162,8 @@ impl State for Visit {
 macro_rules! payloads {
     ($($state:ident: $view:ident for $purpose:literal),+) => {
         $(payloads! { @of bulla, $state, $view, $purpose }
-        payloads! { @of bulla_default, $state, $view, $purpose })+
+        payloads! { @of bulla_default, $state, $view, $purpose }
+        payloads! { @of bulla_dryoc, $state, $view, $purpose })+
     };
     (@of $library:ident, $state:ident, $view:ident, $purpose:literal) => {
         impl $library::Payload for $state {

@@ -1,4 +1,4 @@
-//! bulla with both backends, sealed and signed, with new and with reused buffers.
+//! bulla with every backend, sealed and signed, with new and with reused buffers.
 
 use std::hint::black_box;
 use std::rc::Rc;
@@ -8,19 +8,22 @@ use crate::jobs::{Job, Size, Verb};
 use crate::peers::{Expiry, Kind, Peer, Ways};
 use crate::states::State;
 
-/// The name of bulla with sealed tokens and the fast backend.
-pub const FAST: &str = "bulla, aws-lc-rs";
+/// The name of bulla with sealed tokens and the backend in C and assembly.
+pub const AWS_LC: &str = "bulla, aws-lc-rs";
+/// The name of bulla with sealed tokens and the fast backend in Rust.
+pub const DRYOC: &str = "bulla, dryoc";
 /// The name of bulla with sealed tokens and the default backend.
 pub const DEFAULT: &str = "bulla";
-/// The name of bulla with signed tokens. Both backends use the same code for them.
+/// The name of bulla with signed tokens. All backends use the same code for them.
 pub const SIGNED: &str = "bulla signed";
 
 const fn peer(name: &'static str, kind: Kind, suite: &'static str) -> Peer {
     Peer { name, kind, suite, encoding: "postcard", expiry: Expiry::Enforced }
 }
 
-pub(super) const PEERS: [Peer; 3] = [
-    peer(FAST, Kind::Encrypts, "XChaCha20-Poly1305"),
+pub(super) const PEERS: [Peer; 4] = [
+    peer(AWS_LC, Kind::Encrypts, "XChaCha20-Poly1305"),
+    peer(DRYOC, Kind::Encrypts, "XChaCha20-Poly1305"),
     peer(DEFAULT, Kind::Encrypts, "XChaCha20-Poly1305"),
     peer(SIGNED, Kind::Signs, "HMAC-SHA256"),
 ];
@@ -28,7 +31,8 @@ pub(super) const PEERS: [Peer; 3] = [
 /// The name of the variant that reuses its buffers.
 pub fn reusing(name: &str) -> &'static str {
     match name {
-        FAST => "bulla, aws-lc-rs, reusing a buffer",
+        AWS_LC => "bulla, aws-lc-rs, reusing a buffer",
+        DRYOC => "bulla, dryoc, reusing a buffer",
         DEFAULT => "bulla, reusing a buffer",
         _ => "bulla signed, reusing a buffer",
     }
@@ -70,6 +74,7 @@ macro_rules! ways {
     };
 }
 
-ways! { fast, FAST, bulla, Sealer: seal, seal_into, open, open_in }
+ways! { aws_lc, AWS_LC, bulla, Sealer: seal, seal_into, open, open_in }
+ways! { dryoc, DRYOC, bulla_dryoc, Sealer: seal, seal_into, open, open_in }
 ways! { default, DEFAULT, bulla_default, Sealer: seal, seal_into, open, open_in }
 ways! { signed, SIGNED, bulla_default, Signer: sign, sign_into, verify, verify_in }

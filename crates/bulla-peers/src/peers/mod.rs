@@ -19,7 +19,7 @@ use std::time::Duration;
 use crate::jobs::{Job, Size, Verb};
 use crate::states::{Account, LIFETIME, State, Visit};
 
-pub use self::bulla::{DEFAULT, FAST, SIGNED, reusing};
+pub use self::bulla::{AWS_LC, DEFAULT, DRYOC, SIGNED, reusing};
 
 /// Whether the tokens of a library are encrypted or signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,9 +87,10 @@ const KEY: [u8; 32] = *b"a key of 32 bytes, for nothing.#";
 macro_rules! all {
     ($use:ident) => {
         $use! {
-            bulla::PEERS[0] => bulla::fast,
-            bulla::PEERS[1] => bulla::default,
-            bulla::PEERS[2] => bulla::signed,
+            bulla::PEERS[0] => bulla::aws_lc,
+            bulla::PEERS[1] => bulla::dryoc,
+            bulla::PEERS[2] => bulla::default,
+            bulla::PEERS[3] => bulla::signed,
             cookie::PRIVATE_JSON => cookie::private_json,
             cookie::PRIVATE_POSTCARD => cookie::private_postcard,
             cookie::SIGNED_JSON => cookie::signed_json,
