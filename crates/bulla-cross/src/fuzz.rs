@@ -13,6 +13,28 @@ use crate::inputs::{self, Input};
 use crate::peer::Peer;
 use crate::rng::Rng;
 
+/// The outcomes of opening a token (spec section 7).
+const OUTCOMES: [&str; 15] = [
+    "ok",
+    "too-long",
+    "prefix",
+    "encoding",
+    "too-short",
+    "unknown-key",
+    "bad-tag",
+    "malformed-body",
+    "retired-key",
+    "not-yet-valid",
+    "expired",
+    "newer-schema",
+    "retired-schema",
+    "padding",
+    "payload",
+];
+
+/// From this number of inputs on, each of [`OUTCOMES`] must have occurred.
+const MANY: u64 = 20_000;
+
 /// How many inputs are sent at a time.
 const CHUNK: u64 = 5_000;
 
@@ -51,6 +73,12 @@ pub(crate) fn run(count: u64, seed: u64) -> Result<()> {
     }
     if done != count {
         return Err("an input could not be made".into());
+    }
+    let occurred = |name: &&&str| counts.contains_key(&("open", (**name).to_owned()));
+    if let Some(name) = OUTCOMES.iter().find(|name| done >= MANY && !occurred(name)) {
+        return Err(
+            format!("no token had the outcome {name}: the inputs are not good enough").into()
+        );
     }
     for ((kind, name), count) in counts {
         println!("{kind:<11} {name:<18} {count:>9}");

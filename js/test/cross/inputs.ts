@@ -1,7 +1,7 @@
 // What this package says about one input of the fuzzer, as one line of text. The same functions in
 // Rust are in crates/bulla-cross/src/outcome.rs, and the two texts must be equal.
 
-import { latin1 } from "../../src/bytes.js";
+import { fromUtf8, latin1 } from "../../src/bytes.js";
 import {
   Bearer,
   Cookie,
@@ -89,12 +89,12 @@ export function inputsOf(ringText: string): (input: readonly unknown[]) => strin
 }
 
 /**
- * The text has one character for each byte. Half of the tokens in ASCII are read as strings and the
+ * The text has one character for each byte. Half of the tokens in UTF-8 are read as strings and the
  * others as bytes.
  */
 function tokenOf(text: string): string | Uint8Array {
-  const isString = text.length % 2 === 0 && /^[\x00-\x7f]*$/.test(text);
-  return isString ? text : latin1(text);
+  const bytes = latin1(text);
+  return (text.length % 2 === 0 ? fromUtf8(bytes) : undefined) ?? bytes;
 }
 
 function content<T>(read: () => Opened<T> | undefined, shown: (value: T) => string): string {

@@ -1,7 +1,7 @@
-//! Changes to bytes and to the text of a token.
+//! Changes to bytes, to the text of a token and to varints.
 
 use crate::fixed::key_bytes;
-use crate::independent::{Key, from_base64url, to_base64url};
+use crate::independent::{self, Key, from_base64url, to_base64url};
 use crate::rng::Rng;
 
 /// Changes one place of a byte string.
@@ -53,10 +53,15 @@ pub(super) fn token(rng: &mut Rng, text: &mut Vec<u8>) {
             let id = Key::new(&key_bytes(rng.below(6) as u32), b"").id;
             raw(text, |raw| raw.iter_mut().zip(id).for_each(|(old, new)| *old = new));
         }
-        // A character of two or three bytes.
-        16 => drop(text.splice(at..at, rng.pick(&["é", "€", "Ａ"]).bytes())),
+        // Characters of two to four bytes, so that a text has fewer characters than bytes.
+        16 => {
+            let characters =
+                rng.pick(&["é", "€", "Ａ", "😀"]).repeat(rng.pick(&[1, 1, 1, 60, 200]));
+            drop(text.splice(at..at, characters.bytes()));
+        }
         _ => {
-            let len = rng.pick(&[490, 510, 4_100, 8_180, 8_188, 8_190, 8_191, 8_192, 8_193, 9_000]);
+            let len =
+                rng.pick(&[499, 500, 501, 4_100, 8_180, 8_188, 8_190, 8_191, 8_192, 8_193, 9_000]);
             text.resize(len, letter(rng));
         }
     }
@@ -73,4 +78,42 @@ fn raw(text: &mut Vec<u8>, change: impl FnOnce(&mut Vec<u8>)) {
     change(&mut bytes);
     text.truncate(3);
     text.extend(to_base64url(&bytes).into_bytes());
+}
+
+/// Writes a number as a varint, in one of fifty cases in a form that no writer may use.
+pub(super) fn varint(rng: &mut Rng, number: u64) -> Vec<u8> {
+    let mut bytes = independent::varint(number);
+    if rng.percent(98) {
+        return bytes;
+    }
+    let len = bytes.len();
+    match rng.below(4) {
+        // Longer than needed.
+        0 => {
+            bytes[len - 1] |= 0x80;
+            bytes.push(0);
+        }
+        1 => {
+            bytes[len - 1] |= 0x80;
+            bytes.extend(vec![0x80; rng.index(10)]);
+            bytes.push(0);
+        }
+        // More than 64 bits, or just 64.
+        2 => {
+            bytes = vec![0xff; rng.pick(&[8, 9, 9, 10])];
+            bytes.push(rng.pick(&[0, 1, 2, 0x7f]));
+        }
+        // Cut off.
+        _ => bytes[len - 1] |= 0x80,
+    }
+    bytes
+}
+
+/// Replaces the varint at a place of a byte string by one that [`varint`] wrote.
+pub(super) fn varint_at(rng: &mut Rng, bytes: &mut Vec<u8>, at: usize) {
+    let mut rest = &bytes[at..];
+    let before = rest.len();
+    let Some(number) = independent::take_varint(&mut rest) else { return };
+    let end = at + before - rest.len();
+    bytes.splice(at..end, varint(rng, number)).for_each(drop);
 }

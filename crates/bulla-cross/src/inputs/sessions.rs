@@ -132,10 +132,12 @@ fn state(rng: &mut Rng, keys: &Keys, times: &mut Vec<u64>) -> State {
         issued_at + IDLE,
         issued_at + LONG_IDLE,
     ]);
+    let deadline = record.ceiling.unwrap_or(started_at + ABSOLUTE);
+    times.extend([deadline; 4]);
     times.extend([started_at + ABSOLUTE + 60, issued_at + IDLE + 60, T0 + 2_000, T0 + 3_000]);
-    times.extend(record.ceiling);
     let schema = rng.pick(&[3, 3, 3, 3, 3, 3, 3, 1, 1, 2, 4]);
     let mut payload = record.write();
+    changes::varint_at(rng, &mut payload, 16);
     if rng.percent(8) {
         let len = payload.len();
         match rng.below(3) {
@@ -166,6 +168,8 @@ fn record(rng: &mut Rng, issued_at: u64) -> Record {
         issued_at,
         issued_at,
         issued_at - rng.below(5_000),
+        // The absolute timeout is near.
+        issued_at + rng.below(2_000) - ABSOLUTE,
         T0 + rng.below(9_000),
         u64::MAX,
         1 << 53,
@@ -177,8 +181,8 @@ fn record(rng: &mut Rng, issued_at: u64) -> Record {
         mark: rng.array(),
     };
     let started_at = match rng.percent(95) {
-        true => rng.pick(&times[..3]),
-        false => rng.pick(&times[3..]).min(1 << 60),
+        true => rng.pick(&times[..4]),
+        false => rng.pick(&times[4..]).min(1 << 60),
     };
     Record {
         id: rng.pick(&ids),
@@ -198,7 +202,7 @@ fn record(rng: &mut Rng, issued_at: u64) -> Record {
 }
 
 fn renewal(rng: &mut Rng, keys: &Keys, states: &[State], times: &mut Vec<u64>) -> Vec<u8> {
-    let issued_at = T0 + rng.below(4_000);
+    let issued_at = T0 + if rng.percent(30) { 600 } else { rng.below(4_000) };
     times.extend([issued_at + IDLE, issued_at + IDLE + 60, issued_at - 61]);
     let state = match states.is_empty() {
         true => None,
@@ -223,6 +227,7 @@ fn renewal(rng: &mut Rng, keys: &Keys, states: &[State], times: &mut Vec<u64>) -
     let validated_at = rng.pick(&[0, 0, issued_at, 1 << 53, u64::MAX]);
     let id = state.filter(|_| rng.percent(90)).map_or([1; 16], |state| state.id);
     let mut payload = Renewal { id, validated_at, proof, copy }.write();
+    changes::varint_at(rng, &mut payload, 16);
     if rng.percent(6) {
         changes::bytes(rng, &mut payload);
     }
@@ -265,25 +270,28 @@ fn place(
     };
     for (name, value) in pieces {
         let mut value = value.into_bytes();
-        let mut name = name;
         match rng.below(40) {
             0 => continue,
-            1 => {
-                let at = rng.index(value.len().min(17));
-                value[at] = rng.pick(b"p1.0234-_A=");
+            1 => changes::bytes(rng, &mut value),
+            // Another piece, before this one or in its place. Some differ only in their index or
+            // count.
+            2..6 => {
+                let mut other = value.clone();
+                let any = rng.index(16);
+                let at = rng.pick(&[3, 4, any]);
+                other[at] = rng.pick(b"p1.0234-_A=");
+                pairs.push((name.clone(), other));
             }
-            2 => changes::bytes(rng, &mut value),
-            3 => {
-                name = format!(
-                    "{}-{}",
-                    name.trim_end_matches(|c: char| c == '-' || c.is_ascii_digit()),
-                    rng.below(5)
-                )
+            6 => {
+                let stem = name.trim_end_matches(|c: char| c == '-' || c.is_ascii_digit());
+                pairs.push((format!("{stem}-{}", rng.below(5)), value.clone()));
             }
-            4 => pairs.push((name.clone(), value.clone())),
+            7 => pairs.push((name.clone(), value.clone())),
             _ => {}
         }
-        pairs.push((name, value));
+        if rng.percent(97) {
+            pairs.push((name, value));
+        }
     }
 }
 
@@ -304,6 +312,7 @@ fn written(rng: &mut Rng, pairs: &[(String, Vec<u8>)]) -> Vec<Vec<u8>> {
             ";",
             "session=b1.AAAA; ",
             "__host-session=b1.A; ",
+            "__Host-session=; ",
             "x; ",
         ]);
         let quote = rng.pick(&["", "", "", "", "", "", "", "", "", "\""]);

@@ -53,7 +53,17 @@ fn key_text(rng: &mut Rng) -> String {
         true => rng.array(),
         false => Key::new(&bytes, b"").id,
     };
-    format!("bulla-key-1.{}.{}", to_base64url(&bytes), to_hex(&id))
+    let mut encoded = to_base64url(&bytes);
+    if rng.percent(3) {
+        // The last character has only four bits of the key.
+        encoded.pop();
+        encoded.push(rng.pick(&['A', 'B', 'C', 'D', 'E', 'w', '_']));
+    }
+    key_line(&encoded, &id)
+}
+
+fn key_line(encoded: &str, id: &[u8; 4]) -> String {
+    format!("bulla-key-1.{encoded}.{}", to_hex(id))
 }
 
 fn change(rng: &mut Rng, text: &mut Vec<u8>) {
@@ -103,13 +113,18 @@ fn change(rng: &mut Rng, text: &mut Vec<u8>) {
 
 pub(super) fn ring(rng: &mut Rng) -> Input {
     let mut text = String::new();
-    let keys = match rng.below(100) {
-        0..95 => rng.below(5),
-        95..99 => rng.below(20),
-        _ => 62 + rng.below(5),
+    let (keys, longest) = match rng.below(100) {
+        0..96 => (rng.below(5), false),
+        // A ring has at most 64 keys.
+        _ => (63 + rng.below(4), true),
     };
-    for _ in 0..keys {
-        text += &line(rng);
+    for number in 0..keys {
+        if longest {
+            let bytes = key_bytes(number as u32);
+            text += &key_line(&to_base64url(&bytes), &Key::new(&bytes, b"").id);
+        } else {
+            text += &line(rng);
+        }
         text += rng.pick(&["\n", "\n", "\n", "\r\n", ";", ";;", "\n\n", "\r", " \n"]);
     }
     let mut text = text.into_bytes();
@@ -131,10 +146,23 @@ fn line(rng: &mut Rng) -> String {
     let mut line = match rng.below(12) {
         0 => {
             return rng
-                .pick(&["", "#", " # a comment", "# serial: 12", "# serial: 012", "#serial: 3"])
+                .pick(&[
+                    "",
+                    "#",
+                    " # a comment",
+                    "# serial: 12",
+                    "# serial: 012",
+                    "# serial: 18446744073709551616",
+                    "#serial: 3",
+                ])
                 .to_owned();
         }
-        1 => return format!("# serial: {}", rng.pick(&[0, 1, u64::MAX, 1 << 53, (1 << 53) + 1])),
+        1 => {
+            return format!(
+                "# serial: {}",
+                rng.pick(&[0, u64::MAX, u64::MAX, 1 << 53, (1 << 53) + 1])
+            );
+        }
         2 => format!("\t {}", key_text(rng)),
         _ => key_text(rng),
     };

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Input, changes, latin1};
 use crate::fixed::{self, MAX_LIFETIME, PURPOSE, T0};
-use crate::independent::{Key, Mode, make, varint};
+use crate::independent::{Key, Mode, make};
 use crate::outcome::{self, Reader};
 use crate::rng::Rng;
 
@@ -121,7 +121,7 @@ fn body(rng: &mut Rng, payload: impl Fn(&mut Rng, u64) -> Vec<u8>) -> (Vec<u8>, 
     };
     let mut body = Vec::new();
     for number in [issued_at, lifetime, schema, length] {
-        body.extend(written(rng, number));
+        body.extend(changes::varint(rng, number));
     }
     body.extend(payload);
     if rng.percent(30) {
@@ -175,35 +175,6 @@ fn read_at(rng: &mut Rng, issued_at: u64, lifetime: u64) -> u64 {
         _ => T0 + rng.below(9_000),
     };
     time.min(LAST_SECOND + 5)
-}
-
-/// Writes a number as a varint, in one of fifty cases in a form that no writer may use.
-fn written(rng: &mut Rng, number: u64) -> Vec<u8> {
-    let mut bytes = varint(number);
-    if rng.percent(98) {
-        return bytes;
-    }
-    let len = bytes.len();
-    match rng.below(4) {
-        // Longer than needed.
-        0 => {
-            bytes[len - 1] |= 0x80;
-            bytes.push(0);
-        }
-        1 => {
-            bytes[len - 1] |= 0x80;
-            bytes.extend(vec![0x80; rng.index(10)]);
-            bytes.push(0);
-        }
-        // More than 64 bits, or just 64.
-        2 => {
-            bytes = vec![0xff; rng.pick(&[8, 9, 9, 10])];
-            bytes.push(rng.pick(&[0, 1, 2, 0x7f]));
-        }
-        // Cut off.
-        _ => bytes[len - 1] |= 0x80,
-    }
-    bytes
 }
 
 /// The payload of the type `Three`: one or three bytes.
