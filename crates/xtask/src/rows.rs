@@ -232,6 +232,20 @@ pub(crate) const ROWS: &[Row] = &[
         run: Run::Long,
     },
     Row {
+        promise: "Rust, Python and TypeScript read each other's tokens and sessions",
+        command: "js/test/cross.sh table",
+        inputs: Inputs::Before(" answers compared"),
+        unit: "answers",
+        run: Run::Long,
+    },
+    Row {
+        promise: "TypeScript refuses the same inputs as the library, for the same reasons",
+        command: "js/test/cross.sh fuzz 1000000",
+        inputs: Inputs::Before(" inputs compared"),
+        unit: "inputs",
+        run: Run::Long,
+    },
+    Row {
         promise: "The oldest dependencies that Cargo.toml allows build",
         command: ".ci/minimal-versions",
         inputs: Inputs::Before(" set of features"),
