@@ -15,6 +15,8 @@ use crate::rng::Rng;
 const NAME: &str = "__Host-session";
 const IDLE: u64 = 1_800;
 const LONG_IDLE: u64 = 14 * 86_400;
+/// 5 % of the idle timeout.
+const TOUCH: u64 = 90;
 const ABSOLUTE: u64 = 43_200;
 const LONG_ABSOLUTE: u64 = 30 * 86_400;
 
@@ -157,6 +159,7 @@ fn state(rng: &mut Rng, keys: &Keys, times: &mut Vec<u64>) -> State {
         _ => rng.below(5_000),
     };
     times.extend([issued_at + lifetime, issued_at + lifetime + 60]);
+    times.extend(near(rng, issued_at));
     let fields = Fields { issued_at, lifetime, schema, payload };
     let body = fields.body(1);
     let token = sealed(rng, &keys.state, &fields);
@@ -202,7 +205,7 @@ fn record(rng: &mut Rng, issued_at: u64) -> Record {
 }
 
 fn renewal(rng: &mut Rng, keys: &Keys, states: &[State], times: &mut Vec<u64>) -> Vec<u8> {
-    let issued_at = T0 + if rng.percent(30) { 600 } else { rng.below(4_000) };
+    let issued_at = T0 + if rng.percent(50) { 600 } else { rng.below(4_000) };
     times.extend([issued_at + IDLE, issued_at + IDLE + 60, issued_at - 61]);
     let state = match states.is_empty() {
         true => None,
@@ -234,7 +237,13 @@ fn renewal(rng: &mut Rng, keys: &Keys, states: &[State], times: &mut Vec<u64>) -
     let schema = if proof.is_some() { 2 } else { rng.pick(&[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 3]) };
     let lifetime = rng.pick(&[IDLE, IDLE, IDLE, LONG_IDLE, 600]);
     times.extend([issued_at + lifetime]);
+    times.extend(near(rng, issued_at));
     sealed(rng, &keys.renewal, &Fields { issued_at, lifetime, schema, payload })
+}
+
+/// Times around the touch threshold, from which on activity is recorded.
+fn near(rng: &mut Rng, issued_at: u64) -> [u64; 3] {
+    [issued_at + rng.below(TOUCH), issued_at + TOUCH, issued_at + TOUCH]
 }
 
 fn sealed(rng: &mut Rng, keys: &[Key; 4], fields: &Fields) -> Vec<u8> {

@@ -122,9 +122,10 @@ pub(super) fn ring(rng: &mut Rng) -> Input {
         if longest {
             let bytes = key_bytes(number as u32);
             text += &key_line(&to_base64url(&bytes), &Key::new(&bytes, b"").id);
-        } else {
-            text += &line(rng);
+            text.push('\n');
+            continue;
         }
+        text += &line(rng);
         text += rng.pick(&["\n", "\n", "\n", "\r\n", ";", ";;", "\n\n", "\r", " \n"]);
     }
     let mut text = text.into_bytes();
