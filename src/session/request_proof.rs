@@ -65,14 +65,10 @@ mod verifying {
             let Some((settings, presented)) = self.presented() else { return Shown::Nothing };
             let Some(scheme) = presented.scheme else { return Shown::Nothing };
             *presented.shown.get_or_init(|| {
-                let shown = match self.verified(settings, presented, scheme, alive) {
-                    Ok(None) => return Shown::Nothing,
-                    Ok(Some(at)) => Ok(at),
-                    Err(error) => Err(error),
-                };
-                let (id, origin) = (alive.record.id, alive.record.first_id());
-                match shown {
-                    Ok(at) => {
+                match self.verified(settings, presented, scheme, alive) {
+                    Ok(None) => Shown::Nothing,
+                    Ok(Some(at)) => {
+                        let (id, origin) = (alive.record.id, alive.record.first_id());
                         self.shared().emit(Event::Proved { id, origin });
                         let age = settings.binding.proof_lifetime.mul_f32(CHALLENGE_AGE);
                         if self.now() >= at + age {
