@@ -25,7 +25,8 @@ export interface JsonOptions<T> {
  *
  * Values must be what JSON can hold: `undefined`, functions and bigints are refused. A text that
  * Rust cannot read is neither written nor accepted: numbers that are not finite, half a surrogate
- * pair, and values that are nested 128 deep.
+ * pair, and values that are nested 128 deep. An integer that would become another number is refused
+ * too, such as 9007199254740993: use a string for ids of 64 bits.
  *
  * ```ts
  * const Profile = payload({
@@ -62,7 +63,9 @@ function write(value: unknown): string {
 function read(bytes: Uint8Array): unknown {
   const text = fromUtf8(bytes);
   if (text === undefined) throw new PayloadError("the JSON is not UTF-8");
-  if (!isReadable(text)) throw new PayloadError("the JSON is not well-formed");
+  if (!isReadable(text)) {
+    throw new PayloadError("the JSON is not well-formed, or an integer in it is too large");
+  }
   try {
     return JSON.parse(text);
   } catch {
@@ -89,7 +92,7 @@ const HALF_PAIR = /* @__PURE__ */ new RegExp(
   `${FIRST_HALF}(?!${SECOND_HALF})|(?<!${FIRST_HALF})${SECOND_HALF}`,
 );
 
-/** Whether serde_json would accept what JSON.parse accepts in this text. */
+/** Whether serde_json would accept what JSON.parse accepts in this text, and read the same. */
 function isReadable(text: string): boolean {
   if (isPlain(text)) return true;
   let depth = 0;
@@ -102,6 +105,9 @@ function isReadable(text: string): boolean {
   return true;
 }
 
+/** Integers with fewer digits are below 2⁵³. */
+const LONG = 16;
+
 /**
  * Whether a text is certainly readable: it has few brackets, no escape `\u`, and no number that is
  * long or has an exponent. Most texts are plain, and then their tokens need not be looked at.
@@ -113,7 +119,7 @@ function isPlain(text: string): boolean {
     const code = text.charCodeAt(i);
     if (code >= 0x30 && code <= 0x39) {
       digits += 1;
-      if (digits === 300) return false;
+      if (digits === LONG) return false;
       continue;
     }
     if ((code === 0x65 || code === 0x45) && digits > 0) return false;
@@ -125,7 +131,17 @@ function isPlain(text: string): boolean {
 }
 
 function isReadableScalar(token: string): boolean {
-  if (!token.startsWith('"')) return Number.isFinite(Number(token)) || Number.isNaN(Number(token));
+  if (!token.startsWith('"')) return isReadableNumber(token);
   // Two backslashes are a backslash, and the u after them is a letter.
   return !token.includes("\\u") || !HALF_PAIR.test(token.replaceAll("\\\\", "__"));
+}
+
+/**
+ * An integer must not change when it is read and written again, because it may be the id of a user.
+ * `JSON.parse` accepts no token that is not a number.
+ */
+function isReadableNumber(token: string): boolean {
+  const number = Number(token);
+  if (/^-?\d+$/.test(token) && token.length >= LONG) return String(number) === token;
+  return Number.isFinite(number) || Number.isNaN(number);
 }
