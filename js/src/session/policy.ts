@@ -1,6 +1,6 @@
 // How long sessions live.
 
-import { plus } from "../time.js";
+import { plus, wholeSeconds } from "../time.js";
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
@@ -56,12 +56,14 @@ export class Policy {
   /**
    * To have no idle timeout, pass the absolute timeout for both.
    *
-   * @throws `RangeError` if a timeout is below one second.
+   * @throws `RangeError` if a timeout is below one second. TypeError if the touch threshold is
+   * negative or not a number.
    */
   constructor(options: PolicyOptions = {}) {
     this.idleTimeout = checked(options.idleTimeout ?? 30 * MINUTE, "idle");
     this.absoluteTimeout = checked(options.absoluteTimeout ?? 12 * HOUR, "absolute");
-    this.#touch = options.touchThreshold;
+    const { touchThreshold } = options;
+    this.#touch = touchThreshold === undefined ? undefined : wholeSeconds(touchThreshold);
   }
 
   /** For high-value applications: idle timeout 5 minutes, absolute timeout 4 hours. */
@@ -86,9 +88,12 @@ export class Policy {
 
   /** The same policy with other settings. */
   with(options: PolicyOptions): Policy {
-    const { idleTimeout, absoluteTimeout } = this;
-    const touch = this.#touch === undefined ? {} : { touchThreshold: this.#touch };
-    return new Policy({ idleTimeout, absoluteTimeout, ...touch, ...options });
+    const touchThreshold = options.touchThreshold ?? this.#touch;
+    return new Policy({
+      idleTimeout: options.idleTimeout ?? this.idleTimeout,
+      absoluteTimeout: options.absoluteTimeout ?? this.absoluteTimeout,
+      ...(touchThreshold === undefined ? {} : { touchThreshold }),
+    });
   }
 
   /** The touch threshold in seconds. */

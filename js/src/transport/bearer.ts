@@ -3,7 +3,15 @@
 import { BullaError } from "../errors.js";
 import { lowerAscii, trimAscii } from "./ascii.js";
 
-const KNOWN = ["authorization", "cookie", "set-cookie", "vary", "cache-control"];
+const KNOWN = [
+  "authorization",
+  "cookie",
+  "set-cookie",
+  "vary",
+  "cache-control",
+  "dpop",
+  "dpop-nonce",
+];
 
 /**
  * The headers that carry a session.
