@@ -1,6 +1,6 @@
 // Splitting a token that is too long for one cookie into several (spec section 9.2).
 
-import { toBase64url, utf8 } from "../bytes.js";
+import { latin1, toBase64url } from "../bytes.js";
 import { sha256 } from "../primitives.js";
 
 /** The most cookies that one token may use. */
@@ -86,5 +86,5 @@ function assemble(first: Piece, pieces: readonly Piece[]): string | undefined {
 }
 
 function digestOf(token: string): string {
-  return toBase64url(sha256(utf8(token)).subarray(0, 6));
+  return toBase64url(sha256(latin1(token)).subarray(0, 6));
 }
