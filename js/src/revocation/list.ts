@@ -86,7 +86,8 @@ export class Revocations {
   #all: Known | undefined;
   #spread: Spread | undefined;
   #spreading = new Set<Promise<void>>();
-  #failed: unknown[] = [];
+  /** The first failure that nobody has been told. */
+  #failure: { readonly error: unknown } | undefined;
   #confirmedAt: number | undefined;
   /** The time of the last call of `addAt`. */
   #latest = 0;
@@ -167,8 +168,9 @@ export class Revocations {
    */
   async spread(): Promise<void> {
     await Promise.all(this.#spreading);
-    const failed = this.#failed.splice(0);
-    if (failed.length > 0) throw failed[0];
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) throw failure.error;
   }
 
   /**
@@ -280,13 +282,14 @@ export class Revocations {
 
   #passOn(revocation: Revocation): void {
     if (this.#spread === undefined) return;
+    const failed = (error: unknown) => void (this.#failure ??= { error });
     try {
       const passing = Promise.resolve(this.#spread(revocation))
-        .catch((error: unknown) => void this.#failed.push(error))
+        .catch(failed)
         .finally(() => this.#spreading.delete(passing));
       this.#spreading.add(passing);
     } catch (error) {
-      this.#failed.push(error);
+      failed(error);
     }
   }
 
