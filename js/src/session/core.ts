@@ -94,7 +94,11 @@ export class Core<T> {
   }
 
   emit(event: Event): void {
-    this.shared.onEvent?.(event);
+    try {
+      this.shared.onEvent?.(event);
+    } catch {
+      // Metrics that fail must not keep a response from deleting a session.
+    }
   }
 
   /** Whether the tokens of the request were opened. */
