@@ -5,7 +5,10 @@ import { Denied } from "../session/guard.js";
 import type { Session } from "../session/session.js";
 import type { RequestParts, Sessions } from "../session/sessions.js";
 import type { HeaderValues } from "../transport/cross-origin.js";
+import { trimAscii } from "../transport/ascii.js";
 import { deniedOf } from "./denied.js";
+import { isServerError } from "./failed.js";
+import { Loaded } from "./loaded.js";
 
 /** What this file needs of `Headers`. The headers of Next.js's `headers()` fit too. */
 export interface HeadersLike {
@@ -48,7 +51,10 @@ export function readSession<T>(
   options: { readonly now?: number } = {},
 ): ReadSession<T> {
   // The headers of Next.js have a member `headers` too, but only a request has a method.
-  const parts = "method" in from ? partsOf(from) : { method: "GET", values: valuesOf(from) };
+  const parts =
+    "method" in from
+      ? partsOf(sessions, from)
+      : { method: "GET", values: valuesOf(sessions, from) };
   return sessions.load(parts, options);
 }
 
@@ -61,22 +67,23 @@ export function loadSession<T>(
   request: Request,
   options: { readonly now?: number } = {},
 ): Session<T> {
-  return sessions.load(partsOf(request), options);
+  return sessions.load(partsOf(sessions, request), options);
 }
 
 /**
- * Writes the session to a response, and returns the response. It is a copy if its headers cannot
- * change, as those of `Response.redirect`.
+ * Returns the response with the session: a copy, or the response itself if the session has nothing to
+ * write.
  *
  * If the status is 500 or above, changes of the session are discarded. A session that the request
- * ended stays ended. Some platforms do not let the headers of a WebSocket's response change; it then
- * carries no session.
+ * ended stays ended. The same applies to a `grpc-status` that is a server error. Some platforms do
+ * not let the headers of a WebSocket's response change; it then carries no session.
  */
 export function commitSession<T>(session: Session<T>, response: Response): Response {
-  if (response.status >= 500) session.discardChanges();
+  const grpcStatus = response.headers.get("grpc-status");
+  if (isServerError(response.status, grpcStatus)) session.discardChanges();
   const bundle = session.commit();
   if (bundle.isEmpty) return response;
-  const open = withOpenHeaders(response);
+  const open = withOwnHeaders(response);
   if (open === undefined) return response;
   const { headers } = open;
   for (const { name, value, rule } of bundle) {
@@ -138,8 +145,12 @@ export interface HonoContext {
   set(key: "session", session: unknown): void;
 }
 
+/** The sessions of requests that {@link sessionMiddleware} has seen. */
+const LOADED = /* @__PURE__ */ new Loaded<HonoContext>();
+
 /**
- * A middleware for Hono. Handlers find the session with `c.get("session")`.
+ * A middleware for Hono. Handlers find the session with `c.get("session")`. If a router inside the
+ * application has the middleware too, both have the same session.
  *
  * @example
  * ```ts
@@ -152,7 +163,15 @@ export function sessionMiddleware<T>(
   sessions: Sessions<T>,
 ): (context: HonoContext, next: () => Promise<void>) => Promise<void> {
   return async (context, next) => {
+    const outer = LOADED.get(context, sessions);
+    if (outer !== undefined) {
+      context.set("session", outer);
+      return next();
+    }
+    const conflict = LOADED.conflict(context, sessions);
+    if (conflict !== undefined) throw conflict;
     const session = loadSession(sessions, context.req.raw);
+    LOADED.set(context, sessions, session);
     await session.revalidate();
     context.set("session", session);
     await next();
@@ -172,9 +191,9 @@ function replace(context: HonoContext, response: Response): void {
 
 export { Denied };
 
-function partsOf(request: Request): RequestParts {
+function partsOf<T>(sessions: Sessions<T>, request: Request): RequestParts {
   const url = new URL(request.url);
-  const values = valuesOf(request.headers);
+  const values = valuesOf(sessions, request.headers);
   return {
     method: request.method,
     // Deno, Bun and some proxies give no header `Host` for HTTP/2. The address has its value.
@@ -184,8 +203,8 @@ function partsOf(request: Request): RequestParts {
 }
 
 /**
- * `Headers` joins the lines of one name with a comma. For these headers, it matters whether there
- * were several, and their values have no commas.
+ * `Headers` joins the lines of one name with a comma. For these headers and the header of the renewal
+ * token, it matters whether there were several, and their values have no commas.
  */
 const SEPARATE: ReadonlySet<string> = /* @__PURE__ */ new Set([
   "authorization",
@@ -194,24 +213,29 @@ const SEPARATE: ReadonlySet<string> = /* @__PURE__ */ new Set([
   "sec-fetch-mode",
 ]);
 
-function valuesOf(headers: HeadersLike): HeaderValues {
+function valuesOf<T>({ renewalHeader }: Sessions<T>, headers: HeadersLike): HeaderValues {
   return (name) => {
     const value = headers.get(name);
     if (value === null) return [];
-    return SEPARATE.has(name) ? value.split(",").map((one) => one.trim()) : [value];
+    const isSeparate = SEPARATE.has(name) || name === renewalHeader;
+    return isSeparate ? value.split(",").map(trimAscii) : [value];
   };
 }
 
 /**
- * The response itself, or a copy if its headers cannot change. A copy of a WebSocket's response
- * would not open the socket, so it stays without the session's headers.
+ * A copy of the response. An application may use a response without a body for several requests, and
+ * the session's tokens must not stay in it.
+ *
+ * No copy can be made of `Response.error()`, and a copy of a WebSocket's response would not open the
+ * socket. `undefined` if the headers of such a response cannot change.
  */
-function withOpenHeaders(response: Response): Response | undefined {
+function withOwnHeaders(response: Response): Response | undefined {
+  if (response.status >= 200) return new Response(response.body, response);
   try {
     // A header that no response has.
     response.headers.delete("x-bulla-probe");
     return response;
   } catch {
-    return response.status === 101 ? undefined : new Response(response.body, response);
+    return undefined;
   }
 }

@@ -8,7 +8,9 @@ import type { Session } from "../session/session.js";
 import type { RequestParts, Sessions } from "../session/sessions.js";
 import type { Line } from "../transport/bundle.js";
 import { deniedOf } from "./denied.js";
+import { isServerError } from "./failed.js";
 import type { ReadSession } from "./fetch.js";
+import { Loaded } from "./loaded.js";
 
 export { followRevocations } from "./revocation-file.js";
 export type { FollowOptions, FollowedRevocations } from "./revocation-file.js";
@@ -22,7 +24,7 @@ export type NodeRequest = IncomingMessage | Http2ServerRequest;
 export type NodeResponse = ServerResponse | Http2ServerResponse;
 
 /** The sessions of requests that {@link sessionMiddleware} has seen. */
-const LOADED = new WeakMap<NodeRequest, Map<unknown, unknown>>();
+const LOADED = new Loaded<NodeRequest>();
 
 /**
  * Reads the session of a request and changes nothing. Activity is not recorded, so another route,
@@ -54,7 +56,7 @@ export function loadSession<T>(
 ): Session<T> {
   const session = sessions.load(partsOf(req));
   beforeHeaders(res, (status) => {
-    if (status >= 500) session.discardChanges();
+    if (isServerError(status, res.getHeader("grpc-status"))) session.discardChanges();
     for (const line of session.commit()) write(res, line);
   });
   return session;
@@ -67,8 +69,8 @@ export type Next = (error?: unknown) => void;
  * A middleware for Express and Connect. Handlers find the session with {@link sessionOf}.
  *
  * If the status of the response is 500 or above, changes of the session are discarded. A session
- * that the request ended stays ended. After the headers were sent, changes fail with
- * `response-sent`.
+ * that the request ended stays ended. The same applies to a `grpc-status` that is a server error.
+ * After the headers were sent, changes fail with `response-sent`.
  *
  * @example
  * ```ts
@@ -82,19 +84,13 @@ export function sessionMiddleware<T>(
   sessions: Sessions<T>,
 ): (req: NodeRequest, res: NodeResponse, next: Next) => void {
   return (req, res, next) => {
-    const loaded = LOADED.get(req) ?? new Map<unknown, unknown>();
     // A router inside the application may have the middleware too. The outer one writes the
     // session.
-    if (loaded.has(sessions)) return next();
-    const { cookieName } = sessions;
-    const shares = (other: unknown) => (other as Sessions<unknown>).cookieName === cookieName;
-    if (cookieName !== undefined && [...loaded.keys()].some(shares)) {
-      // Each of the two would treat the other's token as forged and delete it.
-      return next(new Error(`two Sessions use the cookie ${cookieName}: rename one of them`));
-    }
+    if (LOADED.get(req, sessions) !== undefined) return next();
+    const conflict = LOADED.conflict(req, sessions);
+    if (conflict !== undefined) return next(conflict);
     const session = loadSession(sessions, req, res);
-    loaded.set(sessions, session);
-    LOADED.set(req, loaded);
+    LOADED.set(req, sessions, session);
     session.revalidate().then(() => next(), next);
   };
 }
@@ -105,11 +101,11 @@ export function sessionMiddleware<T>(
  * @throws Error if the route has no middleware for these sessions.
  */
 export function sessionOf<T>(sessions: Sessions<T>, req: NodeRequest): Session<T> {
-  const session = LOADED.get(req)?.get(sessions);
+  const session = LOADED.get(req, sessions);
   if (session === undefined) {
     throw new Error("this route has no session: add sessionMiddleware(sessions) before it");
   }
-  return session as Session<T>;
+  return session;
 }
 
 /**
@@ -129,7 +125,7 @@ export function deniedMiddleware<T>(
   sessions: Sessions<T>,
 ): (error: unknown, req: NodeRequest, res: NodeResponse, next: Next) => void {
   return (error, req, res, next) => {
-    const session = LOADED.get(req)?.get(sessions) as Session<T> | undefined;
+    const session = LOADED.get(req, sessions);
     const denied = session && deniedOf(session, error);
     if (denied === undefined || res.headersSent) next(error);
     else sendDenied(res, denied);
@@ -141,7 +137,8 @@ export function deniedMiddleware<T>(
  *
  * If the handler throws the error of `session.require` or one of its siblings, the response is that
  * of the error. For all other errors, the response is a 500 without details, and `onError` gets the
- * error. By default, it is written to the console.
+ * error. By default, it is written to the console. If the headers were already sent, the response is
+ * cut off, so that it does not look complete.
  *
  * @example
  * ```ts
@@ -171,7 +168,7 @@ export function withSession<
     } catch (error) {
       const denied = deniedOf(session, error);
       if (denied === undefined) onError(error);
-      if (res.headersSent) res.end();
+      if (res.headersSent) cutOff(res);
       else if (denied !== undefined) sendDenied(res, denied);
       else sendText(res, 500, {}, "Internal Server Error");
     }
@@ -190,10 +187,36 @@ function sendText(
   body: string,
 ): void {
   res.statusCode = status;
+  for (const name of OF_A_BODY) res.removeHeader(name);
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
   res.setHeader("content-type", "text/plain; charset=utf-8");
   res.end(body);
 }
+
+/**
+ * Headers that a handler may have set for the body that it did not send. A client that gets a wrong
+ * length takes the rest of the body for the next response.
+ */
+const OF_A_BODY = [
+  "cache-control",
+  "content-encoding",
+  "content-language",
+  "content-length",
+  "content-range",
+  "etag",
+  "expires",
+  "last-modified",
+];
+
+/** Ends a response so that the client sees that a part is missing. */
+function cutOff(res: NodeResponse): void {
+  if (res.writableEnded) return;
+  if ("stream" in res) res.stream.close(INTERNAL_ERROR);
+  else res.destroy();
+}
+
+/** INTERNAL_ERROR of HTTP/2 (RFC 9113 section 7). */
+const INTERNAL_ERROR = 2;
 
 /** The address that a client sees. Express changes `url` in a router. */
 function targetOf(req: NodeRequest): string {
@@ -223,12 +246,15 @@ function beforeHeaders(res: NodeResponse, run: (status: number) => void): void {
   const original = res.writeHead as (...values: unknown[]) => NodeResponse;
   let isDone = false;
   const writeHead = (status: number, ...rest: unknown[]): NodeResponse => {
-    if (isDone) return original.call(res, status, ...rest);
-    isDone = true;
+    // Node refuses other statuses. The response that follows writes the session.
+    const isStatus = status >= 100 && status <= 999;
+    if (isDone || !isStatus) return original.call(res, status, ...rest);
     const last = rest.at(-1);
     const headers = typeof last === "object" && last !== null ? last : undefined;
     // Headers that are passed to writeHead would replace the lines of the session.
     if (headers !== undefined) setAll(res, headers as OutgoingHttpHeaders | unknown[]);
+    // Node may refuse these headers too.
+    isDone = true;
     res.statusCode = status;
     run(status);
     const message = typeof rest[0] === "string" ? [rest[0]] : [];
@@ -248,7 +274,8 @@ function setAll(res: NodeResponse, headers: OutgoingHttpHeaders | unknown[]): vo
   const pairs = Array.isArray(headers[0]) ? (headers as unknown[][]).flat() : headers;
   for (let at = 0; at < pairs.length; at += 2) res.removeHeader(String(pairs[at]));
   for (let at = 0; at + 1 < pairs.length; at += 2) {
-    append(res, String(pairs[at]), String(pairs[at + 1]));
+    const value: unknown = pairs[at + 1];
+    append(res, String(pairs[at]), ...(Array.isArray(value) ? value.map(String) : [String(value)]));
   }
 }
 
@@ -257,8 +284,8 @@ function write(res: NodeResponse, { name, value, rule }: Line): void {
   else if (rule === "replace" || !res.hasHeader(name)) res.setHeader(name, value);
 }
 
-function append(res: NodeResponse, name: string, value: string): void {
-  const held = res.getHeader(name);
-  if (held === undefined) res.setHeader(name, value);
-  else res.setHeader(name, [...(Array.isArray(held) ? held : [String(held)]), value]);
+function append(res: NodeResponse, name: string, ...values: string[]): void {
+  const held = res.getHeader(name) ?? [];
+  const [first, ...others] = [...(Array.isArray(held) ? held : [String(held)]), ...values];
+  if (first !== undefined) res.setHeader(name, others.length === 0 ? first : [first, ...others]);
 }

@@ -5,7 +5,7 @@ import { subjectOf } from "../revocation/entry.js";
 import type { Revocations } from "../revocation/list.js";
 import type { Payload } from "../payload/payload.js";
 import type { Ring } from "../ring.js";
-import { secondOf, unixNow } from "../time.js";
+import { secondOf, unixNow, wholeSeconds } from "../time.js";
 import { Bearer, credentials } from "../transport/bearer.js";
 import { Cookie } from "../transport/cookie.js";
 import { checkedOrigin, senderOf } from "../transport/cross-origin.js";
@@ -77,7 +77,10 @@ export interface SessionsOptions<T> {
   readonly signInPage?: string;
   /** The page to which `session.requireFresh` redirects a browser. Like `signInPage`. */
   readonly stepUpPage?: string;
-  /** Is called with each event, for metrics. It should only count and return. */
+  /**
+   * Is called with each event, for metrics. It should only count and return. An error that it throws
+   * is ignored.
+   */
   readonly onEvent?: (event: Event) => void;
   /** Replaces the system clock, for tests: returns seconds since 1970. */
   readonly clock?: () => number;
@@ -130,7 +133,8 @@ export class Sessions<T> {
 
   /**
    * @throws {@link OriginError} for an origin that no browser sends. TypeError if a page is empty
-   * or has characters that are not visible ASCII.
+   * or has characters that are not visible ASCII, or if `revalidateAfter` is negative or not a
+   * number.
    */
   constructor(options: SessionsOptions<T>) {
     this.#shared = sharedOf(options);
@@ -195,6 +199,15 @@ export class Sessions<T> {
   /** The full name of the cookie that carries the state token, if there is one. */
   get cookieName(): string | undefined {
     return carrierOf(this.#shared, "cookie");
+  }
+
+  /**
+   * The lower-case name of the header that carries the renewal token, if there is one.
+   *
+   * @internal
+   */
+  get renewalHeader(): string | undefined {
+    return this.#shared.bearer?.bearer.renewalHeader;
   }
 
   /**
@@ -284,7 +297,7 @@ function sharedOf<T>(options: SessionsOptions<T>): Shared<T> {
     revocations: options.revocations,
     subject: options.subject,
     revalidate: options.revalidate,
-    revalidateAfter: options.revalidateAfter ?? REVALIDATE_AFTER,
+    revalidateAfter: wholeSeconds(options.revalidateAfter ?? REVALIDATE_AFTER),
   };
 }
 
