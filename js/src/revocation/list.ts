@@ -41,6 +41,12 @@ interface Span {
   readonly until: number;
 }
 
+/** A revocation on its way to other servers. Everyone who waits for it learns that it failed. */
+interface Passing {
+  readonly done: Promise<void>;
+  isWaitedFor: boolean;
+}
+
 /** Passes a revocation on to other servers. */
 export type Spread = (revocation: Revocation) => void | Promise<void>;
 
@@ -71,12 +77,13 @@ export type Spread = (revocation: Revocation) => void | Promise<void>;
  * @example Sharing a list through a store that all servers read
  * ```ts
  * revocations.onAdd((revocation) => store.append(formatRevocation(revocation)));
- * setInterval(async () => {
+ * const follow = async () => {
  *   const now = Math.floor(Date.now() / 1000);
- *   revocations.learn((await store.lines()).map(parseRevocation));
+ *   revocations.learn((await store.lines()).map(parseRevocation)); // README: skip unknown lines
  *   revocations.confirm(now);
  *   revocations.prune(now);
- * }, 1000);
+ * };
+ * setInterval(() => follow().catch(console.error), 1000);
  * ```
  */
 export class Revocations {
@@ -85,7 +92,7 @@ export class Revocations {
   readonly #keys = new Map<string, Span>();
   #all: Known | undefined;
   #spread: Spread | undefined;
-  #spreading = new Set<Promise<void>>();
+  #spreading = new Set<Passing>();
   /** The first failure that nobody has been told. */
   #failure: { readonly error: unknown } | undefined;
   #confirmedAt: number | undefined;
@@ -167,9 +174,11 @@ export class Revocations {
    * @throws The error of the function of {@link Revocations.onAdd}, if it failed.
    */
   async spread(): Promise<void> {
-    await Promise.all(this.#spreading);
     const failure = this.#failure;
     this.#failure = undefined;
+    const passings = [...this.#spreading];
+    for (const passing of passings) passing.isWaitedFor = true;
+    await Promise.all(passings.map(({ done }) => done));
     if (failure !== undefined) throw failure.error;
   }
 
@@ -282,15 +291,15 @@ export class Revocations {
 
   #passOn(revocation: Revocation): void {
     if (this.#spread === undefined) return;
-    const failed = (error: unknown) => void (this.#failure ??= { error });
-    try {
-      const passing = Promise.resolve(this.#spread(revocation))
-        .catch(failed)
-        .finally(() => this.#spreading.delete(passing));
-      this.#spreading.add(passing);
-    } catch (error) {
-      failed(error);
-    }
+    const spread = this.#spread;
+    // What the function throws becomes a rejection.
+    const passing: Passing = { done: (async () => spread(revocation))(), isWaitedFor: false };
+    this.#spreading.add(passing);
+    passing.done
+      .catch((error: unknown) => {
+        if (!passing.isWaitedFor) this.#failure ??= { error };
+      })
+      .finally(() => this.#spreading.delete(passing));
   }
 
   /** Returns `true` if the list did not have the revocation. */
