@@ -349,6 +349,8 @@ function decode(
   maxLength = MAX_TOKEN_LENGTH,
 ): Uint8Array {
   const limit = Math.min(maxLength, MAX_TOKEN_LENGTH);
+  // A value from JSON may have another type than the application believes.
+  if (typeof token !== "string" && !ArrayBuffer.isView(token)) throw new OpenError("prefix");
   if (token.length > limit) throw new OpenError("too-long");
   const text = typeof token === "string" ? utf8(token) : token;
   if (text.length > limit) throw new OpenError("too-long"); // characters outside ASCII

@@ -179,7 +179,7 @@ export class Sessions<T> {
    * @throws {@link SessionError} `no-revocations`. TypeError if `id` is not a session id.
    */
   revokeSession(id: string): void {
-    if (!/^[0-9a-f]{32}$/.test(id)) {
+    if (typeof id !== "string" || !/^[0-9a-f]{32}$/.test(id)) {
       throw new TypeError("a session id has 32 hexadecimal digits in lower case");
     }
     const { revocations, now } = this.#revocations();
