@@ -13,7 +13,7 @@ import { loadSession, sessionMiddleware, withSession } from "../src/adapters/fet
 import * as node from "../src/adapters/node.js";
 import { sha256 } from "../src/primitives.js";
 import { toBase64url } from "../src/bytes.js";
-import { KeyRing, PayloadError, json } from "../src/index.js";
+import { KeyRing, PayloadError, Sealer, json, readUnverified } from "../src/index.js";
 import {
   Bearer,
   BearerError,
@@ -23,7 +23,7 @@ import {
   Sessions,
 } from "../src/session/index.js";
 import type { Session } from "../src/session/index.js";
-import { Client, STATE, T0, account, ada, browser, effect } from "./support.js";
+import { Client, STATE, T0, account, ada, browser, codeOf, effect } from "./support.js";
 import type { Account } from "./support.js";
 
 const ring = KeyRing.generate();
@@ -335,6 +335,31 @@ test("pieces with bytes outside ASCII are joined, as in Rust", () => {
   const values = (name: string) => (name === "cookie" ? [cookie] : []);
   const { status } = split.load({ method: "GET", values }, { now: T0 });
   assert.deepEqual(status.kind === "refused" && status.refusal.code, "encoding");
+});
+
+test("each request that waits for the store learns that it failed", async () => {
+  const list = new Revocations();
+  let fail = (_: Error): void => {};
+  list.onAdd(() => new Promise((_, reject) => (fail = reject)));
+  list.add({ kind: "session", id: "0".repeat(32), until: T0 });
+  // Another request waits too, and must not take the failure away from the sign-out.
+  const waiting = [list.spread(), list.spread()];
+  fail(new Error("the store is down"));
+  for (const { status } of await Promise.allSettled(waiting)) assert.equal(status, "rejected");
+  await list.spread();
+});
+
+test("a value of JSON that is not a text is no token", () => {
+  const sealer = new Sealer({ ring, payload: account, lifetime: 60 });
+  for (const value of [undefined, null, 7, true, {}, { length: 70 }, [98, 49, 46]]) {
+    assert.equal(codeOf(() => sealer.open(value as string)), "prefix");
+    assert.equal(codeOf(() => readUnverified(value as string, account)), "prefix");
+  }
+});
+
+test("a list with a session id does not count as a session id", () => {
+  const revocable = new Sessions({ ring, payload: account, revocations: new Revocations() });
+  assert.throws(() => revocable.revokeSession(["0".repeat(32)] as unknown as string), TypeError);
 });
 
 test("the failures of a store that nobody waits for do not fill the memory", async () => {
