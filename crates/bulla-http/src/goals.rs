@@ -53,8 +53,8 @@ impl Route {
     }
 }
 
-const GOALS: [(&str, Build, Route, &str, f64); 12] = {
-    use Build::{AwsLc, Default};
+const GOALS: [(&str, Build, Route, &str, f64); 16] = {
+    use Build::{AwsLc, Default, Dryoc};
     use Route::{Read, Write};
     [
         ("axum-bulla", AwsLc, Read, "axum-private-jar", COOKIE),
@@ -62,11 +62,15 @@ const GOALS: [(&str, Build, Route, &str, f64); 12] = {
         ("axum-bulla", AwsLc, Read, "axum-tower-cookie", COOKIE),
         ("axum-bulla", AwsLc, Read, "axum-tower-redis", STORE),
         ("axum-bulla", AwsLc, Write, "axum-tower-redis", STORE),
+        ("axum-bulla", Dryoc, Read, "axum-private-jar", COOKIE),
+        ("axum-bulla", Dryoc, Read, "axum-seshcookie", COOKIE),
+        ("axum-bulla", Dryoc, Read, "axum-tower-cookie", COOKIE),
         ("axum-bulla", Default, Read, "axum-tower-redis", STORE),
         ("axum-bulla", Default, Write, "axum-tower-redis", STORE),
         ("actix-bulla", AwsLc, Read, "actix-session-cookie", COOKIE),
         ("actix-bulla", AwsLc, Read, "actix-session-redis", STORE),
         ("actix-bulla", AwsLc, Write, "actix-session-redis", STORE),
+        ("actix-bulla", Dryoc, Read, "actix-session-cookie", COOKIE),
         ("actix-bulla", Default, Read, "actix-session-redis", STORE),
         ("actix-bulla", Default, Write, "actix-session-redis", STORE),
     ]

@@ -28,11 +28,12 @@ pub fn on_core(core: usize, program: &str) -> Command {
 /// The server program. There is one build for each backend of bulla.
 pub struct Servers {
     default: PathBuf,
+    dryoc: PathBuf,
     aws_lc: PathBuf,
 }
 
 impl Servers {
-    /// Builds both programs and puts them into the folder of this program.
+    /// Builds the programs and puts them into the folder of this program.
     ///
     /// # Errors
     /// If a build fails.
@@ -60,6 +61,7 @@ impl Servers {
         };
         Ok(Servers {
             aws_lc: build("server-aws-lc-rs", &["--features", "aws-lc-rs"])?,
+            dryoc: build("server-dryoc", &["--features", "dryoc"])?,
             default: build("server-default", &[])?,
         })
     }
@@ -80,6 +82,7 @@ impl Server {
     pub fn start(stack: &Stack, servers: &Servers, redis: &Redis) -> Outcome<Server> {
         let program = match stack.build {
             Build::Default => &servers.default,
+            Build::Dryoc => &servers.dryoc,
             Build::AwsLc => &servers.aws_lc,
         };
         let mut child =

@@ -46,7 +46,7 @@ fn main() -> Outcome<ExitCode> {
     }
 
     let machine = machine::describe()?;
-    eprintln!("building the server with both backends of bulla");
+    eprintln!("building the server with each backend of bulla");
     let servers = Servers::build()?;
     let figures = rounds::measure(&servers, rounds, seconds)?;
     let goals = goals(&figures);

@@ -52,11 +52,13 @@ pub enum Keeps {
     Redis,
 }
 
-/// The two builds of the server.
+/// The builds of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Build {
     /// bulla with its default backend.
     Default,
+    /// bulla with the feature `dryoc`.
+    Dryoc,
     /// bulla with the feature `aws-lc-rs`.
     AwsLc,
 }
@@ -86,9 +88,10 @@ const ACTIX: Stack = Stack { framework: Framework::Actix, ..FLOOR };
 
 /// All stacks in the order of the report. For each framework, the order is: no session, bulla,
 /// other libraries.
-pub const STACKS: [Stack; 14] = [
+pub const STACKS: [Stack; 16] = [
     FLOOR,
     BULLA,
+    Stack { name: "axum, bulla with dryoc", build: Build::Dryoc, ..BULLA },
     Stack { name: "axum, bulla with aws-lc-rs", build: Build::AwsLc, ..BULLA },
     Stack {
         name: "axum, bulla, every read renews",
@@ -117,6 +120,13 @@ pub const STACKS: [Stack; 14] = [
     Stack { name: "axum, tower-sessions, Redis", id: "axum-tower-redis", ..STORES },
     Stack { name: "actix-web, no session", id: "actix", ..ACTIX },
     Stack { name: "actix-web, bulla", id: "actix-bulla", framework: Framework::Actix, ..BULLA },
+    Stack {
+        name: "actix-web, bulla with dryoc",
+        id: "actix-bulla",
+        framework: Framework::Actix,
+        build: Build::Dryoc,
+        ..BULLA
+    },
     Stack {
         name: "actix-web, bulla with aws-lc-rs",
         id: "actix-bulla",
