@@ -45,7 +45,7 @@ struct Args {
     /// Address and port to listen on; port 0 selects a free port.
     #[arg(long, default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
-    /// Address under which clients reach the bank, such as https://bank.example. Mobile clients name
+    /// Address under which clients reach the bank, with its scheme. Mobile clients name
     /// it in their proofs [default: http:// and the address of --listen].
     #[arg(long, value_name = "URL")]
     address: Option<String>,
