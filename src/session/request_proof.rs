@@ -253,15 +253,14 @@ mod verifying {
             if !self.wants_challenge() {
                 return;
             }
-            let (origin, until) = match (change, self.judged()) {
-                (Change::Written(written), _) if written.tokens.channel == Channel::Cookie => {
-                    return;
-                }
-                (Change::Written(written), _) => (written.record.first_id(), written.expires_at),
-                (Change::Untouched, Judged::Alive(alive)) => {
-                    (alive.record.first_id(), alive.expires_at)
-                }
-                (Change::Untouched | Change::Ended, _) => (NO_SESSION, UnixTime::MAX),
+            let (origin, until) = match change {
+                Change::Written(written) if written.tokens.channel == Channel::Cookie => return,
+                Change::Written(written) => (written.record.first_id(), written.expires_at),
+                Change::Ended => (NO_SESSION, UnixTime::MAX),
+                Change::Untouched => match self.judged() {
+                    Judged::Alive(alive) => (alive.record.first_id(), alive.expires_at),
+                    Judged::Refused(_) | Judged::Absent => (NO_SESSION, UnixTime::MAX),
+                },
             };
             let life = until.since(self.now()).min(settings.longest_challenge());
             let challenge = settings.binding.challenges.make(origin, Asks::Proof, self.now(), life);

@@ -191,7 +191,8 @@ impl World {
         session.set_target(METHOD, TARGET);
         self.proofs.extend(proof.clone());
         if action == Action::Start {
-            self.start(&session, proof.as_ref());
+            let scheme = authorization.as_ref().map(|_| scheme);
+            self.start(&session, read.as_ref(), scheme, proof.as_ref());
             return Ok(());
         }
         let Some(read) = read else {
@@ -209,9 +210,19 @@ impl World {
         Ok(())
     }
 
-    /// Starts a session.
-    fn start(&mut self, session: &Session<State>, proof: Option<&Proof>) {
-        let shown = self.shown(proof, None);
+    /// Starts a session, in a request that may have the tokens of another one.
+    fn start(
+        &mut self,
+        session: &Session<State>,
+        old: Option<&Read>,
+        scheme: Option<&str>,
+        proof: Option<&Proof>,
+    ) {
+        let shown = match self.shown(proof, None) {
+            // Otherwise a copy of a bound session could become an ordinary one.
+            Shown::Nothing if scheme == Some("DPoP") => Shown::Asks,
+            shown => shown,
+        };
         self.accept(shown, proof);
         let state = State { text: "state".to_owned() };
         let started = session.start_with(state, Start::new().over(Channel::Bearer));
@@ -223,17 +234,20 @@ impl World {
         }
         if started.is_err() {
             assert!(lines.state.is_none() && lines.renewal.is_none());
-            assert_eq!(lines.challenge, (shown == Shown::Asks).then_some([0; 16]));
+            let origin = old.filter(|old| !old.is_over).map(|old| old.record.first_id());
+            let asks = (shown == Shown::Asks).then_some(origin.unwrap_or_default());
+            assert_eq!(lines.challenge, asks);
             return;
         }
         let key = proof.map(|proof| proof.key);
         let (state, renewal) = (lines.state.expect("a session"), lines.renewal.expect("a session"));
         assert_eq!(state.bound, key);
         let (_, renewal) = renewal;
-        assert_eq!((renewal.id, renewal.proof), (state.id, key.map(|key| (self.now, key))));
+        let made_at = if let Shown::KeyAt(made_at) = shown { made_at } else { 0 };
+        assert_eq!((renewal.id, renewal.proof), (state.id, key.map(|key| (made_at, key))));
         assert_eq!(lines.challenge, key.map(|_| state.id));
         if key.is_some() {
-            self.proved.insert(state.id, self.now);
+            self.proved.insert(state.id, made_at);
         }
     }
 
@@ -264,29 +278,29 @@ impl World {
             Action::Reauthenticate => assert_eq!(session.reauthenticated().is_ok(), alive),
             Action::End => session.end().expect("any session can be ended"),
         }
+        // `require_proven` asks too.
         let wants_proof = alive && record.bound.is_some() && made_at.is_none();
+        let is_old = made_at.is_some_and(|made_at| now >= made_at + PROOF_LIFETIME / 4);
+        let asks = expected == Status::Refused(Refusal::ProofDue) || wants_proof || is_old;
         let lines = self.receive(session);
         if read.is_over || action == Action::End {
-            assert!(lines.state.is_none() && lines.renewal.is_none() && lines.challenge.is_none());
+            assert!(lines.state.is_none() && lines.renewal.is_none());
+            assert_eq!(lines.challenge, (asks && !read.is_over).then_some([0; 16]));
             return;
         }
+        let origin = record.first_id();
+        assert_eq!(lines.challenge, asks.then_some(origin));
         if !alive {
             assert!(!lines.has_tokens, "a request that is refused changes no token");
-            let asks = expected == Status::Refused(Refusal::ProofDue);
-            assert_eq!(lines.challenge, asks.then_some(record.first_id()));
             return;
         }
 
-        let origin = record.first_id();
         if record.bound.is_some() {
             // Whatever the tokens are, somebody had the key.
             let proved = self.proved.entry(origin).or_default();
             *proved = made_at.map_or(*proved, |made_at| made_at.max(*proved));
             assert!(now < *proved + PROOF_LIFETIME);
         }
-        // `require_proven` asks too.
-        let is_old = made_at.is_some_and(|made_at| now >= made_at + PROOF_LIFETIME / 4);
-        assert_eq!(lines.challenge, (is_old || wants_proof).then_some(origin));
         if let Some(state) = &lines.state {
             assert_eq!((state.first_id(), state.bound), (origin, record.bound));
         }
@@ -300,6 +314,9 @@ impl World {
             assert!(lines.renewal.is_some());
         } else if read.is_unjudged {
             assert!(lines.renewal.is_none(), "a token that cannot be judged is kept");
+        } else if action == Action::Poll {
+            let counts = read.proved_at.is_some_and(|at| now < at + PROOF_LIFETIME);
+            assert_eq!(lines.renewal.is_some(), made_at > read.proved_at && !counts);
         } else {
             assert!(lines.renewal.is_some() || made_at <= read.proved_at);
         }
@@ -339,7 +356,9 @@ impl World {
             return Shown::Wrong;
         }
         let made_at = match &proof.challenge {
-            None if session.is_none() && self.now.abs_diff(proof.iat) <= 60 => self.now,
+            None if session.is_none() && self.now.abs_diff(proof.iat) <= 60 => {
+                proof.iat.min(self.now)
+            }
             None => return Shown::Asks,
             Some(challenge) => {
                 let Ok(Opened { fields, .. }) = self.open("challenge", u64::MAX, challenge) else {
