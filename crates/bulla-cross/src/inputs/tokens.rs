@@ -188,9 +188,18 @@ fn payload(rng: &mut Rng, schema: u64) -> Vec<u8> {
     rng.bytes(len)
 }
 
-/// A text that is JSON or nearly so.
+/// A text that is JSON or nearly so, without integers of 16 digits and more. TypeScript refuses most
+/// of these on purpose, because JavaScript would read another number.
 fn json_text(rng: &mut Rng) -> Vec<u8> {
-    const PARTS: [&str; 44] = [
+    let has_long = |text: &[u8]| {
+        text.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit())
+            .any(|run| run[0].is_ascii_digit() && run.len() >= 16)
+    };
+    (0..100).map(|_| any_json_text(rng)).find(|text| !has_long(text)).unwrap_or_default()
+}
+
+fn any_json_text(rng: &mut Rng) -> Vec<u8> {
+    const PARTS: [&str; 42] = [
         "{",
         "}",
         "[",
@@ -215,8 +224,6 @@ fn json_text(rng: &mut Rng) -> Vec<u8> {
         "1E+400",
         "-1e999",
         "1e-999",
-        "9007199254740993",
-        "123456789012345678901234567890",
         "\"a\"",
         "\"\\u00e9\"",
         "\"\\ud83d\\ude00\"",
@@ -254,7 +261,7 @@ fn json_text(rng: &mut Rng) -> Vec<u8> {
 }
 
 fn value(rng: &mut Rng, depth: u64) -> String {
-    const SCALARS: [&str; 16] = [
+    const SCALARS: [&str; 15] = [
         "null",
         "true",
         "false",
@@ -270,7 +277,6 @@ fn value(rng: &mut Rng, depth: u64) -> String {
         "\"\\ud83d\"",
         "\"\\\\\"",
         "\"é😀\"",
-        "18446744073709551616",
     ];
     if depth == 0 || rng.percent(40) {
         return rng.pick(&SCALARS).to_owned();
