@@ -79,8 +79,7 @@ impl<T: Payload> Session<T> {
     fn comes_too_late_to_be_bound(&self, adopted: &Adopted<T>) -> bool {
         let binding = self.inner.shared.binding(self.inner.channel);
         let started_at = adopted.started_at.unwrap_or(self.now());
-        let required = binding.and_then(|binding| binding.require_after);
-        required.is_some_and(|after| self.now() >= started_at + after)
+        binding.is_some_and(|binding| binding.requires_key(started_at, self.now()))
     }
 
     fn adopt(&self, adopted: Adopted<T>, kind: Kind) -> Result<Written<T>, SessionError> {

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::session::challenge::Challenges;
+use crate::time::UnixTime;
 #[cfg(feature = "bound")]
 use crate::token::once::UsedTokens;
 
@@ -15,6 +16,18 @@ pub(crate) struct Binding {
     /// end.
     pub(crate) require_after: Option<Duration>,
     pub(crate) challenges: Challenges,
+}
+
+impl Binding {
+    /// Whether a proof from `at` counts at `now`.
+    pub(crate) fn counts(&self, at: UnixTime, now: UnixTime) -> bool {
+        now < at + self.proof_lifetime
+    }
+
+    /// Whether a session that started then must have a key at `now`.
+    pub(crate) fn requires_key(&self, started_at: UnixTime, now: UnixTime) -> bool {
+        self.require_after.is_some_and(|after| now >= started_at + after)
+    }
 }
 
 /// The settings of sessions in a cookie, which browsers bind.

@@ -10,7 +10,6 @@ use crate::session::error::SessionError;
 use crate::session::judge::{Alive, Judged};
 use crate::session::pending::Change;
 use crate::session::record::Record;
-use crate::session::refusal::Refusal;
 use crate::session::session::Session;
 use crate::session::shared::Channel;
 use crate::token::error::SealError;
@@ -54,14 +53,7 @@ impl<T: Payload> Session<T> {
             return Ok(());
         }
         let Judged::Alive(alive) = self.judged() else { return Ok(()) };
-        self.proven(alive).map_err(|refusal| match refusal {
-            Refusal::ProofRefused => SessionError::ProofRefused,
-            Refusal::ProofUnchecked => SessionError::NotNow,
-            _ => {
-                self.ask_for_challenge();
-                SessionError::ProofDue
-            }
-        })
+        self.proven(alive).map_err(|refusal| self.proof_error(refusal))
     }
 
     fn revoke_copies(&self, revocations: &Revocations) {

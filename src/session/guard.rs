@@ -200,11 +200,10 @@ impl<T: Payload> Session<T> {
 
     /// The response to a request with a wrong proof, or with the wrong scheme.
     fn wrong_proof(&self) -> Denied {
-        let error = match self.inner.carried.has_scheme(Scheme::Dpop) {
-            true => "invalid_dpop_proof",
-            false => "invalid_token",
-        };
-        Denied::dpop(error, "The proof is wrong.")
+        if self.inner.carried.has_scheme(Scheme::Dpop) {
+            return Denied::wrong_proof();
+        }
+        Denied::dpop("invalid_token", WRONG)
     }
 
     fn sent_to(&self, page: Option<&str>, proof: Proof) -> Denied {
@@ -233,6 +232,8 @@ impl<T: Payload> Session<T> {
 }
 
 const SEND_AGAIN: &str = "Send the request again, with a proof.";
+
+const WRONG: &str = "The proof is wrong.";
 
 /// The only algorithm of proofs.
 const ALGORITHMS: &str = "algs=\"ES256\"";
@@ -354,6 +355,10 @@ impl Denied {
         Denied { status: 401, header, body }
     }
 
+    fn wrong_proof() -> Denied {
+        Denied::dpop("invalid_dpop_proof", WRONG)
+    }
+
     /// The client may have a valid session, but this server cannot decide.
     fn not_now() -> Denied {
         let header = Some(("retry-after", "5".to_owned()));
@@ -388,9 +393,7 @@ impl SessionError {
                 Some(Denied { status: 401, header, body: Proof::SignIn.body() })
             }
             SessionError::CrossOrigin => Some(Denied::cross_origin()),
-            SessionError::ProofRefused => {
-                Some(Denied::dpop("invalid_dpop_proof", "The proof is wrong."))
-            }
+            SessionError::ProofRefused => Some(Denied::wrong_proof()),
             SessionError::ProofDue => Some(Denied::dpop("use_dpop_nonce", SEND_AGAIN)),
             SessionError::NotNow => Some(Denied::not_now()),
             _ => None,

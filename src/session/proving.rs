@@ -38,9 +38,8 @@ impl<T: Payload> Session<T> {
             return Some(refusal);
         }
         if alive.record.bound.is_some() {
-            let counts = |proof: Proof| now < proof.at + binding.proof_lifetime;
             return match (self.proof_of(alive), self.inner.channel) {
-                (Some(proof), _) if counts(proof) => None,
+                (Some(proof), _) if binding.counts(proof.at, now) => None,
                 // A browser's proof would have to be written over the renewal token, which this server
                 // cannot open. In headers, a proof counts for its own request too.
                 (None, Channel::Cookie) if alive.renewal == Renewal::LeftAlone => {
@@ -49,8 +48,7 @@ impl<T: Payload> Session<T> {
                 _ => Some(Refusal::ProofDue),
             };
         }
-        let due = |after| now >= alive.record.started_at + after;
-        binding.require_after.is_some_and(due).then_some(Refusal::NotBound)
+        binding.requires_key(alive.record.started_at, now).then_some(Refusal::NotBound)
     }
 
     /// The last proof of the session's device: the one in this request, or the one that the renewal
@@ -88,10 +86,8 @@ impl<T: Payload> Session<T> {
 
     /// Whether the renewal token of the request records no proof that still counts.
     pub(crate) fn needs_proof(&self, alive: &Alive<T>) -> bool {
-        let recorded = alive.record.bound.as_deref().zip(alive.proved_at);
-        let recorded = recorded.map(|(key, at)| Proof { at, key: *key });
-        let until = recorded.and_then(|proof| self.proof_expires_at(proof));
-        until.is_none_or(|until| self.now() >= until)
+        let recorded = alive.proved_at.zip(self.inner.shared.binding(self.inner.channel));
+        !recorded.is_some_and(|(at, binding)| binding.counts(at, self.now()))
     }
 
     /// Makes the client send a proof. A browser that still has the bound cookie loses it, and sends

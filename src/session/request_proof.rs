@@ -4,6 +4,8 @@
 //! then bound to this key. When the last proof is too old, the client sends another one, with a
 //! challenge from the server in it.
 
+use crate::session::error::SessionError;
+use crate::session::refusal::Refusal;
 use crate::session::session::Session;
 
 impl<T> Session<T> {
@@ -11,6 +13,18 @@ impl<T> Session<T> {
     pub(crate) fn ask_for_challenge(&self) {
         if let Some(presented) = &self.inner.carried.dpop {
             let _ = presented.wants_challenge.set(());
+        }
+    }
+
+    /// The error of a change that needs a proof, if the request has none that counts.
+    pub(crate) fn proof_error(&self, refusal: Refusal) -> SessionError {
+        match refusal {
+            Refusal::ProofRefused => SessionError::ProofRefused,
+            Refusal::ProofUnchecked => SessionError::NotNow,
+            _ => {
+                self.ask_for_challenge();
+                SessionError::ProofDue
+            }
         }
     }
 
@@ -144,21 +158,13 @@ mod verifying {
                     // Otherwise a copy of a bound session could become an ordinary one.
                     let replaces_bound = presented.scheme == Some(Scheme::Dpop);
                     if replaces_bound || settings.binding.require_after == Some(Duration::ZERO) {
-                        self.ask_for_challenge();
-                        return Err(SessionError::ProofDue);
+                        return Err(self.proof_error(Refusal::ProofDue));
                     }
                     return Ok(None);
                 }
                 self.verified_sign_in(settings, presented).map(Some).map_err(|error| {
                     self.shared().emit(Event::ProofRefused(error));
-                    match refusal(error) {
-                        Refusal::ProofDue => {
-                            self.ask_for_challenge();
-                            SessionError::ProofDue
-                        }
-                        Refusal::ProofUnchecked => SessionError::NotNow,
-                        _ => SessionError::ProofRefused,
-                    }
+                    self.proof_error(refusal(error))
                 })
             };
             *presented.signed_in.get_or_init(check)
@@ -212,7 +218,7 @@ mod verifying {
             if challenge.asks != Asks::Proof {
                 return Err(BoundError::OtherSession);
             }
-            if self.now() >= challenge.issued_at + binding.proof_lifetime {
+            if !binding.counts(challenge.issued_at, self.now()) {
                 return Err(BoundError::Stale);
             }
             Ok((challenge.origin, challenge.issued_at))

@@ -1,7 +1,6 @@
 //! Sessions in headers that are bound to a key, with a client that has one (DPoP, RFC 9449).
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,127 +9,12 @@ use bulla::token::{ClaimError, UsedTokens};
 use bulla::transport::Line;
 use bulla::{Cookie, KeyRing, Policy, Revocations, Session, SessionError, Sessions, UnixTime};
 use bulla_conformance::{DeviceKey, token_hash, with_other_signature};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::phone::{ASKS, HERE, Phone, Sent};
 use crate::support::{Account, T0, ada, alan, key_text, ring, secs};
 
 const MINUTE: u64 = 60;
-/// Each proof has another id.
-static SERIAL: AtomicU64 = AtomicU64::new(0);
-
-const HERE: &str = "https://api.bank.example";
-
-/// A client that has a key. It keeps its tokens and the last challenge.
-#[derive(Clone)]
-struct Phone {
-    key: DeviceKey,
-    token: Option<String>,
-    renewal: Option<String>,
-    challenge: Option<String>,
-}
-
-/// A request of the phone: its headers, and what proofs for it say.
-#[derive(Clone)]
-struct Sent {
-    method: &'static str,
-    target: &'static str,
-    headers: Vec<(&'static str, String)>,
-}
-
-impl Phone {
-    fn new(seed: u8) -> Phone {
-        Phone { key: DeviceKey::new(seed), token: None, renewal: None, challenge: None }
-    }
-
-    /// A phone with a session that is bound to its key.
-    fn bound(sessions: &Sessions<Account>, now: UnixTime) -> Phone {
-        let mut phone = Phone::new(7);
-        let proof = phone.key.dpop(&phone.claims("POST", "/sign-in", now));
-        let request = phone.request("POST", "/sign-in").with("dpop", proof);
-        phone.visit(sessions, now, &request, |session| session.start(ada()).unwrap());
-        phone
-    }
-
-    fn request(&self, method: &'static str, target: &'static str) -> Sent {
-        let token = self.token.iter().map(|token| ("authorization", format!("DPoP {token}")));
-        let renewal = self.renewal.iter().map(|renewal| ("session-renewal", renewal.clone()));
-        Sent { method, target, headers: token.chain(renewal).collect() }
-    }
-
-    fn get(&self) -> Sent {
-        self.request("GET", "/balance")
-    }
-
-    /// A request with a proof for it.
-    fn proven(&self, now: UnixTime) -> Sent {
-        let proof = self.key.dpop(&self.claims("GET", "/balance", now));
-        self.get().with("dpop", proof)
-    }
-
-    /// The claims of a proof for a request at `now`.
-    fn claims(&self, method: &str, path: &str, now: UnixTime) -> Value {
-        let mut claims = json!({
-            "jti": SERIAL.fetch_add(1, Ordering::Relaxed).to_string(), "htm": method, "htu": format!("{HERE}{path}"),
-            "iat": now.as_secs(),
-        });
-        if let Some(token) = &self.token {
-            claims["ath"] = token_hash(token).into();
-        }
-        if let Some(challenge) = &self.challenge {
-            claims["nonce"] = challenge.as_str().into();
-        }
-        claims
-    }
-
-    fn visit<R>(
-        &mut self,
-        sessions: &Sessions<Account>,
-        now: UnixTime,
-        request: &Sent,
-        handler: impl FnOnce(&Session<Account>) -> R,
-    ) -> R {
-        let session = request.load(sessions, now);
-        let result = handler(&session);
-        self.receive(&session);
-        result
-    }
-
-    /// Closes the session, and stores what the response says.
-    fn receive(&mut self, session: &Session<Account>) -> Vec<Line> {
-        let lines: Vec<Line> = session.commit().into_iter().collect();
-        for line in &lines {
-            let value = Some(line.value.clone()).filter(|value| !value.is_empty());
-            match &*line.name {
-                "session-token" => self.token = value,
-                "session-renewal" => self.renewal = value,
-                "dpop-nonce" => self.challenge = value,
-                _ => {}
-            }
-        }
-        lines
-    }
-}
-
-impl Sent {
-    fn with(mut self, name: &'static str, value: String) -> Sent {
-        self.headers.push((name, value));
-        self
-    }
-
-    fn without(mut self, name: &str) -> Sent {
-        self.headers.retain(|(header, _)| *header != name);
-        self
-    }
-
-    fn load(&self, sessions: &Sessions<Account>, now: UnixTime) -> Session<Account> {
-        let session = sessions.load_at(now, self.method, |name| {
-            let values = self.headers.iter().filter(|(header, _)| *header == name);
-            values.map(|(_, value)| value.as_bytes()).collect::<Vec<_>>()
-        });
-        session.set_target(self.method, self.target);
-        session
-    }
-}
 
 /// The events of all requests.
 type Events = Arc<Mutex<Vec<Event>>>;
@@ -165,7 +49,6 @@ fn denied(session: &Session<Account>) -> Denied {
     session.require().unwrap_err()
 }
 
-const ASKS: (&str, &str) = ("www-authenticate", r#"DPoP error="use_dpop_nonce", algs="ES256""#);
 const WRONG: (&str, &str) =
     ("www-authenticate", r#"DPoP error="invalid_dpop_proof", algs="ES256""#);
 const NO_TOKEN: (&str, &str) = ("www-authenticate", r#"DPoP error="invalid_token", algs="ES256""#);
@@ -194,7 +77,7 @@ fn a_session_is_bound_when_it_starts_and_goes_on_with_proofs() {
 
     // With the proof, the session goes on, and the renewal token records the proof.
     let before = phone.renewal.clone();
-    let request = phone.proven(due);
+    let request = phone.proving("GET", "/balance", due);
     phone.visit(&sessions, due, &request, |session| assert!(session.require().is_ok()));
     assert_ne!(phone.renewal, before);
     let session = phone.get().load(&sessions, due + secs(10 * MINUTE - 1));
@@ -210,7 +93,7 @@ fn a_client_that_sends_a_proof_with_each_request_is_asked_for_none() {
     let (mut renewals, mut challenges) = (0, 0);
     for minute in 1..=60 {
         let now = T0 + secs(minute * MINUTE);
-        let session = phone.proven(now).load(&sessions, now);
+        let session = phone.proving("GET", "/balance", now).load(&sessions, now);
         assert!(session.require().is_ok(), "minute {minute}");
         let lines = phone.receive(&session);
         renewals += usize::from(names(&lines).contains(&"session-renewal"));
@@ -315,10 +198,10 @@ fn a_wrong_proof_is_refused_and_changes_nothing() {
         assert_eq!(session.status(), Status::Refused(Refusal::ProofDue), "{nonce}");
     }
     // Two proofs.
-    let two = phone.proven(now).with("dpop", phone.key.dpop(&right));
+    let two = phone.proving("GET", "/balance", now).with("dpop", phone.key.dpop(&right));
     assert_eq!(two.load(&sessions, now).status(), Status::Refused(Refusal::ProofRefused));
     // The right one.
-    assert!(phone.proven(now).load(&sessions, now).require().is_ok());
+    assert!(phone.proving("GET", "/balance", now).load(&sessions, now).require().is_ok());
 }
 
 #[test]
@@ -327,7 +210,7 @@ fn a_challenge_counts_for_the_proof_lifetime() {
     let phone = Phone::bound(&sessions, T0);
     for (age, refusal) in [(10 * MINUTE - 1, None), (10 * MINUTE, Some(Refusal::ProofDue))] {
         let now = T0 + secs(age);
-        let status = phone.proven(now).load(&sessions, now).status();
+        let status = phone.proving("GET", "/balance", now).load(&sessions, now).status();
         assert_eq!(status, refusal.map_or(Status::Alive, Status::Refused), "{age}");
     }
 }
@@ -337,7 +220,7 @@ fn a_proof_is_accepted_once() {
     let (sessions, events) = build(KeyRing::generate().unwrap(), Dpop::at(HERE).unwrap());
     let phone = Phone::bound(&sessions, T0);
     let now = T0 + secs(MINUTE);
-    let request = phone.proven(now);
+    let request = phone.proving("GET", "/balance", now);
     assert!(request.load(&sessions, now).require().is_ok());
     let session = request.load(&sessions, now);
     assert_eq!((denied(&session).status(), denied(&session).header()), (401, Some(WRONG)));
@@ -349,7 +232,7 @@ fn a_proof_is_accepted_once() {
     assert_eq!(session.status(), Status::Refused(Refusal::ProofRefused));
     assert_eq!(proof_error(&events), Some(BoundError::Used));
     // A proof that was refused for another reason is not used up.
-    let session = phone.proven(now + secs(1)).without("session-renewal");
+    let session = phone.proving("GET", "/balance", now + secs(1)).without("session-renewal");
     assert!(session.load(&sessions, now + secs(1)).require().is_ok());
 }
 
@@ -360,7 +243,7 @@ fn who_copies_a_request_gains_no_time() {
     let (here, elsewhere) = (server(), server());
     let mut phone = Phone::bound(&here, T0);
     let now = T0 + secs(9 * MINUTE);
-    let request = phone.proven(now);
+    let request = phone.proving("GET", "/balance", now);
     phone.visit(&here, now, &request, |session| assert!(session.require().is_ok()));
 
     // Another server does not know that the proof was used. The session that it renews ends with
@@ -384,7 +267,7 @@ fn the_scheme_says_whether_a_session_is_bound() {
         request.without("authorization").with("authorization", format!("Bearer {token}"))
     };
     // Even with a proof.
-    for request in [phone.get(), phone.proven(T0)] {
+    for request in [phone.get(), phone.proving("GET", "/balance", T0)] {
         let session = as_bearer(request, &token).load(&sessions, T0);
         assert_eq!(session.status(), Status::Refused(Refusal::ProofRefused));
         assert_eq!((denied(&session).status(), denied(&session).header()), (401, Some(NO_TOKEN)));
@@ -393,7 +276,7 @@ fn the_scheme_says_whether_a_session_is_bound() {
     }
     // A client without a key has an ordinary session.
     let mut plain = Phone::new(7);
-    let request = plain.request("POST", "/sign-in");
+    let request = plain.bare("DPoP", "POST", "/sign-in");
     let over = Start::new().over(Channel::Bearer);
     plain.visit(&sessions, T0, &request, |session| session.start_with(ada(), over).unwrap());
     assert_eq!(plain.challenge, None);
@@ -401,7 +284,9 @@ fn the_scheme_says_whether_a_session_is_bound() {
     assert_eq!(session.status(), Status::Refused(Refusal::ProofRefused));
     let token = plain.token.clone().unwrap();
     // It may send proofs, which are not read then.
-    for request in [plain.get(), plain.proven(T0), plain.get().with("dpop", "x".into())] {
+    for request in
+        [plain.get(), plain.proving("GET", "/balance", T0), plain.get().with("dpop", "x".into())]
+    {
         let session = as_bearer(request, &token).load(&sessions, T0 + secs(29 * MINUTE));
         assert!(!session.info().unwrap().bound);
     }
@@ -412,7 +297,7 @@ fn a_proof_at_the_sign_in_needs_the_right_time_or_a_challenge() {
     let (sessions, events) = build(KeyRing::generate().unwrap(), Dpop::at(HERE).unwrap());
     let sign_in = |phone: &mut Phone, clock: UnixTime| {
         let proof = phone.key.dpop(&phone.claims("POST", "/sign-in", clock));
-        let request = phone.request("POST", "/sign-in").with("dpop", proof);
+        let request = phone.bare("DPoP", "POST", "/sign-in").with("dpop", proof);
         let over = Start::new().over(Channel::Bearer);
         phone.visit(&sessions, T0, &request, |session| session.start_with(ada(), over))
     };
@@ -448,7 +333,7 @@ fn a_wrong_proof_at_the_sign_in_starts_no_session() {
         (vec![phone.key.dpop(&right), phone.key.dpop(&right)], BoundError::NoProof),
         (vec!["x".to_owned()], BoundError::Proof(bulla::proof::ProofError::Form)),
     ] {
-        let mut request = phone.request("POST", "/sign-in");
+        let mut request = phone.bare("DPoP", "POST", "/sign-in");
         for proof in proofs {
             request = request.with("dpop", proof);
         }
@@ -472,7 +357,7 @@ fn a_route_can_ask_for_a_proof_with_each_request() {
     let denied = session.require_proven().unwrap_err();
     assert_eq!((denied.status(), denied.header()), (401, Some(ASKS)));
     assert_eq!(names(&phone.receive(&session)), ["dpop-nonce", "cache-control", "vary"]);
-    let request = phone.proven(now);
+    let request = phone.proving("GET", "/balance", now);
     let session = request.load(&sessions, now);
     assert!(session.require_proven().is_ok());
     assert!(session.require_proven().is_ok(), "twice in one request");
@@ -480,7 +365,7 @@ fn a_route_can_ask_for_a_proof_with_each_request() {
 
     let mut new = Phone::new(8);
     let proof = new.key.dpop(&new.claims("POST", "/sign-in", now));
-    let request = new.request("POST", "/sign-in").with("dpop", proof);
+    let request = new.bare("DPoP", "POST", "/sign-in").with("dpop", proof);
     new.visit(&sessions, now, &request, |session| {
         session.start(ada()).unwrap();
         assert!(session.require_proven().is_ok(), "the proof of the sign-in");
@@ -491,7 +376,7 @@ fn a_route_can_ask_for_a_proof_with_each_request() {
     assert_eq!(denied.header(), Some(("www-authenticate", "Bearer")));
     let mut plain = Phone::new(7);
     let over = Start::new().over(Channel::Bearer);
-    let request = plain.request("POST", "/sign-in");
+    let request = plain.bare("DPoP", "POST", "/sign-in");
     plain.visit(&sessions, now, &request, |session| session.start_with(ada(), over).unwrap());
     let token = plain.token.clone().unwrap();
     let request = plain.get().without("authorization");
@@ -520,7 +405,7 @@ fn a_change_and_a_new_id_keep_the_key() {
     for change in changes {
         now = now + secs(10 * MINUTE);
         challenge(&mut phone, now);
-        let request = phone.proven(now);
+        let request = phone.proving("GET", "/balance", now);
         phone.visit(&sessions, now, &request, change);
         let session = phone.get().load(&sessions, now + secs(10 * MINUTE - 1));
         assert_eq!(session.info().unwrap().proof_expires_at, Some(now + secs(10 * MINUTE)));
@@ -541,7 +426,7 @@ fn a_background_request_records_its_proof_and_no_activity() {
         let now = T0 + secs(minute * MINUTE);
         let request = phone.get();
         phone.visit(&sessions, now, &request, poll);
-        let request = phone.proven(now);
+        let request = phone.proving("GET", "/balance", now);
         let id = phone.visit(&sessions, now, &request, poll);
         assert_eq!(id.is_some(), alive, "minute {minute}");
     }
@@ -556,7 +441,7 @@ fn a_client_without_renewal_tokens_sends_a_proof_with_each_request() {
         let now = T0 + secs(minute * MINUTE);
         let bare = phone.get().load(&sessions, now);
         assert_eq!(bare.status(), Status::Refused(Refusal::ProofDue));
-        let request = phone.proven(now);
+        let request = phone.proving("GET", "/balance", now);
         let id = phone.visit(&sessions, now, &request, |session| session.get().map(|a| a.id));
         assert_eq!(id, Some(ada().id), "minute {minute}");
         phone.renewal = None;
@@ -577,7 +462,7 @@ fn the_keys_of_the_ring_rotate_under_a_bound_session() {
         phone.visit(sessions, now, &request, |session| {
             assert_eq!(session.status(), Status::Refused(Refusal::ProofDue), "minute {minute}");
         });
-        let request = phone.proven(now);
+        let request = phone.proving("GET", "/balance", now);
         let id = phone.visit(sessions, now, &request, |session| session.get().map(|a| a.id));
         assert_eq!(id, Some(ada().id), "minute {minute}");
     }
@@ -592,7 +477,7 @@ fn a_server_that_cannot_judge_the_renewal_token_asks_for_a_proof() {
     let mut phone = Phone::bound(&behind, T0);
     // The renewal token is now under the new key, which the other server does not know yet.
     let now = T0 + secs(5 * MINUTE);
-    let request = phone.proven(now);
+    let request = phone.proving("GET", "/balance", now);
     phone.visit(&ahead, now, &request, |session| assert!(session.require().is_ok()));
     // A proof is all that the other server needs, so the client must not think that it is signed
     // out.
@@ -601,7 +486,7 @@ fn a_server_that_cannot_judge_the_renewal_token_asks_for_a_proof() {
     let session = phone.get().load(&behind, now);
     assert_eq!((denied(&session).status(), denied(&session).header()), (401, Some(ASKS)));
     assert_eq!(names(&phone.receive(&session)), ["dpop-nonce", "cache-control", "vary"]);
-    let request = phone.proven(now);
+    let request = phone.proving("GET", "/balance", now);
     phone.visit(&behind, now, &request, |session| assert!(session.require().is_ok()));
     assert_eq!(phone.renewal, renewal, "the other server may know a later activity");
     assert!(phone.get().load(&ahead, now).get().is_some());
@@ -646,7 +531,7 @@ fn an_application_can_have_several_addresses() {
         let phone = Phone::new(7);
         let mut claims = phone.claims("POST", "", T0);
         claims["htu"] = htu.into();
-        let request = phone.request("POST", "/sign-in?from=app");
+        let request = phone.bare("DPoP", "POST", "/sign-in?from=app");
         let session = request.with("dpop", phone.key.dpop(&claims)).load(&sessions, T0);
         let started = session.start_with(ada(), Start::new().over(Channel::Bearer));
         assert_eq!(started.is_ok(), right, "{htu}: {:?}", proof_error(&events));
@@ -677,7 +562,7 @@ fn every_path_can_have_a_proof() {
     ] {
         let path = target.split('?').next().unwrap();
         let proof = phone.key.dpop(&phone.claims("GET", path, T0));
-        let request = phone.request("GET", target).with("dpop", proof);
+        let request = phone.bare("DPoP", "GET", target).with("dpop", proof);
         assert_eq!(request.load(&sessions, T0).status(), Status::Alive, "{target}");
     }
 }
@@ -686,7 +571,7 @@ fn every_path_can_have_a_proof() {
 fn without_the_address_of_the_request_a_proof_cannot_be_verified() {
     let (sessions, events) = build(KeyRing::generate().unwrap(), Dpop::at(HERE).unwrap());
     let phone = Phone::bound(&sessions, T0);
-    let request = phone.proven(T0);
+    let request = phone.proving("GET", "/balance", T0);
     let headers: BTreeMap<_, _> = request.headers.iter().cloned().collect();
     let session = sessions.load_at(T0, "GET", |name| headers.get(name).map(|v| v.as_bytes()));
     assert_eq!(session.status(), Status::Refused(Refusal::ProofRefused));
@@ -707,13 +592,13 @@ fn a_store_that_fails_refuses_proofs_for_now() {
     let text = key_text();
     let phone = Phone::bound(&build(ring(&[&text]), Dpop::at(HERE).unwrap()).0, T0);
     let (sessions, _) = build(ring(&[&text]), Dpop::at(HERE).unwrap().with_used(Down));
-    let session = phone.proven(T0).load(&sessions, T0);
+    let session = phone.proving("GET", "/balance", T0).load(&sessions, T0);
     assert_eq!(session.status(), Status::Refused(Refusal::ProofUnchecked));
     assert_eq!(denied(&session).status(), 503);
     assert!(phone.get().load(&sessions, T0).require().is_ok(), "without a proof, none is checked");
     let mut new = Phone::new(7);
     let proof = new.key.dpop(&new.claims("POST", "/sign-in", T0));
-    let request = new.request("POST", "/sign-in").with("dpop", proof);
+    let request = new.bare("DPoP", "POST", "/sign-in").with("dpop", proof);
     let over = Start::new().over(Channel::Bearer);
     let started = new.visit(&sessions, T0, &request, |session| session.start_with(ada(), over));
     assert_eq!(started, Err(SessionError::NotNow));
@@ -727,7 +612,7 @@ fn an_application_can_require_keys() {
     assert!(Phone::bound(&sessions, T0).get().load(&sessions, T0).get().is_some());
     let mut plain = Phone::new(7);
     let over = Start::new().over(Channel::Bearer);
-    let request = plain.request("POST", "/sign-in");
+    let request = plain.bare("DPoP", "POST", "/sign-in");
     plain.visit(&sessions, T0, &request, |session| session.start_with(ada(), over).unwrap());
     let token = plain.token.clone().unwrap();
     let request = plain.get().without("authorization");
@@ -751,7 +636,7 @@ fn a_bound_session_can_be_ended_and_revoked() {
     let mut phone = Phone::bound(&sessions, T0);
     let mut other = Phone::bound(&sessions, T0);
     let copy = phone.clone();
-    let request = other.proven(T0);
+    let request = other.proving("GET", "/balance", T0);
     other.visit(&sessions, T0 + secs(1), &request, |session| session.end_others().unwrap());
     assert_eq!(
         phone.get().load(&sessions, T0 + secs(1)).status(),
@@ -779,7 +664,7 @@ fn events_and_the_audit_name_what_happens() {
     };
     assert_eq!(kinds(&events), ["Started", "Bound"]);
     let now = T0 + secs(5 * MINUTE);
-    let request = phone.proven(now);
+    let request = phone.proving("GET", "/balance", now);
     phone.visit(&sessions, now, &request, |session| assert!(session.get().is_some()));
     assert_eq!(kinds(&events), ["Proved", "Opened", "Renewed"]);
     let audit = sessions.audit(T0);

@@ -1,7 +1,6 @@
 //! Attacks on sessions in headers that are bound to a key (DPoP, RFC 9449), and clients that would
 //! be refused by mistake. `dpop` has the other tests of these sessions.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,117 +8,12 @@ use bulla::session::{Adopted, Channel, Dpop, Event, Refusal, Start, Status};
 use bulla::token::{ClaimError, UsedTokens};
 use bulla::transport::Line;
 use bulla::{Cookie, KeyRing, Policy, Revocations, Session, SessionError, Sessions, UnixTime};
-use bulla_conformance::{DeviceKey, token_hash};
-use serde_json::{Value, json};
+use bulla_conformance::DeviceKey;
 
+use crate::phone::{ASKS, HERE, Phone, Sent};
 use crate::support::{Account, T0, ada, alan, key_text, ring, secs};
 
 const MINUTE: u64 = 60;
-const HERE: &str = "https://api.bank.example";
-const ASKS: (&str, &str) = ("www-authenticate", r#"DPoP error="use_dpop_nonce", algs="ES256""#);
-static SERIAL: AtomicU64 = AtomicU64::new(0);
-
-/// A client that has a key. It keeps its tokens and the last challenge.
-#[derive(Clone)]
-struct Phone {
-    key: DeviceKey,
-    token: Option<String>,
-    renewal: Option<String>,
-    challenge: Option<String>,
-}
-
-#[derive(Clone)]
-struct Sent {
-    method: &'static str,
-    target: &'static str,
-    headers: Vec<(&'static str, String)>,
-}
-
-impl Phone {
-    fn new(seed: u8) -> Phone {
-        Phone { key: DeviceKey::new(seed), token: None, renewal: None, challenge: None }
-    }
-
-    fn bound(sessions: &Sessions<Account>, now: UnixTime) -> Phone {
-        let mut phone = Phone::new(7);
-        let request = phone.proving("POST", "/sign-in", now);
-        phone.visit(sessions, now, &request, |session| session.start(ada()).unwrap());
-        phone
-    }
-
-    fn bare(&self, scheme: &str, method: &'static str, target: &'static str) -> Sent {
-        let token = self.token.iter().map(|token| ("authorization", format!("{scheme} {token}")));
-        let renewal = self.renewal.iter().map(|renewal| ("session-renewal", renewal.clone()));
-        Sent { method, target, headers: token.chain(renewal).collect() }
-    }
-
-    fn get(&self) -> Sent {
-        self.bare("DPoP", "GET", "/balance")
-    }
-
-    fn proving(&self, method: &'static str, target: &'static str, now: UnixTime) -> Sent {
-        let proof = self.key.dpop(&self.claims(method, target, now));
-        self.bare("DPoP", method, target).with("dpop", proof)
-    }
-
-    fn claims(&self, method: &str, target: &str, now: UnixTime) -> Value {
-        let path = target.split('?').next().unwrap();
-        let jti = SERIAL.fetch_add(1, Ordering::Relaxed).to_string();
-        let mut claims = json!({
-            "jti": jti, "htm": method, "htu": format!("{HERE}{path}"), "iat": now.as_secs(),
-        });
-        if let Some(token) = &self.token {
-            claims["ath"] = token_hash(token).into();
-        }
-        if let Some(challenge) = &self.challenge {
-            claims["nonce"] = challenge.as_str().into();
-        }
-        claims
-    }
-
-    fn visit<R>(
-        &mut self,
-        sessions: &Sessions<Account>,
-        now: UnixTime,
-        request: &Sent,
-        handler: impl FnOnce(&Session<Account>) -> R,
-    ) -> R {
-        let session = request.load(sessions, now);
-        let result = handler(&session);
-        self.receive(&session);
-        result
-    }
-
-    fn receive(&mut self, session: &Session<Account>) -> Vec<Line> {
-        let lines: Vec<Line> = session.commit().into_iter().collect();
-        for line in &lines {
-            let value = Some(line.value.clone()).filter(|value| !value.is_empty());
-            match &*line.name {
-                "session-token" => self.token = value,
-                "session-renewal" => self.renewal = value,
-                "dpop-nonce" => self.challenge = value,
-                _ => {}
-            }
-        }
-        lines
-    }
-}
-
-impl Sent {
-    fn with(mut self, name: &'static str, value: String) -> Sent {
-        self.headers.push((name, value));
-        self
-    }
-
-    fn load(&self, sessions: &Sessions<Account>, now: UnixTime) -> Session<Account> {
-        let session = sessions.load_at(now, self.method, |name| {
-            let values = self.headers.iter().filter(|(header, _)| *header == name);
-            values.map(|(_, value)| value.as_bytes()).collect::<Vec<_>>()
-        });
-        session.set_target(self.method, self.target);
-        session
-    }
-}
 
 fn dpop() -> Dpop {
     Dpop::at(HERE).unwrap()

@@ -24,6 +24,8 @@ mod overlap;
 mod pages;
 #[cfg(feature = "schema")]
 mod payload_schema;
+#[cfg(feature = "bound")]
+mod phone;
 mod properties;
 mod remembered;
 mod revalidation;
