@@ -22,8 +22,7 @@ import {
   Revocations,
   Sessions,
 } from "../src/session/index.js";
-import type { Session } from "../src/session/index.js";
-import { Client, STATE, T0, account, ada, browser, codeOf, effect } from "./support.js";
+import { Client, Context, STATE, T0, account, ada, browser, codeOf, effect } from "./support.js";
 import type { Account } from "./support.js";
 
 const ring = KeyRing.generate();
@@ -83,30 +82,6 @@ test("a response that is a network error leaves without the session, and without
   });
   assert.equal((await handle(requestOf(browser()))).type, "error");
 });
-
-/** A context of Hono, whose middlewares run inside each other. */
-class Context {
-  readonly req: { raw: Request };
-  error: Error | undefined;
-  session: Session<Account> | undefined;
-  #response: Response | undefined;
-
-  constructor(request: Request) {
-    this.req = { raw: request };
-  }
-
-  get res(): Response {
-    return (this.#response ??= new Response("not found", { status: 404 }));
-  }
-
-  set res(response: Response | undefined) {
-    this.#response = response;
-  }
-
-  set(_: "session", session: unknown): void {
-    this.session = session as Session<Account>;
-  }
-}
 
 test("a second middleware for Hono in a sub-application does not undo a sign-in", async () => {
   const client = browser().signedIn(sessions, Math.floor(Date.now() / 1000) - 86_400, ada());

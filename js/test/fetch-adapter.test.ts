@@ -10,11 +10,10 @@ import {
   sessionMiddleware,
   withSession,
 } from "../src/adapters/fetch.js";
-import type { HonoContext } from "../src/adapters/fetch.js";
 import { KeyRing } from "../src/index.js";
 import { Bearer, Cookie, Denied, Revocations, Sessions } from "../src/session/index.js";
 import type { Session } from "../src/session/index.js";
-import { Client, STATE, account, ada, browser, effect } from "./support.js";
+import { Client, Context, STATE, account, ada, browser, effect } from "./support.js";
 import type { Account } from "./support.js";
 
 const revocations = new Revocations();
@@ -220,34 +219,6 @@ test("a session is read without a response", async () => {
   });
   assert.equal(readSession(sessions, evil).data, undefined);
 });
-
-/** As Hono's context: a response that is set takes the headers of the one before. */
-class Context implements HonoContext {
-  readonly req: { raw: Request };
-  error: Error | undefined;
-  session: Session<Account> | undefined;
-  #response: Response | undefined;
-
-  constructor(request: Request) {
-    this.req = { raw: request };
-  }
-
-  get res(): Response {
-    return (this.#response ??= new Response("not found", { status: 404 }));
-  }
-
-  set res(response: Response | undefined) {
-    if (response !== undefined && this.#response !== undefined) {
-      response = new Response(response.body, response);
-      for (const [name, value] of this.#response.headers) response.headers.set(name, value);
-    }
-    this.#response = response;
-  }
-
-  set(_: "session", session: unknown): void {
-    this.session = session as Session<Account>;
-  }
-}
 
 test("the middleware for Hono writes the session and answers refusals", async () => {
   const middleware = sessionMiddleware(sessions);

@@ -1,5 +1,6 @@
 // A client that stores cookies or headers, and other helpers of the tests.
 
+import type { HonoContext } from "../src/adapters/fetch.js";
 import { KeyRing, Key, json, payload } from "../src/index.js";
 import type { Line, Session, Sessions } from "../src/session/index.js";
 
@@ -129,5 +130,33 @@ export function codeOf(run: () => unknown): string | undefined {
     return undefined;
   } catch (error) {
     return (error as { code?: string }).code ?? String(error);
+  }
+}
+
+/** As Hono's context: a response that is set takes the headers of the one before. */
+export class Context implements HonoContext {
+  readonly req: { raw: Request };
+  error: Error | undefined;
+  session: Session<Account> | undefined;
+  #response: Response | undefined;
+
+  constructor(request: Request) {
+    this.req = { raw: request };
+  }
+
+  get res(): Response {
+    return (this.#response ??= new Response("not found", { status: 404 }));
+  }
+
+  set res(response: Response | undefined) {
+    if (response !== undefined && this.#response !== undefined) {
+      response = new Response(response.body, response);
+      for (const [name, value] of this.#response.headers) response.headers.set(name, value);
+    }
+    this.#response = response;
+  }
+
+  set(_: "session", session: unknown): void {
+    this.session = session as Session<Account>;
   }
 }
