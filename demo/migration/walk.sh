@@ -2,7 +2,8 @@
 # Tests both migrations with curl. Exits with status 1 at the first unexpected result.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-cargo build --quiet -p migration
+# Builds with the features of the whole workspace, to reuse what `cargo test --workspace` built.
+cargo build --quiet --locked --workspace --bin private-jar --bin jwt
 bin=$PWD/target/debug
 dir=$(mktemp -d)
 cd "$dir"

@@ -3,7 +3,8 @@
 # Exits with status 1 at the first unexpected result.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-cargo build --quiet -p bank -p mobile
+# Builds with the features of the whole workspace, to reuse what `cargo test --workspace` built.
+cargo build --quiet --locked --workspace --bin bank --bin mobile
 dir=$(mktemp -d)
 pids=()
 trap 'kill "${pids[@]}" 2>/dev/null || true; rm -rf "$dir"' EXIT

@@ -4,7 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 here=$PWD
-(cd ../.. && cargo build --quiet --locked -p bank -p bulla-cli)
+# Builds with the features of the whole workspace, to reuse what `cargo test --workspace` built.
+(cd ../.. && cargo build --quiet --locked --workspace --bin bank --bin bulla)
 bank_program=$(realpath ../../target/debug/bank) bulla=$(realpath ../../target/debug/bulla)
 installed() { [ -d "$1/node_modules/.bin" ] || (cd "$1" && npm ci --silent); }
 installed ../../js

@@ -3,7 +3,8 @@
 # Exits with status 1 at the first unexpected result.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-cargo build --quiet -p shop -p bulla-cli
+# Builds with the features of the whole workspace, to reuse what `cargo test --workspace` built.
+cargo build --quiet --locked --workspace --bin shop --bin bulla
 bin=$PWD/target/debug
 dir=$(mktemp -d)
 cd "$dir"

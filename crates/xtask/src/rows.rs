@@ -159,7 +159,7 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     tests(
         "A schema document describes exactly what postcard writes and reads",
-        "cargo test --locked -p bulla --features schema --test it -- payload_schema::",
+        "cargo test --locked -p bulla --all-features --test it -- payload_schema::",
     ),
     tests(
         "All framework adapters behave the same",

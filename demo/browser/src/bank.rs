@@ -28,10 +28,12 @@ pub(crate) struct Open {
 }
 
 impl Bank {
+    /// Builds the bank with the features of the whole workspace, to reuse what its tests have built.
     pub(crate) fn build() -> Outcome<Bank> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let built = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args(["build", "--quiet", "--locked", "-p", "bank", "--message-format=json"])
+            .args(["build", "--quiet", "--locked", "--workspace", "--bin", "bank"])
+            .arg("--message-format=json")
             .current_dir(root)
             .stderr(Stdio::inherit())
             .output()?;
@@ -39,7 +41,7 @@ impl Bank {
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
             .find_map(|message| Some(message["executable"].as_str()?.into()))
-            .ok_or("cargo build -p bank built no program")?;
+            .ok_or("cargo built no program")?;
         Ok(Bank { program })
     }
 

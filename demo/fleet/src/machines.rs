@@ -203,11 +203,13 @@ impl Drop for Machines {
 }
 
 /// Builds the bank and the tool, with the profile of this program, and returns their directory.
+///
+/// It builds with the features of the whole workspace, to reuse what its tests have built.
 async fn build() -> Outcome<PathBuf> {
     let bin = std::env::current_exe()?.parent().map(Path::to_owned).ok_or("no folder")?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "--locked", "-p", "bank", "-p", "bulla-cli"]);
+    build.args(["build", "--quiet", "--locked", "--workspace", "--bin", "bank", "--bin", "bulla"]);
     if !cfg!(debug_assertions) {
         build.arg("--release");
     }
