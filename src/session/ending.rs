@@ -28,7 +28,8 @@ impl<T: Payload> Session<T> {
     /// tokens. With a revocation list, these tokens and all copies are still revoked.
     /// [`SessionError::CrossOrigin`] if a page on another origin sent the request.
     /// [`SessionError::ProofDue`] or [`SessionError::ProofRefused`] if the session would be revoked,
-    /// and is bound to a key of which the request has no proof that counts. Then nothing ends.
+    /// and is bound to a key (or is refused because it is not) of which the request has no proof
+    /// that counts. Then nothing ends.
     pub fn end(&self) -> Result<(), SessionError> {
         self.check_sender()?;
         self.check_right_to_end()?;
@@ -41,9 +42,9 @@ impl<T: Payload> Session<T> {
         Ok(())
     }
 
-    /// Fails if the session is bound to a key of a client without cookies, and the request does not
-    /// show that the client has the key. Otherwise a copy of the tokens that is worthless could
-    /// still revoke the session. Without a list, nothing is revoked.
+    /// Fails if the session of a client without cookies is bound to a key, or must be by now, and the
+    /// request does not show that the client has the key. Otherwise a copy of the tokens that is
+    /// worthless could still revoke the session. Without a list, nothing is revoked.
     fn check_right_to_end(&self) -> Result<(), SessionError> {
         let shared = &self.inner.shared;
         if self.channel() == Channel::Cookie

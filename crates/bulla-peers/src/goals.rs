@@ -102,9 +102,11 @@ impl Results {
         for (who, size, limit) in [
             (AWS_LC, Small, 1.7),
             (AWS_LC, Large, 1.9),
+            (reusing(AWS_LC), Small, 1.8),
             (reusing(AWS_LC), Large, 3.0),
             (DRYOC, Small, 1.3),
             (DRYOC, Large, 1.9),
+            (reusing(DRYOC), Small, 1.4),
             (reusing(DRYOC), Large, 3.2),
         ] {
             faster(who, Open, size, limit, jar().collect(), "the private jar of cookie");
@@ -112,11 +114,11 @@ impl Results {
         for (ours, verb, size, limit) in [
             (AWS_LC, Open, Small, 1.25),
             (AWS_LC, Open, Large, 1.6),
-            (AWS_LC, Seal, Small, 0.85),
+            (AWS_LC, Seal, Small, 0.8),
             (AWS_LC, Seal, Large, 1.75),
             (DRYOC, Open, Small, 0.95),
             (DRYOC, Open, Large, 1.6),
-            (DRYOC, Seal, Small, 0.85),
+            (DRYOC, Seal, Small, 0.8),
             (DRYOC, Seal, Large, 2.1),
         ] {
             let peers = encrypting().collect();
