@@ -32,6 +32,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -661,6 +662,11 @@ def state_purpose(purpose: bytes, channel: bytes) -> bytes:
 def renewal_purpose(purpose: bytes, channel: bytes) -> bytes:
     """The purpose of a renewal token (spec 9)."""
     return purpose + b"\0renewal\0" + channel
+
+
+def sealed_cookie_purpose(purpose: bytes, cookie_name: str) -> bytes:
+    """The purpose of the token of a sealed cookie (spec 9.4)."""
+    return purpose + b"\0" + cookie_channel(cookie_name)
 
 
 CEILING, ORIGIN, ENDED_OTHERS, FOLLOWS, REMEMBERED, BOUND = 1, 2, 4, 8, 16, 32
@@ -1786,7 +1792,7 @@ def next_character(text: str) -> str:
 
 
 def seal_vectors() -> Iterator[Vector]:
-    for case in maker_cases(longest_body(SEALED)):
+    for case in chain(maker_cases(longest_body(SEALED)), sealed_cookie_cases()):
         name = case["name"]
         yield named(name, **answer_seal(case | {"nonce": nonce_of(f"seal {name}").hex()}))
 
@@ -1817,6 +1823,32 @@ def maker_cases(longest: int) -> Iterator[Vector]:
     yield maker_case("purpose-extended", purpose=EXTENDED_PURPOSE)
     for number in (2, 3, 4):
         yield maker_case(f"example-key-{number}", key=example_key(number))
+
+
+SIGN_IN = b'{"state":"xyzzy","verifier":"plugh"}'
+SIGN_IN_PURPOSE = b"shop.example/sign-in"
+SIGN_IN_COOKIE = "__Host-sign-in"
+
+
+def sealed_cookie_cases() -> Iterator[Vector]:
+    """Inputs of the tokens of sealed cookies (spec 9.4)."""
+    case = partial(maker_case, bucket=32)
+    for name, cookie_name in {
+        "sealed-cookie": SIGN_IN_COOKIE,
+        "sealed-cookie-of-a-domain": "__Secure-sign-in",
+        "sealed-cookie-over-plain-http": "sign-in",
+        "sealed-cookie-name-of-64-characters": "__Host-" + "!#$%&'*+-.^_`|~0" * 4,
+    }.items():
+        purpose = sealed_cookie_purpose(SIGN_IN_PURPOSE, cookie_name)
+        yield case(name, purpose=purpose, payload=SIGN_IN)
+    purpose = sealed_cookie_purpose(SIGN_IN_PURPOSE, SIGN_IN_COOKIE)
+    yield case("sealed-cookie-empty", purpose=purpose, payload=b"")
+    yield case("sealed-cookie-schema-2", purpose=purpose, payload=SIGN_IN, schema=2)
+    # The body has 3,008 bytes. With 32 more, the name and the value would have 4,130 octets.
+    longest = octets("sealed cookie", 3_008 - 10)
+    yield case("sealed-cookie-longest-that-fits", purpose=purpose, payload=longest)
+    purpose = sealed_cookie_purpose(LONGEST_PURPOSE, SIGN_IN_COOKIE)
+    yield case("sealed-cookie-purpose-255-bytes", purpose=purpose, payload=SIGN_IN)
 
 
 def maker_case(
@@ -1991,6 +2023,43 @@ def open_vectors() -> Iterator[Vector]:
         yield from refused_padding(cases)
         yield from refused_in_order(cases)
         yield from refused_in_order_of_times(cases)
+    yield from sealed_cookies(OpenCases(SEALED))
+
+
+def sealed_cookies(cases: OpenCases) -> Iterator[Vector]:
+    """Tokens in a sealed cookie (spec 9.4), which has at most 4,096 octets with its name."""
+    purpose = sealed_cookie_purpose(SIGN_IN_PURPOSE, SIGN_IN_COOKIE)
+    token = {"purpose": purpose, "payload": SIGN_IN, "schema": 1}
+    reader = {
+        "purpose": purpose.hex(),
+        "max_lifetime": LIFETIME,
+        "max_length": LONGEST_COOKIE - len(SIGN_IN_COOKIE),
+        "schemas": [1],
+    }
+    yield cases.ok("sealed-cookie", make=token, **reader)
+    shorter = reader | {"max_lifetime": 600}
+    yield cases.ok("sealed-cookie-shorter-lifetime", make=token, **shorter)
+    late = {"now": ISSUED_AT + 600}
+    yield cases.refused("expired", "sealed-cookie-shorter-lifetime", make=token, **shorter, **late)
+    late = {"now": ISSUED_AT + LIFETIME}
+    yield cases.refused("expired", "sealed-cookie", make=token, **reader, **late)
+    purposes = {
+        "of-another-name": sealed_cookie_purpose(SIGN_IN_PURPOSE, "__Host-flash"),
+        "of-the-name-without-prefix": sealed_cookie_purpose(SIGN_IN_PURPOSE, "sign-in"),
+        "of-another-type": sealed_cookie_purpose(PURPOSE, SIGN_IN_COOKIE),
+        "holds-a-link": SIGN_IN_PURPOSE,
+        "holds-a-state-token": state_purpose(SIGN_IN_PURPOSE, cookie_channel(SIGN_IN_COOKIE)),
+        "holds-a-renewal-token": renewal_purpose(SIGN_IN_PURPOSE, cookie_channel(SIGN_IN_COOKIE)),
+    }
+    for name, other in purposes.items():
+        made = token | {"purpose": other}
+        yield cases.refused("bad-tag", f"sealed-cookie-{name}", make=made, **reader)
+    for expect, name, made in (
+        ("unknown-key", "sealed-cookie", {"key": KEY_B}),
+        ("newer-schema", "sealed-cookie", {"schema": 2}),
+        ("too-long", "sealed-cookie-that-no-cookie-can-hold", {"payload": octets("long", 3_000)}),
+    ):
+        yield cases.refused(expect, name, make=token | made, **reader)
 
 
 def open_ok(cases: OpenCases) -> Iterator[Vector]:

@@ -138,6 +138,14 @@ export function latin1(text: string): Uint8Array {
   return bytes;
 }
 
+/**
+ * A token in a header value, which has one character for each octet. A text of ASCII characters may
+ * stay a text.
+ */
+export function octets(text: string): string | Uint8Array {
+  return /^[\x00-\x7f]*$/.test(text) ? text : latin1(text);
+}
+
 /** Lower-case hexadecimal. */
 export function hex(bytes: Uint8Array): string {
   let text = "";

@@ -204,6 +204,7 @@ const KEY_MESSAGES: Readonly<Record<KeyCode, string>> = {
 
 /** The codes of {@link RingError}. */
 export type RingCode =
+  | "not-text"
   | "too-long"
   | "not-utf8"
   | "byte-order-mark"
@@ -231,6 +232,9 @@ export class RingError extends BullaError {
 }
 
 const RING_MESSAGES: Readonly<Record<RingCode, string>> = {
+  "not-text":
+    "the key ring must be a string or bytes: is the environment variable or the file with the ring " +
+    "there?",
   "too-long": "the key ring is longer than 65536 bytes",
   "not-utf8": "not UTF-8",
   "byte-order-mark": "begins with a byte order mark; save it as UTF-8 without one",

@@ -155,6 +155,7 @@ export function uncheckedKey(bytes: Uint8Array): Key {
 export function keyFromText(text: string): Key {
   // The text is split at fixed positions, because a search for the dot would branch on the
   // characters of the key.
+  if (typeof text !== "string") throw new KeyError("malformed");
   const end = TEXT_PREFIX.length + ENCODED_LENGTH;
   const id = text.slice(end + 1);
   const shaped =

@@ -212,6 +212,8 @@ function parseRing(text: string | Uint8Array, fitness: (key: Key) => void): KeyR
 
 /** The rules for the text as a whole. */
 function checkedText(text: string | Uint8Array): string {
+  // An environment variable that is not set is undefined.
+  if (typeof text !== "string" && !ArrayBuffer.isView(text)) throw new RingError("not-text", 0);
   const length = typeof text === "string" ? utf8Length(text) : text.length;
   if (length > MAX_RING_LENGTH) throw new RingError("too-long", 0);
   const whole = typeof text === "string" ? text : decoded(text);

@@ -3,6 +3,7 @@
 import { purposeOf, type Payload } from "./payload/payload.js";
 import type { Ring } from "./ring.js";
 import { checkedLimits } from "./limits.js";
+import { checkTyped } from "./options.js";
 import { openBytes, sealBytes } from "./token.js";
 import { unixNow, wholeSeconds } from "./time.js";
 import { Opened, decodePayload, encodePayload, type At } from "./values.js";
@@ -52,8 +53,9 @@ export class Sealer<T> {
   readonly #lifetime: number;
   readonly #limits: { readonly bucket: number; readonly maxLength: number };
 
-  /** @throws TypeError if an option is out of range. */
+  /** @throws TypeError if an option is out of range or has the wrong type. */
   constructor(options: SealerOptions<T>) {
+    checkTyped(options);
     this.#payload = options.payload;
     this.#ring = options.ring;
     this.#lifetime = wholeSeconds(options.lifetime);

@@ -1,6 +1,7 @@
 // Signing and verifying values of one type.
 
 import { checkedLimits } from "./limits.js";
+import { checkTyped } from "./options.js";
 import { purposeOf, type Payload } from "./payload/payload.js";
 import type { Ring } from "./ring.js";
 import { signBytes } from "./token.js";
@@ -46,8 +47,9 @@ export class Signer<T> {
   readonly #lifetime: number;
   readonly #maxLength: number;
 
-  /** @throws TypeError if an option is out of range. */
+  /** @throws TypeError if an option is out of range or has the wrong type. */
   constructor(options: SignerOptions<T>) {
+    checkTyped(options);
     this.#payload = options.payload;
     this.#ring = options.ring;
     this.#lifetime = wholeSeconds(options.lifetime);

@@ -1,6 +1,7 @@
 // The entry "bulla/verify": reading signed tokens, for browsers and for small programs. It contains
 // no cipher.
 
+import { checkPayload, checkTyped } from "./options.js";
 import { purposeOf, type Payload } from "./payload/payload.js";
 import type { Ring } from "./ring.js";
 import { checkPadding, checkSchema, readSigned, verifyBytes } from "./token.js";
@@ -39,8 +40,10 @@ export interface VerifyOptions<T> extends At {
  *
  * @throws {@link OpenError} for the first step of section 7 that fails. Tell the client only that
  * it has no valid token.
+ * @throws TypeError if an option has the wrong type.
  */
 export function verify<T>(token: string | Uint8Array, options: VerifyOptions<T>): Opened<T> {
+  checkTyped(options);
   const { now = unixNow(), ring, payload, ...limits } = options;
   const schemas = payload.schemaVersions;
   const opened = verifyBytes(ring, purposeOf(payload), token, { ...limits, now, schemas });
@@ -78,6 +81,7 @@ export interface Unverified<T> {
  * attacker, and only the JSON decoder limits how deeply values can be nested.
  */
 export function readUnverified<T>(token: string | Uint8Array, payload: Payload<T>): Unverified<T> {
+  checkPayload(payload);
   if (!payload.allJson) throw new TypeError("only JSON can be read unverified: use json()");
   const { keyId, body } = readSigned(token);
   checkSchema(body.schemaVersion, payload.schemaVersions);

@@ -106,7 +106,7 @@ test("two Sessions with the same cookie cannot both handle a request of Hono", a
     sessionMiddleware(sessions)(context, () =>
       sessionMiddleware(other)(context, () => Promise.resolve()),
     ),
-    /two Sessions use the cookie __Host-session/,
+    /two Sessions or SealedCookies use the cookie __Host-session/,
   );
 });
 

@@ -240,7 +240,7 @@ test("the middleware of Express shares one session among nested routers", async 
     },
     async (base) => {
       const { body } = await send(browser(), base);
-      assert.equal(body, "Error: two Sessions use the cookie session: rename one of them");
+      assert.equal(body, "Error: two Sessions or SealedCookies use the cookie session: rename one of them");
     },
   );
 });

@@ -3,14 +3,15 @@
 import { SessionError } from "../session/error.js";
 import { Denied, bodyOf, deniedCrossOrigin, deniedNow } from "../session/guard.js";
 import type { Session } from "../session/session.js";
+import { SetError } from "../transport/value.js";
 
 /**
- * The response for an error of `session.require` and its siblings, or for a change without a
- * session. `undefined` for all other errors, which are the application's own.
+ * The response for an error of `session.require` and its siblings, for a change without a session,
+ * or for a change of a sealed cookie by a page on another origin. `undefined` for all other errors,
+ * which are the application's own.
  */
 export function deniedOf<T>(session: Session<T>, error: unknown): Denied | undefined {
-  if (error instanceof Denied) return error;
-  if (!(error instanceof SessionError)) return undefined;
+  if (!(error instanceof SessionError)) return deniedBeside(error);
   switch (error.code) {
     case "no-session":
       return session.denied() ?? new Denied(401, bodyOf({ kind: "sign-in" }));
@@ -21,4 +22,11 @@ export function deniedOf<T>(session: Session<T>, error: unknown): Denied | undef
     default:
       return undefined;
   }
+}
+
+/** As {@link deniedOf}, without a session. It leaves the errors of sessions to their adapter. */
+export function deniedBeside(error: unknown): Denied | undefined {
+  if (error instanceof Denied) return error;
+  const isCrossOrigin = error instanceof SetError && error.code === "cross-origin";
+  return isCrossOrigin ? deniedCrossOrigin() : undefined;
 }

@@ -1,12 +1,15 @@
-// The entry "bulla/fetch": sessions for servers with `Request` and `Response` of the Fetch API,
-// such as Hono, Next.js, Deno, Bun and workers.
+// The entry "bulla/fetch": sessions and sealed cookies for servers with `Request` and `Response` of
+// the Fetch API, such as Hono, Next.js, Deno, Bun and workers.
 
 import { Denied } from "../session/guard.js";
 import type { Session } from "../session/session.js";
-import type { RequestParts, Sessions } from "../session/sessions.js";
-import type { HeaderValues } from "../transport/cross-origin.js";
+import type { Sessions } from "../session/sessions.js";
 import { trimAscii } from "../transport/ascii.js";
-import { deniedOf } from "./denied.js";
+import type { Bundle } from "../transport/bundle.js";
+import type { HeaderValues, RequestParts } from "../transport/request.js";
+import type { SealedCookie } from "../transport/sealed-cookie.js";
+import type { Sealed } from "../transport/value.js";
+import { deniedBeside, deniedOf } from "./denied.js";
 import { isServerError } from "./failed.js";
 import { Loaded } from "./loaded.js";
 
@@ -53,8 +56,8 @@ export function readSession<T>(
   // The headers of Next.js have a member `headers` too, but only a request has a method.
   const parts =
     "method" in from
-      ? partsOf(sessions, from)
-      : { method: "GET", values: valuesOf(sessions, from) };
+      ? partsOf(from, sessions.renewalHeader)
+      : { method: "GET", values: valuesOf(from, sessions.renewalHeader) };
   return sessions.load(parts, options);
 }
 
@@ -67,7 +70,7 @@ export function loadSession<T>(
   request: Request,
   options: { readonly now?: number } = {},
 ): Session<T> {
-  return sessions.load(partsOf(sessions, request), options);
+  return sessions.load(partsOf(request, sessions.renewalHeader), options);
 }
 
 /**
@@ -79,9 +82,39 @@ export function loadSession<T>(
  * not let the headers of a WebSocket's response change; it then carries no session.
  */
 export function commitSession<T>(session: Session<T>, response: Response): Response {
+  return commit(session, response);
+}
+
+/**
+ * Loads the value of a sealed cookie. Pass the response to {@link commitSealed}, or use
+ * {@link withSealed}, which does both.
+ */
+export function loadSealed<T>(
+  cookie: SealedCookie<T>,
+  request: Request,
+  options: { readonly now?: number } = {},
+): Sealed<T> {
+  return cookie.load(partsOf(request), options);
+}
+
+/**
+ * Returns the response with the sealed cookie: a copy, or the response itself if the cookie has
+ * nothing to write.
+ *
+ * If the response is a server error, as for {@link commitSession}, a value that the request has set
+ * is discarded. A value that it has taken or removed stays deleted.
+ */
+export function commitSealed<T>(sealed: Sealed<T>, response: Response): Response {
+  return commit(sealed, response);
+}
+
+function commit(
+  changes: { discardChanges(): void; commit(): Bundle },
+  response: Response,
+): Response {
   const grpcStatus = response.headers.get("grpc-status");
-  if (isServerError(response.status, grpcStatus)) session.discardChanges();
-  const bundle = session.commit();
+  if (isServerError(response.status, grpcStatus)) changes.discardChanges();
+  const bundle = changes.commit();
   if (bundle.isEmpty) return response;
   const open = withOwnHeaders(response);
   if (open === undefined) return response;
@@ -136,7 +169,50 @@ export function withSession<T, R extends Request, A extends unknown[]>(
   };
 }
 
-/** What {@link sessionMiddleware} needs of Hono's `Context`. */
+/**
+ * Wraps a handler of requests, which finds the value of a sealed cookie with {@link sealedOf}.
+ *
+ * If the handler throws a {@link Denied}, or changes the cookie although a page on another origin
+ * sent the request, the response is that of the error. All other errors go to the framework. It
+ * then makes the response, in which nothing is set or deleted.
+ *
+ * The function that is returned passes all further arguments on. For a handler with a session too,
+ * put {@link withSession} inside, so that the response of each error of a session deletes what the
+ * handler has taken.
+ *
+ * @example
+ * ```ts
+ * export const GET = withSealed(
+ *   signIns,
+ *   withSession(sessions, async (request, session) => {
+ *     const signIn = sealedOf(signIns, request).take();
+ *     if (signIn === undefined) return new Response("Please sign in again.", { status: 400 });
+ *     session.start(await accountOf(request, signIn.verifier));
+ *     return Response.redirect(new URL("/", request.url), 303);
+ *   }),
+ * );
+ * ```
+ */
+export function withSealed<R extends Request, A extends unknown[]>(
+  cookie: SealedCookie<unknown>,
+  handler: (request: R, ...rest: A) => Response | Promise<Response>,
+): (request: R, ...rest: A) => Promise<Response> {
+  return async (request, ...rest) => {
+    if (LOADED.get(request, cookie) !== undefined) return handler(request, ...rest);
+    const sealed = enter(request, cookie, request);
+    let response: Response;
+    try {
+      response = await handler(request, ...rest);
+    } catch (error) {
+      const denied = deniedBeside(error);
+      if (denied === undefined) throw error;
+      response = denied.getResponse();
+    }
+    return commitSealed(sealed, response);
+  };
+}
+
+/** What {@link sessionMiddleware} and {@link sealedMiddleware} need of Hono's `Context`. */
 export interface HonoContext {
   readonly req: { readonly raw: Request };
   readonly error?: Error | undefined;
@@ -145,8 +221,8 @@ export interface HonoContext {
   set(key: "session", session: unknown): void;
 }
 
-/** The sessions of requests that {@link sessionMiddleware} has seen. */
-const LOADED = /* @__PURE__ */ new Loaded<HonoContext>();
+/** What the middlewares have given to requests. */
+const LOADED = /* @__PURE__ */ new Loaded<HonoContext | Request>();
 
 /**
  * A middleware for Hono. Handlers find the session with `c.get("session")`. If a router inside the
@@ -176,11 +252,70 @@ export function sessionMiddleware<T>(
     context.set("session", session);
     await next();
     const denied = context.error === undefined ? undefined : deniedOf(session, context.error);
-    if (denied !== undefined) replace(context, denied.getResponse());
+    if (denied !== undefined) answer(context, denied);
     await sessions.revocations?.spread();
     const response = commitSession(session, context.res);
     if (response !== context.res) replace(context, response);
   };
+}
+
+/**
+ * A middleware for Hono. Handlers find the value of the sealed cookie with {@link sealedOf}.
+ *
+ * @example
+ * ```ts
+ * app.use(sealedMiddleware(flashes));
+ * app.get("/", (c) => c.text(sealedOf(flashes, c).take() ?? "nothing new"));
+ * ```
+ */
+export function sealedMiddleware<T>(
+  cookie: SealedCookie<T>,
+): (context: HonoContext, next: () => Promise<void>) => Promise<void> {
+  return async (context, next) => {
+    if (LOADED.get(context, cookie) !== undefined) return next();
+    const sealed = enter(context, cookie, context.req.raw);
+    await next();
+    const denied = deniedBeside(context.error);
+    if (denied !== undefined) answer(context, denied);
+    const response = commitSealed(sealed, context.res);
+    if (response !== context.res) replace(context, response);
+  };
+}
+
+/**
+ * The value of a sealed cookie in a request that {@link withSealed} has seen, or in a context that
+ * {@link sealedMiddleware} has seen.
+ *
+ * @throws Error if neither has seen it.
+ */
+export function sealedOf<T>(cookie: SealedCookie<T>, from: Request | HonoContext): Sealed<T> {
+  const sealed = LOADED.get(from, cookie);
+  if (sealed !== undefined) return sealed;
+  throw new Error(
+    `the cookie ${cookie.cookieName} was not loaded: wrap the handler in withSealed, or add ` +
+      "sealedMiddleware before the route",
+  );
+}
+
+/** Loads the value of a sealed cookie for a request that has none yet. */
+function enter<T>(
+  from: Request | HonoContext,
+  cookie: SealedCookie<T>,
+  request: Request,
+): Sealed<T> {
+  const conflict = LOADED.conflict(from, cookie);
+  if (conflict !== undefined) throw conflict;
+  const sealed = loadSealed(cookie, request);
+  LOADED.set(from, cookie, sealed);
+  return sealed;
+}
+
+/** Sends a {@link Denied}, with the cookies that the middlewares inside have set or deleted. */
+function answer(context: HonoContext, denied: Denied): void {
+  const lines = context.res.headers.getSetCookie();
+  const response = denied.getResponse();
+  for (const line of lines) response.headers.append("set-cookie", line);
+  replace(context, response);
 }
 
 /** Hono would copy the headers of the old response into the new one. */
@@ -191,9 +326,9 @@ function replace(context: HonoContext, response: Response): void {
 
 export { Denied };
 
-function partsOf<T>(sessions: Sessions<T>, request: Request): RequestParts {
+function partsOf(request: Request, renewalHeader?: string): RequestParts {
   const url = new URL(request.url);
-  const values = valuesOf(sessions, request.headers);
+  const values = valuesOf(request.headers, renewalHeader);
   return {
     method: request.method,
     // Deno, Bun and some proxies give no header `Host` for HTTP/2. The address has its value.
@@ -213,7 +348,7 @@ const SEPARATE: ReadonlySet<string> = /* @__PURE__ */ new Set([
   "sec-fetch-mode",
 ]);
 
-function valuesOf<T>({ renewalHeader }: Sessions<T>, headers: HeadersLike): HeaderValues {
+function valuesOf(headers: HeadersLike, renewalHeader: string | undefined): HeaderValues {
   return (name) => {
     const value = headers.get(name);
     if (value === null) return [];

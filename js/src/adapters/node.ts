@@ -1,13 +1,17 @@
-// The entry "bulla/node": sessions for Express, Connect and `node:http`, also over HTTP/2.
+// The entry "bulla/node": sessions and sealed cookies for Express, Connect and `node:http`, also
+// over HTTP/2.
 
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 
 import { Denied } from "../session/guard.js";
 import type { Session } from "../session/session.js";
-import type { RequestParts, Sessions } from "../session/sessions.js";
-import type { Line } from "../transport/bundle.js";
-import { deniedOf } from "./denied.js";
+import type { Sessions } from "../session/sessions.js";
+import type { Bundle, Line } from "../transport/bundle.js";
+import type { RequestParts } from "../transport/request.js";
+import type { SealedCookie } from "../transport/sealed-cookie.js";
+import type { Sealed } from "../transport/value.js";
+import { deniedBeside, deniedOf } from "./denied.js";
 import { isServerError } from "./failed.js";
 import type { ReadSession } from "./fetch.js";
 import { Loaded } from "./loaded.js";
@@ -23,7 +27,7 @@ export type NodeRequest = IncomingMessage | Http2ServerRequest;
 /** A response of `node:http`, `node:http2` or Express. */
 export type NodeResponse = ServerResponse | Http2ServerResponse;
 
-/** The sessions of requests that {@link sessionMiddleware} has seen. */
+/** What the middlewares have given to requests. */
 const LOADED = new Loaded<NodeRequest>();
 
 /**
@@ -55,11 +59,25 @@ export function loadSession<T>(
   res: NodeResponse,
 ): Session<T> {
   const session = sessions.load(partsOf(req));
-  beforeHeaders(res, (status) => {
-    if (isServerError(status, res.getHeader("grpc-status"))) session.discardChanges();
-    for (const line of session.commit()) write(res, line);
-  });
+  writeLater(res, session);
   return session;
+}
+
+/**
+ * Loads the value of a sealed cookie, and writes it to the response when the headers leave. Most
+ * applications use {@link sealedMiddleware} or {@link withSealed} instead.
+ *
+ * If the response is a server error, as for {@link sessionMiddleware}, a value that the request has
+ * set is discarded. A value that it has taken or removed stays deleted.
+ */
+export function loadSealed<T>(
+  cookie: SealedCookie<T>,
+  req: NodeRequest,
+  res: NodeResponse,
+): Sealed<T> {
+  const sealed = cookie.load(partsOf(req));
+  writeLater(res, sealed);
+  return sealed;
 }
 
 /** The next function of Express and Connect. */
@@ -106,6 +124,47 @@ export function sessionOf<T>(sessions: Sessions<T>, req: NodeRequest): Session<T
     throw new Error("this route has no session: add sessionMiddleware(sessions) before it");
   }
   return session;
+}
+
+/**
+ * A middleware for Express and Connect. Handlers find the value of the sealed cookie with
+ * {@link sealedOf}.
+ *
+ * If a route throws the error of a change by a page on another origin, Express answers with 403.
+ *
+ * @example
+ * ```ts
+ * app.use(sealedMiddleware(flashes));
+ * app.get("/", (req, res) => {
+ *   res.send(sealedOf(flashes, req).take() ?? "nothing new");
+ * });
+ * ```
+ */
+export function sealedMiddleware<T>(
+  cookie: SealedCookie<T>,
+): (req: NodeRequest, res: NodeResponse, next: Next) => void {
+  return (req, res, next) => {
+    if (LOADED.get(req, cookie) !== undefined) return next();
+    const conflict = LOADED.conflict(req, cookie);
+    if (conflict !== undefined) return next(conflict);
+    LOADED.set(req, cookie, loadSealed(cookie, req, res));
+    next();
+  };
+}
+
+/**
+ * The value of a sealed cookie in a request that {@link sealedMiddleware} or {@link withSealed} has
+ * seen.
+ *
+ * @throws Error if neither has seen it.
+ */
+export function sealedOf<T>(cookie: SealedCookie<T>, req: NodeRequest): Sealed<T> {
+  const sealed = LOADED.get(req, cookie);
+  if (sealed !== undefined) return sealed;
+  throw new Error(
+    `the cookie ${cookie.cookieName} was not loaded: add sealedMiddleware before the route, or ` +
+      "wrap the handler in withSealed",
+  );
 }
 
 /**
@@ -157,22 +216,78 @@ export function withSession<
 >(
   sessions: Sessions<T>,
   handler: (req: Req, res: Res, session: Session<T>) => void | Promise<void>,
-  options: { readonly onError?: (error: unknown) => void } = {},
+  options: OnError = {},
 ): (req: Req, res: Res) => Promise<void> {
-  const onError = options.onError ?? ((error: unknown) => console.error(error));
   return async (req, res) => {
     const session = loadSession(sessions, req, res);
     try {
       await session.revalidate();
       await handler(req, res, session);
     } catch (error) {
-      const denied = deniedOf(session, error);
-      if (denied === undefined) onError(error);
-      if (res.headersSent) cutOff(res);
-      else if (denied !== undefined) sendDenied(res, denied);
-      else sendText(res, 500, {}, "Internal Server Error");
+      answer(res, error, deniedOf(session, error), options);
     }
   };
+}
+
+/**
+ * Wraps a handler of `node:http`, which finds the value of a sealed cookie with {@link sealedOf}.
+ *
+ * If the handler throws a {@link Denied}, or changes the cookie although a page on another origin
+ * sent the request, the response is that of the error. All other errors are handled as in
+ * {@link withSession}. The response deletes what the handler has taken in any case.
+ *
+ * For a handler with a session too, put {@link withSession} inside, because it answers the errors
+ * of sessions.
+ *
+ * @example
+ * ```ts
+ * createServer(
+ *   withSealed(
+ *     flashes,
+ *     withSession(sessions, (req, res, session) => {
+ *       res.end(`${sealedOf(flashes, req).take() ?? ""} Hello, ${session.require().name}`);
+ *     }),
+ *   ),
+ * );
+ * ```
+ */
+export function withSealed<
+  Req extends NodeRequest = IncomingMessage,
+  Res extends NodeResponse = ServerResponse,
+>(
+  cookie: SealedCookie<unknown>,
+  handler: (req: Req, res: Res) => void | Promise<void>,
+  options: OnError = {},
+): (req: Req, res: Res) => Promise<void> {
+  const load = sealedMiddleware(cookie);
+  return async (req, res) => {
+    try {
+      load(req, res, (error) => {
+        if (error !== undefined) throw error;
+      });
+      await handler(req, res);
+    } catch (error) {
+      answer(res, error, deniedBeside(error), options);
+    }
+  };
+}
+
+/** Options of {@link withSession} and {@link withSealed}. */
+export interface OnError {
+  /** Gets an error that has no response of its own. By default, it is written to the console. */
+  readonly onError?: (error: unknown) => void;
+}
+
+function answer(
+  res: NodeResponse,
+  error: unknown,
+  denied: Denied | undefined,
+  { onError = console.error }: OnError,
+): void {
+  if (denied === undefined) onError(error);
+  if (res.headersSent) cutOff(res);
+  else if (denied !== undefined) sendDenied(res, denied);
+  else sendText(res, 500, {}, "Internal Server Error");
 }
 
 /** Sends the response of a {@link Denied}. */
@@ -235,6 +350,17 @@ function partsOf(req: NodeRequest): RequestParts {
     values: (name) => (name === "host" ? hosts() : all(name)),
     target: targetOf(req),
   };
+}
+
+/** Writes a session or a sealed cookie to a response when its headers leave. */
+function writeLater(
+  res: NodeResponse,
+  changes: { discardChanges(): void; commit(): Bundle },
+): void {
+  beforeHeaders(res, (status) => {
+    if (isServerError(status, res.getHeader("grpc-status"))) changes.discardChanges();
+    for (const line of changes.commit()) write(res, line);
+  });
 }
 
 /**

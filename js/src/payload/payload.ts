@@ -74,15 +74,18 @@ export interface PayloadOptions<T, P = never> {
  * });
  * ```
  *
- * @throws TypeError if the purpose is malformed, if the schema version is not higher than that of
- * the previous type, if the previous type has another purpose, or if `previous` and `upgrade` are
- * not given together.
+ * @throws TypeError if the purpose is malformed, if `encoding` is not an encoding, if the schema
+ * version is not higher than that of the previous type, if the previous type has another purpose,
+ * or if `previous` and `upgrade` are not given together.
  */
 export function payload<T, P = never>(options: PayloadOptions<T, P>): Payload<T> {
   const { purpose, encoding, previous, upgrade } = options;
   const schemaVersion = options.schemaVersion ?? 1;
-  if (!/^[\x21-\x7e]{1,255}$/.test(purpose)) {
+  if (typeof purpose !== "string" || !/^[\x21-\x7e]{1,255}$/.test(purpose)) {
     throw new TypeError("a purpose is 1 to 255 visible ASCII characters");
+  }
+  if (typeof encoding?.encode !== "function") {
+    throw new TypeError("encoding must be json() or postcard(…)");
   }
   if (!Number.isInteger(schemaVersion) || schemaVersion < 1 || schemaVersion > 0xffff_ffff) {
     throw new TypeError("a schema version is a whole number from 1 to 4294967295");

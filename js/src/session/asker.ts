@@ -5,7 +5,7 @@
 // status 200.
 
 import { lowerAscii, trimAscii } from "../transport/ascii.js";
-import type { HeaderValues } from "../transport/cross-origin.js";
+import type { HeaderValues } from "../transport/request.js";
 
 /**
  * `navigation`: the browser shows the response as a page. `htmx`: it opens the page that the

@@ -1,4 +1,4 @@
-// The entry "bulla/sessions": sessions, their transports, and revocations.
+// The entry "bulla/sessions": sessions, their transports, sealed cookies, and revocations.
 //
 // A session has two tokens. The state token holds the state. The renewal token records the last
 // activity.
@@ -30,7 +30,7 @@ export type { PolicyOptions } from "./policy.js";
 export type { Refusal, RefusalCode } from "./refusal.js";
 export { Session } from "./session.js";
 export { Sessions } from "./sessions.js";
-export type { RequestParts, SessionsOptions } from "./sessions.js";
+export type { SessionsOptions } from "./sessions.js";
 export type { Channel, Validity } from "./shared.js";
 
 export * from "../revocation.js";
@@ -40,4 +40,8 @@ export type { Line, Rule } from "../transport/bundle.js";
 export { Cookie, CookieError, MAX_COOKIE_AGE, MAX_COOKIE_LENGTH } from "../transport/cookie.js";
 export type { CookieOptions } from "../transport/cookie.js";
 export { OriginError } from "../transport/cross-origin.js";
-export type { HeaderValues } from "../transport/cross-origin.js";
+export type { HeaderValues, RequestParts } from "../transport/request.js";
+export { SealedCookie } from "../transport/sealed-cookie.js";
+export type { SealedCookieOptions } from "../transport/sealed-cookie.js";
+export { Sealed, SetError } from "../transport/value.js";
+export type { SetCode } from "../transport/value.js";

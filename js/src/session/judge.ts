@@ -6,7 +6,7 @@
 // activity. If the key of the state token is no longer primary, the renewal token also holds a copy
 // of the state, so that the session can be opened after that key has retired.
 
-import { Reader, latin1 } from "../bytes.js";
+import { Reader, octets } from "../bytes.js";
 import { OpenError, PayloadError } from "../errors.js";
 import { openBody, openBytes } from "../token.js";
 import type { OpenedBody } from "../token.js";
@@ -363,9 +363,4 @@ function attempt<V>(run: () => V): V | OpenError {
     if (error instanceof OpenError) return error;
     throw error;
   }
-}
-
-/** A header value has one character for each octet. A token of ASCII characters may stay a text. */
-function octets(text: string): string | Uint8Array {
-  return /^[\x00-\x7f]*$/.test(text) ? text : latin1(text);
 }

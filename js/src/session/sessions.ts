@@ -1,15 +1,17 @@
 // The sessions of an application: their settings, loading the session of a request, and revoking
 // sessions.
 
+import { checkTyped } from "../options.js";
 import { subjectOf } from "../revocation/entry.js";
-import type { Revocations } from "../revocation/list.js";
+import { Revocations } from "../revocation/list.js";
 import type { Payload } from "../payload/payload.js";
 import type { Ring } from "../ring.js";
 import { secondOf, unixNow, wholeSeconds } from "../time.js";
 import { Bearer, credentials } from "../transport/bearer.js";
 import { Cookie } from "../transport/cookie.js";
 import { checkedOrigin, senderOf } from "../transport/cross-origin.js";
-import type { HeaderValues, Sender } from "../transport/cross-origin.js";
+import type { Sender } from "../transport/cross-origin.js";
+import type { HeaderValues, RequestParts } from "../transport/request.js";
 import { askerOf } from "./asker.js";
 import type { Asker } from "./asker.js";
 import { localPath, pathOf } from "./come-back.js";
@@ -86,19 +88,6 @@ export interface SessionsOptions<T> {
   readonly clock?: () => number;
 }
 
-/** A request, as {@link Sessions.load} needs it. */
-export interface RequestParts {
-  /** The method, such as `GET`. */
-  readonly method: string;
-  /**
-   * Returns the values of the header with the given lower-case name. An HTTP/2 request has no
-   * header `host`: return its `:authority` for that name.
-   */
-  readonly values: HeaderValues;
-  /** The path and query, such as `/transfer?to=alan`, to which a user can come back. */
-  readonly target?: string;
-}
-
 /**
  * The sessions of an application with state of type `T`.
  *
@@ -132,11 +121,13 @@ export class Sessions<T> {
   readonly #shared: Shared<T>;
 
   /**
-   * @throws {@link OriginError} for an origin that no browser sends. TypeError if a page is empty
-   * or has characters that are not visible ASCII, or if `revalidateAfter` is negative or not a
-   * number.
+   * @throws {@link OriginError} for an origin that no browser sends. TypeError if an option has the
+   * wrong type, if a page is empty or has characters that are not visible ASCII, or if
+   * `revalidateAfter` is negative or not a number.
    */
   constructor(options: SessionsOptions<T>) {
+    checkTyped(options);
+    checkClasses(options);
     this.#shared = sharedOf(options);
     const { revocations, policies } = this.#shared;
     revocations?.usedBy(longestAbsolute(policies));
@@ -299,6 +290,23 @@ function sharedOf<T>(options: SessionsOptions<T>): Shared<T> {
     revalidate: options.revalidate,
     revalidateAfter: wholeSeconds(options.revalidateAfter ?? REVALIDATE_AFTER),
   };
+}
+
+/** Plain JavaScript may pass the settings of a class, such as `{ name: "id" }`, in its place. */
+function checkClasses<T>(options: SessionsOptions<T>): void {
+  const { policy, remembered, cookie, bearer, revocations } = options;
+  const table: readonly [string, unknown, abstract new (...values: never) => object, string][] = [
+    ["policy", policy, Policy, "new Policy({ … })"],
+    ["remembered", remembered, Policy, "new Policy({ … })"],
+    ["cookie", cookie, Cookie, "new Cookie({ … })"],
+    ["bearer", bearer, Bearer, "new Bearer()"],
+    ["revocations", revocations, Revocations, "new Revocations(), or that of followRevocations"],
+  ];
+  for (const [name, value, type, such] of table) {
+    if (value !== undefined && !(value instanceof type)) {
+      throw new TypeError(`${name} must be ${such}`);
+    }
+  }
 }
 
 /**

@@ -1,4 +1,5 @@
-// Requests from pages on other origins. A session in such a request counts as absent.
+// Requests from pages on other origins. A session or a sealed cookie in such a request counts as
+// absent.
 //
 // A browser sends a user's cookies even if a page on another origin makes the request, so a page
 // of an attacker could act for the user (cross-site request forgery). `SameSite=Lax` prevents this
@@ -8,9 +9,7 @@
 
 import { BullaError } from "../errors.js";
 import { lowerAscii } from "./ascii.js";
-
-/** The values of a request header, looked up by its lower-case name. */
-export type HeaderValues = (name: string) => readonly string[];
+import type { HeaderValues } from "./request.js";
 
 /**
  * Where a request comes from. `trusted`: a page of this origin or of a trusted origin, the user,
