@@ -139,6 +139,13 @@
 )]
 
 pub mod adapters;
+#[cfg(feature = "reload")]
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "reads no client's bytes"
+)]
+mod files;
 pub mod keys;
 #[allow(clippy::expect_used, reason = "the length of every key, nonce and output is a constant")]
 mod primitives;

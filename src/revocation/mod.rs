@@ -7,17 +7,16 @@
 //! | Does a set of revocations revoke a session? | `set` |
 //! | How does a server store its list, and how does the list change while requests read it? | `list` |
 //! | How does a file store revocations, and how do several processes share them? | `file` |
+//! | How does a server's list follow the file? | `follower` |
 //!
-//! This folder uses only `primitives`, `time`, `keys` and `token`.
+//! This folder uses only `primitives`, `time`, `files`, `keys` and `token`.
 
 pub(crate) mod entry;
 #[cfg(feature = "reload")]
-#[allow(
-    clippy::arithmetic_side_effects,
-    clippy::as_conversions,
-    reason = "reads no client's bytes"
-)]
 pub(crate) mod file;
+#[cfg(feature = "reload")]
+#[allow(clippy::arithmetic_side_effects, reason = "reads no client's bytes")]
+mod follower;
 pub(crate) mod known;
 pub(crate) mod list;
 pub(crate) mod set;
