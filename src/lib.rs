@@ -107,7 +107,7 @@
 //! | `aws-lc-rs` | another backend, in C and assembly, which makes the same tokens several times faster; needs a C compiler; takes precedence over `dryoc` |
 //! | `testing` | signed-in requests and a test clock, for an application's tests |
 //! | `schema` | the module `schema`: how postcard encodes a payload, as JSON for programs in other languages |
-//! | `reload` | `RingHandle::watch`, which follows a file or another source, and `RevocationFile` |
+//! | `reload` | `RingHandle::watch`, which follows a file or another source, `RevocationFile`, and (on Unix) `UsedInFile` |
 //! | `tracing` | session events in the log, with the crate `tracing`; every adapter enables this feature |
 //! | `http` | `Sessions::load_request` and `Bundle::write_headers`, with the types of `http` 1 |
 //! | `tower` | `SessionLayer` and `SealedLayer`, for tower services over `http` 1: hyper, tonic, axum |

@@ -89,6 +89,12 @@ impl SharedFile {
         written?;
         sync_folder(&path)
     }
+
+    /// Makes sure that the file at the path is still there after a power failure.
+    #[cfg(unix)]
+    pub(crate) fn sync_place(&self) -> io::Result<()> {
+        sync_folder(&self.path.canonicalize()?)
+    }
 }
 
 fn fill(new: &mut File, old: &File, text: &[u8]) -> io::Result<()> {

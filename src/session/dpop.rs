@@ -139,8 +139,8 @@ impl Dpop {
 
     /// Sets the store of the proofs that were used, so that a proof is accepted once in the whole
     /// fleet. The default is [`UsedHere`], with which a copy of a request may be accepted once by
-    /// each other server, until its challenge is too old. The crate `bulla-redis` contains a store
-    /// for a fleet.
+    /// each other server and after a restart, until its challenge is too old. `UsedInFile` (feature
+    /// `reload`) is a store for one server, and the crate `bulla-redis` contains one for a fleet.
     ///
     /// The store is asked once for each request with a proof, when the session is first read, on the
     /// thread of the request. So it must answer quickly, or fail quickly. If it fails, the response

@@ -13,11 +13,12 @@
 //! | How are values of one type signed and verified? | `signer` and `values` |
 //! | How do tools make and open tokens without a Rust type? | `raw` |
 //! | Has a token been used before? | `once` |
+//! | How are used tokens stored in a file, and how do several processes share it? | `used_file`; `used_list` for its lines, `used_problem` for its errors |
 //! | What identifies a session or a token? | `id` |
 //! | How is plaintext wiped? | `wipe` |
 //! | Why do sealing and opening fail? | `error` |
 //!
-//! This folder uses only `primitives`, `time` and `keys`.
+//! This folder uses only `primitives`, `time`, `files` and `keys`.
 
 pub(crate) mod bytes;
 pub(crate) mod error;
@@ -32,6 +33,12 @@ pub(crate) mod signer;
 pub(crate) mod skips;
 pub(crate) mod subkeys;
 pub(crate) mod text;
+#[cfg(all(unix, feature = "reload"))]
+pub(crate) mod used_file;
+#[cfg(all(unix, feature = "reload"))]
+pub(crate) mod used_list;
+#[cfg(all(unix, feature = "reload"))]
+pub(crate) mod used_problem;
 pub(crate) mod values;
 pub(crate) mod wipe;
 pub(crate) mod wire;
@@ -47,6 +54,9 @@ pub use self::signer::Signer;
 #[cfg(feature = "json")]
 #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
 pub use self::signer::{Unverified, read_unverified};
+#[cfg(all(unix, feature = "reload"))]
+#[cfg_attr(docsrs, doc(cfg(all(unix, feature = "reload"))))]
+pub use self::used_file::UsedInFile;
 pub use self::values::Opened;
 pub use self::wire::{CLOCK_SKEW, MAX_TOKEN_LEN, Mode};
 #[cfg(feature = "derive")]

@@ -17,7 +17,8 @@ pub type ClaimError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A store of the tokens that have been used.
 ///
-/// The crate `bulla-redis` contains a store for a fleet. [`UsedHere`] is a store for one process.
+/// [`UsedHere`] is a store for one process, which forgets at a restart. `UsedInFile` (feature
+/// `reload`) is a store for one server, and the crate `bulla-redis` contains a store for a fleet.
 pub trait UsedTokens {
     /// Records that a token is used. Returns `true` if this is its first use.
     ///
@@ -49,10 +50,11 @@ impl<P: Payload> Sealer<P> {
     /// down. The user then needs a new link.
     ///
     /// How long a token stays used depends on the store. With [`UsedHere`], a link works once on
-    /// each server, and again after a server restart. If the link changes something in a database,
-    /// you can avoid this: store a number in the database that each change increments, such as the
+    /// each server, and again after a server restart. With `UsedInFile`, it works once on each
+    /// server. If the link changes something in a database, a token can work once with any store:
+    /// store a number in the database that each change increments, such as the
     /// generation of the password, and put the number into the token. Accept the token only if its
-    /// number is still the one in the database. Then the link works once with any store.
+    /// number is still the one in the database.
     ///
     /// Mail scanners follow links too. Therefore show a page with a button, and open the token when
     /// the user presses the button.
@@ -76,7 +78,8 @@ impl<P: Payload> Sealer<P> {
     /// ```
     ///
     /// # Errors
-    /// Any [`OnceError`]. Tell the client only that the link is not valid.
+    /// Any [`OnceError`]. Tell the client only that the link is not valid, or that it should try
+    /// again later if the error is [`OnceError::Claim`].
     pub fn open_once(
         &self,
         token: impl AsRef<[u8]>,
@@ -136,7 +139,8 @@ impl std::error::Error for OnceError {}
 
 /// A store in memory of the tokens that were used in this process.
 ///
-/// Other processes do not share it, and a server restart empties it.
+/// Other processes do not share it, and a server restart empties it. `UsedInFile` (feature `reload`)
+/// is a store that survives restarts.
 #[derive(Debug, Default)]
 pub struct UsedHere {
     /// Fingerprints, with the time after which each may be deleted.

@@ -42,6 +42,10 @@ mod support;
 mod tidy;
 mod timelines;
 mod token;
+#[cfg(all(unix, feature = "reload"))]
+mod used_file;
+#[cfg(all(unix, feature = "reload"))]
+mod used_file_crashes;
 mod user;
 
 #[cfg(feature = "actix4")]
@@ -54,5 +58,7 @@ mod cart;
 mod poem3;
 #[cfg(all(unix, feature = "reload"))]
 mod reload;
+#[cfg(all(unix, feature = "axum08", feature = "reload"))]
+mod reset;
 #[cfg(feature = "rocket05")]
 mod rocket05;

@@ -149,6 +149,7 @@ fn only_the_verbs_without_at_read_the_clock() {
         "token::once",
         "token::sealer",
         "token::signer",
+        "token::used_file",
         "revocation::follower",
         "transport::sealed_cookie",
         "session::builder",
@@ -169,6 +170,7 @@ fn only_adapters_know_frameworks_and_they_use_the_public_api_only() {
         "revocation::follower",
         "session::event",
         "session::hint",
+        "token::used_file",
     ];
     for file in files() {
         let name = file.module.as_str();

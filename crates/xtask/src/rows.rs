@@ -158,6 +158,10 @@ pub(crate) const ROWS: &[Row] = &[
         "cargo test --locked --workspace --test it -- revocation revalidation::",
     ),
     tests(
+        "A used token stays used after restarts, crashes and a full disk, on one server",
+        "cargo test --locked --workspace --test it -- used_file reset::",
+    ),
+    tests(
         "A schema document describes exactly what postcard writes and reads",
         "cargo test --locked -p bulla --all-features --test it -- payload_schema::",
     ),
