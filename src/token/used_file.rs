@@ -217,3 +217,24 @@ fn warn(path: &Path, number: usize) {
         path.display()
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_forgets_the_tokens_that_another_process_has_deleted() {
+        let name = format!("bulla-used-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let used = UsedInFile::open(&path).unwrap();
+        assert!(used.claim(&[0; 16], UnixTime::MAX).unwrap());
+        for number in 1..10 {
+            assert!(used.claim(&[number; 16], UnixTime::from_secs(number.into())).unwrap());
+        }
+        assert_eq!(used.known().list.len(), 10);
+        UsedInFile::open(&path).unwrap(); // deletes what has expired
+        assert!(used.claim(&[10; 16], UnixTime::MAX).unwrap());
+        assert_eq!(used.known().list.len(), 2);
+        std::fs::remove_file(&path).unwrap();
+    }
+}

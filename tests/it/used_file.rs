@@ -302,6 +302,16 @@ fn expired_tokens_are_deleted_and_the_file_stays_small() {
 }
 
 #[test]
+fn a_server_that_starts_deletes_expired_tokens() {
+    let path = path("starts");
+    let [first, second] = [1_000_000_000, 1_100_000_000].map(UnixTime::from_secs);
+    open(&path);
+    append_lines(&path, [(1, first), (2, UNTIL), (3, second)].into_iter());
+    open(&path);
+    assert_eq!(lines(&path), [format!("deleted until={second}\n"), line(2)].into());
+}
+
+#[test]
 fn a_file_that_cannot_be_rewritten_grows_and_is_rewritten_later() {
     let path = path("grows");
     let used = open(&path);

@@ -140,3 +140,15 @@ fn on_a_full_disk_no_token_opens_and_used_tokens_stay_used() {
     assert!((0..63).all(|number| !claim(&used, number)));
     assert!(claim(&used, 63) && !claim(&used, 63), "there is space again");
 }
+
+#[test]
+fn a_server_on_a_full_disk_does_not_start_and_leaves_the_file_as_it_is() {
+    let path = path("full-start");
+    let text: String = (0..100).map(line).collect();
+    fs::write(&path, &text).unwrap();
+    let (mut child, lines) = start(&path, "trap '' XFSZ; ulimit -f 8;");
+    assert!(opened(lines.lines().map(Result::unwrap)).is_empty());
+    assert!(!child.wait().unwrap().success());
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    assert!(!path.with_extension("new").exists(), "nothing takes the space of the next line");
+}
