@@ -1,7 +1,14 @@
 // Which response does a client get for an error that a handler has thrown?
 
 import { SessionError } from "../session/error.js";
-import { Denied, bodyOf, deniedCrossOrigin, deniedNow } from "../session/guard.js";
+import {
+  Denied,
+  bodyOf,
+  deniedCrossOrigin,
+  deniedNow,
+  deniedWithoutProof,
+  deniedWrongProof,
+} from "../session/guard.js";
 import type { Session } from "../session/session.js";
 import { SetError } from "../transport/value.js";
 
@@ -17,6 +24,10 @@ export function deniedOf<T>(session: Session<T>, error: unknown): Denied | undef
       return session.denied() ?? new Denied(401, bodyOf({ kind: "sign-in" }));
     case "cross-origin":
       return deniedCrossOrigin();
+    case "proof-due":
+      return deniedWithoutProof();
+    case "proof-refused":
+      return deniedWrongProof("dpop");
     case "not-now":
       return deniedNow();
     default:

@@ -29,6 +29,7 @@ export type ReadSession<T> = Pick<
   | "isFresh"
   | "require"
   | "requireFresh"
+  | "requireProven"
   | "requireCurrent"
   | "revalidate"
 >;
@@ -39,6 +40,9 @@ export type ReadSession<T> = Pick<
  *
  * `from` is a `Request`, or only its headers, such as those of `headers()` in Next.js. Headers
  * alone count as those of a GET request, so do not use them to decide whether a form is accepted.
+ *
+ * A proof in the request (DPoP) is not verified unless you `await session.revalidate()`. Do so for one
+ * session of each request only, because a proof is accepted once.
  *
  * @example
  * ```ts
@@ -129,8 +133,8 @@ function commit(
 /**
  * Wraps a handler of requests, which gets the session of the request.
  *
- * The application's check (`revalidate`) has run when the handler is called. If the handler throws
- * the error of `session.require` or one of its siblings, the response is that of the error. The
+ * The application's check (`revalidate`) has run when the handler is called, and a proof in the
+ * request (DPoP) is verified. If the handler throws the error of `session.require` or one of its siblings, the response is that of the error. The
  * response leaves when all revocations have been passed on (`revocations.spread`).
  *
  * The function that is returned passes all further arguments on, such as the `context` of a route
@@ -346,6 +350,7 @@ const SEPARATE: ReadonlySet<string> = /* @__PURE__ */ new Set([
   "origin",
   "sec-fetch-site",
   "sec-fetch-mode",
+  "dpop",
 ]);
 
 function valuesOf(headers: HeadersLike, renewalHeader: string | undefined): HeaderValues {

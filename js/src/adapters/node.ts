@@ -34,6 +34,9 @@ const LOADED = new Loaded<NodeRequest>();
  * Reads the session of a request and changes nothing. Activity is not recorded, so another route,
  * or the server that shares the session, must renew it. It also fits the request of an `upgrade`.
  *
+ * A proof in the request (DPoP) is not verified unless you `await session.revalidate()`. Do so for one
+ * session of each request only, because a proof is accepted once.
+ *
  * @example
  * ```ts
  * createServer((req, res) => {

@@ -11,6 +11,7 @@ import type { Alive } from "./judge.js";
 import type { Policy, Term } from "./policy.js";
 import { cookieAt, keysAt, keysOf, policyFor } from "./shared.js";
 import type { Channel, KeyedCookie, Shared } from "./shared.js";
+import { hasNewProof } from "./proving.js";
 import { primaryAt, sealRenewal, sealStateAgain } from "./tokens.js";
 import type { Seen } from "./tokens.js";
 
@@ -18,7 +19,7 @@ import type { Seen } from "./tokens.js";
 export interface NewTokens {
   readonly channel: Channel;
   readonly state: string;
-  /** `undefined` if the session keeps its id, or if it is in a cookie. */
+  /** `undefined` if the session keeps its id, or if it is in a cookie and not bound. */
   readonly renewal: string | undefined;
   readonly kept: Kept;
 }
@@ -85,7 +86,8 @@ export function removeFormer(cookie: Cookie, bundle: Bundle): void {
 
 /**
  * Writes a new renewal token together with a changed state token, if the old renewal token is
- * invalid or was not made with the primary key, or if the application's check has just succeeded.
+ * invalid or was not made with the primary key, if the application's check has just succeeded, or if
+ * the request has a new proof.
  *
  * Otherwise the client would keep the old renewal token. After the key of that token has retired,
  * no server could open it, and a renewal token that this server cannot open is never overwritten.
@@ -107,10 +109,12 @@ export function follow<T>(
   const { renewal, place } = alive;
   if (place === "current") {
     const validated = seen.validatedAt > alive.validatedAt;
+    const proves = hasNewProof(alive, seen.proof);
     if (renewal.is === "left-alone") return;
-    if (renewal.is === "absent" && !(validated && keepsRenewals(channel, alive))) return;
+    const records = proves || (validated && keepsRenewals(channel, alive));
+    if (renewal.is === "absent" && !records) return;
     const isDeleted = channel === "cookie" && (shared.cookie?.cookie.hasFormerNamesake ?? false);
-    const stays = renewal.is === "counts" && !validated && !isDeleted;
+    const stays = renewal.is === "counts" && !validated && !proves && !isDeleted;
     if (stays && renewal.keyId === primaryAt(keys, seen.at)) return;
   }
   const policy = policyFor(shared, alive.record.term);
@@ -150,30 +154,61 @@ export function renew<T>(
   const touches =
     (idle > 0 && idle >= policy.touchThreshold) ||
     (seen.validatedAt > alive.validatedAt && keepsRenewals(channel, alive));
-  const primary = primaryOr(touches, () => primaryAt(keys, seen.at));
+  const proves = hasNewProof(alive, seen.proof);
+  const primary = primaryOr(touches || proves, () => primaryAt(keys, seen.at));
   if (primary === undefined || renewal.is === "left-alone") return;
-  const needsCopy = alive.token.source === "copy" || alive.token.keyId !== primary;
+  const needsCopy = copyNeeded(alive, primary);
   const moves =
     renewal.is === "counts"
       ? renewal.keyId !== primary || (needsCopy && !renewal.hasCopy)
       : needsCopy;
-  if (!touches && !moves) return;
+  if (!touches && !proves && !moves) return;
   const left = leaves();
   const written: Seen = { ...seen, at: left, sealedAt: left };
   if (channel === "cookie") {
     const keyed = cookieAt(shared, alive.place);
-    const due = touches ? "touch" : "move";
+    const due = touches || proves ? "touch" : "move";
     if (keyed !== undefined) storeRenewal(policy, keyed, alive, needsCopy, due, written, bundle);
   } else if (shared.bearer !== undefined) {
     const { tokenHeader, renewalHeader } = shared.bearer.bearer;
+    const keeps = keepsRenewals(channel, alive);
     // A client that sends no renewal token keeps only the state token, so this token is written.
-    if (!keepsRenewals(channel, alive)) {
+    if (!keeps && (touches || moves)) {
       bundle.token(tokenHeader, sealStateAgain(keys, alive, left));
-      return;
     }
-    const copied = needsCopy ? "with-copy" : "without-copy";
-    bundle.token(renewalHeader, sealRenewal(keys, policy, alive, copied, written));
+    // Only a renewal token can record a proof, so this client gets one all the same.
+    if (keeps || proves) {
+      const copied = needsCopy ? "with-copy" : "without-copy";
+      bundle.token(renewalHeader, sealRenewal(keys, policy, alive, copied, written));
+    }
   }
+}
+
+/**
+ * Writes a renewal token that records a proof of the session's client in a request that is not
+ * activity. So the token has the time of the last activity.
+ */
+export function prove<T>(
+  shared: Shared<T>,
+  channel: Channel,
+  alive: Alive<T>,
+  seen: Seen,
+  bundle: Bundle,
+): void {
+  const keys = keysAt(shared, channel, alive.place);
+  if (keys === undefined || shared.bearer === undefined || alive.renewal.is === "left-alone") return;
+  const policy = policyFor(shared, alive.record.term);
+  const copied = copyNeeded(alive, primaryAt(keys, seen.sealedAt)) ? "with-copy" : "without-copy";
+  const token = sealRenewal(keys, policy, alive, copied, seen);
+  bundle.token(shared.bearer.bearer.renewalHeader, token);
+}
+
+/**
+ * Whether a renewal token needs a copy of the state token: if the state token is not under the
+ * primary key.
+ */
+function copyNeeded<T>({ token }: Alive<T>, primary: string): boolean {
+  return token.source === "copy" || token.keyId !== primary;
 }
 
 /**

@@ -28,6 +28,13 @@ export function askerOf(values: HeaderValues): Asker {
   return !isScript && values("accept").some(namesHtml) ? "navigation" : "script";
 }
 
+/** Whether the browser opens a page because of a link on another site. */
+export function followsLinkElsewhere(method: string, values: HeaderValues): boolean {
+  const site = values("sec-fetch-site")[0];
+  const navigates = method === "GET" && values("sec-fetch-mode")[0] === "navigate";
+  return navigates && (site === "cross-site" || site === "same-site");
+}
+
 /** Whether a line of `Accept` names `text/html` itself, and not only a range of types. */
 function namesHtml(accept: string): boolean {
   const mediaType = (range: string) => lowerAscii(trimAscii(range.split(";")[0] ?? ""));

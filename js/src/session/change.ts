@@ -9,6 +9,7 @@ import { secondOf } from "../time.js";
 import { keptFor } from "./answer.js";
 import type { Core, Written } from "./core.js";
 import { SessionError, sealing } from "./error.js";
+import { proofOfChange } from "./proving.js";
 import { firstId, newId } from "./record.js";
 import type { SessionRecord } from "./record.js";
 import { checkFit, keysOf } from "./shared.js";
@@ -66,7 +67,7 @@ export function start<T>(core: Core<T>, state: T, options: StartOptions): void {
     // although it was made earlier. Therefore the session records these revocations.
     follows: core.shared.revocations?.followed(core.subjectOf(state), now) ?? [],
     term: options.remembered === true ? "remembered" : "ordinary",
-    bound: undefined,
+    bound: channel === "bearer" ? core.proof?.signIn()?.key : undefined,
   };
   write(core, { record, state: encoded, channel, kind: "started" }, revision);
 }
@@ -171,10 +172,13 @@ function seal<T>(core: Core<T>, { record, state, channel, kind }: Draft): Writte
   const contents: StateContents = { record, issuedAt: now, lifetime, schemaVersion, state };
   const text = sealing(() => sealFitting(core, channel, contents, () => sealState(keys, contents)));
   checkFit(shared, channel, record, text.length);
-  // In headers, every response that carries a new session id also carries a renewal token.
-  const renews = channel === "bearer" && kind !== "changed";
+  const proof = record.bound === undefined ? undefined : proofOfChange(core, kind);
+  // In headers, every response that carries a new session id also carries a renewal token. A bound
+  // session in a cookie needs a renewal token with its last proof, even after it got a new id.
+  const renews =
+    channel === "bearer" ? kind !== "changed" : kind === "renamed" && proof !== undefined;
   const renewal = renews
-    ? sealing(() => sealFirstRenewal(keys, policy, record.id, now))
+    ? sealing(() => sealFirstRenewal(keys, policy, record.id, proof, now))
     : undefined;
   const tokens = { channel, state: text, renewal, kept: keptFor(record.term, lifetime) };
   const keyId = sealing(() => primaryAt(keys, now));

@@ -5,10 +5,11 @@
 
 import { SealError } from "../errors.js";
 import { Bundle } from "../transport/bundle.js";
-import { follow, remove, removeFormer, renew, write } from "./answer.js";
+import { follow, prove, remove, removeFormer, renew, write } from "./answer.js";
 import type { Beside } from "./answer.js";
 import type { Core, Written } from "./core.js";
 import type { Alive } from "./judge.js";
+import { askForProof, endBinding, hasNewProof, needsProof, offerBinding, proofOf } from "./proving.js";
 import { firstId } from "./record.js";
 import { varyOf } from "./shared.js";
 import type { Seen } from "./tokens.js";
@@ -23,11 +24,17 @@ export function commit<T>(core: Core<T>): Bundle {
   if (core.isSent) return bundle;
   core.isSent = true;
   if (core.hasEnded) core.emit({ kind: "ended", origin: judgedOrigin(core) });
-  const { change } = core;
-  if (change.is === "untouched" && !core.isJudged) return bundle;
-  if (change.is === "written") send(core, change.written, bundle);
-  else if (change.is === "ended") remove(core.shared, core.channel, beside(core), bundle);
-  else sendUntouched(core, bundle);
+  const { change, proof } = core;
+  if (change.is === "untouched" && !core.isJudged && proof?.wantsChallenge !== true) return bundle;
+  if (change.is === "written") {
+    send(core, change.written, bundle);
+  } else if (change.is === "ended") {
+    endBinding(core, bundle);
+    remove(core.shared, core.channel, beside(core), bundle);
+  } else if (core.isJudged) {
+    sendUntouched(core, bundle);
+  }
+  proof?.giveChallenge(bundle);
   if (!bundle.isEmpty) bundle.noStore();
   bundle.vary(varyOf(core.shared));
   return bundle;
@@ -36,7 +43,9 @@ export function commit<T>(core: Core<T>): Bundle {
 function send<T>(core: Core<T>, written: Written<T>, bundle: Bundle): void {
   const { record, tokens, kind } = written;
   const { carried } = core.asking;
-  core.emit({ kind, id: record.id, origin: firstId(record) });
+  const [id, origin] = [record.id, firstId(record)];
+  core.emit({ kind, id, origin });
+  if (kind === "started" && record.bound !== undefined) core.emit({ kind: "bound", id, origin });
   const carries = carried.states.length > 0 || carried.renewals.length > 0;
   if (tokens.channel !== core.channel && carries) {
     remove(core.shared, core.channel, beside(core), bundle);
@@ -46,6 +55,10 @@ function send<T>(core: Core<T>, written: Written<T>, bundle: Bundle): void {
   // with the primary key. If the token holds a copy of the old state token, the copy is not used
   // for the new one.
   write(core.shared, tokens, kind === "changed" ? "stays" : beside(core), bundle);
+  if (kind === "started") endBinding(core, bundle);
+  // Only a user who has just proved who they are may bind the session. If every response made the
+  // offer, a thief could bind a copy of the session.
+  if (kind !== "changed" && tokens.channel === "cookie") offerBinding(core, written, bundle);
   if (kind !== "changed" || !core.isJudged) return;
   const judged = core.judged();
   if (judged.is !== "alive") return;
@@ -58,18 +71,30 @@ function send<T>(core: Core<T>, written: Written<T>, bundle: Bundle): void {
 function sendUntouched<T>(core: Core<T>, bundle: Bundle): void {
   const judged = core.judged();
   if (judged.is === "absent") return;
+  if (judged.is === "alive" && core.unproven(judged.alive)?.code === "proof-due") {
+    return askForProof(core, bundle);
+  }
   const fate = judged.is === "refused" ? judged.refused.fate : core.fateOfUnaccepted(judged.alive);
-  if (fate === "cleared") clear(core, bundle);
+  if (fate === "cleared") {
+    endBinding(core, bundle);
+    clear(core, bundle);
+  }
   if (fate === undefined && judged.is === "alive") sendAlive(core, judged.alive, bundle);
 }
 
 function sendAlive<T>(core: Core<T>, alive: Alive<T>, bundle: Bundle): void {
-  // A background request records no activity. Its renewal token could replace one that a concurrent
-  // request has just written, with a newer time of activity or a newer copy of the state token.
-  if (core.ignoresActivity) return;
   const seen = seenAt(core, alive, core.now());
+  // A background request records no activity. Its renewal token could replace one that a concurrent
+  // request has just written, with a newer time of activity or a newer copy of the state token. So it
+  // records a proof only if one was due.
+  const proves = hasNewProof(alive, seen.proof) && needsProof(core, alive);
+  if (core.ignoresActivity && !proves) return;
   const renewed = recorded(core, () => {
-    renew(core.shared, core.channel, alive, seen, () => core.later(), bundle);
+    if (core.ignoresActivity) {
+      prove(core.shared, core.channel, alive, { ...seen, at: alive.lastSeen }, bundle);
+    } else {
+      renew(core.shared, core.channel, alive, seen, () => core.later(), bundle);
+    }
   });
   if (renewed && !bundle.isEmpty) {
     core.emit({ kind: "renewed", id: alive.record.id, origin: firstId(alive.record) });
@@ -101,7 +126,8 @@ function judgedOrigin<T>(core: Core<T>): string | undefined {
 
 /** What a renewal token records if the session was active at `at`. */
 function seenAt<T>(core: Core<T>, alive: Alive<T>, at: number): Seen {
-  return { at, sealedAt: at, validatedAt: core.validatedAt(alive), proof: undefined };
+  const proof = proofOf(core, alive);
+  return { at, sealedAt: at, validatedAt: core.validatedAt(alive), proof };
 }
 
 /**

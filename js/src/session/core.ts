@@ -12,11 +12,16 @@ import type { Info, Status } from "./info.js";
 import { judge } from "./judge.js";
 import type { Alive, Carried, Judged, StateToken } from "./judge.js";
 import { firstId, followsOf } from "./record.js";
-import type { SessionRecord } from "./record.js";
+import type { Proof, SessionRecord } from "./record.js";
+import { hasBeenBound, missingProof, proofOf, proofOfChange } from "./proving.js";
+import type { Prompt } from "./proving.js";
 import { fateOf, refusalOf } from "./refusal.js";
 import type { Fate, Refusal } from "./refusal.js";
-import { keysAt, policyFor } from "./shared.js";
+import { RequestProof } from "./request-proof.js";
+import type { Presented } from "./request-proof.js";
+import { bindingOf, keysAt, policyFor } from "./shared.js";
 import type { Channel, Shared, Validity } from "./shared.js";
+import { plus } from "../time.js";
 import type { Sender } from "../transport/cross-origin.js";
 
 /** What a request has done to its session so far. */
@@ -49,7 +54,12 @@ export interface Asking {
   readonly asker: Asker;
   /** The path and query to which a user can come back. */
   readonly target: string | undefined;
+  /** The path and query of the request, if a browser can repeat the request after a proof. */
+  readonly here: string | undefined;
   readonly carried: Carried;
+  readonly prompt: Prompt;
+  /** `undefined` unless sessions in headers can be bound, and for a session in a cookie. */
+  readonly presented: Presented | undefined;
   /** The time that the caller set. */
   readonly now: number | undefined;
 }
@@ -69,6 +79,9 @@ export class Core<T> {
   isSent = false;
   /** The result of the application's check in this request. */
   checked: Validity | undefined;
+  /** The proof in the request. `undefined` unless sessions in headers can be bound. */
+  readonly proof: RequestProof<T> | undefined;
+  #unproven: Refusal | "proven" | undefined;
   #judged: Judged<T> | undefined;
   #now: number | undefined;
 
@@ -76,6 +89,10 @@ export class Core<T> {
     this.shared = shared;
     this.asking = asking;
     this.#now = asking.now;
+    const { presented } = asking;
+    const settings = shared.boundInHeaders;
+    this.proof =
+      settings && presented ? new RequestProof(this, settings, presented) : undefined;
   }
 
   get channel(): Channel {
@@ -134,10 +151,29 @@ export class Core<T> {
       if (this.isRevoked(record, state, token)) return "cleared";
       // If the session was bound to a device after this token was made, the token is left alone:
       // the user's own browser may have sent it, and a token with the key may be on its way.
-      const list = this.shared.revocations;
-      return list?.hasSession(unboundId(firstId(record))) === true ? "left-alone" : undefined;
+      return hasBeenBound(record, this.shared.revocations) ? "left-alone" : undefined;
     };
-    return judge(this.shared, keys, carried, this.now(), isRevoked);
+    const isProven = (alive: Alive<T>) => missingProof(this, alive) === undefined;
+    const binding = bindingOf(this.shared, channel);
+    return judge(this.shared, { keys, binding, now: this.now(), isRevoked, isProven }, carried);
+  }
+
+  /**
+   * Why the session is refused because of its last proof, or because it has no key. `undefined` if
+   * it is not. The refusal is emitted once.
+   */
+  unproven(alive: Alive<T>): Refusal | undefined {
+    if (this.#unproven === undefined) {
+      const code = missingProof(this, alive);
+      this.#unproven = code === undefined ? "proven" : refusalOf(code);
+      if (this.#unproven !== "proven") this.emit({ kind: "refused", refusal: this.#unproven });
+    }
+    return this.#unproven === "proven" ? undefined : this.#unproven;
+  }
+
+  /** Judges the last proof again, because the proof in the request was verified. */
+  forgetProven(): void {
+    this.#unproven = undefined;
   }
 
   /** Whether the revocation list revokes this session. `token` is its state token. */
@@ -178,7 +214,7 @@ export class Core<T> {
     if (current !== undefined) return current;
     const status = this.status();
     const code = status.kind === "refused" ? status.refusal.code : undefined;
-    if (code === "not-revalidated") throw new SessionError("not-now");
+    if (code === "not-revalidated" || code === "proof-unchecked") throw new SessionError("not-now");
     throw new SessionError(code === "cross-origin" ? "cross-origin" : "no-session");
   }
 
@@ -204,13 +240,15 @@ export class Core<T> {
   info(): Info | undefined {
     if (this.change.is === "ended") return undefined;
     if (this.change.is === "written") {
-      const { record, expiresAt, keyId, tokens } = this.change.written;
-      return this.#infoOf(record, this.now(), expiresAt, keyId, tokens.state);
+      const { record, expiresAt, keyId, tokens, kind } = this.change.written;
+      const proof = record.bound === undefined ? undefined : proofOfChange(this, kind);
+      return this.#infoOf(record, this.now(), expiresAt, keyId, tokens.state, proof);
     }
     const alive = this.alive();
     if (alive === undefined) return undefined;
     const { record, lastSeen, expiresAt, token } = alive;
-    return this.#infoOf(record, lastSeen, expiresAt, token.keyId, token.text);
+    const proof = proofOf(this, alive);
+    return this.#infoOf(record, lastSeen, expiresAt, token.keyId, token.text, proof);
   }
 
   #infoOf(
@@ -219,12 +257,16 @@ export class Core<T> {
     expiresAt: number,
     keyId: string,
     text: string,
+    proof: Proof | undefined,
   ): Info {
     const { idleTimeout } = policyFor(this.shared, record.term);
+    const binding = bindingOf(this.shared, this.channel);
     return {
       id: record.id,
       origin: firstId(record),
       remembered: record.term === "remembered",
+      bound: record.bound !== undefined,
+      proofExpiresAt: proof && binding && plus(proof.at, binding.proofLifetime),
       startedAt: record.startedAt,
       reauthenticatedAt: record.reauthenticatedAt,
       lastSeen,
@@ -236,10 +278,13 @@ export class Core<T> {
   }
 
   /**
-   * Why the application's check does not accept a session whose tokens are alive. `undefined` if
-   * it does. If the check is not due and has not run in this request, its last result counts.
+   * Why a session whose tokens are alive is refused: it needs a proof, or the application's check
+   * does not accept it. `undefined` if it is not refused. If the check is not due and has not run
+   * in this request, its last result counts.
    */
   validity(alive: Alive<T>): Refusal | undefined {
+    const unproven = this.unproven(alive);
+    if (unproven !== undefined) return unproven;
     if (this.shared.revalidate === undefined || !this.isDue(alive)) return undefined;
     if (this.checked === "holds") return undefined;
     return refusalOf(this.checked === "over" ? "invalidated" : "not-revalidated");
@@ -270,12 +315,4 @@ export class Core<T> {
     if (refusal === undefined || this.checked === "unknown") return undefined;
     return fateOf(refusal);
   }
-}
-
-/**
- * The id that is revoked with the first proof of a session's device. From then on, copies of the
- * session without the key are refused. It is the first id of the session with all bits inverted.
- */
-function unboundId(origin: string): string {
-  return origin.replace(/./g, (digit) => (15 - Number.parseInt(digit, 16)).toString(16));
 }

@@ -10,12 +10,25 @@ import { firstId, newMark } from "./record.js";
 
 export function end<T>(core: Core<T>): void {
   core.checkSender();
+  checkRightToEnd(core);
   const { revocations } = core.shared;
   if (revocations !== undefined) revokeCopies(core, revocations);
   openRevision(core);
   core.change = { is: "ended" };
   core.revision += 1;
   core.hasEnded = true;
+}
+
+/**
+ * Fails if the session of a client without cookies is bound to a key, or must be by now, and the
+ * request does not show that the client has the key. Otherwise a copy of the tokens that is
+ * worthless could still revoke the session. Without a list, nothing is revoked.
+ */
+function checkRightToEnd<T>(core: Core<T>): void {
+  if (core.proof === undefined || core.shared.revocations === undefined) return;
+  const judged = core.judged();
+  const refusal = judged.is === "alive" ? core.unproven(judged.alive) : undefined;
+  if (refusal !== undefined) throw core.proof.error(refusal.code);
 }
 
 function revokeCopies<T>(core: Core<T>, revocations: Revocations): void {

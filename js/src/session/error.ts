@@ -17,8 +17,10 @@ import { BullaError, PayloadError, RandomError, SealError } from "../errors.js";
  * | `ceiling-passed` | the ceiling has passed, so the session would end at once |
  * | `seal` | the state could not be encoded or sealed; `cause` is the {@link SealError} |
  * | `too-large` | the state is too large for its cookie |
+ * | `proof-due` | a client that binds its session must repeat its proof, with the challenge of the response |
+ * | `proof-refused` | the proof of the client's key is wrong; the event `proof-refused` says why |
  * | `conflict` | the session was changed while an update ran |
- * | `not-now` | the application's check is due, or the session has ended the others in this second |
+ * | `not-now` | the application's check is due, the session has ended the others in this second, or the store of used proofs failed |
  */
 export type SessionCode = keyof typeof MESSAGES;
 
@@ -35,6 +37,8 @@ const MESSAGES = {
   "ceiling-passed": "the session's ceiling has passed",
   seal: "the state could not be encoded or sealed",
   "too-large": "the state is too large for its cookie",
+  "proof-due": "the client must repeat its proof, with the challenge of the response",
+  "proof-refused": "the proof of the client's key is wrong",
   conflict: "the session was changed while the update ran",
   "not-now":
     "this server cannot decide now, because the application's check is due or this session has " +
@@ -43,6 +47,8 @@ const MESSAGES = {
 
 const STATUS: Partial<Record<SessionCode, number>> = {
   "no-session": 401,
+  "proof-due": 401,
+  "proof-refused": 401,
   "cross-origin": 403,
   "not-now": 503,
 };
@@ -51,8 +57,8 @@ const STATUS: Partial<Record<SessionCode, number>> = {
  * Why a session could not be changed. The session stays as it was.
  *
  * If a handler throws the error, `withSession` of `bulla/fetch` and `bulla/node` answers
- * `no-session` in the same way as `session.require`, `cross-origin` with 403 and `not-now` with
- * 503. All other errors go to the framework.
+ * `no-session` in the same way as `session.require`, `proof-due` and `proof-refused` with 401,
+ * `cross-origin` with 403 and `not-now` with 503. All other errors go to the framework.
  */
 export class SessionError extends BullaError {
   override readonly code: SessionCode;

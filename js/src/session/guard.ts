@@ -1,6 +1,7 @@
 // Responses for requests that lack a session, a fresh one or a permission.
 
 import { BullaError } from "../errors.js";
+import type { Scheme } from "../transport/bearer.js";
 
 /**
  * The response if `session.require`, `requireFresh` or `requireCurrent` fails. They throw it. It is
@@ -12,18 +13,23 @@ import { BullaError } from "../errors.js";
  * | a navigation of a browser, and there is a page | 303, `Location` with the page |
  * | from htmx, and there is a page | 401, `HX-Redirect` with the page |
  * | from another script with cookies, or there is no page | 401 |
- * | with a bearer token, or cookies are off | 401, `WWW-Authenticate: Bearer` |
+ * | with a bearer token, or cookies are off | 401, `WWW-Authenticate: Bearer` (or `DPoP`) |
  *
  * The page is the `signInPage`, or the `stepUpPage` if the session is not fresh. If a page on
  * another origin sent the request, the status is 403. If this server cannot decide now, the status
  * is 503 with `Retry-After`, and the client keeps its session.
+ *
+ * If the session is bound to a key and its last proof is too old, a client in headers gets a 401 with
+ * a challenge. A browser that can send a proof does so, and then repeats the request by itself: the
+ * status is 307 with `Location` to the same address, or 401 with `Refresh` if a link on another site
+ * led to the page. It is 503 if the browser says that it could not send a proof.
  *
  * The message of the error is the body of the response. Hono answers the error by itself. Express
  * does so for all statuses but 303; `bulla/node` has `withSession`, which handles them all.
  */
 export class Denied extends BullaError {
   override readonly code = "denied";
-  /** The status of the response: 303, 401, 403 or 503. */
+  /** The status of the response: 303, 307, 401, 403 or 503. */
   readonly status: number;
   /** The headers of the response, with lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
@@ -69,11 +75,45 @@ export function deniedNow(): Denied {
 export type Lack =
   { readonly kind: "sign-in" } | { readonly kind: "step-up"; readonly age: number };
 
-/** The bearer challenge (RFC 6750, RFC 9470). */
-export function challengeOf(lack: Lack): string {
-  if (lack.kind === "sign-in") return "Bearer";
-  const age = Math.floor(lack.age);
-  return `Bearer error="insufficient_user_authentication", max_age=${age}`;
+/** The only algorithm of proofs. */
+const ALGORITHMS = 'algs="ES256"';
+
+/**
+ * The challenge for the scheme of the request, or for both schemes if it has none (RFC 6750, RFC
+ * 9449, RFC 9470).
+ */
+export function challengeOf(lack: Lack, scheme: Scheme | undefined): string {
+  if (lack.kind === "step-up") {
+    const name = scheme === "dpop" ? "DPoP" : "Bearer";
+    const age = Math.floor(lack.age);
+    return `${name} error="insufficient_user_authentication", max_age=${age}`;
+  }
+  if (scheme === undefined) return `Bearer, DPoP ${ALGORITHMS}`;
+  return scheme === "dpop" ? `DPoP ${ALGORITHMS}` : "Bearer";
+}
+
+/** The response to a client that uses DPoP (RFC 9449 section 7.1). */
+function deniedDpop(error: string, body: string): Denied {
+  return new Denied(401, body, { "www-authenticate": `DPoP error="${error}", ${ALGORITHMS}` });
+}
+
+export const SEND_AGAIN = "Send the request again, with a proof.";
+
+const WRONG = "The proof is wrong.";
+
+/** The client must send a proof with the challenge of the response. */
+export function deniedWithoutProof(): Denied {
+  return deniedDpop("use_dpop_nonce", SEND_AGAIN);
+}
+
+/** `scheme` is that of the request. */
+export function deniedWrongProof(scheme: Scheme | undefined): Denied {
+  return deniedDpop(scheme === "dpop" ? "invalid_dpop_proof" : "invalid_token", WRONG);
+}
+
+/** The client must sign in again, with a proof. */
+export function deniedUnbound(): Denied {
+  return deniedDpop("invalid_token", bodyOf({ kind: "sign-in" }));
 }
 
 export function bodyOf(lack: Lack): string {

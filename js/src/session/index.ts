@@ -11,6 +11,8 @@
 // | How are a session's two tokens sealed? | `tokens` |
 // | Is the session of this request absent, refused or alive? | `judge` |
 // | Why is it refused? | `refusal` |
+// | Is a bound session's last proof recent, and what does the client learn about it? | `bindings`, `proving` |
+// | What does the proof in a request show? | `request-proof`, `challenge`, `used` |
 // | How does a handler use its session? | `session` (public), `core` (inside) |
 // | How does a session start, change and end? | `change`, `ending` |
 // | What does the response do with the session: write, renew, delete or nothing? | `closing` |
@@ -18,11 +20,14 @@
 // | What does a client without a session get? | `guard`, `asker`, `come-back` |
 // | What can an application and a log learn? | `info`, `event` |
 
+export { AddressError } from "./bindings.js";
+export type { BindingOptions, DeviceBoundOptions, DpopOptions } from "./bindings.js";
 export type { StartOptions } from "./change.js";
 export { localPath } from "./come-back.js";
 export { SessionError } from "./error.js";
 export type { SessionCode } from "./error.js";
-export type { Event } from "./event.js";
+export type { Event, ProofRefusedCode } from "./event.js";
+export type { ProofCode } from "../proof/error.js";
 export { Denied } from "./guard.js";
 export type { Info, Status } from "./info.js";
 export { Policy } from "./policy.js";
@@ -32,6 +37,8 @@ export { Session } from "./session.js";
 export { Sessions } from "./sessions.js";
 export type { SessionsOptions } from "./sessions.js";
 export type { Channel, Validity } from "./shared.js";
+export { UsedHere } from "./used.js";
+export type { UsedTokens } from "./used.js";
 
 export * from "../revocation.js";
 export { Bearer, BearerError } from "../transport/bearer.js";

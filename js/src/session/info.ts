@@ -13,6 +13,16 @@ export interface Info {
   readonly origin: string;
   /** Whether the user asked to stay signed in. */
   readonly remembered: boolean;
+  /**
+   * Whether the session is bound to a key of the client. Copies of its tokens work only until
+   * `proofExpiresAt`.
+   */
+  readonly bound: boolean;
+  /**
+   * When the last proof of a bound session stops counting. From then on, copies of its tokens are
+   * worthless. `undefined` if the session is not bound.
+   */
+  readonly proofExpiresAt: number | undefined;
   /** When the user signed in. */
   readonly startedAt: number;
   /** When the user last signed in or reauthenticated. */

@@ -16,6 +16,7 @@ import { RENEWAL_SCHEMA, decodeRenewal, firstId, takeRecord } from "./record.js"
 import type { Proof, SessionRecord, StateCopy } from "./record.js";
 import { fateOf, refusalOf, refusalOfToken } from "./refusal.js";
 import type { Fate, Refused } from "./refusal.js";
+import type { Binding } from "./bindings.js";
 import type { ChannelKeys, Place, Shared } from "./shared.js";
 import { fingerprintOf } from "./tokens.js";
 
@@ -35,6 +36,8 @@ export interface Alive<T> {
   readonly lastSeen: number;
   /** When the application's check last accepted the session; 0 if never. */
   readonly validatedAt: number;
+  /** When the device of a bound session last proved that it has the key. */
+  readonly provedAt: number | undefined;
   /**
    * The end of the absolute timeout, the ceiling or the end of the token's lifetime, whichever
    * comes first.
@@ -82,45 +85,52 @@ export interface Carried {
  */
 export type IsRevoked<T> = (record: SessionRecord, state: T, token: StateToken) => Fate | undefined;
 
+/** How the tokens of a request are judged. */
+export interface Judging<T> {
+  readonly keys: ChannelKeys;
+  /** The settings of bound sessions. Without them, bound sessions are left to other servers. */
+  readonly binding: Binding | undefined;
+  readonly now: number;
+  readonly isRevoked: IsRevoked<T>;
+  /** Whether the last proof of a bound session is recent. */
+  readonly isProven: (alive: Alive<T>) => boolean;
+}
+
 /**
  * Opens the tokens of a request.
  *
- * If the request has several state tokens, the first one whose session is alive is used. If no
- * session is alive, a token that another server may accept takes precedence over invalid tokens, so
- * the response deletes nothing.
+ * If the request has several state tokens, the first one whose session is alive and proven is used.
+ * Without such a token, the first one whose session is alive is used. If no session is alive, a
+ * token that another server may accept takes precedence over invalid tokens, so the response
+ * deletes nothing.
  */
-export function judge<T>(
-  shared: Shared<T>,
-  keys: ChannelKeys,
-  carried: Carried,
-  now: number,
-  isRevoked: IsRevoked<T>,
-): Judged<T> {
-  let kept: Refused | undefined;
+export function judge<T>(shared: Shared<T>, judging: Judging<T>, carried: Carried): Judged<T> {
+  let kept: Judged<T> = { is: "absent" };
+  const [only, ...others] = carried.states;
+  if (only !== undefined && others.length === 0) return openSession(shared, judging, only, carried);
   for (const text of carried.states) {
-    const judged = openSession(shared, keys, text, carried, now, isRevoked);
-    if (judged.is === "alive") return judged;
-    if (judged.is === "absent") continue;
-    const { refused } = judged;
-    if (kept === undefined || (kept.fate === "cleared" && refused.fate === "left-alone")) {
-      kept = refused;
-    }
+    const judged = openSession(shared, judging, text, carried);
+    if (judged.is === "alive" && judging.isProven(judged.alive)) return judged;
+    if (rankOf(judged) > rankOf(kept)) kept = judged;
   }
-  return kept === undefined ? { is: "absent" } : { is: "refused", refused: kept };
+  return kept;
+}
+
+function rankOf<T>(judged: Judged<T>): number {
+  if (judged.is !== "refused") return judged.is === "alive" ? 3 : 0;
+  return judged.refused.fate === "left-alone" ? 2 : 1;
 }
 
 function openSession<T>(
   shared: Shared<T>,
-  keys: ChannelKeys,
+  judging: Judging<T>,
   text: string,
   carried: Carried,
-  now: number,
-  isRevoked: IsRevoked<T>,
 ): Judged<T> {
   try {
-    return judgeSession(shared, keys, text, carried, now, isRevoked);
+    return judgeSession(shared, judging, text, carried);
   } catch (error) {
-    if (error instanceof OpenError) return refused(ofToken(error, now));
+    if (error instanceof OpenError) return refused(ofToken(error, judging.now));
     throw error;
   }
 }
@@ -128,11 +138,9 @@ function openSession<T>(
 /** Throws {@link OpenError} if neither the state token nor its copy opens. */
 function judgeSession<T>(
   shared: Shared<T>,
-  keys: ChannelKeys,
+  { keys, binding, now, isRevoked }: Judging<T>,
   text: string,
   carried: Carried,
-  now: number,
-  isRevoked: IsRevoked<T>,
 ): Judged<T> {
   const { payload, policies } = shared;
   const { schemaVersions: schemas } = payload;
@@ -144,12 +152,13 @@ function judgeSession<T>(
   const renewals = openRenewals(keys, longestIdle(policies), carried.renewals, now);
   const found =
     opened instanceof OpenError ? openCopy(renewals, text, opened, { now, schemas }) : opened;
-  const { record: own, state } = openPayload(payload.decode, found);
-  const renewal = latestOf(renewals, own.id);
+  const { record: sealed, state } = openPayload(payload.decode, found);
+  const renewal = latestOf(renewals, sealed.id);
   const { proof } = renewal ?? {};
-  // This package has no settings for bound sessions, so it leaves them to the servers that have.
-  if (own.bound !== undefined || proof !== undefined) {
-    throw new OpenError("payload", { reason: "the session is bound to a device" });
+  const own = { ...sealed, bound: sealed.bound ?? proof?.key };
+  // A server without settings for bound sessions leaves them to the servers that have.
+  if (own.bound !== undefined && binding === undefined) {
+    throw new OpenError("payload", { reason: "the session is bound to a key" });
   }
   const policy = policyOf(policies, own.term);
   if (policy === undefined) {
@@ -193,6 +202,7 @@ function judgeSession<T>(
     renewal: renewalOf(renewal, renewals, carried, text),
     lastSeen,
     validatedAt: renewal?.validatedAt ?? 0,
+    provedAt: proof?.at,
     expiresAt,
   };
   return { is: "alive", alive };

@@ -15,6 +15,10 @@ import type { OpenCode, OpenError } from "../errors.js";
  * | `invalidated` | the application's check returned `over` |
  * | `not-revalidated` | the application's check is due, but did not run in this request or returned `unknown` |
  * | `cross-origin` | a page on another origin sent the request, so its cookies were not read |
+ * | `proof-due` | the session is bound to a key, and the last proof of the client is too old |
+ * | `proof-refused` | the proof in the request is wrong, or the scheme of the credentials is; the event `proof-refused` says why |
+ * | `proof-unchecked` | the store of used proofs failed |
+ * | `not-bound` | the session is not bound to a key, and the application requires one |
  */
 export type RefusalCode =
   | OpenCode
@@ -24,10 +28,22 @@ export type RefusalCode =
   | "unknown-activity"
   | "invalidated"
   | "not-revalidated"
-  | "cross-origin";
+  | "cross-origin"
+  | "proof-due"
+  | "proof-refused"
+  | "proof-unchecked"
+  | "not-bound";
 
 /** The codes, other than those of tokens, of sessions that another server might accept. */
-const ELSEWHERE: readonly RefusalCode[] = ["unknown-activity", "not-revalidated", "cross-origin"];
+const ELSEWHERE: readonly RefusalCode[] = [
+  "unknown-activity",
+  "not-revalidated",
+  "cross-origin",
+  "proof-due",
+  "proof-refused",
+  "proof-unchecked",
+  "not-bound",
+];
 
 /** Why a session is refused. It is for logs and metrics. Do not tell it to the client. */
 export interface Refusal {

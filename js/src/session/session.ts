@@ -7,7 +7,17 @@ import { commit, discardChanges } from "./closing.js";
 import { withNext } from "./come-back.js";
 import type { Core } from "./core.js";
 import { end, endEverywhere, endOthers } from "./ending.js";
-import { Denied, bodyOf, challengeOf, deniedCrossOrigin, deniedNow } from "./guard.js";
+import {
+  Denied,
+  SEND_AGAIN,
+  bodyOf,
+  challengeOf,
+  deniedCrossOrigin,
+  deniedNow,
+  deniedUnbound,
+  deniedWithoutProof,
+  deniedWrongProof,
+} from "./guard.js";
 import type { Lack } from "./guard.js";
 import type { Info, Status } from "./info.js";
 import type { Channel } from "./shared.js";
@@ -90,12 +100,30 @@ export class Session<T> {
    * the client. Copies of the old session's tokens stay valid until their deadlines; to revoke them
    * too, call {@link Session.end} first.
    *
+   * If the request has a proof of the client's key (option `dpop`), the session is bound to this key.
+   *
    * @throws {@link SessionError} `too-large`, `response-sent`, `cross-origin`, `seal`,
-   * `no-channel`, `no-remembered-policy`, or `ceiling-passed` if the ceiling is not in the future.
-   * The old session is then kept.
+   * `no-channel`, `no-remembered-policy`, `ceiling-passed` if the ceiling is not in the future, and
+   * `proof-due` or `proof-refused` if the client's proof does not count. The old session is then
+   * kept. TypeError if a store of used proofs needs {@link Session.checkProof} before.
    */
   start(state: T, options: StartOptions = {}): void {
     start(this.#core, state, options);
+  }
+
+  /**
+   * Checks the proof that came with a sign-in (option `dpop`), before the session starts.
+   *
+   * {@link Session.start} makes the same check. Call this method first if your handler consumes
+   * something, such as a one-time code, that the client would need again, and if you have a store of
+   * used proofs of your own. Without a proof, the check succeeds if the session may start without
+   * one.
+   *
+   * @throws {@link SessionError} `proof-due`, `proof-refused`, and `not-now` if the store of used
+   * proofs failed.
+   */
+  async checkProof(): Promise<void> {
+    await this.#core.proof?.checkSignIn();
   }
 
   /**
@@ -138,7 +166,9 @@ export class Session<T> {
    * stay valid until their deadline.
    *
    * @throws {@link SessionError} `response-sent`: the client then keeps its tokens, and with a
-   * revocation list they are still revoked. `cross-origin`: then nothing ends.
+   * revocation list they are still revoked. `cross-origin`: then nothing ends. `proof-due` or
+   * `proof-refused` if the session would be revoked, and is bound to a key (or is refused because it
+   * is not) of which the request has no proof that counts: then nothing ends.
    */
   end(): void {
     end(this.#core);
@@ -180,10 +210,11 @@ export class Session<T> {
   }
 
   /**
-   * Runs the application's check (`revalidate` of {@link Sessions}), if it is due and has not run
-   * in this request. The adapters call this method before the handler. Other code must call it
-   * before it reads the session: if the check is due and has not run, the request has no session.
-   * Without a check, this method does nothing.
+   * Verifies the proof in the request, if it has one (option `dpop` of {@link Sessions}), and runs the
+   * application's check (`revalidate`), if it is due and has not run in this request. The adapters
+   * call this method before the handler. Other code must call it before it reads the session: a
+   * proof that is not verified does not count, and if the check is due and has not run, the request
+   * has no session. Without a proof and a check, this method does nothing.
    */
   revalidate(): Promise<void> {
     return (this.#revalidating ??= this.#revalidate());
@@ -191,10 +222,12 @@ export class Session<T> {
 
   async #revalidate(): Promise<void> {
     const core = this.#core;
+    await core.proof?.verify();
     const check = core.shared.revalidate;
     if (check === undefined) return;
     const judged = core.judged();
-    if (judged.is !== "alive" || core.validity(judged.alive) === undefined) return;
+    if (judged.is !== "alive" || core.unproven(judged.alive) !== undefined) return;
+    if (core.validity(judged.alive) === undefined) return;
     core.checked = await check(frozen(judged.alive.state));
     const refusal = core.validity(judged.alive);
     if (refusal !== undefined) core.emit({ kind: "refused", refusal });
@@ -209,9 +242,20 @@ export class Session<T> {
     const { data, status } = this;
     if (data !== undefined) return data;
     const code = status.kind === "refused" ? status.refusal.code : undefined;
-    if (code === "not-revalidated") throw deniedNow();
-    if (code === "cross-origin") throw deniedCrossOrigin();
-    throw this.#sentTo(this.#core.shared.signInPage, { kind: "sign-in" });
+    switch (code) {
+      case "not-revalidated":
+      case "proof-unchecked":
+        throw deniedNow();
+      case "cross-origin":
+        throw deniedCrossOrigin();
+      case "proof-due":
+        throw this.#askedForProof();
+      case "proof-refused":
+        throw deniedWrongProof(this.#core.proof?.scheme);
+      default:
+        if (code === "not-bound" && this.channel === "bearer") throw deniedUnbound();
+        throw this.#sentToSignIn();
+    }
   }
 
   /**
@@ -223,6 +267,30 @@ export class Session<T> {
     const data = this.require();
     if (!this.isFresh(age))
       throw this.#sentTo(this.#core.shared.stepUpPage, { kind: "step-up", age });
+    return data;
+  }
+
+  /**
+   * Returns the state, if the request has a proof of its own, which is valid and was not used before
+   * (DPoP, RFC 9449).
+   *
+   * A copy of this request is worthless, even while the session's last proof still counts. Use this
+   * method for the few requests that must not be repeated, such as a payment. Browsers send no proof
+   * with a request, so a session in a cookie is always refused.
+   *
+   * @throws {@link Denied}, the response if there is no session, or no such proof.
+   */
+  requireProven(): Readonly<T> {
+    const core = this.#core;
+    const data = this.require();
+    if (this.channel === "cookie") throw Denied.forbidden();
+    const started = core.change.is === "written" && core.change.written.kind === "started";
+    if (started && core.change.is === "written" && core.change.written.record.bound !== undefined) {
+      return data; // the proof of the sign-in
+    }
+    const judged = core.isJudged ? core.judged() : undefined;
+    if (judged?.is !== "alive" || judged.alive.record.bound === undefined) throw deniedUnbound();
+    if (core.proof?.shown(judged.alive).is !== "key") throw this.#askedForProof();
     return data;
   }
 
@@ -291,11 +359,40 @@ export class Session<T> {
     return `Session(${this.channel})`;
   }
 
+  /**
+   * The response to a request whose last proof is too old. A browser that may have the key of the
+   * session sends a proof and then repeats the request. Other clients go to the sign-in page.
+   *
+   * A browser without the key does not get this response again, because it sends its next request
+   * without the bound cookie, and from this site.
+   */
+  #askedForProof(): Denied {
+    const { proof, asking } = this.#core;
+    if (this.channel === "bearer") {
+      if (proof !== undefined) proof.wantsChallenge = true;
+      return deniedWithoutProof();
+    }
+    const { prompt, here } = asking;
+    if (prompt === "delete-cookie" && here !== undefined) {
+      return new Denied(307, SEND_AGAIN, { location: here });
+    }
+    if (prompt === "reload" && here !== undefined) {
+      return new Denied(401, "One moment.", { refresh: `0;url=${here}` });
+    }
+    return prompt === "later" ? deniedNow() : this.#sentToSignIn();
+  }
+
+  #sentToSignIn(): Denied {
+    return this.#sentTo(this.#core.shared.signInPage, { kind: "sign-in" });
+  }
+
   #sentTo(page: string | undefined, lack: Lack): Denied {
+    const { proof } = this.#core;
     const { asker, target, channel } = this.#core.asking;
     const body = bodyOf(lack);
     if (channel === "bearer") {
-      return new Denied(401, body, { "www-authenticate": challengeOf(lack) });
+      const scheme = proof === undefined ? "bearer" : proof.scheme;
+      return new Denied(401, body, { "www-authenticate": challengeOf(lack, scheme) });
     }
     if (page === undefined || asker === "script") return new Denied(401, body);
     const location = target === undefined ? page : withNext(page, target);

@@ -8,18 +8,23 @@ import type { Payload } from "../payload/payload.js";
 import type { Ring } from "../ring.js";
 import { secondOf, unixNow, wholeSeconds } from "../time.js";
 import { Bearer, credentials } from "../transport/bearer.js";
+import type { Credentials, Scheme } from "../transport/bearer.js";
 import { Cookie } from "../transport/cookie.js";
 import { checkedOrigin, senderOf } from "../transport/cross-origin.js";
 import type { Sender } from "../transport/cross-origin.js";
-import type { HeaderValues, RequestParts } from "../transport/request.js";
-import { askerOf } from "./asker.js";
+import type { RequestParts } from "../transport/request.js";
+import { askerOf, followsLinkElsewhere } from "./asker.js";
 import type { Asker } from "./asker.js";
+import { inCookie, inHeaders } from "./bindings.js";
+import type { DeviceBoundOptions, DpopOptions } from "./bindings.js";
 import { localPath, pathOf } from "./come-back.js";
 import { Core } from "./core.js";
 import { SessionError } from "./error.js";
 import type { Event } from "./event.js";
 import type { Carried } from "./judge.js";
 import { Policy, longestAbsolute } from "./policy.js";
+import type { Prompt } from "./proving.js";
+import type { Presented } from "./request-proof.js";
 import { Session } from "./session.js";
 import { carrierOf, channelKeys, hasPages } from "./shared.js";
 import type { Channel, KeyedCookie, Shared, Validity } from "./shared.js";
@@ -45,6 +50,20 @@ export interface SessionsOptions<T> {
   readonly cookie?: Cookie;
   /** Carries sessions in headers, alone or together with a cookie. */
   readonly bearer?: Bearer;
+  /**
+   * Binds sessions in headers to a key of the client, if the client sends a proof with its sign-in
+   * (DPoP, RFC 9449), and judges such sessions of other services. If `bearer` is not set, this option
+   * sets it. The default cookie stays on, unless you choose a transport yourself.
+   *
+   * Set it on all servers before the first session is bound: a server without it leaves bound
+   * sessions alone, so their users seem signed out there.
+   */
+  readonly dpop?: DpopOptions;
+  /**
+   * Judges sessions in the cookie that browsers have bound to their device. As `dpop`, set it on all
+   * servers.
+   */
+  readonly deviceBound?: DeviceBoundOptions;
   /**
    * Other origins whose pages may use sessions in cookies, such as `https://app.bank.example`. They
    * must be written as browsers write the header `Origin`. Only trust an origin whose pages you
@@ -121,9 +140,10 @@ export class Sessions<T> {
   readonly #shared: Shared<T>;
 
   /**
-   * @throws {@link OriginError} for an origin that no browser sends. TypeError if an option has the
-   * wrong type, if a page is empty or has characters that are not visible ASCII, or if
-   * `revalidateAfter` is negative or not a number.
+   * @throws {@link OriginError} for an origin that no browser sends, and {@link AddressError} for an
+   * address that no client uses. TypeError if an option has the wrong type, if a page is empty or has
+   * characters that are not visible ASCII, or if a time is negative or not a number. RangeError if a
+   * proof lifetime is below 10 seconds.
    */
   constructor(options: SessionsOptions<T>) {
     checkTyped(options);
@@ -137,8 +157,9 @@ export class Sessions<T> {
    * Loads the session of a request. Nothing is decrypted until the handler reads the session.
    *
    * If `bearer` is set and the request has an `Authorization: Bearer` header, the session is read
-   * from headers and cookies are ignored. Otherwise it is read from cookies, if no page on another
-   * origin sent the request. To only read a session, do not call its `commit`.
+   * from headers and cookies are ignored. With `dpop`, this is also the case for a request with
+   * `Authorization: DPoP` or with a header `DPoP`. Otherwise it is read from cookies, if no page on
+   * another origin sent the request. To only read a session, do not call its `commit`.
    *
    * `now` is the time of the request in seconds since 1970. The default is the clock.
    */
@@ -147,7 +168,8 @@ export class Sessions<T> {
     const asker = hasPages(this.#shared) ? askerOf(values) : "script";
     const now = options.now === undefined ? undefined : secondOf(options.now);
     const target = targetOf(request, asker);
-    const asking = { ...this.#carried(request.method, values), asker, target, now };
+    const here = this.#shared.boundInCookie && localPath(request.target);
+    const asking = { ...this.#carried(request), asker, target, here, now };
     return new Session(new Core(this.#shared, asking));
   }
 
@@ -216,15 +238,25 @@ export class Sessions<T> {
     return { revocations, now: clock() };
   }
 
-  #carried(
-    method: string,
-    values: HeaderValues,
-  ): { readonly channel: Channel; readonly sender: Sender; readonly carried: Carried } {
-    const { bearer, cookie, trustOrigins } = this.#shared;
-    const tokens = bearer && values("authorization").map(credentials).filter(isText);
-    if (bearer !== undefined && tokens !== undefined && tokens.length > 0) {
+  #carried(request: RequestParts): {
+    readonly channel: Channel;
+    readonly sender: Sender;
+    readonly carried: Carried;
+    readonly prompt: Prompt;
+    readonly presented: Presented | undefined;
+  } {
+    const { method, values } = request;
+    const { bearer, cookie, trustOrigins, boundInHeaders } = this.#shared;
+    const binds = boundInHeaders !== undefined;
+    const presented = (scheme: Scheme | undefined) =>
+      binds ? presentedIn(request, scheme) : undefined;
+    const isAccepted = (found: Credentials | undefined): found is Credentials =>
+      found?.scheme === "bearer" || (binds && found?.scheme === "dpop");
+    const found = bearer && values("authorization").map(credentials).filter(isAccepted);
+    const [first] = found ?? [];
+    if (bearer !== undefined && found !== undefined && first !== undefined) {
       // If a request has two bearer credentials, neither is trusted.
-      const states = tokens.length === 1 ? tokens : [];
+      const states = found.length === 1 ? [first.token] : [];
       const renewals = values(bearer.bearer.renewalHeader)
         .slice(0, 1)
         .filter((v) => v !== "");
@@ -234,12 +266,36 @@ export class Sessions<T> {
         channel: "bearer",
         sender: "trusted",
         carried: { states, renewals, place: "current" },
+        prompt: "none",
+        presented: presented(first.scheme),
       };
     }
-    if (cookie === undefined) return { channel: "bearer", sender: "trusted", carried: NOTHING };
+    // A client that proves a key and has no tokens yet signs in over headers.
+    if (cookie === undefined || (binds && values("dpop").length > 0)) {
+      return {
+        channel: "bearer",
+        sender: "trusted",
+        carried: NOTHING,
+        prompt: "none",
+        presented: presented(undefined),
+      };
+    }
     const sender = senderOf(method, values, trustOrigins);
-    const carried = sender === "trusted" ? this.#inCookies(cookie, values("cookie")) : NOTHING;
-    return { channel: "cookie", sender, carried };
+    const isTrusted = sender === "trusted";
+    return {
+      channel: "cookie",
+      sender,
+      carried: isTrusted ? this.#inCookies(cookie, values("cookie")) : NOTHING,
+      prompt: isTrusted ? this.#promptOf(cookie, request) : "none",
+      presented: undefined,
+    };
+  }
+
+  #promptOf({ cookie }: KeyedCookie, { method, values }: RequestParts): Prompt {
+    if (this.#shared.boundInCookie === undefined) return "none";
+    if (values("secure-session-skipped").length > 0) return "later";
+    if (cookie.hasBound(values("cookie"))) return "delete-cookie";
+    return followsLinkElsewhere(method, values) ? "reload" : "none";
   }
 
   #inCookies({ cookie }: KeyedCookie, headers: readonly string[]): Carried {
@@ -266,13 +322,14 @@ const NOTHING: Carried = { states: [], renewals: [], place: "current" };
 const REVALIDATE_AFTER = 5 * 60;
 
 function sharedOf<T>(options: SessionsOptions<T>): Shared<T> {
-  const { ring, payload, bearer } = options;
+  const { ring, payload, dpop, deviceBound } = options;
   const { purpose } = payload;
+  const bearer = options.bearer ?? (dpop === undefined ? undefined : new Bearer());
   const keyed = (cookie: Cookie): KeyedCookie => ({
     cookie,
     keys: channelKeys(ring, purpose, ["cookie", cookie.name]),
   });
-  const cookie = options.cookie ?? (bearer === undefined ? new Cookie() : undefined);
+  const cookie = options.cookie ?? (options.bearer === undefined ? new Cookie() : undefined);
   return {
     ring,
     payload,
@@ -280,6 +337,8 @@ function sharedOf<T>(options: SessionsOptions<T>): Shared<T> {
     cookie: cookie && keyed(cookie),
     former: cookie?.renamed.map(keyed) ?? [],
     bearer: bearer && { bearer, keys: channelKeys(ring, purpose, ["bearer"]) },
+    boundInCookie: deviceBound && cookie && inCookie(deviceBound, ring, purpose, cookie),
+    boundInHeaders: dpop && inHeaders(dpop, ring, purpose),
     trustOrigins: (options.trustOrigins ?? []).map(checkedOrigin),
     clock: () => secondOf((options.clock ?? unixNow)()),
     signInPage: checkedPage(options.signInPage),
@@ -327,6 +386,16 @@ function checkedPage(path: string | undefined): string | undefined {
   return path;
 }
 
-function isText(value: string | undefined): value is string {
-  return value !== undefined;
+/** What a request says about its sender's key. */
+function presentedIn(
+  { method, values, target }: RequestParts,
+  scheme: Scheme | undefined,
+): Presented {
+  const path = target?.split(/[?#]/)[0];
+  return {
+    method,
+    scheme,
+    proofs: values("dpop").slice(0, 2),
+    path: path?.startsWith("/") === true ? path : undefined,
+  };
 }

@@ -7,6 +7,7 @@ import type { Ring } from "../ring.js";
 import { MAX_TOKEN_LENGTH } from "../token.js";
 import type { Bearer } from "../transport/bearer.js";
 import type { Cookie, Role } from "../transport/cookie.js";
+import type { Binding, InCookie, InHeaders } from "./bindings.js";
 import { SessionError, tooLarge } from "./error.js";
 import type { Event } from "./event.js";
 import type { Policies, Policy, Term } from "./policy.js";
@@ -55,6 +56,10 @@ export interface Shared<T> {
   /** The former cookies that have another name. */
   readonly former: readonly KeyedCookie[];
   readonly bearer: { readonly bearer: Bearer; readonly keys: ChannelKeys } | undefined;
+  /** The settings of sessions in the cookie that browsers bind. */
+  readonly boundInCookie: InCookie | undefined;
+  /** The settings of sessions in headers that clients bind. */
+  readonly boundInHeaders: InHeaders | undefined;
   readonly trustOrigins: readonly string[];
   readonly clock: () => number;
   readonly signInPage: string | undefined;
@@ -98,6 +103,11 @@ export function policyFor<T>({ policies }: Shared<T>, term: Term): Policy {
   return policies[term] ?? policies.ordinary;
 }
 
+/** The settings of bound sessions of a channel. */
+export function bindingOf<T>(shared: Shared<T>, channel: Channel): Binding | undefined {
+  return (channel === "cookie" ? shared.boundInCookie : shared.boundInHeaders)?.binding;
+}
+
 /** Whether guards may redirect to a page. */
 export function hasPages<T>({ signInPage, stepUpPage }: Shared<T>): boolean {
   return signInPage !== undefined || stepUpPage !== undefined;
@@ -109,9 +119,13 @@ export function carrierOf<T>(shared: Shared<T>, channel: Channel): string | unde
 }
 
 /** The `Vary` header of a response that depends on a session. */
-export function varyOf<T>({ cookie, bearer }: Shared<T>): string {
-  if (bearer === undefined) return "Cookie";
-  return cookie === undefined ? "Authorization" : "Cookie, Authorization";
+export function varyOf<T>({ cookie, bearer, boundInHeaders }: Shared<T>): string {
+  const names = [
+    cookie === undefined ? "" : "Cookie",
+    bearer === undefined ? "" : "Authorization",
+    bearer === undefined || boundInHeaders === undefined ? "" : "DPoP",
+  ];
+  return names.filter((name) => name !== "").join(", ");
 }
 
 /**

@@ -98,9 +98,10 @@ export function sealFirstRenewal(
   keys: ChannelKeys,
   policy: Policy,
   id: string,
+  proof: Proof | undefined,
   now: number,
 ): string {
-  const record = { id, validatedAt: 0, proof: undefined, copy: undefined };
+  const record = { id, validatedAt: 0, proof, copy: undefined };
   return seal(keys, policy, record, { issuedAt: now, now });
 }
 

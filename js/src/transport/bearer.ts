@@ -58,10 +58,24 @@ export class BearerError extends BullaError {
   }
 }
 
-/** The credentials in an `Authorization: Bearer` header. `undefined` for another scheme. */
-export function credentials(authorization: string): string | undefined {
-  if (lowerAscii(authorization.slice(0, 6)) !== "bearer") return undefined;
-  const rest = authorization.slice(6);
-  if (rest === "") return rest;
-  return rest.startsWith(" ") ? trimAscii(rest.slice(1)) : undefined;
+/**
+ * The scheme of the credentials in `Authorization`: `bearer` (RFC 6750), or `dpop` (RFC 9449) if the
+ * session is bound to a key of the client.
+ */
+export type Scheme = "bearer" | "dpop";
+
+export interface Credentials {
+  readonly scheme: Scheme;
+  readonly token: string;
+}
+
+/**
+ * The credentials in an `Authorization` header with the scheme `Bearer` or `DPoP`. `undefined` for
+ * another scheme.
+ */
+export function credentials(authorization: string): Credentials | undefined {
+  const end = authorization.indexOf(" ");
+  const scheme = lowerAscii(end < 0 ? authorization : authorization.slice(0, end));
+  if (scheme !== "bearer" && scheme !== "dpop") return undefined;
+  return { scheme, token: end < 0 ? "" : trimAscii(authorization.slice(end)) };
 }

@@ -77,6 +77,24 @@ export class Bundle implements Iterable<Line> {
     this.#lines.push({ name, value, rule: "replace", sensitive: true });
   }
 
+  /**
+   * Adds a line beside those of the application.
+   *
+   * @internal
+   */
+  field(name: string, value: string): void {
+    this.#lines.push({ name, value, rule: "append", sensitive: false });
+  }
+
+  /**
+   * Adds a line in place of those of the application.
+   *
+   * @internal
+   */
+  replace(name: string, value: string): void {
+    this.#lines.push({ name, value, rule: "replace", sensitive: false });
+  }
+
   /** @internal */
   noStore(): void {
     this.#lines.push({

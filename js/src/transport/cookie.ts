@@ -101,6 +101,8 @@ type Reach =
  * ```
  */
 export class Cookie {
+  /** The name without its prefix. */
+  readonly #base: string;
   /** The names for the pieces of a token. The first is also the name for a whole token. */
   readonly #names: Readonly<Record<Role, readonly string[]>>;
   readonly #reach: Reach;
@@ -116,6 +118,7 @@ export class Cookie {
    */
   constructor(options: CookieOptions = {}) {
     const name = checkedSessionName(options.name ?? "session");
+    this.#base = name;
     this.#reach = reachOf(options);
     const prefix = { host: "__Host-", "plain-http": "", domain: "__Secure-", path: "__Secure-" };
     const full = prefix[this.#reach.to] + name;
@@ -158,6 +161,50 @@ export class Cookie {
    */
   get hasFormerNamesake(): boolean {
     return this.#former.some((former) => former.name === this.name);
+  }
+
+  /**
+   * Whether browsers can bind a session in this cookie. They can only if the cookie has the
+   * attribute `Secure` and is not partitioned.
+   *
+   * @internal
+   */
+  get canBeBound(): boolean {
+    return this.isSecure && !this.#partitioned;
+  }
+
+  /**
+   * The path below which a server answers the browser's requests for a bound session. It is within
+   * the path of the cookie, so these requests carry the cookie.
+   *
+   * @internal
+   */
+  get boundPath(): string {
+    const below = this.#reach.to === "path" ? this.#reach.path.replace(/\/+$/, "") : "";
+    return `${below}/bulla/${this.#base}`;
+  }
+
+  /**
+   * Whether a request has the bound cookie. As long as a browser has this cookie, it sends no new
+   * proof for a session that is bound to its device. The value has no meaning.
+   *
+   * @internal
+   */
+  hasBound(headers: Iterable<string>): boolean {
+    return cookieValues(headers, [this.#boundName]).length > 0;
+  }
+
+  /**
+   * The `Set-Cookie` value that deletes the bound cookie.
+   *
+   * @internal
+   */
+  removeBound(): string {
+    return this.#removal(this.#boundName);
+  }
+
+  get #boundName(): string {
+    return `${this.name}-bound`;
   }
 
   /** @internal */

@@ -12,6 +12,9 @@ export interface RequestParts {
    * header `host`: return its `:authority` for that name.
    */
   readonly values: HeaderValues;
-  /** The path and query, such as `/transfer?to=alan`, to which a user can come back. */
+  /**
+   * The path and query of the request, such as `/transfer?to=alan`. A user can come back to it, and
+   * the proof of a client must be for this path. Without it, every proof is refused.
+   */
   readonly target?: string;
 }
