@@ -70,7 +70,12 @@ export async function verifies(
   const algorithm = { name: "ECDSA", hash: "SHA-256" };
   try {
     const key = await subtle.importKey("raw", raw, curve, false, ["verify"]);
-    return await subtle.verify(algorithm, key, Uint8Array.from(signature), Uint8Array.from(message));
+    return await subtle.verify(
+      algorithm,
+      key,
+      Uint8Array.from(signature),
+      Uint8Array.from(message),
+    );
   } catch {
     return false;
   }

@@ -292,7 +292,10 @@ test("a compressed point is read or refused", () => {
   const tooLarge = "02" + "f".repeat(64);
   const offCurve = "02" + "0".repeat(63) + "2";
   for (const text of [...wrong, tooLarge]) assert.equal(pointFromCompressed(text), undefined, text);
-  const numbers = Array.from({ length: 40 }, (_, x) => offCurve.slice(0, 64) + hex(Uint8Array.of(x)));
+  const numbers = Array.from(
+    { length: 40 },
+    (_, x) => offCurve.slice(0, 64) + hex(Uint8Array.of(x)),
+  );
   const found = numbers.filter((text) => pointFromCompressed(text) !== undefined).length;
   assert.ok(found > 5 && found < 35, `${found} of 40 numbers are on the curve`);
 });

@@ -5,7 +5,16 @@ import { test } from "node:test";
 
 import { Bearer, Cookie, Denied, Revocations, Sessions, UsedHere } from "../src/session/index.js";
 import type { DpopOptions, Event, Session, SessionsOptions } from "../src/session/index.js";
-import { ASKS, DeviceKey, HERE, NO_TOKEN, Phone, WRONG, hashOf, withOtherSignature } from "./phone.js";
+import {
+  ASKS,
+  DeviceKey,
+  HERE,
+  NO_TOKEN,
+  Phone,
+  WRONG,
+  hashOf,
+  withOtherSignature,
+} from "./phone.js";
 import type { Sent } from "./phone.js";
 import { T0, account, ada, alan, browser, codeOf, keyText, ring } from "./support.js";
 import type { Account } from "./support.js";
@@ -133,14 +142,22 @@ test("an attacker's proof is refused and changes nothing", async () => {
   const final: [what: string, proof: string, code: string][] = [
     ["the thief's key", await signed({}, { jwk: thief.jwk }, thief), "other-key"],
     ["the thief's signature", await signed({}, { jwk: own.jwk }, thief), "signature"],
-    ["the proof of another session", await other.key.dpop(other.claims("GET", "/balance", now)), "other-key"],
+    [
+      "the proof of another session",
+      await other.key.dpop(other.claims("GET", "/balance", now)),
+      "other-key",
+    ],
     ["a replayed proof", used, "used"],
     ["the other signature of a used proof", withOtherSignature(used), "used"],
     ["another method", await signed({ htm: "POST" }), "other-request"],
     ["a method in lower case", await signed({ htm: "get" }), "other-request"],
     ["another path", await signed({ htu: `${HERE}/pay` }), "other-request"],
     ["another host", await signed({ htu: "https://evil.example/balance" }), "other-request"],
-    ["a user name", await signed({ htu: "https://api.bank.example@evil.example/balance" }), "other-request"],
+    [
+      "a user name",
+      await signed({ htu: "https://api.bank.example@evil.example/balance" }),
+      "other-request",
+    ],
     ["plain HTTP", await signed({ htu: "http://api.bank.example/balance" }), "other-request"],
     ["another token", await signed({ ath: hashOf("b1.x") }), "other-token"],
     ["no token", await without("ath"), "other-token"],
@@ -156,7 +173,11 @@ test("an attacker's proof is refused and changes nothing", async () => {
     ["a critical extension", await signed({}, { crit: ["b64"], b64: false }), "header"],
     ["two members of one name", doubled, "header"],
     ["a private key", await signed({}, { jwk: { ...own.jwk, d: "AAAA" } }), "key"],
-    ["a point that is not on the curve", await signed({}, { jwk: { ...own.jwk, y: own.jwk.x } }), "key"],
+    [
+      "a point that is not on the curve",
+      await signed({}, { jwk: { ...own.jwk, y: own.jwk.x } }),
+      "key",
+    ],
     ["another curve", await signed({}, { jwk: { ...own.jwk, crv: "P-384" } }), "key"],
     ["a padded coordinate", await signed({}, { jwk: { ...own.jwk, x: `${own.jwk.x}=` } }), "key"],
     ["no key", await signed({}, { jwk: undefined }), "no-key"],
@@ -181,7 +202,11 @@ test("an attacker's proof is refused and changes nothing", async () => {
     const session = await phone.get().with("dpop", proof).load(sessions, now);
     assert.equal(statusOf(session), isDue ? "proof-due" : "proof-refused", what);
     assert.deepEqual(deniedOf(session), [401, isDue ? ASKS : WRONG], what);
-    assert.equal(codeOf(() => session.update(() => alan())), "no-session", what);
+    assert.equal(
+      codeOf(() => session.update(() => alan())),
+      "no-session",
+      what,
+    );
     assert.deepEqual(names(session.commit()), isDue ? ASKED : ["vary"], what);
     assert.equal(refusedIn(events), code, what);
   }
@@ -190,7 +215,10 @@ test("an attacker's proof is refused and changes nothing", async () => {
   assert.equal(statusOf(await two.load(sessions, now)), "proof-refused");
   assert.equal(refusedIn(events), "two-proofs");
   // The right one: none of the refused ones has used up the session.
-  assert.equal(statusOf(await (await phone.proving("GET", "/balance", now)).load(sessions, now)), "alive");
+  assert.equal(
+    statusOf(await (await phone.proving("GET", "/balance", now)).load(sessions, now)),
+    "alive",
+  );
 });
 
 test("an old challenge asks for another proof, and the clock of the client does not matter", async () => {
@@ -279,7 +307,11 @@ test("the scheme says whether a session is bound", async () => {
   await plain.visit(sessions, T0, signIn, (session) => session.start(ada(), OVER));
   assert.equal(plain.challenge, undefined);
   assert.equal(statusOf(await plain.get().load(sessions, T0)), "proof-refused");
-  for (const request of [plain.get(), await plain.proving("GET", "/balance", T0), plain.get().with("dpop", "x")]) {
+  for (const request of [
+    plain.get(),
+    await plain.proving("GET", "/balance", T0),
+    plain.get().with("dpop", "x"),
+  ]) {
     const session = await as("Bearer", request).load(sessions, T0 + 29 * MINUTE);
     assert.equal(session.info?.bound, false);
     assert.equal(session.info?.proofExpiresAt, undefined);
@@ -290,7 +322,9 @@ test("a proof at the sign-in needs the right time or a challenge", async () => {
   const { sessions, events } = build();
   const signIn = async (phone: Phone, clock: number) => {
     const request = await phone.proving("POST", "/sign-in", clock);
-    return phone.visit(sessions, T0, request, (session) => codeOf(() => session.start(ada(), OVER)));
+    return phone.visit(sessions, T0, request, (session) =>
+      codeOf(() => session.start(ada(), OVER)),
+    );
   };
   for (const offset of [0, 60, -60, 0.5]) {
     assert.equal(await signIn(await Phone.new(), T0 + offset), undefined, String(offset));
@@ -323,16 +357,29 @@ test("a wrong proof at the sign-in starts no session, and a copy of the sign-in 
     let request = phone.bare("DPoP", "POST", "/sign-in");
     for (const proof of proofs) request = request.with("dpop", proof);
     const session = await request.load(sessions, T0);
-    assert.equal(codeOf(() => session.start(ada(), OVER)), "proof-refused");
+    assert.equal(
+      codeOf(() => session.start(ada(), OVER)),
+      "proof-refused",
+    );
     await assert.rejects(session.checkProof(), { code: "proof-refused" });
-    assert.deepEqual(names(session.commit()).filter((name) => name.startsWith("session-")), []);
-    assert.deepEqual(events.map(({ kind }) => kind), ["proof-refused"], "told once");
+    assert.deepEqual(
+      names(session.commit()).filter((name) => name.startsWith("session-")),
+      [],
+    );
+    assert.deepEqual(
+      events.map(({ kind }) => kind),
+      ["proof-refused"],
+      "told once",
+    );
     assert.equal(refusedIn(events), code);
   }
   const request = phone.bare("DPoP", "POST", "/sign-in").with("dpop", proof);
   await (await Phone.new()).visit(sessions, T0, request, (session) => session.start(ada(), OVER));
   const copy = await request.load(sessions, T0);
-  assert.equal(codeOf(() => copy.start(ada(), OVER)), "proof-refused");
+  assert.equal(
+    codeOf(() => copy.start(ada(), OVER)),
+    "proof-refused",
+  );
   assert.equal(refusedIn(events), "used");
 });
 
@@ -342,14 +389,21 @@ test("a route can ask for a proof with each request", async () => {
   const now = T0 + MINUTE;
   const session = await phone.get().load(sessions, now);
   session.require();
-  assert.deepEqual(deniedBy(() => session.requireProven()), [401, ASKS]);
+  assert.deepEqual(
+    deniedBy(() => session.requireProven()),
+    [401, ASKS],
+  );
   assert.deepEqual(names(phone.receive(session)), ASKED);
   const request = await phone.proving("POST", "/pay", now);
   const paid = await request.load(sessions, now);
   assert.equal(paid.requireProven().id, ada().id);
   assert.equal(paid.requireProven().id, ada().id, "twice in one request");
   const copy = await request.load(sessions, now);
-  assert.deepEqual(deniedBy(() => copy.requireProven()), [401, WRONG], "the copy of a request");
+  assert.deepEqual(
+    deniedBy(() => copy.requireProven()),
+    [401, WRONG],
+    "the copy of a request",
+  );
 
   const fresh = await Phone.new();
   const signIn = await fresh.proving("POST", "/sign-in", now);
@@ -358,8 +412,16 @@ test("a route can ask for a proof with each request", async () => {
     session.requireProven(); // the proof of the sign-in
   });
 
-  const guest = await (await Phone.new()).get().with("authorization", "Bearer x").load(sessions, now);
-  assert.deepEqual(deniedBy(() => guest.requireProven()), [401, "Bearer"]);
+  const guest = await (
+    await Phone.new()
+  )
+    .get()
+    .with("authorization", "Bearer x")
+    .load(sessions, now);
+  assert.deepEqual(
+    deniedBy(() => guest.requireProven()),
+    [401, "Bearer"],
+  );
   const nobody = await (await Phone.new()).get().with("dpop", "x").load(sessions, now);
   assert.deepEqual(deniedOf(nobody), [401, 'Bearer, DPoP algs="ES256"']);
   const unknown = await as("DPoP", phone.get()).load(build().sessions, now);
@@ -368,7 +430,11 @@ test("a route can ask for a proof with each request", async () => {
   const ordinary = plain.bare("Bearer", "POST", "/sign-in");
   await plain.visit(sessions, now, ordinary, (session) => session.start(ada(), OVER));
   const bearer = await as("Bearer", plain.get()).load(sessions, now);
-  assert.deepEqual(deniedBy(() => bearer.requireProven()), [401, NO_TOKEN], "must sign in again");
+  assert.deepEqual(
+    deniedBy(() => bearer.requireProven()),
+    [401, NO_TOKEN],
+    "must sign in again",
+  );
   const page = browser().signedIn(sessions, now, ada()).send(sessions, now);
   assert.equal(deniedBy(() => page.requireProven())[0], 403);
 });
@@ -402,7 +468,12 @@ test("a background request records its proof and no activity", async () => {
     session.ignoreActivity();
     return session.data?.id;
   };
-  for (const [minute, alive] of [[10, true], [20, true], [29, true], [30, false]] as const) {
+  for (const [minute, alive] of [
+    [10, true],
+    [20, true],
+    [29, true],
+    [30, false],
+  ] as const) {
     const now = T0 + minute * MINUTE;
     await phone.visit(sessions, now, phone.get(), poll);
     const request = await phone.proving("GET", "/balance", now);
@@ -451,7 +522,11 @@ test("the keys of the ring rotate under a bound session", async () => {
   const [old, fresh] = [keyText(), keyText()];
   const [before, both, after] = [build([old]), build([fresh, old]), build([fresh])];
   const phone = await Phone.bound(before.sessions, T0);
-  for (const [minute, { sessions }] of [[10, both], [20, after], [30, after]] as const) {
+  for (const [minute, { sessions }] of [
+    [10, both],
+    [20, after],
+    [30, after],
+  ] as const) {
     const now = T0 + minute * MINUTE;
     await phone.visit(sessions, now, phone.get(), (session) => {
       assert.equal(statusOf(session), "proof-due", `minute ${minute}`);
@@ -484,11 +559,17 @@ test("a server without the setting leaves bound sessions alone", async () => {
   const { sessions } = build(keys);
   const phone = await Phone.bound(sessions, T0);
   const plain = new Sessions({ ring: ring(...keys), payload: account, bearer: new Bearer() });
-  for (const [scheme, status] of [["DPoP", "absent"], ["Bearer", "payload"]] as const) {
+  for (const [scheme, status] of [
+    ["DPoP", "absent"],
+    ["Bearer", "payload"],
+  ] as const) {
     const session = await as(scheme, phone.get()).load(plain, T0);
     assert.equal(statusOf(session), status, scheme);
     assert.deepEqual(deniedOf(session), [401, "Bearer"]);
-    assert.deepEqual(names(session.commit()).filter((name) => name.startsWith("session-")), []);
+    assert.deepEqual(
+      names(session.commit()).filter((name) => name.startsWith("session-")),
+      [],
+    );
   }
   assert.ok((await phone.get().load(sessions, T0)).data);
 });
@@ -513,9 +594,20 @@ test("an application can have several addresses", async () => {
     const started = codeOf(() => session.start(ada(), OVER));
     assert.equal(started === undefined, right, `${htu}: ${refusedIn(events)}`);
   }
-  const wrong = ["", "api.bank.example", "ftp://a.example", "https://a.example?b", "https://a@b.example", "https://a.example#"];
+  const wrong = [
+    "",
+    "api.bank.example",
+    "ftp://a.example",
+    "https://a.example?b",
+    "https://a@b.example",
+    "https://a.example#",
+  ];
   for (const address of [...wrong, []]) {
-    assert.equal(codeOf(() => build([keyText()], { address })), "address", String(address));
+    assert.equal(
+      codeOf(() => build([keyText()], { address })),
+      "address",
+      String(address),
+    );
   }
   assert.throws(() => build([keyText()], { proofLifetime: 9 }), RangeError);
   assert.throws(() => build([keyText()], { requireAfter: -1 }), TypeError);
@@ -557,16 +649,26 @@ test("a store that fails refuses proofs for now, and its error is told", async (
     const session = await (await phone.proving("GET", "/balance", T0)).load(sessions, T0);
     assert.equal(statusOf(session), "proof-unchecked");
     assert.deepEqual(deniedOf(session), [503, undefined]);
-    assert.equal(codeOf(() => session.update(() => alan())), "not-now");
+    assert.equal(
+      codeOf(() => session.update(() => alan())),
+      "not-now",
+    );
     const told = events.find((event) => event.kind === "proof-refused");
-    assert.deepEqual(told, { kind: "proof-refused", code: "store", error: new Error("connection refused") });
+    assert.deepEqual(told, {
+      kind: "proof-refused",
+      code: "store",
+      error: new Error("connection refused"),
+    });
     assert.ok((await phone.get().load(sessions, T0)).require(), "without a proof, none is checked");
 
     const fresh = await Phone.new();
     const request = await fresh.proving("POST", "/sign-in", T0);
     const starting = await request.load(sessions, T0);
     await assert.rejects(starting.checkProof(), { code: "not-now" });
-    assert.equal(codeOf(() => starting.start(ada(), OVER)), "not-now");
+    assert.equal(
+      codeOf(() => starting.start(ada(), OVER)),
+      "not-now",
+    );
     fresh.receive(starting);
     assert.equal(fresh.token, undefined);
   }
@@ -649,8 +751,14 @@ test("an application can require keys", async () => {
   assert.ok((await bound.get().load(sessions, T0)).data);
   // In the scheme of the request, without a proof, no session starts.
   const guest = await Phone.new();
-  const refused = await guest.bare("Bearer", "POST", "/sign-in").with("authorization", "Bearer x").load(sessions, T0);
-  assert.equal(codeOf(() => refused.start(ada(), OVER)), "proof-due");
+  const refused = await guest
+    .bare("Bearer", "POST", "/sign-in")
+    .with("authorization", "Bearer x")
+    .load(sessions, T0);
+  assert.equal(
+    codeOf(() => refused.start(ada(), OVER)),
+    "proof-due",
+  );
   assert.ok(names(refused.commit()).includes("dpop-nonce"));
   const { sessions: later } = build([keyText()], { requireAfter: 60 });
   const plain = await Phone.new();
@@ -661,7 +769,11 @@ test("an application can require keys", async () => {
   assert.equal(statusOf(session), "not-bound");
   assert.deepEqual(deniedOf(session), [401, NO_TOKEN]);
   // Sessions in cookies are not concerned.
-  assert.ok(browser().signedIn(later, T0, ada()).send(later, T0 + 600).data);
+  assert.ok(
+    browser()
+      .signedIn(later, T0, ada())
+      .send(later, T0 + 600).data,
+  );
 });
 
 test("a copy does not become an ordinary session, and its owner is not locked out", async () => {
@@ -669,10 +781,15 @@ test("a copy does not become an ordinary session, and its owner is not locked ou
   const phone = await Phone.bound(sessions, T0);
   const thief = phone.copy(await DeviceKey.generate());
   const now = T0 + 5 * MINUTE;
-  const started = await thief.visit(sessions, now, thief.bare("DPoP", "POST", "/switch"), (session) => {
-    session.require();
-    return codeOf(() => session.start(alan()));
-  });
+  const started = await thief.visit(
+    sessions,
+    now,
+    thief.bare("DPoP", "POST", "/switch"),
+    (session) => {
+      session.require();
+      return codeOf(() => session.start(alan()));
+    },
+  );
   assert.equal(started, "proof-due");
   const late = T0 + 25 * MINUTE;
   for (const scheme of ["Bearer", "DPoP"]) {
@@ -758,15 +875,24 @@ test("the proof of a sign-in counts from the time of its challenge", async () =>
 test("events name what happens", async () => {
   const { sessions, events } = build();
   const phone = await Phone.bound(sessions, T0);
-  assert.deepEqual(events.map(({ kind }) => kind), ["started", "bound"]);
+  assert.deepEqual(
+    events.map(({ kind }) => kind),
+    ["started", "bound"],
+  );
   events.length = 0;
   const now = T0 + 5 * MINUTE;
   const request = await phone.proving("GET", "/balance", now);
   await phone.visit(sessions, now, request, (session) => session.require());
-  assert.deepEqual(events.map(({ kind }) => kind), ["opened", "proved", "renewed"]);
+  assert.deepEqual(
+    events.map(({ kind }) => kind),
+    ["opened", "proved", "renewed"],
+  );
   events.length = 0;
   await phone.visit(sessions, now, request, (session) => session.data);
-  assert.deepEqual(events.map(({ kind }) => kind), ["opened", "proof-refused", "refused"]);
+  assert.deepEqual(
+    events.map(({ kind }) => kind),
+    ["opened", "proof-refused", "refused"],
+  );
 });
 
 test("a store in memory forgets entries that have expired", () => {

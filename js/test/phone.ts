@@ -24,7 +24,12 @@ const N = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
 /** The key pair of a client. */
 export class DeviceKey {
   readonly #private: CryptoKey;
-  readonly jwk: { readonly kty: string; readonly crv: string; readonly x: string; readonly y: string };
+  readonly jwk: {
+    readonly kty: string;
+    readonly crv: string;
+    readonly x: string;
+    readonly y: string;
+  };
 
   private constructor(privateKey: CryptoKey, { x = "", y = "" }: JsonWebKey) {
     this.#private = privateKey;

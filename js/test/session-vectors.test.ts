@@ -9,6 +9,7 @@ import { payload } from "../src/payload/payload.js";
 import type { Encoding } from "../src/payload/payload.js";
 import { KeyRing } from "../src/ring.js";
 import { Bearer, Cookie, Policy, Sessions } from "../src/session/index.js";
+import type { Session, SessionsOptions } from "../src/session/index.js";
 import { decodeRenewal, encodeRecord, encodeRenewal, takeRecord } from "../src/session/record.js";
 import type { SessionRecord } from "../src/session/record.js";
 import { fingerprintOf } from "../src/session/tokens.js";
@@ -132,28 +133,40 @@ for (const vector of SESSIONS) {
     const name = channel.split("\0")[1];
     const year = 366 * 86_400;
     const policy = new Policy({ idleTimeout: year, absoluteTimeout: year });
-    const sessions = new Sessions({
-      ring,
-      payload: payload({
-        purpose: ascii(vector.bytes("purpose")),
-        schemaVersion: vector.number("schema"),
-        encoding: RAW,
-      }),
-      policy,
-      remembered: policy,
-      ...(name === undefined ? { bearer: new Bearer() } : { cookie: cookieNamed(name) }),
-    });
-    const headers = headersOf(name, vector.text("token"), renewal?.text("token"));
     const now = Math.max(vector.number("issued_at"), renewal?.number("issued_at") ?? 0);
-    const session = sessions.load(
-      { method: "GET", values: (header) => headers[header] ?? [] },
-      { now },
-    );
+    const load = (scheme: string, more: Partial<SessionsOptions<Uint8Array>> = {}) => {
+      const sessions = new Sessions({
+        ring,
+        payload: payload({
+          purpose: ascii(vector.bytes("purpose")),
+          schemaVersion: vector.number("schema"),
+          encoding: RAW,
+        }),
+        policy,
+        remembered: policy,
+        ...(name === undefined ? { bearer: new Bearer() } : { cookie: cookieNamed(name) }),
+        ...more,
+      });
+      const headers = headersOf(scheme, name, vector.text("token"), renewal?.text("token"));
+      const values = (header: string) => headers[header] ?? [];
+      return sessions.load({ method: "GET", values }, { now });
+    };
     if (isBound) {
-      assert.equal(session.data, undefined);
-      const { status } = session;
-      assert.equal(status.kind === "refused" && status.refusal.code, "payload");
-      assert.ok(![...session.commit()].some((line) => line.sensitive), "left alone");
+      const left = load("Bearer");
+      assert.equal(left.data, undefined);
+      assert.equal(refusedAs(left), "payload");
+      assert.ok(![...left.commit()].some((line) => line.sensitive), "left alone");
+    }
+    const provedAt = renewal?.optional("proved_at");
+    const proofLifetime = Math.max(now - (provedAt ?? now) + 1, 10);
+    const settings = {
+      dpop: { address: "https://a.example", proofLifetime },
+      deviceBound: { proofLifetime },
+    };
+    const session = load(isBound ? "DPoP" : "Bearer", isBound ? settings : {});
+    assert.equal(session.info?.bound ?? isBound, isBound);
+    if (isBound && provedAt === undefined) {
+      assert.equal(refusedAs(session), "proof-due");
       return;
     }
     assert.equal(hex(session.data ?? new Uint8Array()), vector.text("state"));
@@ -182,10 +195,19 @@ function cookieNamed(name: string): Cookie {
   return new Cookie({ name: base, overPlainHttp: base === name });
 }
 
-function headersOf(name: string | undefined, state: string, renewal: string | undefined) {
+function refusedAs({ status }: Session<Uint8Array>): string | undefined {
+  return status.kind === "refused" ? status.refusal.code : undefined;
+}
+
+function headersOf(
+  scheme: string,
+  name: string | undefined,
+  state: string,
+  renewal: string | undefined,
+) {
   if (name === undefined) {
     return {
-      authorization: [`Bearer ${state}`],
+      authorization: [`${scheme} ${state}`],
       ...(renewal === undefined ? {} : { "session-renewal": [renewal] }),
     } as Record<string, string[]>;
   }

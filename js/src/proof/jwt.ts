@@ -47,7 +47,8 @@ export class Jwt {
   key(type: string): Point | undefined {
     const header = parseObject(this.#header);
     // `crit` names extensions that must not be ignored. No extension is implemented here.
-    if (header === undefined || member(header, "crit") !== undefined) throw new ProofError("header");
+    if (header === undefined || member(header, "crit") !== undefined)
+      throw new ProofError("header");
     if (member(header, "typ") !== type) throw new ProofError("type");
     if (member(header, "alg") !== "ES256") throw new ProofError("algorithm");
     const jwk = member(header, "jwk");

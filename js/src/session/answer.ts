@@ -196,7 +196,8 @@ export function prove<T>(
   bundle: Bundle,
 ): void {
   const keys = keysAt(shared, channel, alive.place);
-  if (keys === undefined || shared.bearer === undefined || alive.renewal.is === "left-alone") return;
+  if (keys === undefined || shared.bearer === undefined || alive.renewal.is === "left-alone")
+    return;
   const policy = policyFor(shared, alive.record.term);
   const copied = copyNeeded(alive, primaryAt(keys, seen.sealedAt)) ? "with-copy" : "without-copy";
   const token = sealRenewal(keys, policy, alive, copied, seen);

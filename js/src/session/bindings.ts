@@ -177,7 +177,9 @@ function checkedAddress(address: string): string {
 /** Fails at startup instead of in each request. */
 function checkedPath(path: string): string {
   if (!/^\/[A-Za-z0-9/._~-]*$/.test(path)) {
-    throw new TypeError(`the path ${path} must begin with / and have only letters, digits and /-._~`);
+    throw new TypeError(
+      `the path ${path} must begin with / and have only letters, digits and /-._~`,
+    );
   }
   return path;
 }

@@ -45,7 +45,10 @@ export class Challenges {
    * ring or the random generator fails: the client gets a challenge with a later response.
    */
   make(origin: string, asks: Asks, now: number, lifetime: number): string | undefined {
-    const payload = concat(unhex(origin) ?? new Uint8Array(), Uint8Array.of(asks === "proof" ? 0 : 1));
+    const payload = concat(
+      unhex(origin) ?? new Uint8Array(),
+      Uint8Array.of(asks === "proof" ? 0 : 1),
+    );
     const contents = { issuedAt: now, lifetime, schemaVersion: SCHEMA, payload, bucket: BUCKET };
     try {
       return sealBytes(this.#ring, this.#purpose, contents);

@@ -9,7 +9,14 @@ import { follow, prove, remove, removeFormer, renew, write } from "./answer.js";
 import type { Beside } from "./answer.js";
 import type { Core, Written } from "./core.js";
 import type { Alive } from "./judge.js";
-import { askForProof, endBinding, hasNewProof, needsProof, offerBinding, proofOf } from "./proving.js";
+import {
+  askForProof,
+  endBinding,
+  hasNewProof,
+  needsProof,
+  offerBinding,
+  proofOf,
+} from "./proving.js";
 import { firstId } from "./record.js";
 import { varyOf } from "./shared.js";
 import type { Seen } from "./tokens.js";

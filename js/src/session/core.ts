@@ -91,8 +91,7 @@ export class Core<T> {
     this.#now = asking.now;
     const { presented } = asking;
     const settings = shared.boundInHeaders;
-    this.proof =
-      settings && presented ? new RequestProof(this, settings, presented) : undefined;
+    this.proof = settings && presented ? new RequestProof(this, settings, presented) : undefined;
   }
 
   get channel(): Channel {

@@ -255,7 +255,9 @@ export class RequestProof<T> {
     const { used } = this.#settings;
     if (this.#claimed === undefined) {
       if (!(used instanceof UsedHere)) {
-        throw new TypeError("this store of used proofs needs await session.checkProof() before start");
+        throw new TypeError(
+          "this store of used proofs needs await session.checkProof() before start",
+        );
       }
       const { fingerprint, until } = this.#entry();
       this.#claimed = used.claim(fingerprint, until) ? "claimed" : new Failed("used");
@@ -287,7 +289,11 @@ export class RequestProof<T> {
   #failed(error: unknown): Failed {
     if (!(error instanceof Failed)) throw error;
     const { code, refusal, reason } = error;
-    this.#core.emit({ kind: "proof-refused", code, ...(code === "store" ? { error: reason } : {}) });
+    this.#core.emit({
+      kind: "proof-refused",
+      code,
+      ...(code === "store" ? { error: reason } : {}),
+    });
     if (refusal === "proof-due") this.wantsChallenge = true;
     return error;
   }
