@@ -21,13 +21,20 @@ const ring = await RingHandle.watch(
 
 const { revocations } = followRevocations(settings.revoked);
 
-/** The purpose, the cookie, the headers, the timeouts and the subject are those of the bank. */
+const { address, proofLifetime } = settings;
+
+/**
+ * The purpose, the cookie, the headers, the timeouts, the bound sessions and the subject are those of
+ * the bank.
+ */
 export const sessions = new Sessions({
   ring,
   payload,
   policy: new Policy({ idleTimeout: settings.idle }),
   cookie: new Cookie(),
   bearer: new Bearer(),
+  dpop: { address, proofLifetime },
+  deviceBound: { proofLifetime },
   revocations,
   subject: (customer) => customer.user,
 });

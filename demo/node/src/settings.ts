@@ -11,6 +11,10 @@ export const settings = {
   reload: number("BANK_RELOAD", 5),
   /** The idle timeout of a session, in seconds. */
   idle: number("BANK_IDLE", 30 * 60),
+  /** How long a proof of a client's key counts, in seconds. */
+  proofLifetime: number("BANK_PROOF_LIFETIME", 10 * 60),
+  /** The address under which clients reach this service, which is in their proofs. */
+  address: process.env["ADDRESS"] ?? "http://localhost:3001",
   /** The port on 127.0.0.1. 0 selects a free port. */
   port: number("PORT", 3001),
 };
