@@ -272,4 +272,11 @@ expect 401 -b idle "$app/account"
 stop "$bank_pid"
 stop "$app_pid"
 
+say "a mobile client and a browser that have keys, at both services"
+start_bank bank --proof-lifetime 10s
+start_app app BANK_PROOF_LIFETIME=10 ADDRESS=http://appointments.example
+node "$here/bound.mjs" "$bank" "$app" http://appointments.example || fail "a client with a key"
+stop "$bank_pid"
+stop "$app_pid"
+
 say "everything as promised"

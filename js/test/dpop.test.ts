@@ -895,6 +895,40 @@ test("events name what happens", async () => {
   );
 });
 
+test("a request with a damaged proof is refused and throws nothing", async () => {
+  const { sessions, events } = build();
+  const phone = await Phone.bound(sessions, T0);
+  const request = await phone.proving("GET", "/balance", T0);
+  let seed = 7;
+  const random = (limit: number) => {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fff_ffff;
+    return (seed >>> 8) % limit;
+  };
+  const letters = "=;,. Aa-_1\u0000\u00e9\u00ff";
+  const damaged = (value: string): string => {
+    const at = random(value.length + 1);
+    const letter = letters.charAt(random(letters.length));
+    if (random(2) === 0) return value.slice(0, at) + letter + value.slice(at + random(2));
+    return value.slice(0, at) + value.slice(at + 1 + random(40));
+  };
+  for (let round = 0; round < 600; round += 1) {
+    const name = ["dpop", "dpop", "authorization", "session-renewal"][round % 4] ?? "";
+    const value = damaged(request.valueOf(name));
+    const session = await request.without(name).with(name, value).load(sessions, T0);
+    const proven = name === "dpop" ? value === request.valueOf(name) : true;
+    try {
+      session.requireProven();
+      assert.ok(proven, value);
+    } catch (error) {
+      assert.ok(error instanceof Denied, String(error));
+      assert.equal(error.status, 401);
+    }
+    const names = [...session.commit()].map((line) => line.name);
+    if (name === "dpop") assert.ok(!names.includes("session-token"), value);
+  }
+  assert.ok(events.some(({ kind }) => kind === "proof-refused"));
+});
+
 test("a store in memory forgets entries that have expired", () => {
   const used = new UsedHere();
   const later = Math.floor(Date.now() / 1000) + 60;
