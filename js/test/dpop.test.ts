@@ -872,6 +872,29 @@ test("the proof of a sign-in counts from the time of its challenge", async () =>
   assert.equal(statusOf(await thief.get().load(elsewhere, T0 + 19 * MINUTE)), "proof-due");
 });
 
+test("a challenge is replaced after a quarter of the proof lifetime, in whole seconds", async () => {
+  const { sessions } = build([keyText()], { proofLifetime: 601 });
+  const phone = await Phone.bound(sessions, T0);
+  for (const [age, asks] of [
+    [149, false],
+    [150, true],
+  ] as const) {
+    const session = await (await phone.proving("GET", "/a", T0 + age)).load(sessions, T0 + age);
+    assert.equal(statusOf(session), "alive");
+    assert.equal(names(session.commit()).includes("dpop-nonce"), asks, String(age));
+  }
+});
+
+test("a proof may count for ever", async () => {
+  const { sessions } = build([keyText()], { proofLifetime: Infinity });
+  const phone = await Phone.bound(sessions, T0);
+  for (const now of [T0, T0 + 20 * MINUTE]) {
+    const session = await (await phone.proving("GET", "/balance", now)).load(sessions, now);
+    assert.equal(statusOf(session), "alive");
+    session.commit();
+  }
+});
+
 test("events name what happens", async () => {
   const { sessions, events } = build();
   const phone = await Phone.bound(sessions, T0);

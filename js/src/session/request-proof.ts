@@ -131,7 +131,8 @@ export class RequestProof<T> {
       await this.#claim();
       this.#core.emit({ kind: "proved", id: alive.record.id, origin: firstId(alive.record) });
       // The response carries a new challenge if this one is older than a quarter of the lifetime.
-      if (this.#core.now() >= at + binding.proofLifetime / 4) this.wantsChallenge = true;
+      const age = Math.floor(binding.proofLifetime / 4);
+      if (this.#core.now() >= plus(at, age)) this.wantsChallenge = true;
       return { is: "key", at };
     } catch (error) {
       return { is: "wrong", refusal: this.#failed(error).refusal };
