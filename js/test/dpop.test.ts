@@ -602,7 +602,8 @@ test("an application can have several addresses", async () => {
     "https://a@b.example",
     "https://a.example#",
   ];
-  for (const address of [...wrong, []]) {
+  const untyped = [undefined, null, 7, new URL("https://a.example")] as never[];
+  for (const address of [...wrong, ...untyped, [], ["https://a.example", "b"]]) {
     assert.equal(
       codeOf(() => build([keyText()], { address })),
       "address",

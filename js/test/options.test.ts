@@ -99,6 +99,9 @@ test("the settings of a class in place of its object are refused", () => {
     [{ cookie: { name: "session" } }, /^cookie must be new Cookie/],
     [{ bearer: true }, /^bearer must be new Bearer/],
     [{ revocations: { revocations: {}, stop: () => {} } }, /^revocations must be new Revocations/],
+    [{ dpop: "https://api.bank.example" }, /^dpop must be an object of settings/],
+    [{ dpop: { address: "https://a.example", used: new Set() } }, /^used must be a store/],
+    [{ deviceBound: true }, /^deviceBound must be an object of settings/],
   ];
   for (const [options, message] of table) {
     const all = { ring, payload: account, ...options } as never;

@@ -145,14 +145,19 @@ export interface InHeaders {
 }
 
 export function inHeaders(options: DpopOptions, ring: Ring, purpose: string): InHeaders {
+  checkSettings("dpop", options, '{ address: "https://api.bank.example" }');
   if (!canVerify()) throw new Error("this platform has no WebCrypto, which verifies proofs");
-  const addresses = typeof options.address === "string" ? [options.address] : options.address;
+  const { address, used = new UsedHere() } = options;
+  const addresses: readonly unknown[] = Array.isArray(address) ? address : [address];
   if (addresses.length === 0) throw new AddressError();
+  if (typeof (used as Partial<UsedTokens> | null)?.claim !== "function") {
+    throw new TypeError("used must be a store with the method claim");
+  }
   const binding = new Binding(options, new Challenges(ring, purpose, ["bearer"]));
   return {
     binding,
     addresses: addresses.map(checkedAddress),
-    used: options.used ?? new UsedHere(),
+    used,
     // The proof lifetime, and twice the difference of two servers' clocks.
     longestChallenge: binding.proofLifetime + 2 * CLOCK_SKEW,
   };
@@ -164,13 +169,22 @@ export function inCookie(
   purpose: string,
   cookie: Cookie,
 ): InCookie {
+  checkSettings("deviceBound", options, "{}");
   const below = checkedPath((options.below ?? cookie.boundPath).replace(/\/+$/, ""));
   const challenges = new Challenges(ring, purpose, ["cookie", cookie.name]);
   return { binding: new Binding(options, challenges), registerPath: `${below}/register` };
 }
 
-function checkedAddress(address: string): string {
-  if (addressOf(address) === undefined || /[?#]/.test(address)) throw new AddressError();
+/** Plain JavaScript may pass anything. */
+function checkSettings(name: string, settings: unknown, such: string): void {
+  if (typeof settings !== "object" || settings === null) {
+    throw new TypeError(`${name} must be an object of settings, such as ${such}`);
+  }
+}
+
+function checkedAddress(address: unknown): string {
+  const isAddress = typeof address === "string" && addressOf(address) !== undefined;
+  if (!isAddress || /[?#]/.test(address)) throw new AddressError();
   return address.replace(/\/+$/, "");
 }
 
