@@ -22,6 +22,8 @@ const MINUTE = 60;
 class Bank {
   now = T0;
   address = "";
+  /** Why proofs were refused. */
+  readonly refusals: string[] = [];
   #sessions: Sessions<Account> | undefined;
 
   constructor(readonly ring = KeyRing.generate()) {}
@@ -35,6 +37,9 @@ class Bank {
       dpop: { address: this.address },
       deviceBound: {},
       clock: () => this.now,
+      onEvent: (event) => {
+        if (event.kind === "proof-refused") this.refusals.push(event.code);
+      },
     }));
   }
 }
@@ -301,6 +306,17 @@ test("a session is only read: its proof counts only if it is verified", async ()
   const headers = new Headers(
     [...fresh.headers].map(([name, value]): [string, string] => [name, value]),
   );
+  // The platform joins two headers with a comma.
+  const two = new Headers(headers);
+  two.append("dpop", await phone.key.dpop(phone.claims("GET", "/balance", bank.now)));
+  const refused = web.readSession(
+    bank.sessions,
+    new Request(`${bank.address}/balance`, { headers: two }),
+  );
+  bank.refusals.length = 0;
+  await refused.revalidate();
+  assert.equal(refused.data, undefined);
+  assert.deepEqual(bank.refusals, ["two-proofs"]);
   const alone = web.readSession(bank.sessions, headers);
   await alone.revalidate();
   assert.equal(alone.status.kind === "refused" && alone.status.refusal.code, "proof-refused");

@@ -206,6 +206,14 @@ test("a sign-out and a new sign-in end the key in the browser", () => {
   const lines = client.receive(session);
   assert.equal(client.kept.size, 0);
   assert.ok(valueOf(lines, "secure-session-challenge"));
+  // Not if another server may still accept the session.
+  const idle = bound(server, { proof: { at: at(28), key: KEY } }).send(
+    server.sessions,
+    at(30) + 30,
+  );
+  assert.equal(statusOf(idle), "idle-timeout");
+  idle.start(alan());
+  assert.equal(valueOf([...idle.commit()], "secure-session-challenge"), undefined);
   // No other response says so.
   const plain = browser().signedIn(server.sessions, T0, ada());
   const ended = plain.send(server.sessions, T0);

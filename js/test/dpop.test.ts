@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { Challenges } from "../src/session/challenge.js";
 import { Bearer, Cookie, Denied, Revocations, Sessions, UsedHere } from "../src/session/index.js";
 import type { DpopOptions, Event, Session, SessionsOptions } from "../src/session/index.js";
 import {
@@ -518,6 +519,17 @@ test("a client without renewal tokens sends a proof with each request", async ()
   }
 });
 
+test("a change with a proof records the proof, also for a client without renewal tokens", async () => {
+  const { sessions } = build();
+  const phone = await Phone.bound(sessions, T0);
+  phone.renewal = undefined;
+  const now = T0 + 5 * MINUTE;
+  const request = await phone.proving("GET", "/balance", now);
+  await phone.visit(sessions, now, request, (session) => session.update(() => alan()));
+  assert.ok(phone.renewal);
+  assert.equal((await phone.get().load(sessions, now)).data?.name, "Alan");
+});
+
 test("the keys of the ring rotate under a bound session", async () => {
   const [old, fresh] = [keyText(), keyText()];
   const [before, both, after] = [build([old]), build([fresh, old]), build([fresh])];
@@ -871,6 +883,42 @@ test("the proof of a sign-in counts from the time of its challenge", async () =>
     assert.equal(session.info?.proofExpiresAt, T0 + 600);
   });
   assert.equal(statusOf(await thief.get().load(elsewhere, T0 + 19 * MINUTE)), "proof-due");
+});
+
+test("a proof with an older challenge does not shorten the time of a newer one", async () => {
+  const { sessions } = build();
+  const phone = await Phone.bound(sessions, T0);
+  const first = phone.challenge;
+  const newer = await phone.proving("GET", "/", T0 + 5 * MINUTE);
+  await phone.visit(sessions, T0 + 5 * MINUTE, newer, (session) => session.require());
+  const second = await phone.proving("GET", "/", T0 + 6 * MINUTE);
+  await phone.visit(sessions, T0 + 6 * MINUTE, second, (session) => session.require());
+  phone.challenge = first;
+  const now = T0 + 7 * MINUTE;
+  const session = await (await phone.proving("GET", "/", now)).load(sessions, now);
+  assert.equal(session.info?.proofExpiresAt, T0 + 15 * MINUTE);
+});
+
+test("the challenge of a response names the session that goes on", async () => {
+  const keys = [keyText()];
+  const { sessions } = build(keys);
+  const challenges = new Challenges(ring(...keys), account.purpose, ["bearer"]);
+  const phone = await Phone.bound(sessions, T0);
+  const origin = (await phone.get().load(sessions, T0)).info?.origin;
+  const none = "0".repeat(32);
+  const acts: [act: (session: Session<Account>) => void, origin: string | undefined][] = [
+    [() => undefined, origin],
+    [(session) => session.reauthenticated(), origin],
+    [(session) => session.end(), none],
+  ];
+  for (const [act, expected] of acts) {
+    const session = await phone.get().load(sessions, T0);
+    deniedBy(() => session.requireProven());
+    act(session);
+    const line = [...session.commit()].find(({ name }) => name === "dpop-nonce");
+    const challenge = challenges.open(line?.value ?? "", T0);
+    assert.deepEqual(challenge, { origin: expected, asks: "proof", issuedAt: T0 });
+  }
 });
 
 test("a challenge is replaced after a quarter of the proof lifetime, in whole seconds", async () => {

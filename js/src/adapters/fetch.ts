@@ -134,8 +134,9 @@ function commit(
  * Wraps a handler of requests, which gets the session of the request.
  *
  * The application's check (`revalidate`) has run when the handler is called, and a proof in the
- * request (DPoP) is verified. If the handler throws the error of `session.require` or one of its siblings, the response is that of the error. The
- * response leaves when all revocations have been passed on (`revocations.spread`).
+ * request (DPoP) is verified. If the handler throws the error of `session.require` or one of its
+ * siblings, the response is that of the error. The response leaves when all revocations have been
+ * passed on (`revocations.spread`).
  *
  * The function that is returned passes all further arguments on, such as the `context` of a route
  * handler of Next.js or the `env` of a worker.

@@ -167,7 +167,7 @@ export function renew<T>(
   const written: Seen = { ...seen, at: left, sealedAt: left };
   if (channel === "cookie") {
     const keyed = cookieAt(shared, alive.place);
-    const due = touches || proves ? "touch" : "move";
+    const due = touches ? "touch" : "move";
     if (keyed !== undefined) storeRenewal(policy, keyed, alive, needsCopy, due, written, bundle);
   } else if (shared.bearer !== undefined) {
     const { tokenHeader, renewalHeader } = shared.bearer.bearer;

@@ -311,12 +311,9 @@ export class RequestProof<T> {
   giveChallenge(bundle: Bundle): void {
     const core = this.#core;
     const { change } = core;
-    const written = change.is === "written" ? change.written : undefined;
-    const channel = written?.tokens.channel;
-    if (written?.kind === "started" && channel === "bearer" && written.record.bound !== undefined) {
-      this.wantsChallenge = true;
-    }
-    if (!this.wantsChallenge || channel === "cookie") return;
+    const started = change.is === "written" && change.written.kind === "started";
+    if (started && change.written.record.bound !== undefined) this.wantsChallenge = true;
+    if (!this.wantsChallenge) return;
     const { binding, longestChallenge } = this.#settings;
     const now = core.now();
     const { origin, until } = this.#asked();

@@ -281,12 +281,11 @@ export class Sessions<T> {
       };
     }
     const sender = senderOf(method, values, trustOrigins);
-    const isTrusted = sender === "trusted";
     return {
       channel: "cookie",
       sender,
-      carried: isTrusted ? this.#inCookies(cookie, values("cookie")) : NOTHING,
-      prompt: isTrusted ? this.#promptOf(cookie, request) : "none",
+      carried: sender === "trusted" ? this.#inCookies(cookie, values("cookie")) : NOTHING,
+      prompt: this.#promptOf(cookie, request),
       presented: undefined,
     };
   }
