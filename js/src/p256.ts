@@ -40,10 +40,8 @@ export function pointFromCompressed(compressed: string): Point | undefined {
   const tag = bytes?.[0];
   if (bytes?.length !== COORDINATE_LENGTH + 1 || (tag !== 2 && tag !== 3)) return undefined;
   const x = bytes.subarray(1);
-  const a = numberOf(x);
-  if (a >= P) return undefined;
   // p is 3 modulo 4.
-  const root = power(squareAt(a), (P + 1n) / 4n);
+  const root = power(squareAt(numberOf(x)), (P + 1n) / 4n);
   const isOdd = root % 2n === 1n;
   const y = isOdd === (tag === 3) ? root : P - root;
   return pointOf(x, bytesOf(y));
