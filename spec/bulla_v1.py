@@ -24,6 +24,7 @@ import calendar
 import hashlib
 import hmac
 import json
+import math
 import os
 import re
 import sys
@@ -975,14 +976,38 @@ def json_object(data: bytes, name: str) -> dict[str, Any]:
     def no_constant(_: str) -> None:
         raise Malformed("NaN and Infinity are not JSON")
 
+    def double(digits: str) -> float:
+        if math.isinf(number := float(digits)):
+            raise Malformed("too large for a double")
+        return number
+
+    def integer(digits: str) -> int:
+        double(digits)
+        return int(digits)
+
     try:
         text = data.decode("utf-8")
-        read = json.loads(text, object_pairs_hook=members, parse_constant=no_constant)
+        read = json.loads(
+            text,
+            object_pairs_hook=members,
+            parse_constant=no_constant,
+            parse_float=double,
+            parse_int=integer,
+        )
     except (ValueError, RecursionError):
         raise Refused(name) from None
-    if not isinstance(read, dict) or depth(read) > DEEPEST_JSON:
+    if not isinstance(read, dict) or depth(read) > DEEPEST_JSON or has_half_pair(read):
         raise Refused(name)
     return read
+
+
+def has_half_pair(value: Any) -> bool:
+    """Whether a text in a JSON value has a half of a surrogate pair."""
+    if isinstance(value, str):
+        return any("\ud800" <= character <= "\udfff" for character in value)
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    return isinstance(value, list) and any(map(has_half_pair, value))
 
 
 def depth(value: Any) -> int:
@@ -3096,14 +3121,16 @@ def accepted_proofs() -> Iterator[Vector]:
     yield proof_vector("unknown-members", text, "ok")
     spaced = json.dumps(REGISTRATION_HEADER, indent=2), json.dumps({"jti": CHALLENGE_TOKEN})
     yield proof_vector("white-space-in-the-json", made_proof(*spaced), "ok")
-    deep = nested(DEEPEST_JSON - 1)
-    yield proof_vector("json-8-deep", made_proof(REGISTRATION_HEADER | {"a": deep}, CLAIMS), "ok")
+    deep = {"a": nested(DEEPEST_JSON - 1), "b": nested(DEEPEST_JSON - 1, innermost={})}
+    yield proof_vector("json-8-deep", made_proof(REGISTRATION_HEADER | deep, CLAIMS), "ok")
+    pair = REGISTRATION_TEXT.replace("{", '{"a":"\\ud83d\\ude00","b":1.7e308,', 1)
+    yield proof_vector("pair-of-surrogates-and-large-number", made_proof(pair, CLAIMS), "ok")
     yield proof_vector("signature-with-the-other-s", with_other_s(registration), "ok")
 
 
-def nested(levels: int) -> list[Any]:
-    """Arrays in each other."""
-    return [nested(levels - 1)] if levels > 1 else []
+def nested(levels: int, innermost: Any = ()) -> Any:
+    """Arrays in each other, with another value as the innermost one."""
+    return [nested(levels - 1, innermost)] if levels > 1 else innermost
 
 
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -3153,6 +3180,21 @@ def proofs_with_another_header() -> Iterator[Vector]:
         "header-with-crit": (REGISTRATION_HEADER | {"crit": ["b64"], "b64": True}, "header"),
         "header-with-empty-crit": (REGISTRATION_HEADER | {"crit": None}, "header"),
         "header-9-deep": (REGISTRATION_HEADER | {"a": nested(DEEPEST_JSON)}, "header"),
+        "header-9-deep-object": (
+            REGISTRATION_HEADER | {"a": nested(DEEPEST_JSON, innermost={})}, "header",
+        ),
+        "header-with-half-a-pair": (
+            REGISTRATION_TEXT.replace("{", '{"a":"\\ud800",', 1), "header",
+        ),
+        "header-with-half-a-pair-in-a-name": (
+            REGISTRATION_TEXT.replace("{", '{"\\udc00":1,', 1), "header",
+        ),
+        "header-with-a-number-too-large": (
+            REGISTRATION_TEXT.replace("{", '{"a":1e400,', 1), "header",
+        ),
+        "header-with-an-integer-too-large": (
+            REGISTRATION_TEXT.replace("{", f'{{"a":1{"0" * 309},', 1), "header",
+        ),
         "alg-twice": (REGISTRATION_TEXT.replace("{", '{"alg":"ES256",', 1), "header"),
         "alg-twice-with-an-escape": (
             REGISTRATION_TEXT.replace("{", '{"\\u0061lg":"none",', 1), "header",
@@ -3219,6 +3261,8 @@ def proofs_with_other_claims() -> Iterator[Vector]:
         "jti-twice": (f'{{"jti":{jti},"jti":{jti}}}', "claims"),
         "member-twice-far-down": (f'{{"jti":{jti},"a":[{{"b":1,"b":1}}]}}', "claims"),
         "claims-9-deep": (CLAIMS | {"a": nested(DEEPEST_JSON)}, "claims"),
+        "claims-9-deep-object": (CLAIMS | {"a": nested(DEEPEST_JSON, innermost={})}, "claims"),
+        "claims-with-half-a-pair": (f'{{"jti":{jti},"a":"\\udfff\\ud800"}}', "claims"),
         "jti-missing": ({"challenge": CHALLENGE_TOKEN}, "claim"),
         "jti-empty": ({"jti": ""}, "claim"),
         "jti-null": ({"jti": None}, "claim"),

@@ -62,7 +62,7 @@ for (const vector of vectors("challenge.json", 10)) {
   });
 }
 
-for (const vector of vectors("proof.json", 121)) {
+for (const vector of vectors("proof.json", 129)) {
   test(`proof.json: ${vector.name}`, async () => {
     const read = await proofOf(vector);
     assert.equal(read.expect, vector.text("expect"));
@@ -281,7 +281,7 @@ function deniedBy(run: () => unknown): Denied | undefined {
 }
 
 test("a compressed point is read or refused", () => {
-  const [vector] = vectors("proof.json", 121);
+  const [vector] = vectors("proof.json", 129);
   const key = vector?.text("public_key") ?? "";
   const point = pointFromCompressed(key);
   assert.equal(point?.compressed, key);

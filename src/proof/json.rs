@@ -51,6 +51,7 @@ impl<'a> Object<'a> {
 
 /// Visits a value. Fails if an object in it has two members with the same name, or if it is nested
 /// too deeply.
+#[derive(Clone, Copy)]
 struct Unique {
     depth: u32,
 }
@@ -102,17 +103,19 @@ impl<'de> Visitor<'de> for Unique {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(self.below()?)?.is_some() {}
+        let item = self.below()?; // even if there is none
+        while items.next_element_seed(item)?.is_some() {}
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let value = self.below()?; // even if there is none
         let mut names = BTreeSet::new();
         while let Some(name) = members.next_key::<String>()? {
             if !names.insert(name) {
                 return Err(A::Error::custom("two members of the same name"));
             }
-            members.next_value_seed(self.below()?)?;
+            members.next_value_seed(value)?;
         }
         Ok(())
     }
@@ -178,10 +181,14 @@ mod tests {
 
     #[test]
     fn deep_nesting_is_refused() {
-        let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
-        assert!(parses(&nested(7)));
-        assert!(!parses(&nested(8)));
-        assert!(!parses(&nested(900)));
+        let nested = |depth: usize, last: &str| {
+            format!("{{\"a\":{}{last}{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1))
+        };
+        for last in ["[]", "{}", "[1]", r#"{"b":1}"#] {
+            assert!(parses(&nested(7, last)), "{last}");
+            assert!(!parses(&nested(8, last)), "{last}");
+            assert!(!parses(&nested(900, last)), "{last}");
+        }
         assert!(!parses(&"{\"a\":".repeat(400)));
     }
 
