@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Challenges } from "../src/session/challenge.js";
-import { Bearer, Cookie, Denied, Revocations, Sessions, UsedHere } from "../src/session/index.js";
+import { Bearer, Cookie, Denied, Policy, Revocations, Sessions, UsedHere } from "../src/session/index.js";
 import type { DpopOptions, Event, Session, SessionsOptions } from "../src/session/index.js";
 import {
   ASKS,
@@ -837,6 +837,39 @@ test("a refused copy does not end the session", async () => {
     const lines = phone.receive(own);
     assert.ok(!names(lines).includes("dpop-nonce"));
     assert.deepEqual([phone.token, phone.renewal], [undefined, undefined]);
+  }
+});
+
+test("a copy that is too old does not end the session", async () => {
+  const keys = [keyText()];
+  const { sessions } = build(keys);
+  const strict = new Policy({ absoluteTimeout: 30 * MINUTE });
+  const foreign = (await Phone.bound(build().sessions, T0)).renewal;
+  const table: [code: string, policy: Policy, renewal: string | undefined][] = [
+    ["idle-timeout", new Policy(), undefined],
+    ["unknown-activity", new Policy(), foreign],
+    ["absolute-timeout", strict, undefined],
+  ];
+  for (const [code, policy, renewal] of table) {
+    for (const scheme of ["DPoP", "Bearer"]) {
+      const revocations = new Revocations();
+      const here = build(keys, {}, { revocations, policy });
+      const phone = await Phone.bound(sessions, T0);
+      const thief = phone.copy();
+      thief.renewal = renewal;
+      const active = await phone.proving("GET", "/balance", T0 + 9 * MINUTE);
+      await phone.visit(sessions, T0 + 9 * MINUTE, active, (session) => session.require());
+
+      const late = T0 + 35 * MINUTE;
+      const session = await thief.bare(scheme, "POST", "/sign-out").load(here.sessions, late);
+      assert.equal(statusOf(session), code);
+      const ended = codeOf(() => session.end());
+      session.commit();
+      const owners = build(keys, {}, { revocations }).sessions;
+      assert.equal(statusOf(await phone.get().load(owners, late)), "proof-due", code);
+      assert.equal(ended, "no-session");
+      assert.ok(!here.events.some(({ kind }) => kind === "ended"));
+    }
   }
 });
 

@@ -174,25 +174,25 @@ function judgeSession<T>(
     lifetime: found.lifetime,
     body: found.unpadded,
   };
-  const origin = firstId(own);
+  const known = { origin: firstId(own), isBound: own.bound !== undefined };
   const fate = isRevoked(own, state, token);
-  if (fate !== undefined) return refused({ refusal: refusalOf("revoked"), fate, origin });
+  if (fate !== undefined) return refused({ refusal: refusalOf("revoked"), fate, ...known });
   const expiresAt = Math.min(
     plus(found.issuedAt, found.lifetime),
     policy.deadline(own.startedAt, own.ceiling),
   );
   if (now >= expiresAt) {
-    return refused({ ...over("absolute-timeout", expiresAt, now), origin });
+    return refused({ ...over("absolute-timeout", expiresAt, now), ...known });
   }
   const lastSeen = Math.max(renewal?.issuedAt ?? 0, found.issuedAt);
   const idleSince = plus(lastSeen, policy.idleTimeout);
   if (now >= idleSince) {
     if (renewals.unjudged > 0) {
-      return refused({ refusal: refusalOf("unknown-activity"), fate: "left-alone", origin });
+      return refused({ refusal: refusalOf("unknown-activity"), fate: "left-alone", ...known });
     }
     // A renewal token that has just expired may record the last activity.
     const end = Math.max(idleSince, renewals.expired);
-    return refused({ ...over("idle-timeout", end, now), origin });
+    return refused({ ...over("idle-timeout", end, now), ...known });
   }
   const alive: Alive<T> = {
     place: carried.place,
@@ -261,13 +261,16 @@ function refused<T>(of: Refused): Judged<T> {
   return { is: "refused", refused: of };
 }
 
+/** What is known about a session whose state token does not open. */
+const UNKNOWN = { origin: undefined, isBound: false } as const;
+
 function ofToken(error: OpenError, now: number): Refused {
   if (error.code === "expired") {
     // A state token lives until the session's absolute deadline.
-    return { ...over("absolute-timeout", error.details.expiresAt ?? 0, now), origin: undefined };
+    return { ...over("absolute-timeout", error.details.expiresAt ?? 0, now), ...UNKNOWN };
   }
   const refusal = refusalOfToken(error);
-  return { refusal, fate: fateOf(refusal), origin: undefined };
+  return { refusal, fate: fateOf(refusal), ...UNKNOWN };
 }
 
 /**
@@ -280,7 +283,7 @@ function over(
   code: "absolute-timeout" | "idle-timeout",
   end: number,
   now: number,
-): Omit<Refused, "origin"> {
+): Pick<Refused, "refusal" | "fate"> {
   const fate = now >= plus(end, CLOCK_SKEW) ? "cleared" : "left-alone";
   return { refusal: refusalOf(code), fate };
 }

@@ -76,6 +76,8 @@ export interface Refused {
    * the session, this id is revoked, because another server may still accept the session.
    */
   readonly origin: string | undefined;
+  /** Whether the session is bound to a key, if its state token is authentic. */
+  readonly isBound: boolean;
 }
 
 export function refusalOf(code: Exclude<RefusalCode, OpenCode>): Refusal {
