@@ -723,6 +723,29 @@ test("with a store of its own, an application checks the proof before it starts 
   assert.equal(claimed.length, 3);
 });
 
+test("a store that answers with neither true nor false accepts no proof", async () => {
+  const keys = [keyText()];
+  for (const answer of [{ rowCount: 0 }, "OK", 1, null, undefined]) {
+    const used = { claim: async () => answer as unknown as boolean };
+    const { sessions, events } = build(keys, { used });
+    const phone = await Phone.bound(build(keys).sessions, T0);
+    const request = await phone.proving("GET", "/balance", T0);
+    assert.equal(statusOf(await request.load(sessions, T0)), "proof-unchecked");
+    assert.equal(refusedIn(events), "store");
+    const signIn = await (await phone.proving("POST", "/sign-in", T0)).load(sessions, T0);
+    await assert.rejects(signIn.checkProof(), { code: "not-now" });
+  }
+  class Late extends UsedHere {
+    override claim(fingerprint: string, until: number): boolean {
+      return Promise.resolve(super.claim(fingerprint, until)) as unknown as boolean;
+    }
+  }
+  const { sessions } = build(keys, { used: new Late() });
+  const signIn = await (await Phone.new()).proving("POST", "/sign-in", T0);
+  const session = await signIn.load(sessions, T0);
+  assert.throws(() => session.start(ada()), TypeError);
+});
+
 test("a proof that was not verified does not count", async () => {
   const { sessions } = build();
   const phone = await Phone.bound(sessions, T0);

@@ -261,7 +261,7 @@ export class RequestProof<T> {
         );
       }
       const { fingerprint, until } = this.#entry();
-      this.#claimed = used.claim(fingerprint, until) ? "claimed" : new Failed("used");
+      this.#claimed = claimedBy(used.claim(fingerprint, until));
     }
     if (this.#claimed instanceof Failed) throw this.#claimed;
   }
@@ -269,8 +269,7 @@ export class RequestProof<T> {
   async #ask(): Promise<Failed | "claimed"> {
     const { fingerprint, until } = this.#entry();
     try {
-      const isFirst = await this.#settings.used.claim(fingerprint, until);
-      return isFirst ? "claimed" : new Failed("used");
+      return claimedBy(await this.#settings.used.claim(fingerprint, until));
     } catch (error) {
       return new Failed("store", "proof-unchecked", error);
     }
@@ -332,6 +331,17 @@ export class RequestProof<T> {
     if (judged?.is !== "alive") return { origin: NO_SESSION, until: LAST_SECOND };
     return { origin: firstId(judged.alive.record), until: judged.alive.expiresAt };
   }
+}
+
+/**
+ * The answer of a store. Plain JavaScript may return another value, such as the result of a query
+ * with no rows. If every object counted as `true`, such a store would accept each proof again.
+ */
+function claimedBy(isFirst: unknown): Failed | "claimed" {
+  if (typeof isFirst !== "boolean") {
+    throw new TypeError("the store of used proofs must answer with true or false");
+  }
+  return isFirst ? "claimed" : new Failed("used");
 }
 
 /** Steps 2 to 12. */
