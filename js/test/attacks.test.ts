@@ -247,6 +247,26 @@ test("an event handler that throws does not keep a session from ending", () => {
   assert.equal(effect([...session.commit()]), "-state");
 });
 
+test("an asynchronous event handler that fails does not end the process", async () => {
+  const failed: unknown[] = [];
+  const listen = (error: unknown) => void failed.push(error);
+  process.on("unhandledRejection", listen);
+  const loud = new Sessions({
+    ring,
+    payload: account,
+    onEvent: async () => {
+      throw new Error("the metrics are down");
+    },
+  });
+  const client = browser().signedIn(sessions, T0, ada());
+  // Any client can send a token that is refused.
+  client.kept.set(STATE, `${client.kept.get(STATE)}A`);
+  assert.equal(client.send(loud, T0).status.kind, "refused");
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  process.off("unhandledRejection", listen);
+  assert.deepEqual(failed, []);
+});
+
 test("an id that JavaScript cannot hold is refused instead of becoming another id", () => {
   const bytes = (text: string) => new TextEncoder().encode(text);
   const encoding = json<unknown>();

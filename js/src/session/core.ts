@@ -110,10 +110,13 @@ export class Core<T> {
   }
 
   emit(event: Event): void {
+    // Metrics that fail must not keep a response from deleting a session. Node would end the process
+    // for the promise of an async function that fails.
     try {
-      this.shared.onEvent?.(event);
+      const result: unknown = this.shared.onEvent?.(event);
+      if (result instanceof Promise) result.catch(() => undefined);
     } catch {
-      // Metrics that fail must not keep a response from deleting a session.
+      // Ignored, as the documentation of `onEvent` says.
     }
   }
 
