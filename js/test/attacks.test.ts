@@ -1,8 +1,11 @@
 // What an attacker, a careless application or a failing server could do to a session.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { createServer } from "node:http";
-import type { RequestListener } from "node:http";
+import type { RequestListener, ServerResponse } from "node:http";
+import { connect as http2Client, createServer as http2Server } from "node:http2";
+import type { Http2ServerResponse, IncomingHttpHeaders } from "node:http2";
 import { connect } from "node:net";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
@@ -231,6 +234,53 @@ test("several cookies in one entry of raw headers stay several", async () => {
     assert.match(received, /Set-Cookie: a=1\r\n/i);
     assert.match(received, /Set-Cookie: b=2\r\n/i);
   });
+});
+
+test("a response that Node refuses carries no session, and the process lives on", async () => {
+  const table: [what: string, act: (res: ServerResponse) => void][] = [
+    ["a message", (res) => void res.writeHead(200, "Hello, \u{1f600}").end()],
+    ["a message of its own", (res) => void Object.assign(res, { statusMessage: "a\n" }).end()],
+    ["a header", (res) => void res.writeHead(200, { "x-a": "\n" }).end()],
+    ["a status", (res) => void res.writeHead(99).end()],
+  ];
+  for (const [what, act] of table) {
+    const errors: unknown[] = [];
+    const listener = node.withSession(
+      plain,
+      (_, res, session) => {
+        session.start(ada());
+        act(res);
+      },
+      { onError: (error) => errors.push(error) },
+    );
+    await serving((req, res) => void listener(req, res), async (port) => {
+      const received = await rawly(port);
+      assert.match(received, /^HTTP\/1.1 500 Internal Server Error\r\n/, what);
+      assert.doesNotMatch(received, /set-cookie/i, what);
+      assert.equal(errors.length, 1, what);
+    });
+  }
+});
+
+test("a session that ends is deleted although HTTP/2 refuses a status", async () => {
+  const listener = node.withSession(
+    plain,
+    (_, res: Http2ServerResponse, session) => {
+      session.end();
+      res.writeHead(101).end();
+    },
+    { onError: () => undefined },
+  );
+  const server = http2Server((req, res) => void listener(req as never, res));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const client = http2Client(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const [headers] = (await once(client.request({ ":method": "POST" }), "response")) as [
+    IncomingHttpHeaders,
+  ];
+  client.destroy();
+  server.close();
+  assert.equal(headers[":status"], 500);
+  assert.match(String(headers["set-cookie"]), /^session=; .*Max-Age=0/);
 });
 
 test("an event handler that throws does not keep a session from ending", () => {

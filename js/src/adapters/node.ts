@@ -305,6 +305,8 @@ function sendText(
   body: string,
 ): void {
   res.statusCode = status;
+  // Node may have refused the message of the handler, and would refuse it again.
+  if (!("stream" in res)) res.statusMessage = "";
   for (const name of OF_A_BODY) res.removeHeader(name);
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
   res.setHeader("content-type", "text/plain; charset=utf-8");
@@ -375,9 +377,8 @@ function beforeHeaders(res: NodeResponse, run: (status: number) => void): void {
   const original = res.writeHead as (...values: unknown[]) => NodeResponse;
   let isDone = false;
   const writeHead = (status: number, ...rest: unknown[]): NodeResponse => {
-    // Node refuses other statuses. The response that follows writes the session.
-    const isStatus = status >= 100 && status <= 999;
-    if (isDone || !isStatus) return original.call(res, status, ...rest);
+    // The response that follows an error of Node writes the session.
+    if (isDone || !accepts(res, status, rest[0])) return original.call(res, status, ...rest);
     const last = rest.at(-1);
     const headers = typeof last === "object" && last !== null ? last : undefined;
     // Headers that are passed to writeHead would replace the lines of the session.
@@ -390,6 +391,13 @@ function beforeHeaders(res: NodeResponse, run: (status: number) => void): void {
     return original.call(res, status, ...message);
   };
   Object.defineProperty(res, "writeHead", { value: writeHead, configurable: true, writable: true });
+}
+
+/** Whether Node accepts a status and the message beside it, which HTTP/2 does not have. */
+function accepts(res: NodeResponse, status: number, message: unknown): boolean {
+  if ("stream" in res) return status >= 200 && status <= 599;
+  const text = typeof message === "string" ? message : (res.statusMessage ?? "");
+  return status >= 100 && status <= 999 && !/[^\t\x20-\x7e\x80-\xff]/.test(text);
 }
 
 /** Sets the headers that the application has passed to `writeHead`. */
