@@ -9,7 +9,7 @@ import { test } from "node:test";
 import * as web from "../src/adapters/fetch.js";
 import * as node from "../src/adapters/node.js";
 import { KeyRing } from "../src/index.js";
-import { Cookie, Sessions } from "../src/session/index.js";
+import { Cookie, Revocations, Sessions } from "../src/session/index.js";
 import type { Session } from "../src/session/index.js";
 import { ASKS, DeviceKey, NO_TOKEN, Phone, WRONG, withOtherSignature } from "./phone.js";
 import type { Sent } from "./phone.js";
@@ -26,7 +26,10 @@ class Bank {
   readonly refusals: string[] = [];
   #sessions: Sessions<Account> | undefined;
 
-  constructor(readonly ring = KeyRing.generate()) {}
+  constructor(
+    readonly ring = KeyRing.generate(),
+    readonly revocations?: Revocations,
+  ) {}
 
   /** They are made when the address is known. */
   get sessions(): Sessions<Account> {
@@ -36,6 +39,7 @@ class Bank {
       cookie: new Cookie({ overPlainHttp: true }),
       dpop: { address: this.address },
       deviceBound: {},
+      ...(this.revocations === undefined ? {} : { revocations: this.revocations }),
       clock: () => this.now,
       onEvent: (event) => {
         if (event.kind === "proof-refused") this.refusals.push(event.code);
@@ -286,6 +290,26 @@ for (const [name, serve] of Object.entries({ plain, express, handler, hono })) {
     });
   });
 }
+
+test("the response to a refused sign-out is that to any other request", async () => {
+  const bank = new Bank(KeyRing.generate(), new Revocations());
+  await serving(bank, plain, async () => {
+    const phone = await Phone.new();
+    await visit(bank, phone, await proving(bank, phone, "POST", "/sign-in"));
+    const thief = phone.copy(await DeviceKey.generate());
+    const proved = await proving(bank, thief, "POST", "/sign-out");
+    assert.deepEqual(asked(await send(bank, proved)), [401, WRONG]);
+    const bearer = phone.bare("Bearer", "POST", "/sign-out");
+    assert.deepEqual(asked(await send(bank, bearer)), [401, NO_TOKEN]);
+    bank.now += 10 * MINUTE;
+    const due = phone.bare("DPoP", "POST", "/sign-out");
+    assert.deepEqual(asked(await send(bank, due)), [401, ASKS]);
+    thief.renewal = undefined;
+    bank.now += 21 * MINUTE;
+    const old = thief.bare("DPoP", "POST", "/sign-out");
+    assert.deepEqual(asked(await send(bank, old)), [401, 'DPoP algs="ES256"']);
+  });
+});
 
 test("a session is only read: its proof counts only if it is verified", async () => {
   const bank = new Bank();

@@ -27,12 +27,20 @@ export function deniedOf<T>(session: Session<T>, error: unknown): Denied | undef
     case "proof-due":
       return deniedWithoutProof();
     case "proof-refused":
-      return deniedWrongProof("dpop");
+      return isProofRefused(session) ? session.denied() : deniedWrongProof("dpop");
     case "not-now":
       return deniedNow();
     default:
       return undefined;
   }
+}
+
+/**
+ * Whether the proof is wrong for the session of the request, and not only for a sign-in. Then the
+ * response to a sign-out is that to any other request.
+ */
+function isProofRefused<T>({ status }: Session<T>): boolean {
+  return status.kind === "refused" && status.refusal.code === "proof-refused";
 }
 
 /** As {@link deniedOf}, without a session. It leaves the errors of sessions to their adapter. */
