@@ -11,8 +11,7 @@ import * as node from "../src/adapters/node.js";
 import { KeyRing } from "../src/index.js";
 import { Cookie, Revocations, Sessions } from "../src/session/index.js";
 import type { Session } from "../src/session/index.js";
-import { ASKS, DeviceKey, NO_TOKEN, Phone, WRONG, withOtherSignature } from "./phone.js";
-import type { Sent } from "./phone.js";
+import { ASKS, DeviceKey, NO_TOKEN, Phone, Sent, WRONG, withOtherSignature } from "./phone.js";
 import { Context, T0, account, ada, browser } from "./support.js";
 import type { Account } from "./support.js";
 
@@ -290,6 +289,30 @@ for (const [name, serve] of Object.entries({ plain, express, handler, hono })) {
     });
   });
 }
+
+test("a proof for one mounted router is not accepted by another", async () => {
+  const bank = new Bank();
+  // Express removes the beginning of `url` in a router, and keeps the address in `originalUrl`.
+  const mounted: Serve = (bank) => (req, res) => {
+    const url = req.url ?? "";
+    Object.assign(req, { originalUrl: url, url: url.replace(/^\/(mine|admin)/, "") });
+    plain(bank)(req, res);
+  };
+  await serving(bank, mounted, async () => {
+    const phone = await Phone.new();
+    await visit(bank, phone, await proving(bank, phone, "POST", "/sign-in"));
+    const table: [proved: string, to: string, body: string][] = [
+      ["/mine/pay", "/mine/pay", "paid by Ada"],
+      ["/mine/pay", "/admin/pay", "The proof is wrong."],
+      ["/pay", "/admin/pay", "The proof is wrong."],
+      ["/pay", "//pay", "The proof is wrong."],
+    ];
+    for (const [proved, to, body] of table) {
+      const { headers } = await proving(bank, phone, "POST", proved);
+      assert.equal((await send(bank, new Sent("POST", to, headers))).body, body, to);
+    }
+  });
+});
 
 test("the response to a refused sign-out is that to any other request", async () => {
   const bank = new Bank(KeyRing.generate(), new Revocations());

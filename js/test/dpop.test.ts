@@ -913,6 +913,55 @@ test("a bound session can be ended and revoked", async () => {
   assert.equal(statusOf(await copy.get().load(sessions, T0 + 3)), "revoked");
 });
 
+test("the documented handler asks for a proof and replaces no session", async () => {
+  const keys = [keyText()];
+  const down = { claim: () => Promise.reject(new Error("connection refused")) };
+  const putInCart = (session: Session<Account>) => {
+    const { status } = session;
+    if (status.kind === "alive") {
+      session.update((cart) => void (cart.id += 1));
+    } else if (status.kind === "refused" && status.refusal.code.startsWith("proof-")) {
+      session.require();
+    } else if (status.kind === "refused" && status.refusal.mayBeValidElsewhere) {
+      throw new Error("try again in a moment");
+    } else {
+      session.start(ada());
+    }
+  };
+  const phone = await Phone.bound(build(keys).sessions, T0);
+  const proof = await phone.proving("GET", "/balance", T0);
+  const table: [Server, Sent, number, readonly [number, string | undefined]][] = [
+    [build(keys), phone.get(), T0 + 10 * MINUTE, [401, ASKS]],
+    [build(keys), proof.with("dpop", "x"), T0, [401, WRONG]],
+    [build(keys, { used: down }), proof, T0, [503, undefined]],
+  ];
+  for (const [{ sessions }, request, now, expected] of table) {
+    const session = await request.load(sessions, now);
+    assert.deepEqual(
+      deniedBy(() => putInCart(session)),
+      expected,
+    );
+    const written = names(session.commit());
+    assert.equal(written.includes("dpop-nonce"), expected[1] === ASKS);
+    assert.ok(!written.includes("session-token"));
+  }
+});
+
+test("the facts about a new session name its own proof", async () => {
+  const { sessions } = build();
+  const phone = await Phone.new();
+  for (const now of [T0, T0 + 8 * MINUTE]) {
+    const request = await phone.proving("POST", "/sign-in", now);
+    const started = await phone.visit(sessions, now, request, (session) => {
+      session.start(ada());
+      return session.info?.proofExpiresAt;
+    });
+    const { info } = await phone.get().load(sessions, now);
+    assert.equal(started, T0 + 10 * MINUTE);
+    assert.equal(info?.proofExpiresAt, started);
+  }
+});
+
 test("a sign-in that ends the old session first gives the challenge", async () => {
   const { sessions } = build();
   const phone = await Phone.new();

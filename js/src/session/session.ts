@@ -41,7 +41,8 @@ import type { Channel } from "./shared.js";
  * If this server cannot judge the tokens, for example because it does not know the key or the
  * schema is newer, the request has no session. The tokens are left alone unless the handler calls
  * `start` or `end`. So before you start a session for a guest, check why there is none. Otherwise,
- * during a rolling deploy, your code would replace sessions of newer servers:
+ * during a rolling deploy, your code would replace sessions of newer servers. A session
+ * that is bound to a key is refused until the client sends a proof, and `require` asks for it:
  *
  * @example
  * ```ts
@@ -49,6 +50,8 @@ import type { Channel } from "./shared.js";
  *   const { status } = session;
  *   if (status.kind === "alive") {
  *     session.update((cart) => void cart.items.push(item));
+ *   } else if (status.kind === "refused" && status.refusal.code.startsWith("proof-")) {
+ *     session.require(); // throws the response that asks for a proof
  *   } else if (status.kind === "refused" && status.refusal.mayBeValidElsewhere) {
  *     throw new Error("try again in a moment");
  *   } else {
