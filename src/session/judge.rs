@@ -209,7 +209,10 @@ fn open_session<T: Payload>(
     let named = named.unwrap_or(key_id);
     let token = StateToken { key_id, named, source, text: text.to_vec(), claims, body };
     let refuse = |(refusal, fate)| {
-        let origin = Some(record.first_id());
+        // In headers, a copy of a bound session must not end it. The session may be alive: a thief can
+        // leave out the renewal token that records the last activity.
+        let may_end = carried.dpop.is_none() || record.bound.is_none();
+        let origin = may_end.then(|| record.first_id());
         Err(Refused { refusal, fate, origin })
     };
     if let Some(fate) = is_revoked(&record, &state, &token) {

@@ -117,8 +117,9 @@ impl fmt::Display for Refusal {
 pub(crate) struct Refused {
     pub(crate) refusal: Refusal,
     pub(crate) fate: Fate,
-    /// The id under which the session started, if its state token is authentic. If the handler ends
-    /// the session, this id is revoked, because another server may still accept the session.
+    /// The id under which the session started, if its state token is authentic, and if the session
+    /// may end without a proof. If the handler ends the session, this id is revoked, because another
+    /// server may still accept the session.
     pub(crate) origin: Option<SessionId>,
 }
 

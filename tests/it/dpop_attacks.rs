@@ -138,6 +138,45 @@ fn a_refused_copy_does_not_end_the_session() {
     }
 }
 
+/// A copy without its renewal token, with one that this server cannot judge, and on a server with
+/// shorter timeouts: the session is refused for another reason than its proof, and `end` revokes it.
+#[test]
+fn a_copy_that_is_too_old_does_not_end_the_session() {
+    let text = key_text();
+    let foreign = Phone::bound(&sessions(), T0).renewal;
+    let strict = Policy::default().with_absolute_timeout(secs(30 * MINUTE));
+    let late = T0 + secs(35 * MINUTE);
+    for (refusal, policy, renewal) in [
+        (Refusal::IdleTimeout, Policy::default(), None),
+        (Refusal::UnknownActivity, Policy::default(), foreign),
+        (Refusal::AbsoluteTimeout, strict, None),
+    ] {
+        for scheme in ["DPoP", "Bearer"] {
+            let revocations = Revocations::new();
+            let build = |policy: Policy| {
+                Sessions::builder(ring(&[&text]), policy)
+                    .dpop(dpop())
+                    .revocations(&revocations)
+                    .build()
+            };
+            let (owners, thiefs) = (build(Policy::default()), build(policy.clone()));
+            let mut phone = Phone::bound(&owners, T0);
+            let mut thief = Phone { renewal: renewal.clone(), ..phone.clone() };
+            let active = T0 + secs(9 * MINUTE);
+            let request = phone.proving("GET", "/balance", active);
+            phone.visit(&owners, active, &request, |session| assert!(session.get().is_some()));
+
+            let session = thief.bare(scheme, "POST", "/sign-out").load(&thiefs, late);
+            assert_eq!(session.status(), Status::Refused(refusal));
+            session.end().unwrap();
+            thief.receive(&session);
+            assert_eq!(thief.token, None);
+            let status = phone.get().load(&owners, late).status();
+            assert_eq!(status, Status::Refused(Refusal::ProofDue), "{refusal:?} {scheme}");
+        }
+    }
+}
+
 /// At a sign-in, the proof counts from the time of the request, and not from the time at which its
 /// challenge was made. So who copies the request gains almost another proof lifetime.
 #[test]

@@ -16,7 +16,7 @@ import type { Proof, SessionRecord } from "./record.js";
 import { hasBeenBound, missingProof, proofOf, proofOfChange } from "./proving.js";
 import type { Prompt } from "./proving.js";
 import { fateOf, refusalOf } from "./refusal.js";
-import type { Fate, Refusal, Refused } from "./refusal.js";
+import type { Fate, Refusal } from "./refusal.js";
 import { RequestProof } from "./request-proof.js";
 import type { Presented } from "./request-proof.js";
 import { bindingOf, keysAt, policyFor } from "./shared.js";
@@ -147,8 +147,7 @@ export class Core<T> {
     if (keys === undefined) return { is: "absent" };
     if (sender === "cross-origin") {
       const refusal = refusalOf("cross-origin");
-      const refused: Refused = { refusal, fate: "left-alone", origin: undefined, isBound: false };
-      return { is: "refused", refused };
+      return { is: "refused", refused: { refusal, fate: "left-alone", origin: undefined } };
     }
     const isRevoked = (record: SessionRecord, state: T, token: StateToken): Fate | undefined => {
       if (this.isRevoked(record, state, token)) return "cleared";

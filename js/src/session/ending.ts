@@ -27,9 +27,6 @@ export function end<T>(core: Core<T>): void {
 function checkRightToEnd<T>(core: Core<T>): void {
   if (core.proof === undefined || core.shared.revocations === undefined) return;
   const judged = core.judged();
-  // A copy that is refused for another reason shows no key either. The session may be alive: a thief
-  // can leave out the renewal token that records the last activity.
-  if (judged.is === "refused" && judged.refused.isBound) throw new SessionError("no-session");
   const refusal = judged.is === "alive" ? core.unproven(judged.alive) : undefined;
   if (refusal !== undefined) throw core.proof.error(refusal.code);
 }

@@ -174,25 +174,28 @@ function judgeSession<T>(
     lifetime: found.lifetime,
     body: found.unpadded,
   };
-  const known = { origin: firstId(own), isBound: own.bound !== undefined };
+  // In headers, a copy of a bound session must not end it. The session may be alive: a thief can leave
+  // out the renewal token that records the last activity.
+  const mayEnd = own.bound === undefined || binding !== shared.boundInHeaders?.binding;
+  const origin = mayEnd ? firstId(own) : undefined;
   const fate = isRevoked(own, state, token);
-  if (fate !== undefined) return refused({ refusal: refusalOf("revoked"), fate, ...known });
+  if (fate !== undefined) return refused({ refusal: refusalOf("revoked"), fate, origin });
   const expiresAt = Math.min(
     plus(found.issuedAt, found.lifetime),
     policy.deadline(own.startedAt, own.ceiling),
   );
   if (now >= expiresAt) {
-    return refused({ ...over("absolute-timeout", expiresAt, now), ...known });
+    return refused({ ...over("absolute-timeout", expiresAt, now), origin });
   }
   const lastSeen = Math.max(renewal?.issuedAt ?? 0, found.issuedAt);
   const idleSince = plus(lastSeen, policy.idleTimeout);
   if (now >= idleSince) {
     if (renewals.unjudged > 0) {
-      return refused({ refusal: refusalOf("unknown-activity"), fate: "left-alone", ...known });
+      return refused({ refusal: refusalOf("unknown-activity"), fate: "left-alone", origin });
     }
     // A renewal token that has just expired may record the last activity.
     const end = Math.max(idleSince, renewals.expired);
-    return refused({ ...over("idle-timeout", end, now), ...known });
+    return refused({ ...over("idle-timeout", end, now), origin });
   }
   const alive: Alive<T> = {
     place: carried.place,
@@ -261,16 +264,13 @@ function refused<T>(of: Refused): Judged<T> {
   return { is: "refused", refused: of };
 }
 
-/** What is known about a session whose state token does not open. */
-const UNKNOWN = { origin: undefined, isBound: false } as const;
-
 function ofToken(error: OpenError, now: number): Refused {
   if (error.code === "expired") {
     // A state token lives until the session's absolute deadline.
-    return { ...over("absolute-timeout", error.details.expiresAt ?? 0, now), ...UNKNOWN };
+    return { ...over("absolute-timeout", error.details.expiresAt ?? 0, now), origin: undefined };
   }
   const refusal = refusalOfToken(error);
-  return { refusal, fate: fateOf(refusal), ...UNKNOWN };
+  return { refusal, fate: fateOf(refusal), origin: undefined };
 }
 
 /**
@@ -283,7 +283,7 @@ function over(
   code: "absolute-timeout" | "idle-timeout",
   end: number,
   now: number,
-): Pick<Refused, "refusal" | "fate"> {
+): Omit<Refused, "origin"> {
   const fate = now >= plus(end, CLOCK_SKEW) ? "cleared" : "left-alone";
   return { refusal: refusalOf(code), fate };
 }

@@ -72,12 +72,11 @@ export interface Refused {
   readonly refusal: Refusal;
   readonly fate: Fate;
   /**
-   * The id under which the session started, if its state token is authentic. If the handler ends
-   * the session, this id is revoked, because another server may still accept the session.
+   * The id under which the session started, if its state token is authentic, and if the session may
+   * end without a proof. If the handler ends the session, this id is revoked, because another server
+   * may still accept the session.
    */
   readonly origin: string | undefined;
-  /** Whether the session is bound to a key, if its state token is authentic. */
-  readonly isBound: boolean;
 }
 
 export function refusalOf(code: Exclude<RefusalCode, OpenCode>): Refusal {

@@ -171,8 +171,7 @@ export class Session<T> {
    * @throws {@link SessionError} `response-sent`: the client then keeps its tokens, and with a
    * revocation list they are still revoked. `cross-origin`: then nothing ends. `proof-due` or
    * `proof-refused` if the session would be revoked, and is bound to a key (or is refused because it
-   * is not) of which the request has no proof that counts: then nothing ends. `no-session` if the
-   * session would be revoked, is bound to a key in headers, and is not alive.
+   * is not) of which the request has no proof that counts: then nothing ends.
    */
   end(): void {
     end(this.#core);
