@@ -27,13 +27,28 @@ use crate::transport::pieces::{HEADER_LEN, join, split};
 #[track_caller]
 pub(super) fn each(file: &str, least: usize, check: impl Fn(&Vector<'_>)) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec/vectors").join(file);
-    let json: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-    let vectors = json["vectors"].as_array().unwrap();
+    let text = fs::read_to_string(path).unwrap();
+    let vectors = if cfg!(miri) { samples(&text) } else { all(&text) };
+    let least = if cfg!(miri) { 1 } else { least };
     assert!(vectors.len() >= least, "{file} has {} vectors", vectors.len());
-    for vector in vectors {
+    for vector in &vectors {
         eprintln!("{file}: {}", vector["name"]); // shown when the check fails
         check(&Vector(vector));
     }
+}
+
+fn all(text: &str) -> Vec<Value> {
+    let mut file: Value = serde_json::from_str(text).unwrap();
+    serde_json::from_value(file["vectors"].take()).unwrap()
+}
+
+/// The vectors that follow some places of the file. Miri, which is thousands of times slower than a
+/// processor, would parse a whole file for minutes.
+fn samples(text: &str) -> Vec<Value> {
+    let rests = (0..5).filter_map(|fifth| text.get(fifth * text.len() / 5..));
+    let starts = rests.filter_map(|rest| rest.split_once("\n  {"));
+    let objects = starts.filter_map(|(_, start)| start.split_once("\n  }"));
+    objects.map(|(object, _)| serde_json::from_str(&format!("{{{object}}}")).unwrap()).collect()
 }
 
 pub(super) struct Vector<'a>(pub(super) &'a Value);
@@ -411,6 +426,7 @@ fn pieces() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "seals thousands of tokens")]
 fn accumulated() {
     each("accumulated.json", 1, |vector| {
         let mut tokens = String::new();

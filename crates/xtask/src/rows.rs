@@ -75,6 +75,34 @@ pub(crate) const ROWS: &[Row] = &[
         run: Run::Long,
     },
     Row {
+        promise: "All backends make the same tokens on ARM, in an emulator",
+        command: "crates/bulla-foreign/emulated.sh aarch64",
+        inputs: Inputs::Tests,
+        unit: "tests",
+        run: Run::Long,
+    },
+    Row {
+        promise: "All backends make the same tokens on a big-endian processor",
+        command: "crates/bulla-foreign/emulated.sh s390x",
+        inputs: Inputs::Tests,
+        unit: "tests",
+        run: Run::Long,
+    },
+    Row {
+        promise: "All backends make the same tokens on a 32-bit processor",
+        command: "crates/bulla-foreign/emulated.sh i686",
+        inputs: Inputs::Tests,
+        unit: "tests",
+        run: Run::Long,
+    },
+    Row {
+        promise: "Miri finds no undefined behaviour in the cipher and in tokens",
+        command: "crates/bulla-foreign/miri.sh",
+        inputs: Inputs::Tests,
+        unit: "tests",
+        run: Run::Long,
+    },
+    Row {
         promise: "The fast backend in Rust builds without a C compiler",
         command: "rm -rf target/no-c && CC=false CXX=false AR=false cargo test --locked -p bulla \
                   --features dryoc --lib --target-dir target/no-c vectors",
