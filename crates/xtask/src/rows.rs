@@ -89,7 +89,7 @@ pub(crate) const ROWS: &[Row] = &[
         run: Run::Long,
     },
     Row {
-        promise: "All backends make the same tokens on a 32-bit processor",
+        promise: "All backends make the same tokens in 32-bit programs",
         command: "crates/bulla-foreign/emulated.sh i686",
         inputs: Inputs::Tests,
         unit: "tests",
