@@ -159,7 +159,7 @@ fn a_copy_that_is_too_old_does_not_end_the_session() {
                     .revocations(&revocations)
                     .build()
             };
-            let (owners, thiefs) = (build(Policy::default()), build(policy.clone()));
+            let (owners, thiefs) = (build(Policy::default()), build(policy));
             let mut phone = Phone::bound(&owners, T0);
             let mut thief = Phone { renewal: renewal.clone(), ..phone.clone() };
             let active = T0 + secs(9 * MINUTE);
