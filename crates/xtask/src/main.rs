@@ -14,7 +14,7 @@ use rows::{Inputs, ROWS, Row, Run};
 const USAGE: &str = "\
 usage: cargo xtask verify [--short]
 
-  verify           tests every promise, with long fuzzing and a fleet; takes half an hour
+  verify           tests every promise, with long fuzzing and a fleet; takes an hour
   verify --short   skips slow commands; takes under 6 minutes after the first build";
 
 /// Which promises are tested, and for how long.
