@@ -4,6 +4,14 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+/// A file may have this many lines more than twice as many as it needs.
+pub(crate) const SLACK: usize = 1024;
+
+/// A file is rewritten when it has more lines than this.
+pub(crate) const fn most_lines(needed: usize) -> usize {
+    needed.saturating_mul(2).saturating_add(SLACK)
+}
+
 /// A file that several processes change.
 #[derive(Clone, Debug)]
 pub(crate) struct SharedFile {

@@ -4,6 +4,7 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::files::shared::most_lines;
 use crate::revocation::file::{Reader, RevocationFile, warn};
 use crate::revocation::list::{Revocations, WeakRevocations};
 use crate::time::UnixTime;
@@ -13,9 +14,6 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// How often the follower drops expired revocations.
 const PRUNE: Duration = Duration::from_secs(60);
-
-/// The file is rewritten when it has more than `2 * list.len() + SLACK` lines.
-const SLACK: usize = 1024;
 
 impl RevocationFile {
     /// Loads the list and follows the file in a background thread.
@@ -128,7 +126,7 @@ impl Follower {
         self.pruned = now;
         let now = UnixTime::now();
         list.prune(now);
-        if self.reader.lines() > 2 * list.len() + SLACK
+        if self.reader.lines() > most_lines(list.len())
             && let Err(error) = self.file.prune(now)
         {
             let path = self.file.path().display();
@@ -146,6 +144,7 @@ mod tests {
     use tracing::Level;
 
     use super::*;
+    use crate::files::shared::SLACK;
     use crate::revocation::entry::Revocation;
     use crate::token::id::SessionId;
 

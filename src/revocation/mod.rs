@@ -15,7 +15,6 @@ pub(crate) mod entry;
 #[cfg(feature = "reload")]
 pub(crate) mod file;
 #[cfg(feature = "reload")]
-#[allow(clippy::arithmetic_side_effects, reason = "reads no client's bytes")]
 mod follower;
 pub(crate) mod known;
 pub(crate) mod list;

@@ -9,14 +9,13 @@ use crate::keys::handle::RingHandle;
 use crate::time::UnixTime;
 use crate::token::error::SealError;
 use crate::token::id::SessionId;
+#[cfg(feature = "bound")]
+use crate::token::sealed::BUCKET;
 use crate::token::sealed::Sealing;
 use crate::token::wire::Claims;
 
 /// The schema version of a challenge.
 const SCHEMA: u32 = 1;
-
-#[cfg(feature = "bound")]
-const BUCKET: u8 = 32;
 
 /// The challenges of one channel.
 pub(crate) struct Challenges(Sealing);

@@ -20,12 +20,10 @@ use crate::time::UnixTime;
 use crate::token::error::OpenError;
 use crate::token::id::{Fingerprint, SessionId, fingerprint};
 use crate::token::payload::{self, Payload, PayloadError};
-use crate::token::sealed::Sealing;
+use crate::token::sealed::{BUCKET, Sealing};
 use crate::token::values::check_schema;
 use crate::token::wipe::Buffer;
 use crate::token::wire::{Body, CLOCK_SKEW, Claims};
-
-const BUCKET: u8 = 32;
 
 /// The keys for the state tokens and the renewal tokens of one channel.
 pub(crate) struct ChannelKeys {

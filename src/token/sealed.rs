@@ -4,6 +4,9 @@ use crate::primitives::{self, BadTag, NONCE_LEN, RandomError, SealingKey, Secret
 use crate::token::bytes::{Scheme, Tokens};
 use crate::token::wire::{HEAD_LEN, Mode};
 
+/// The bodies of sessions, challenges and sealed cookies are padded to a multiple of this many bytes.
+pub(crate) const BUCKET: u8 = 32;
+
 pub(crate) type Sealing = Tokens<Sealed>;
 
 pub(crate) struct Sealed;

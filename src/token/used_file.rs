@@ -6,16 +6,12 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::files::shared::{Missing, SharedFile};
+use crate::files::shared::{Missing, SLACK, SharedFile, most_lines};
 use crate::files::tail::{Found, LastLine, Tail};
 use crate::time::UnixTime;
 use crate::token::once::{ClaimError, UsedTokens};
 use crate::token::used_list::{Learned, UsedList, used_line};
 use crate::token::used_problem::Problem;
-
-/// The file is rewritten when it has more than twice as many lines as tokens that have not expired,
-/// and this number of lines.
-const SLACK: usize = 1024;
 
 /// The tokens that were used on one server, in a file. Use it for
 /// [`Sealer::open_once`](crate::Sealer::open_once), and for proofs of clients
@@ -189,7 +185,7 @@ impl Known {
         }
         if found == Found::Other {
             self.list.forget_deleted();
-            self.limit = self.list.len().saturating_mul(2).saturating_add(SLACK);
+            self.limit = most_lines(self.list.len());
         }
         Ok(())
     }

@@ -8,13 +8,10 @@ use std::time::Duration;
 use crate::keys::handle::RingHandle;
 use crate::time::UnixTime;
 use crate::token::payload::{self, Payload};
-use crate::token::sealed::Sealing;
+use crate::token::sealed::{BUCKET, Sealing};
 use crate::transport::cookie::{Cookie, CookieError, Role};
 use crate::transport::cross_origin::{self, OriginError, Sender, checked_origin};
 use crate::transport::value::{Sealed, Settings};
-
-/// Bodies are padded to a multiple of this many bytes, like those of sessions.
-const BUCKET: u8 = 32;
 
 /// A separate cookie for one small value of type `T`, sealed (encrypted and authenticated).
 ///
