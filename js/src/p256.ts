@@ -4,7 +4,7 @@
 // Whether a point is on the curve is computed here, so that a key is refused for the same reason on
 // every platform. This computation has no secrets.
 
-import { hex, unhex } from "./bytes.js";
+import { hex } from "./bytes.js";
 
 /** The length of a signature r ‖ s in bytes. */
 export const SIGNATURE_LENGTH = 64;
@@ -29,22 +29,6 @@ export function pointOf(x: Uint8Array, y: Uint8Array): Point | undefined {
   const [a, b] = [numberOf(x), numberOf(y)];
   if (a >= P || b >= P || (b * b) % P !== squareAt(a)) return undefined;
   return { compressed: (b % 2n === 0n ? "02" : "03") + hex(x), x, y };
-}
-
-/**
- * Reads a compressed point, in hexadecimal. `undefined` if it is not on the curve. Reading computes
- * a square root modulo p.
- */
-export function pointFromCompressed(compressed: string): Point | undefined {
-  const bytes = unhex(compressed);
-  const tag = bytes?.[0];
-  if (bytes?.length !== COORDINATE_LENGTH + 1 || (tag !== 2 && tag !== 3)) return undefined;
-  const x = bytes.subarray(1);
-  // p is 3 modulo 4.
-  const root = power(squareAt(numberOf(x)), (P + 1n) / 4n);
-  const isOdd = root % 2n === 1n;
-  const y = isOdd === (tag === 3) ? root : P - root;
-  return pointOf(x, bytesOf(y));
 }
 
 /**
@@ -89,20 +73,6 @@ function squareAt(x: bigint): bigint {
   return (((x * x) % P) * x + (P - 3n) * x + B) % P;
 }
 
-function power(base: bigint, exponent: bigint): bigint {
-  let [result, square] = [1n, base];
-  for (let rest = exponent; rest > 0n; rest >>= 1n) {
-    if (rest % 2n === 1n) result = (result * square) % P;
-    square = (square * square) % P;
-  }
-  return result;
-}
-
 function numberOf(bytes: Uint8Array): bigint {
   return BigInt(`0x${hex(bytes)}`);
-}
-
-function bytesOf(number: bigint): Uint8Array {
-  const digits = number.toString(16).padStart(2 * COORDINATE_LENGTH, "0");
-  return unhex(digits) ?? new Uint8Array(COORDINATE_LENGTH);
 }

@@ -6,10 +6,8 @@ import { test } from "node:test";
 import { Reader, unhex } from "../src/bytes.js";
 import { OpenError } from "../src/errors.js";
 import { uncheckedKey } from "../src/key.js";
-import { pointFromCompressed } from "../src/p256.js";
 import type { Encoding } from "../src/payload/payload.js";
 import { payload } from "../src/payload/payload.js";
-import { readRefresh, readRegistration } from "../src/proof/dbsc.js";
 import { ProofError } from "../src/proof/error.js";
 import { KeyRing, parseRingWithExamples } from "../src/ring.js";
 import { Cookie, Denied, Policy, SessionError, Sessions } from "../src/session/index.js";
@@ -18,6 +16,7 @@ import { Challenges } from "../src/session/challenge.js";
 import { identifierOf, unboundId } from "../src/session/proving.js";
 import { decodeRenewal, takeRecord } from "../src/session/record.js";
 import { openBytes, sealBytes } from "../src/token.js";
+import { pointFromCompressed, readRefresh, readRegistration } from "./dbsc.js";
 import { Field, hex, vectors } from "./vectors.js";
 
 const DAY = 86_400;

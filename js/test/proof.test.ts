@@ -4,10 +4,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { utf8 } from "../src/bytes.js";
-import { pointFromCompressed, pointOf, verifies } from "../src/p256.js";
+import { pointOf, verifies } from "../src/p256.js";
 import { addressOf } from "../src/proof/address.js";
 import { isFor, isWith, readDpop } from "../src/proof/dpop.js";
 import { member, parseObject } from "../src/proof/json.js";
+import { pointFromCompressed } from "./dbsc.js";
 import { DeviceKey } from "./phone.js";
 
 const parses = (json: string) => parseObject(utf8(json)) !== undefined;

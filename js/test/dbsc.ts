@@ -1,8 +1,12 @@
-// Proofs of browsers: Device Bound Session Credentials (W3C draft, section 9.10).
+// Proofs of browsers (spec section 9.5), which the Rust service answers. Their vectors test the steps
+// that DPoP has too.
 
-import type { Point } from "../p256.js";
-import { ProofError } from "./error.js";
-import { Jwt, textOf } from "./jwt.js";
+import { ECDH } from "node:crypto";
+
+import { pointOf } from "../src/p256.js";
+import type { Point } from "../src/p256.js";
+import { ProofError } from "../src/proof/error.js";
+import { Jwt, textOf } from "../src/proof/jwt.js";
 
 const TYPE = "dbsc+jwt";
 
@@ -44,14 +48,14 @@ export async function readRefresh(proof: string, key: Point): Promise<string> {
   return challenge;
 }
 
-/**
- * The challenge of a proof whose signature is not verified, for a caller that does not know the key
- * of the session.
- *
- * @throws {@link ProofError}
- */
-export function unverifiedChallenge(proof: string): string {
-  const jwt = new Jwt(proof);
-  jwt.key(TYPE);
-  return textOf(jwt.claims(), "jti");
+/** Reads a compressed point, in hexadecimal. `undefined` if it is not on the curve. */
+export function pointFromCompressed(compressed: string): Point | undefined {
+  if (!/^0[23][0-9a-f]{64}$/.test(compressed)) return undefined;
+  try {
+    const point = ECDH.convertKey(compressed, "prime256v1", "hex", undefined, "uncompressed");
+    const bytes = Uint8Array.from(point as Buffer);
+    return pointOf(bytes.subarray(1, 33), bytes.subarray(33));
+  } catch {
+    return undefined;
+  }
 }
