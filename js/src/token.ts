@@ -20,6 +20,9 @@ import { CLOCK_SKEW, LAST_SECOND, secondOf } from "./time.js";
 /** The maximum length of a token in characters, with its prefix (section 4). */
 export const MAX_TOKEN_LENGTH = 8192;
 
+/** Bodies of sessions, challenges and sealed cookies are padded to a multiple of this many bytes. */
+export const BUCKET = 32;
+
 const KEY_ID_LENGTH = 4;
 /** The length of the shortest body: four varints of one byte. */
 const MIN_BODY_LENGTH = 4;

@@ -5,12 +5,10 @@
 import { concat, hex, unhex, utf8 } from "../bytes.js";
 import { OpenError } from "../errors.js";
 import type { Ring } from "../ring.js";
-import { openBytes, sealBytes } from "../token.js";
+import { BUCKET, openBytes, sealBytes } from "../token.js";
 
 /** The schema version of a challenge. */
 const SCHEMA = 1;
-
-const BUCKET = 32;
 
 const ID_LENGTH = 16;
 

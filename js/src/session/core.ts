@@ -98,6 +98,13 @@ export class Core<T> {
     return this.asking.channel;
   }
 
+  /** Whether this request has started a session that is bound to the client's key. */
+  get hasStartedBound(): boolean {
+    const { change } = this;
+    if (change.is !== "written" || change.written.kind !== "started") return false;
+    return change.written.record.bound !== undefined;
+  }
+
   /** The time of this request. Every call returns the same time. */
   now(): number {
     return (this.#now ??= this.shared.clock());

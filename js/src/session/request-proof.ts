@@ -309,9 +309,7 @@ export class RequestProof<T> {
   /** Gives the client the challenge for its next proof, if the response must carry one. */
   giveChallenge(bundle: Bundle): void {
     const core = this.#core;
-    const { change } = core;
-    const started = change.is === "written" && change.written.kind === "started";
-    if (started && change.written.record.bound !== undefined) this.wantsChallenge = true;
+    if (core.hasStartedBound) this.wantsChallenge = true;
     if (!this.wantsChallenge) return;
     const { binding, longestChallenge } = this.#settings;
     const now = core.now();

@@ -287,10 +287,7 @@ export class Session<T> {
     const core = this.#core;
     const data = this.require();
     if (this.channel === "cookie") throw Denied.forbidden();
-    const started = core.change.is === "written" && core.change.written.kind === "started";
-    if (started && core.change.is === "written" && core.change.written.record.bound !== undefined) {
-      return data; // the proof of the sign-in
-    }
+    if (core.hasStartedBound) return data; // the proof of the sign-in
     const judged = core.isJudged ? core.judged() : undefined;
     if (judged?.is !== "alive" || judged.alive.record.bound === undefined) throw deniedUnbound();
     if (core.proof?.shown(judged.alive).is !== "key") throw this.#askedForProof();

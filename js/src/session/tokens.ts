@@ -4,7 +4,14 @@ import { concat, hex, latin1 } from "../bytes.js";
 import { SealError } from "../errors.js";
 import { sha256 } from "../primitives.js";
 import { primaryKey } from "../ring.js";
-import { readBody, sealBytes, sealedBodyLength, sealedLength, writeBody } from "../token.js";
+import {
+  BUCKET,
+  readBody,
+  sealBytes,
+  sealedBodyLength,
+  sealedLength,
+  writeBody,
+} from "../token.js";
 import type { Contents } from "../token.js";
 import type { Alive } from "./judge.js";
 import type { Policy } from "./policy.js";
@@ -17,9 +24,6 @@ import {
 } from "./record.js";
 import type { Proof, RenewalRecord, SessionRecord } from "./record.js";
 import type { ChannelKeys } from "./shared.js";
-
-/** All tokens of a session are padded to a multiple of this many bytes. */
-const BUCKET = 32;
 
 /**
  * The maximum number of bytes before the payload in the body of a renewal token: 6 for the time of

@@ -4,15 +4,12 @@ import { octets } from "../bytes.js";
 import { BullaError, OpenError, SealError } from "../errors.js";
 import type { Payload } from "../payload/payload.js";
 import type { Ring } from "../ring.js";
-import { openBytes, sealBytes, sealedLength, writeBody } from "../token.js";
+import { BUCKET, openBytes, sealBytes, sealedLength, writeBody } from "../token.js";
 import type { Contents } from "../token.js";
 import { decodePayload, encodePayload } from "../values.js";
 import { Bundle } from "./bundle.js";
 import type { Cookie } from "./cookie.js";
 import type { Sender } from "./cross-origin.js";
-
-/** Bodies are padded to a multiple of this many bytes, like those of sessions. */
-const BUCKET = 32;
 
 /** A cookie, and the purpose of its tokens. */
 export interface Place {
