@@ -1,13 +1,9 @@
 // What an attacker, a careless application or a failing server could do to a session.
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { RequestListener, ServerResponse } from "node:http";
-import { connect as http2Client, createServer as http2Server } from "node:http2";
-import type { Http2ServerResponse, IncomingHttpHeaders } from "node:http2";
+import type { ServerResponse } from "node:http";
+import type { Http2ServerResponse } from "node:http2";
 import { connect } from "node:net";
-import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -25,6 +21,7 @@ import {
   Revocations,
   Sessions,
 } from "../src/session/index.js";
+import { serving, servingHttp2 } from "./http.js";
 import { Client, Context, STATE, T0, account, ada, browser, codeOf, effect } from "./support.js";
 import type { Account } from "./support.js";
 
@@ -37,23 +34,11 @@ function requestOf(client: Client, headers: Record<string, string> = {}): Reques
   return new Request("https://bank.example/", { method: "POST", headers: all });
 }
 
-/** Runs a server while `run` talks to it. */
-async function serving(listener: RequestListener, run: (port: number) => Promise<void>) {
-  const server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  try {
-    await run((server.address() as AddressInfo).port);
-  } finally {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
-}
-
 /** All bytes that the server sends for one request. */
-function rawly(port: number, cookie = ""): Promise<string> {
+function rawly(base: string, cookie = ""): Promise<string> {
   return new Promise((resolve, reject) => {
     let received = "";
-    const socket = connect(port, "127.0.0.1");
+    const socket = connect(Number(new URL(base).port), "127.0.0.1");
     socket.on("data", (bytes) => (received += bytes.toString("latin1")));
     socket.on("end", () => resolve(received));
     socket.on("close", () => resolve(received));
@@ -127,8 +112,8 @@ test("a failed gRPC call changes no session, as in Rust", async () => {
     session.start(ada());
     res.writeHead(200, { "grpc-status": "2" }).end();
   });
-  await serving(listener, async (port) => {
-    assert.doesNotMatch(await rawly(port), /set-cookie/i);
+  await serving(listener, async (base) => {
+    assert.doesNotMatch(await rawly(base), /set-cookie/i);
   });
 });
 
@@ -154,8 +139,8 @@ test("the response to an error does not keep the length of another body", async 
     },
     { onError: () => {} },
   );
-  await serving(listener, async (port) => {
-    const [head = "", body] = (await rawly(port)).split("\r\n\r\n");
+  await serving(listener, async (base) => {
+    const [head = "", body] = (await rawly(base)).split("\r\n\r\n");
     assert.match(head, /^HTTP\/1.1 500 /);
     assert.doesNotMatch(head, /content-length: 2\r|content-encoding|etag/i);
     assert.match(body ?? "", /Internal Server Error/);
@@ -172,8 +157,8 @@ test("a response that an error cuts off does not look complete", async () => {
     },
     { onError: () => {} },
   );
-  await serving(listener, async (port) => {
-    await assert.rejects(fetch(`http://127.0.0.1:${port}`).then((response) => response.text()));
+  await serving(listener, async (base) => {
+    await assert.rejects(fetch(base).then((response) => response.text()));
   });
 });
 
@@ -186,8 +171,8 @@ test("an error after the end of a response does not cut it off", async () => {
     },
     { onError: () => {} },
   );
-  await serving(listener, async (port) => {
-    const response = await fetch(`http://127.0.0.1:${port}`);
+  await serving(listener, async (base) => {
+    const response = await fetch(base);
     assert.equal((await response.text()).length, 1_000_000);
   });
 });
@@ -202,8 +187,8 @@ test("a sign-out reaches the client although the response was refused first", as
     },
     { onError: () => {} },
   );
-  await serving(listener, async (port) => {
-    const received = await rawly(port, client.headers().get("cookie"));
+  await serving(listener, async (base) => {
+    const received = await rawly(base, client.headers().get("cookie"));
     assert.match(received, /^HTTP\/1.1 500 /);
     assert.match(received, /set-cookie: session=;[^\r]*Max-Age=0/i);
   });
@@ -218,8 +203,8 @@ test("a status that Node refuses does not send the changes with the 500", async 
     },
     { onError: () => {} },
   );
-  await serving(listener, async (port) => {
-    const received = await rawly(port);
+  await serving(listener, async (base) => {
+    const received = await rawly(base);
     assert.match(received, /^HTTP\/1.1 500 /);
     assert.doesNotMatch(received, /set-cookie/i);
   });
@@ -229,8 +214,8 @@ test("several cookies in one entry of raw headers stay several", async () => {
   const listener = node.withSession(plain, (_, res) => {
     res.writeHead(200, ["Set-Cookie", ["a=1", "b=2"], "X-Own", "1"] as unknown as string[]).end();
   });
-  await serving(listener, async (port) => {
-    const received = await rawly(port);
+  await serving(listener, async (base) => {
+    const received = await rawly(base);
     assert.match(received, /Set-Cookie: a=1\r\n/i);
     assert.match(received, /Set-Cookie: b=2\r\n/i);
   });
@@ -253,8 +238,8 @@ test("a response that Node refuses carries no session, and the process lives on"
       },
       { onError: (error) => errors.push(error) },
     );
-    await serving((req, res) => void listener(req, res), async (port) => {
-      const received = await rawly(port);
+    await serving((req, res) => void listener(req, res), async (base) => {
+      const received = await rawly(base);
       assert.match(received, /^HTTP\/1.1 500 Internal Server Error\r\n/, what);
       assert.doesNotMatch(received, /set-cookie/i, what);
       assert.equal(errors.length, 1, what);
@@ -271,16 +256,11 @@ test("a session that ends is deleted although HTTP/2 refuses a status", async ()
     },
     { onError: () => undefined },
   );
-  const server = http2Server((req, res) => void listener(req as never, res));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const client = http2Client(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  const [headers] = (await once(client.request({ ":method": "POST" }), "response")) as [
-    IncomingHttpHeaders,
-  ];
-  client.destroy();
-  server.close();
-  assert.equal(headers[":status"], 500);
-  assert.match(String(headers["set-cookie"]), /^session=; .*Max-Age=0/);
+  await servingHttp2((req, res) => void listener(req as never, res), async (ask) => {
+    const { headers } = await ask({ ":method": "POST" });
+    assert.equal(headers[":status"], 500);
+    assert.match(String(headers["set-cookie"]), /^session=; .*Max-Age=0/);
+  });
 });
 
 test("an event handler that throws does not keep a session from ending", () => {

@@ -1,9 +1,8 @@
 // Bound sessions over real HTTP, with both adapters, and a thief who records the requests.
 
 import assert from "node:assert/strict";
-import { createServer, request as httpRequest } from "node:http";
+import { request as httpRequest } from "node:http";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 
 import * as web from "../src/adapters/fetch.js";
@@ -11,6 +10,7 @@ import * as node from "../src/adapters/node.js";
 import { KeyRing } from "../src/index.js";
 import { Cookie, Revocations, Sessions } from "../src/session/index.js";
 import type { Session } from "../src/session/index.js";
+import { serving } from "./http.js";
 import { ASKS, DeviceKey, NO_TOKEN, Phone, Sent, WRONG, withOtherSignature } from "./phone.js";
 import { Context, T0, account, ada, browser } from "./support.js";
 import type { Account } from "./support.js";
@@ -130,16 +130,12 @@ const hono = fetching(async (bank, request) => {
   return context.res;
 });
 
-async function serving(bank: Bank, serve: Serve, run: () => Promise<void>): Promise<void> {
-  const server = createServer((req, res) => serve(bank)(req, res));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  bank.address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  try {
-    await run();
-  } finally {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
+/** Runs the server of a bank, which learns its address. */
+async function open(bank: Bank, serve: Serve, run: () => Promise<void>): Promise<void> {
+  await serving((req, res) => serve(bank)(req, res), (base) => {
+    bank.address = base;
+    return run();
+  });
 }
 
 interface Answer {
@@ -184,7 +180,7 @@ async function visit(bank: Bank, phone: Phone, request: Sent): Promise<Answer> {
 for (const [name, serve] of Object.entries({ plain, express, handler, hono })) {
   test(`a client with a key, and a thief: ${name}`, async () => {
     const bank = new Bank();
-    await serving(bank, serve, async () => {
+    await open(bank, serve, async () => {
       const phone = await Phone.new();
       const signIn = await proving(bank, phone, "POST", "/sign-in?from=app");
       const welcome = await visit(bank, phone, signIn);
@@ -263,7 +259,7 @@ for (const [name, serve] of Object.entries({ plain, express, handler, hono })) {
 
   test(`a sign-in with a wrong clock, a wrong proof, or none: ${name}`, async () => {
     const bank = new Bank();
-    await serving(bank, serve, async () => {
+    await open(bank, serve, async () => {
       const phone = await Phone.new();
       const claims = phone.claims("POST", "/sign-in", T0 - 3600, bank.address);
       const early = phone
@@ -298,7 +294,7 @@ test("a proof for one mounted router is not accepted by another", async () => {
     Object.assign(req, { originalUrl: url, url: url.replace(/^\/(mine|admin)/, "") });
     plain(bank)(req, res);
   };
-  await serving(bank, mounted, async () => {
+  await open(bank, mounted, async () => {
     const phone = await Phone.new();
     await visit(bank, phone, await proving(bank, phone, "POST", "/sign-in"));
     const table: [proved: string, to: string, body: string][] = [
@@ -316,7 +312,7 @@ test("a proof for one mounted router is not accepted by another", async () => {
 
 test("the response to a refused sign-out is that to any other request", async () => {
   const bank = new Bank(KeyRing.generate(), new Revocations());
-  await serving(bank, plain, async () => {
+  await open(bank, plain, async () => {
     const phone = await Phone.new();
     await visit(bank, phone, await proving(bank, phone, "POST", "/sign-in"));
     const thief = phone.copy(await DeviceKey.generate());

@@ -25,8 +25,10 @@ import {
   browser,
   codeOf,
   effect,
+  keyText,
+  ring,
+  statusOf,
 } from "./support.js";
-import { keyText, ring } from "./support.js";
 import type { Account } from "./support.js";
 
 const BOUND = `${STATE}-bound`;
@@ -94,10 +96,6 @@ function recorded({ ring }: Server, client: Client, now: number) {
   const token = client.kept.get(RENEWAL) ?? "";
   const opened = openBytes(ring, renewal, token, { now, schemas: [1, 2] });
   return { ...decodeRenewal(opened.schemaVersion, opened.payload), issuedAt: opened.issuedAt };
-}
-
-function statusOf({ status }: Session<Account>): string {
-  return status.kind === "refused" ? status.refusal.code : status.kind;
 }
 
 const cookies = (lines: readonly Line[]) =>

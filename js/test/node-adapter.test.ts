@@ -10,10 +10,8 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { createServer, get } from "node:http";
-import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import * as http2 from "node:http2";
-import type { AddressInfo } from "node:net";
+import { get } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -27,10 +25,11 @@ import {
   sessionOf,
   withSession,
 } from "../src/adapters/node.js";
-import type { NodeRequest } from "../src/adapters/node.js";
+import type { NodeRequest, NodeResponse } from "../src/adapters/node.js";
 import { KeyRing } from "../src/index.js";
 import { Bearer, Cookie, Policy, Sessions } from "../src/session/index.js";
 import type { Session } from "../src/session/index.js";
+import { serving, servingHttp2 } from "./http.js";
 import { Client, account, ada, browser } from "./support.js";
 import type { Account } from "./support.js";
 
@@ -40,19 +39,6 @@ const COOKIE = new Cookie({ overPlainHttp: true });
 function sessionsOf(signInPage?: string): Sessions<Account> {
   const page = signInPage === undefined ? {} : { signInPage };
   return new Sessions({ ring, payload: account, cookie: COOKIE, bearer: new Bearer(), ...page });
-}
-
-/** Runs a server while `run` talks to it. */
-async function serving(listener: RequestListener, run: (base: string) => Promise<void> | void) {
-  const server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  try {
-    await run(`http://127.0.0.1:${port}`);
-  } finally {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
 }
 
 async function send(
@@ -289,35 +275,19 @@ test("a session is read without a response", async () => {
 
 test("a session lives over HTTP/2", async () => {
   const sessions = sessionsOf();
-  const server = http2.createServer((req, res) => {
+  const listener = (req: NodeRequest, res: NodeResponse) => {
     const session = loadSession(sessions, req, res);
     if (req.url === "/start") session.start(ada());
     res.end(session.data?.name ?? "guest");
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  const connection = http2.connect(`http://127.0.0.1:${port}`);
-  const ask = (path: string, more: http2.OutgoingHttpHeaders = {}) =>
-    new Promise<{ cookies: string[]; body: string }>((resolve, reject) => {
-      const stream = connection.request({ ":path": path, ":method": "POST", ...more });
-      let [body, cookies] = ["", [] as string[]];
-      stream.on("response", (headers) => (cookies = headers["set-cookie"] ?? []));
-      stream.on("data", (chunk) => (body += chunk));
-      stream.on("end", () => resolve({ cookies, body }));
-      stream.on("error", reject);
-      stream.end();
-    });
-  try {
-    const { cookies } = await ask("/start");
+  };
+  await servingHttp2(listener, async (ask, base) => {
+    const post = (path: string, more = {}) => ask({ ":path": path, ":method": "POST", ...more });
+    const { cookies } = await post("/start");
     const cookie = cookies[0]?.split(";")[0] ?? "";
-    assert.equal((await ask("/", { cookie })).body, "Ada");
-    const origin = `http://127.0.0.1:${port}`;
-    assert.equal((await ask("/", { cookie, origin })).body, "Ada", "compared with :authority");
-    assert.equal((await ask("/", { cookie, origin: "http://evil.example" })).body, "guest");
-  } finally {
-    connection.close();
-    await new Promise((resolve) => server.close(resolve));
-  }
+    assert.equal((await post("/", { cookie })).body, "Ada");
+    assert.equal((await post("/", { cookie, origin: base })).body, "Ada", "compared with :authority");
+    assert.equal((await post("/", { cookie, origin: "http://evil.example" })).body, "guest");
+  });
 });
 
 test("two processes share their revocations in a file", async () => {

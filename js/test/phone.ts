@@ -2,8 +2,15 @@
 
 import { toBase64url, utf8 } from "../src/bytes.js";
 import { sha256 } from "../src/primitives.js";
-import type { Line, Session, Sessions } from "../src/session/index.js";
-import { ada } from "./support.js";
+import { Cookie, Denied, Sessions } from "../src/session/index.js";
+import type {
+  DpopOptions,
+  Event,
+  Line,
+  Session,
+  SessionsOptions,
+} from "../src/session/index.js";
+import { account, ada, keyText, ring } from "./support.js";
 import type { Account } from "./support.js";
 
 /** The address of the application. */
@@ -202,3 +209,51 @@ export class Sent {
     return session;
   }
 }
+
+export const MINUTE = 60;
+export const OVER = { over: "bearer" } as const;
+
+export interface Server {
+  readonly sessions: Sessions<Account>;
+  readonly events: Event[];
+}
+
+export function build(
+  keys: readonly string[] = [keyText()],
+  dpop: Partial<DpopOptions> = {},
+  more: Partial<SessionsOptions<Account>> = {},
+): Server {
+  const events: Event[] = [];
+  const sessions = new Sessions({
+    ring: ring(...keys),
+    payload: account,
+    cookie: new Cookie(),
+    dpop: { address: HERE, ...dpop },
+    onEvent: (event) => void events.push(event),
+    ...more,
+  });
+  return { sessions, events };
+}
+
+/** Why the last proof was refused. */
+export function refusedIn(events: Event[]): string | undefined {
+  const found = events.splice(0).find((event) => event.kind === "proof-refused");
+  return found?.kind === "proof-refused" ? found.code : undefined;
+}
+
+/** The status and the challenge of the response if there is no session. */
+export function deniedBy(run: () => unknown): readonly [number, string | undefined] {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof Denied) return [error.status, error.headers["www-authenticate"]];
+    throw error;
+  }
+  throw new Error("not denied");
+}
+
+export const deniedOf = (session: Session<Account>) => deniedBy(() => session.require());
+
+export const names = (lines: Iterable<{ readonly name: string }>) => [...lines].map(({ name }) => name);
+
+export const ASKED = ["dpop-nonce", "cache-control", "vary"];

@@ -2,18 +2,15 @@
 // another site, beside a session.
 
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import * as http2 from "node:http2";
-import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 
 import * as web from "../src/adapters/fetch.js";
-import type { HonoContext } from "../src/adapters/fetch.js";
 import * as node from "../src/adapters/node.js";
 import { Cookie, Denied, KeyRing, SealedCookie, Sessions, json, payload } from "../src/index.js";
 import type { Session } from "../src/index.js";
-import { Client, account, ada, browser } from "./support.js";
+import { serving, servingHttp2 } from "./http.js";
+import { Client, Context, account, ada, browser } from "./support.js";
 import type { Account } from "./support.js";
 
 interface SignIn {
@@ -148,30 +145,6 @@ async function inFetch(run: (send: Send, prefix: string) => Promise<void>, order
   }, "https://shop.example");
 }
 
-/** As Hono's context and its handling of errors. */
-class Context implements HonoContext {
-  readonly req: { raw: Request };
-  error: Error | undefined;
-  session: Session<Account> | undefined;
-  #response: Response | undefined;
-
-  constructor(request: Request) {
-    this.req = { raw: request };
-  }
-
-  get res(): Response {
-    return (this.#response ??= new Response("not found", { status: 404 }));
-  }
-
-  set res(response: Response | undefined) {
-    this.#response = response;
-  }
-
-  set(_: "session", session: unknown): void {
-    this.session = session as Session<Account>;
-  }
-}
-
 async function inHono(run: (send: Send, prefix: string) => Promise<void>, order: "out" | "in") {
   const { sessions, signIns, flashes } = applicationOf(false);
   const sealed = [web.sealedMiddleware(signIns), web.sealedMiddleware(flashes)];
@@ -206,17 +179,6 @@ async function inHono(run: (send: Send, prefix: string) => Promise<void>, order:
     await step(0);
     return receive(client, context.res);
   }, "https://shop.example");
-}
-
-async function serving(listener: RequestListener, run: (base: string) => Promise<void>) {
-  const server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  try {
-    await run(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  } finally {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
 }
 
 const overHttp =
@@ -484,30 +446,15 @@ test("two requests at once, as from a double click, get their own lines", async 
 });
 
 test("a sealed cookie lives over HTTP/2", async () => {
-  const server = http2.createServer((req, res) => {
+  const listener = (req: node.NodeRequest, res: node.NodeResponse) => {
     const flash = node.loadSealed(flashes, req, res);
     if (req.url === "/set") flash.set("saved");
     res.end(req.url === "/set" ? "" : (flash.take() ?? "none"));
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const connection = http2.connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  const ask = (path: string, cookie: string[] = []) =>
-    new Promise<{ cookies: string[]; body: string }>((resolve, reject) => {
-      const stream = connection.request({ ":path": path, cookie });
-      let [body, cookies] = ["", [] as string[]];
-      stream.on("response", (headers) => (cookies = headers["set-cookie"] ?? []));
-      stream.on("data", (chunk) => (body += chunk));
-      stream.on("end", () => resolve({ cookies, body }));
-      stream.on("error", reject);
-      stream.end();
-    });
-  try {
-    const { cookies } = await ask("/set");
+  };
+  await servingHttp2(listener, async (ask) => {
+    const { cookies } = await ask({ ":path": "/set" });
     const pair = cookies[0]?.split(";")[0] ?? "";
-    const taken = await ask("/", ["a=1", pair]);
+    const taken = await ask({ ":path": "/", cookie: ["a=1", pair] });
     assert.deepEqual([taken.body, effects(taken.cookies)], ["saved", "-flash"]);
-  } finally {
-    connection.close();
-    await new Promise((resolve) => server.close(resolve));
-  }
+  });
 });

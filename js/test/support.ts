@@ -160,3 +160,8 @@ export class Context implements HonoContext {
     this.session = session as Session<Account>;
   }
 }
+
+/** `alive`, `absent`, `ended`, or why the session is refused. */
+export function statusOf({ status }: Session<Account>): string {
+  return status.kind === "refused" ? status.refusal.code : status.kind;
+}
